@@ -1,4 +1,7 @@
-/** @unroll/tasks: trains and backtests models on tables. It uses no Node built-ins, so it also runs in browsers. */
+/**
+ * @unroll/tasks: trains, evaluates and runs the models of all tasks, such as forecast and classify, on tables, texts, sounds and
+ * clips. It uses no Node built-ins, so it also runs in browsers.
+ */
 export {
   type ClassifyOptions,
   type ClassifyResult,

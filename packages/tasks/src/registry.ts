@@ -12,14 +12,14 @@ import { TranscribeModel } from './transcribe/model.js';
 import { TranslateModel } from './translate/model.js';
 
 export const TASKS: readonly Task[] = [
-  { name: 'forecast', version: 1, fromFiles: (...parts) => ForecastModel.fromFiles(...parts) },
-  { name: 'classify', version: 1, fromFiles: (...parts) => ClassifyModel.fromFiles(...parts) },
-  { name: 'tag', version: 1, fromFiles: (...parts) => TagModel.fromFiles(...parts) },
-  { name: 'generate', version: 1, fromFiles: (...parts) => LanguageModel.fromFiles(...parts) },
-  { name: 'translate', version: 1, fromFiles: (...parts) => TranslateModel.fromFiles(...parts) },
-  { name: 'describe', version: 1, fromFiles: (...parts) => DescribeModel.fromFiles(...parts) },
-  { name: 'transcribe', version: 1, fromFiles: (...parts) => TranscribeModel.fromFiles(...parts) },
-  { name: 'speak', version: 1, fromFiles: (...parts) => SpeakModel.fromFiles(...parts) },
+  { name: 'forecast', version: 1, fromFiles: (...args) => ForecastModel.fromFiles(...args) },
+  { name: 'classify', version: 1, fromFiles: (...args) => ClassifyModel.fromFiles(...args) },
+  { name: 'tag', version: 1, fromFiles: (...args) => TagModel.fromFiles(...args) },
+  { name: 'generate', version: 1, fromFiles: (...args) => LanguageModel.fromFiles(...args) },
+  { name: 'translate', version: 1, fromFiles: (...args) => TranslateModel.fromFiles(...args) },
+  { name: 'describe', version: 1, fromFiles: (...args) => DescribeModel.fromFiles(...args) },
+  { name: 'transcribe', version: 1, fromFiles: (...args) => TranscribeModel.fromFiles(...args) },
+  { name: 'speak', version: 1, fromFiles: (...args) => SpeakModel.fromFiles(...args) },
 ];
 
 /**
@@ -70,4 +70,4 @@ export function taskModelFromFiles(
 }
 
 const MODEL_HINT =
-  'If model.save() wrote it, load it in a program with load() of unrolljs. unroll inspect describes it.';
+  'If model.save() wrote the files, load them in a program with load() of unrolljs. unroll inspect describes the model.';

@@ -1,4 +1,4 @@
-// Text classification as a user runs it: train, evaluate, predict, and the messages for invalid input.
+// The commands for text classification: train, evaluate, predict, and the messages for invalid input.
 import assert from 'node:assert/strict';
 import { existsSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -73,7 +73,7 @@ describe('train classify', () => {
     const files = ['config.json', 'model.safetensors', 'pipeline.json', 'report.html', 'training.json'];
     assert.deepEqual(readdirSync(inFolder('printed')).sort(), files);
   });
-  test('ends with the result as JSON', async () => {
+  test('with --json, ends with the result as JSON', async () => {
     const { code, stdout } = await unroll([...TRAIN, '--cell', 'gru', '--json', '--quiet', '--out', 'json']);
     assert.equal(code, 0);
     const { seconds, metrics, model, ...result } = events(stdout).at(-1);
@@ -113,7 +113,7 @@ describe('train classify', () => {
     const evaluated = await unroll(['evaluate', 'headless', '--data', 'headless.tsv', '--json']);
     assert.ok(events(evaluated.stdout).at(-1).metrics.accuracy > 0.9);
   });
-  test('help', async () => {
+  test('help lists the task and its options', async () => {
     const { stdout } = await unroll(['train', '--help']);
     assert.match(
       stdout,
@@ -139,11 +139,15 @@ describe('--vectors', () => {
     assert.match(stdout, /embedding of 2, /);
   });
   for (const [name, args, message] of [
-    ['another --embedding', ['--embedding', '5'], /vectors\.txt.*(must|have|has) .*width|width.*5/],
+    [
+      'an --embedding of another width',
+      ['--embedding', '5'],
+      /vectors\.txt.*(must|have|has) .*width|width.*5/,
+    ],
     ['a missing file', ['--vectors', 'none.txt'], /none\.txt: file not found/],
-    ['another file', ['--vectors', 'train.tsv'], /train\.tsv/],
+    ['a file without vectors', ['--vectors', 'train.tsv'], /train\.tsv/],
   ] as const) {
-    test(`rejected: ${name}`, async () => {
+    test(`rejects ${name}`, async () => {
       const { code, stdout, stderr } = await unroll([...PLAN, ...args, '--out', 'bad']);
       assert.deepEqual([code, stdout], [2, ''], stderr);
       assert.match(stderr, message);
@@ -274,6 +278,6 @@ describe('invalid input', () => {
 
 testInterruptedRuns(temp, {
   train: [...TRAIN.slice(0, -1), '40', '--json'],
-  other: ['--units', '5'],
-  refusal: /cannot be resumed: --units was 4 and is now 5/,
+  changedOption: ['--units', '5'],
+  message: /cannot be resumed: --units was 4 and is now 5/,
 });

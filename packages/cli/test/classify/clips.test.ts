@@ -1,5 +1,5 @@
-// Classification of clips as a user runs it: a table of folders, GIF files and arrays, single clips, and the messages for
-// bad input.
+// The commands for the classification of clips: a table of folders, GIF files and arrays, single clips, and the messages for bad
+// input.
 import assert from 'node:assert/strict';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -20,10 +20,7 @@ before(async () => {
   const { code, stderr, stdout } = await unroll([...TRAIN, '--out', 'model']);
   assert.deepEqual([code, stderr], [0, '']);
   assert.match(stdout, /^data {5}60 clips in "clip", 2 labels in "way": left, right$/m);
-  assert.match(
-    stdout,
-    /^clip {5}all frames, 12 × 16 pixels, grey, standardised; random changes in training$/m,
-  );
+  assert.match(stdout, /^clip {5}all frames, 12 × 16 pixels, grey, standardised; augmented in training$/m);
 });
 
 describe('clips', () => {
@@ -54,11 +51,11 @@ describe('clips', () => {
       stderr,
     );
     const colour = await unroll([...TRAIN, '--colour', '--dry-run']);
-    assert.match(colour.stdout, /in colour, standardised; random changes in training$/m);
+    assert.match(colour.stdout, /in colour, standardised; augmented in training$/m);
   });
 });
 
-describe('bad input gives a line and exit code 2', () => {
+describe('bad input prints a short error and exits with code 2', () => {
   const table = (name: string, clip: string) =>
     writeFileSync(inFolder(name), `clip\tway\nclip0\tleft\n${clip}\tright\nclip1\tright\nclip2.gif\tleft\n`);
   const folder = (name: string, files: Record<string, Uint8Array>) => {
@@ -121,4 +118,4 @@ describe('bad input gives a line and exit code 2', () => {
   }
 });
 
-testInterruptedRuns(temp, { train: [...TRAIN, '--json'], other: ['--units', '5'], refusal: /units/ });
+testInterruptedRuns(temp, { train: [...TRAIN, '--json'], changedOption: ['--units', '5'], message: /units/ });

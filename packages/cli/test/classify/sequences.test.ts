@@ -1,4 +1,5 @@
-// Classification of sequences as a user runs it: .ts files and JSON lines, several labels, and messages for invalid input.
+// The commands for the classification of sequences: .ts files of sktime and JSON lines, several labels, and
+// messages for invalid input.
 import assert from 'node:assert/strict';
 import { existsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -93,7 +94,7 @@ describe('JSON lines', () => {
   });
 });
 
-test('may have several labels per row', async () => {
+test('a row may have several labels', async () => {
   const rows = range(90).map((i) => {
     const words = [i % 2 === 0 && 'funny', i % 3 === 0 && 'long', `take${i % 5}`].filter((word) => word);
     return `${words.join(' ')}\t${[i % 2 === 0 && 'comedy', i % 3 === 0 && 'epic'].filter((tag) => tag).join('|')}`;

@@ -1,4 +1,5 @@
-// Classification of sounds as a user runs it: a table of WAV files, a folder, single files, stdin, and the messages for bad input.
+// The commands for the classification of sounds: a table of WAV files, a folder, single files, stdin, and the messages for bad
+// input.
 import assert from 'node:assert/strict';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -69,7 +70,7 @@ describe('sounds', () => {
     assert.match(who.stdout, /2 labels in "who": anna, ben/);
   });
 
-  test('are verified in pairs', async () => {
+  test('are compared in pairs with --verification', async () => {
     const pairs = Array.from({ length: 20 }, (_, i) => {
       const second = (i * 7 + 3) % 40;
       return `sounds/${nameOf(i)}\tsounds/${nameOf(second)}\t${i % 2 === second % 2 ? 'yes' : '0'}`;
@@ -109,7 +110,7 @@ describe('sounds', () => {
     }
   });
 
-  test('bad input gives a line and exit code 2', async () => {
+  test('bad input prints a short error and exits with code 2', async () => {
     writeFileSync(inFolder('broken.wav'), tone(0).subarray(0, 90));
     writeFileSync(inFolder('broken.tsv'), 'file\tway\nsounds/up_anna_0.wav\tup\nbroken.wav\tdown\n');
     writeFileSync(inFolder('missing.tsv'), 'file\tway\nsounds/up_anna_0.wav\tup\nnone.wav\tdown\n');
@@ -157,6 +158,6 @@ describe('sounds', () => {
 
 testInterruptedRuns(temp, {
   train: [...TRAIN, '--json'],
-  other: ['--units', '5'],
-  refusal: /units/,
+  changedOption: ['--units', '5'],
+  message: /units/,
 });

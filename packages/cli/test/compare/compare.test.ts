@@ -1,4 +1,4 @@
-// unroll compare as a user runs it: the table, the files, and the messages for invalid input.
+// unroll compare: the table, the files, and the messages for invalid input.
 import assert from 'node:assert/strict';
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';

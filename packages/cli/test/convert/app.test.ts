@@ -26,8 +26,11 @@ const models: Record<string, () => Network> = {
     sequential([input({ shape: [null, 3] }), lstm({ units: 4 }), dense({ units: 2, activation: 'softmax' })]),
   functional: () => {
     const source = input({ shape: [null, 3] });
-    const both = bidirectional(gru({ units: 2 })).apply(source);
-    return model({ inputs: source, outputs: concatenate().apply([both, lstm({ units: 2 }).apply(source)]) });
+    const bothDirections = bidirectional(gru({ units: 2 })).apply(source);
+    return model({
+      inputs: source,
+      outputs: concatenate().apply([bothDirections, lstm({ units: 2 }).apply(source)]),
+    });
   },
 };
 
@@ -42,7 +45,7 @@ describe('a module with a model', () => {
     execFileSync(process.execPath, args, { cwd: folder, encoding: 'utf8' });
 
   for (const [name, make] of Object.entries(models)) {
-    test(`${name}, with the weights inside, in a separate file, and in 16 bits`, async () => {
+    test(`predicts like the ${name} model, with the weights inside, in a separate file, and in 16 bits`, async () => {
       const network = make();
       network.build();
       await saveArtifact(join(folder, name), network);
@@ -68,7 +71,7 @@ describe('a module with a model', () => {
     });
   }
 
-  test('imports only the classes of the model', () => {
+  test('imports only the classes that the model needs', () => {
     const text = readFileSync(join(folder, 'sequential.js'), 'utf8');
     assert.match(text, /^import \{ Dense, LstmCell, loadWith \} from 'unrolljs\/infer';$/m);
     assert.ok(statSync(join(folder, 'sequential.js')).size < 4000);

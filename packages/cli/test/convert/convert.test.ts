@@ -1,4 +1,4 @@
-// `unroll convert`, and `unroll inspect` with files of other tools.
+// `unroll convert`, and `unroll inspect` with model files of other libraries.
 import assert from 'node:assert/strict';
 import {
   closeSync,
@@ -70,19 +70,25 @@ describe('convert', () => {
       assert.deepEqual(readFileSync(pathOf(`back/${name}`)), readFileSync(pathOf(`model/${name}`)), name);
   });
   const mistakes: Record<string, [string[], RegExp]> = {
-    'one path': [['model'], /An input and an output are required/],
+    'a single path': [['model'], /An input and an output are required/],
     'a file that does not exist': [['nowhere.pt', 'out'], /^unroll: nowhere\.pt: file not found\.$/m],
-    'a file of no format': [['notes.txt', 'out'], /notes\.txt is not a model file that Unroll can read/],
+    'a file in no known format': [
+      ['notes.txt', 'out'],
+      /notes\.txt is not a model file that Unroll can read/,
+    ],
     'an unknown extension': [
       ['model', 'model.xyz'],
       /The format of model\.xyz is unknown\. Name it with --to/,
     ],
     'an unknown format': [['model', 'out', '--to', 'keeras'], /The format must be one of .*, got "keeras"\./],
     'the same path twice': [['model', './model'], /<in> and <out> are the same: model\./],
-    'an operator set that is no number': [['model', 'a.zip', '--opset', 'x'], /--opset must be an integer/],
+    'an operator set that is not a number': [
+      ['model', 'a.zip', '--opset', 'x'],
+      /--opset must be an integer/,
+    ],
   };
   for (const [name, [args, message]] of Object.entries(mistakes)) {
-    test(name, async () => {
+    test(`rejects ${name}`, async () => {
       const before = readdirSync(temp.folder);
       const { code, stdout, stderr } = await unroll(['convert', ...args]);
       assert.deepEqual([code, stdout], [2, '']);

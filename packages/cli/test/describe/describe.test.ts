@@ -1,4 +1,4 @@
-// Descriptions of clips as a user runs them: training, prediction with alignments, evaluation, the report, and bad input.
+// The commands for descriptions of clips: train, predict with alignments, evaluate, inspect, the report, and bad input.
 import assert from 'node:assert/strict';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -30,20 +30,20 @@ describe('describe', () => {
     assert.ok(score <= 0 && weights.length === 4 && weights[0].length === frames.length);
   });
 
-  test('evaluates, and writes a report and facts', async () => {
+  test('evaluates, writes a report, and inspect and help describe the model', async () => {
     const { stdout } = await unroll(['evaluate', 'model', '--data', 'train.tsv', '--json']);
     assert.ok(JSON.parse(stdout.trimEnd().split('\n').at(-1)!).metrics.exact_match > 0.9);
     assert.ok(
       readFileSync(inFolder('model/report.html'), 'utf8').includes('<h2>Key frames and attention</h2>'),
     );
-    const facts = await unroll(['inspect', 'model']);
-    assert.match(facts.stdout, /^task +describe, format version 1$/m);
-    assert.match(facts.stdout, /^frame size +12 × 16$/m);
+    const inspected = await unroll(['inspect', 'model']);
+    assert.match(inspected.stdout, /^task +describe, format version 1$/m);
+    assert.match(inspected.stdout, /^frame size +12 × 16$/m);
     const help = await unroll(['predict', 'model', '--help']);
     assert.match(help.stdout, /Describes the clip of --frames/);
   });
 
-  test('bad input gives a line and exit code 2', async () => {
+  test('bad input prints a short error and exits with code 2', async () => {
     writeFileSync(inFolder('missing.tsv'), 'clip\ttext\nclip0\ta box\nnone\ta box\n');
     writeFileSync(inFolder('blank.tsv'), 'clip\ttext\nclip0\ta box\nclip1\t\n');
     const train = (data: string, ...args: string[]) => [
@@ -60,7 +60,10 @@ describe('describe', () => {
         train('train.tsv', '--text', 'text', '--level', 'letters'),
         /--level must be one of words, subwords, characters/,
       ],
-      [['predict', 'model', '--text', 'a'], /predicts from rows, got texts/],
+      [
+        ['predict', 'model', '--text', 'a'],
+        /predicts from rows or clips, got texts\. Pass rows \(command line: --data\) or clips \(--frames\)/,
+      ],
       [['predict', 'model', '--frames', 'clip0', '--beam', '0'], /--beam must be an integer of at least 1/],
     ];
     for (const [args, message] of cases) {

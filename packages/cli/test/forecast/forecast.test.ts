@@ -1,4 +1,4 @@
-// unroll forecast as a user runs it: printed text, written files, and Ctrl-C.
+// unroll forecast: printed text, written files, and Ctrl-C.
 import assert from 'node:assert/strict';
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -87,7 +87,7 @@ describe('a successful run', () => {
       .split('\n')
       .map((line) => JSON.parse(line));
     assert.deepEqual(
-      events.slice(0, 3).map((each) => each.event),
+      events.slice(0, 3).map(({ event }) => event),
       ['backend', 'plan', 'epoch'],
     );
     const result = events.at(-1);
@@ -128,7 +128,7 @@ describe('a successful run', () => {
   });
 });
 
-test('counts: the head negbin, its files and its report', async () => {
+test('the head negbin forecasts counts of at least 0, and rejects the scaler log', async () => {
   const sold = Array.from({ length: 80 }, (_, t) => `${t},${t % 5 === 0 ? 1 + (t % 3) : 0}`);
   writeFileSync(join(temp.folder, 'rare.csv'), ['t,sold', ...sold].join('\n'));
   const options = ['--target', 'sold', '--horizon', '4', '--season', '1', ...QUICK];

@@ -60,8 +60,8 @@ const filledIn = (fill: (row: number) => boolean) => {
     return [id!, time!, sold!, old === '' && fill(row) ? price(shop, t) : old!];
   });
 };
-const write = (name: string, head: string[], rows: string[][], mark = ',') =>
-  writeFileSync(join(temp.folder, name), [head, ...rows].map((row) => `${row.join(mark)}\n`).join(''));
+const write = (name: string, head: string[], rows: string[][], separator = ',') =>
+  writeFileSync(join(temp.folder, name), [head, ...rows].map((row) => `${row.join(separator)}\n`).join(''));
 const HEAD = ['shop', 'day', 'sold', 'price'];
 
 before(async () => {
@@ -93,7 +93,7 @@ test('reports missing rows and writes a template of all rows to forecast', async
   );
 });
 
-test('partly filled in: reports the rest and keeps the entered values', async () => {
+test('with a partly completed template, reports the rows that are still missing and keeps the entered values', async () => {
   const rows = filledIn((row) => row < 298 * HORIZON);
   write(TEMPLATE, HEAD, rows);
   const before = readFileSync(join(temp.folder, TEMPLATE), 'utf8');
@@ -109,7 +109,7 @@ test('partly filled in: reports the rest and keeps the entered values', async ()
   );
 });
 
-test('filled in: forecasts all 300 series, also with the saved model', async () => {
+test('with the completed template, forecasts all 300 series, also with the saved model', async () => {
   write(
     TEMPLATE,
     HEAD,
@@ -151,7 +151,7 @@ describe('a template edited in a spreadsheet', () => {
       write('edited.csv', HEAD, rows.filter(([id]) => missing.some((shop) => shop.id === id)).reverse()),
   };
   for (const [name, edit] of Object.entries(variants)) {
-    test(name, async () => {
+    test(`is accepted with ${name}`, async () => {
       edit(filledIn(() => true));
       const { code, stderr } = await unroll(command('--future-rows', 'edited.csv', '--dry-run'));
       assert.deepEqual([code, stderr], [0, '']);

@@ -155,7 +155,7 @@ test('saves an ensemble with fitted baselines: the same forecast, also from the 
   assert.match(one.stdout, /\n1961-02,/);
 });
 
-describe('mistakes: exit 2', () => {
+describe('a mistake prints a short error and exits with code 2', () => {
   before(() => {
     writeFileSync(join(temp.folder, 'other.csv'), 'month,sold\n1961-01,5\n1961-02,5\n');
     for (const name of ['empty', 'damaged', 'foreign']) mkdirSync(join(temp.folder, name));
@@ -169,7 +169,7 @@ describe('mistakes: exit 2', () => {
     'a missing folder': [['gone'], /gone: folder not found/],
     'a folder without a model': [
       ['empty'],
-      /pipeline\.json is missing, so the files do not belong to a model of a task/,
+      /pipeline\.json is missing, so this is not a saved model of a task/,
     ],
     'a model of another kind': [
       ['foreign'],

@@ -70,7 +70,7 @@ describe('Ctrl-C', () => {
     assert.deepEqual(readdirSync(inFolder('stopped')), ['.resume']);
   });
 
-  test('rejects other options and other data by name', async () => {
+  test('rejects changed options and changed data, and names them', async () => {
     const other = [
       ...ARGS,
       '--resume',
@@ -119,7 +119,7 @@ test('--resume without an interrupted run starts a new run, with a message', asy
   assert.match(stderr, /^resume {3}no interrupted run found in fresh, starting a new run$/m);
 });
 
-test('--resume without a folder: exit 2', async () => {
+test('rejects --resume without --out', async () => {
   const { code, stderr } = await unroll([...ARGS, '--resume']);
   assert.equal(code, 2);
   assert.match(stderr, /--resume needs --out <folder>/);

@@ -1,4 +1,4 @@
-// Language models as a user runs them: train, generate, evaluate, predict, and the messages for invalid input.
+// The commands for language models: train, generate, evaluate, predict, and the messages for invalid input.
 import assert from 'node:assert/strict';
 import { existsSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -74,7 +74,7 @@ describe('train generate', () => {
     const files = ['config.json', 'model.safetensors', 'pipeline.json', 'report.html', 'training.json'];
     assert.deepEqual(readdirSync(inFolder('printed')).sort(), files);
   });
-  test('ends with the result as JSON, for words and a gzip file', async () => {
+  test('trains on the words of a gzip file, and with --json ends with the result as JSON', async () => {
     write('train.txt.gz', gzipSync(linesOf(600)));
     const args = [
       'train',
@@ -152,7 +152,7 @@ describe('generate', () => {
     const { stderr } = await unroll(['generate', 'model', '--prompt', 'the 猫', '--length', '5']);
     assert.match(stderr, /^1 of 5 characters of the prompt \(20 %\) are not in the vocabulary\./);
   });
-  test('lists its options and those of the model', async () => {
+  test('help lists its options and those of the model', async () => {
     assert.match((await unroll(['generate', '--help'])).stdout, /--prompt <text>/);
     const { stdout } = await unroll(['generate', 'model', '--help']);
     assert.match(stdout, /--temperature <x> {4,}1 samples from the model/);
@@ -278,7 +278,7 @@ describe('invalid input', () => {
       assert.equal(existsSync(inFolder('bad')), false);
     });
   }
-  test('a text of one long line is no problem', async () => {
+  test('trains on a text of one long line', async () => {
     write('line.txt', linesOf(600).replaceAll('\n', ' '));
     const { code } = await unroll([
       ...TRAIN.map((arg) => (arg === 'train.txt' ? 'line.txt' : arg)),
@@ -293,6 +293,6 @@ describe('invalid input', () => {
 
 testInterruptedRuns(temp, {
   train: [...TRAIN, '--epochs', '12', '--dropout', '0.2', '--weight-drop', '0.2', '--json'],
-  other: ['--units', '5'],
-  refusal: /cannot be resumed: --units was 16 and is now 5/,
+  changedOption: ['--units', '5'],
+  message: /cannot be resumed: --units was 16 and is now 5/,
 });

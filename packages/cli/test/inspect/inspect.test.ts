@@ -1,6 +1,6 @@
 /**
  * `unroll inspect --data --report` on a model of each task: the page has the example, the unrolled network, gates, memory,
- * saturation and weights, and escapes texts of the user. Detects a task that reads a row differently than in training.
+ * saturation and weights, and escapes texts of the user. The title of the example shows that the task reads the requested row.
  */
 import assert from 'node:assert/strict';
 import { readFileSync, writeFileSync } from 'node:fs';

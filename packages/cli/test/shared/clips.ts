@@ -48,7 +48,7 @@ export function gif(frames: readonly Uint8Array[], height = HEIGHT, width = WIDT
   const palette = Array.from({ length: 128 }, (_, i) => [2 * i, 2 * i, 2 * i]).flat();
   const bytes = [...Buffer.from('GIF89a'), ...word(width), ...word(height), 0x86, 0, 0, ...palette];
   for (const frame of frames) {
-    // Codes of 8 bits: a clear code (128) before they would need 9 bits; 129 ends.
+    // A clear code (128) is inserted before codes would need 9 bits; code 129 is the end.
     const codes = [...frame].flatMap((value, i) => (i % 100 === 0 ? [128, value >> 1] : [value >> 1]));
     codes.push(129);
     bytes.push(0x2c, ...word(0), ...word(0), ...word(width), ...word(height), 0, 7);

@@ -1,5 +1,5 @@
-// The command with one more task, `echo` of the tests of @unroll/tasks. `run` prints the events that a run of this task may
-// report.
+// The command line with one more task: `echo`, which the tests of @unroll/tasks define. The argument `run` prints the events that
+// a run of this task may report.
 import { main } from '@unroll/cli';
 import { Reporter } from '@unroll/cli/internal';
 import { type RunEvent, TASKS, type Task } from '@unroll/tasks';

@@ -37,7 +37,7 @@ describe('predict', () => {
       stderr: 'It comes from a valley.\n',
     });
   });
-  test('writes JSON lines, with options of every type, from a zip', async () => {
+  test('writes JSON lines, with options of every type and a zipped model', async () => {
     const options = ['--times', '2', '--gain', '1.5', '--upper', '--mark', '!', '--echo-rows', 'more.csv'];
     const { stdout } = await unroll(['predict', ...options, 'echo.zip', '--json']);
     assert.equal(stdout, '{"echo":"HEY!HEY!","loudness":6,"place":"a valley"}\n');
@@ -89,7 +89,7 @@ describe('predict', () => {
       ['said.csv'],
       'said.csv: this is neither a folder nor a .zip. A model is the folder of a saved model, or a zip of its files.',
     ],
-    'a newer version': [
+    'a newer format version': [
       ['later'],
       'This version of Unroll reads the task "echo" up to format version 2, got version 3. Update Unroll.',
     ],
@@ -99,13 +99,12 @@ describe('predict', () => {
     ],
   };
   for (const [name, [args, message]] of Object.entries(mistakes)) {
-    test(name, async () =>
+    test(`rejects ${name}`, async () =>
       assert.deepEqual(await unroll(['predict', ...args]), {
         code: 2,
         stdout: '',
         stderr: `unroll: ${message}\n`,
-      }),
-    );
+      }));
   }
 });
 
@@ -127,7 +126,7 @@ describe('evaluate', () => {
       ['scores', 'accuracy', [['echo', 0.5]]],
     );
   });
-  test('needs a model and rows', async () => {
+  test('requires a model and --data', async () => {
     const { code, stderr } = await unroll(['evaluate', 'echo']);
     assert.deepEqual(
       [code, stderr],
@@ -146,7 +145,7 @@ test('rejects a model that does not support evaluation', async () => {
 });
 
 describe('inspect', () => {
-  test('shows task, facts and the record of training', async () => {
+  test('shows the task, the properties of the model and the training record', async () => {
     const { code, stdout } = await unroll(['inspect', 'echo']);
     assert.equal(code, 0);
     assert.equal(
@@ -183,7 +182,7 @@ describe('inspect', () => {
       network: null,
     });
   });
-  test('names parts that it cannot read', async () => {
+  test('reports an unsupported format version and a missing training record', async () => {
     const later = (await unroll(['inspect', 'later'])).stdout;
     assert.match(later, /^task {3}echo, format version 3, not supported by this version$/m);
     assert.match(later, /\n\nNo training record\.\n$/);

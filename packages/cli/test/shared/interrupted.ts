@@ -1,4 +1,4 @@
-/** Tests for every task that an interrupted and resumed run writes the same files as an uninterrupted run. */
+/** Adds tests that an interrupted and resumed run writes the same files as an uninterrupted run. Each task calls it. */
 import assert from 'node:assert/strict';
 import type { ChildProcess } from 'node:child_process';
 import { readdirSync, readFileSync } from 'node:fs';
@@ -11,12 +11,16 @@ const RESULTS = ['config.json', 'model.safetensors', 'pipeline.json'];
 /**
  * Interrupts a run with SIGINT and with SIGKILL after three epochs, and resumes it.
  * @param train the command without --out, with --json
- * @param other an option with another value, which a resumed run rejects
- * @param refusal the error message of this run
+ * @param changedOption an option with another value, which a resumed run rejects
+ * @param message the error message for the changed option
  */
 export function testInterruptedRuns(
   temp: TempFolder,
-  { train, other, refusal }: { train: readonly string[]; other: readonly string[]; refusal: RegExp },
+  {
+    train,
+    changedOption,
+    message,
+  }: { train: readonly string[]; changedOption: readonly string[]; message: RegExp },
 ): void {
   const folder = (out: string): string => join(temp.folder, out);
   const results = (out: string) => RESULTS.map((name) => readFileSync(join(folder(out), name), 'base64'));
@@ -29,8 +33,8 @@ export function testInterruptedRuns(
         if (signal === 'SIGINT')
           assert.match(stopped.stderr, /Run the same command with --resume to continue\.\n$/);
         assert.deepEqual(readdirSync(folder(signal)), ['.resume']);
-        const changed = await temp.unroll([...train, '--resume', ...other, '--out', signal]);
-        assert.match(changed.stderr, refusal);
+        const changed = await temp.unroll([...train, '--resume', ...changedOption, '--out', signal]);
+        assert.match(changed.stderr, message);
         const { code, stderr } = await temp.unroll([...train, '--resume', '--out', signal]);
         assert.equal(code, 0, stderr);
         assert.match(stderr, /^resume {3}resuming the interrupted run$/m);

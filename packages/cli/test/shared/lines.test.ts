@@ -21,11 +21,11 @@ const predict = (input: string | Uint8Array, ...args: string[]) =>
   temp.unroll(['predict', 'echo', '-', ...args], (child) => void child.stdin!.end(input));
 
 describe('lines of stdin', () => {
-  test('are predicted in their order, without the text', async () => {
+  test('are predicted in order; the output does not repeat the text', async () => {
     const { code, stdout, stderr } = await predict('ho\nhey you\n', '--upper');
     assert.deepEqual([code, stdout, stderr], [0, '2\ta valley\n7\ta valley\n', '']);
   });
-  test('are predicted if they are more than a batch', async () => {
+  test('are predicted if they fill more than one batch', async () => {
     const lines = Array.from({ length: 5000 }, (_, i) => 'o'.repeat(1 + (i % 97)));
     const { code, stdout } = await predict(`${lines.join('\n')}\n`);
     assert.equal(code, 0);
@@ -58,7 +58,7 @@ describe('lines of stdin', () => {
     const json = await predict('(silence)\n', '--json');
     assert.deepEqual(JSON.parse(json.stdout), { text: '(silence)', error: '"(silence)" has no echo.' });
   });
-  test('that arrive slowly are predicted at once', async () => {
+  test('are predicted as soon as they arrive', async () => {
     const inputs = ['ho', 'hey', 'hello'];
     const answers: string[] = [];
     const talk = async ({ stdin, stdout }: ChildProcess) => {

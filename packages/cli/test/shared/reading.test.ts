@@ -16,6 +16,7 @@ const units = (i: number) => 800 + 20 * i + 50 * Math.sin(i);
 /** Returns numbers with points as thousands separators, such as 820 and 1.435. */
 const pointed = (i: number) => String(Math.round(units(i))).replace(/(\d)(\d{3})$/, '$1.$2');
 
+/** Returns the i-th midnight in Berlin from October 2022 on, written in UTC. Summer time ends on October 30. */
 const midnight = (i: number) => {
   const day = Date.UTC(2022, 9, 1 + i);
   return new Date(day - (day <= Date.UTC(2022, 9, 30) ? 2 : 1) * 3_600_000).toISOString().replace('.000', '');
@@ -52,7 +53,7 @@ before(() => {
 const plan = (file: string, target: string, ...more: string[]) =>
   unroll(['forecast', file, '--target', target, '--horizon', '3', '--dry-run', ...more]);
 
-test('separators: a note, the options, and a model that stores them', async () => {
+test('decimal and thousands separators are detected with a note, or set by options, and stored in the model', async () => {
   const found = await plan('points.csv', 'units');
   assert.match(found.stdout, /Points in "units" are read as thousands separators .*--decimal \./);
   for (const option of [
@@ -64,8 +65,8 @@ test('separators: a note, the options, and a model that stores them', async () =
     assert.equal(code, 0);
     assert.doesNotMatch(stdout, /thousands/);
   }
-  const made = [...QUICK, '--quiet', '--thousands', '.', '--out', 'made'];
-  await unroll(['forecast', 'points.csv', '--target', 'units', '--horizon', '3', ...made]);
+  const options = [...QUICK, '--quiet', '--thousands', '.', '--out', 'made'];
+  await unroll(['forecast', 'points.csv', '--target', 'units', '--horizon', '3', ...options]);
   assert.ok(
     csv('made/forecast.csv')
       .slice(1)
@@ -80,7 +81,7 @@ test('separators: a note, the options, and a model that stores them', async () =
 });
 
 describe('a saved model reads newer rows in the format of the training rows', () => {
-  const made = [
+  const options = [
     ...QUICK,
     '--quiet',
     '--season',
@@ -98,39 +99,39 @@ describe('a saved model reads newer rows in the format of the training rows', ()
     assert.equal(code, 0, stderr);
     return { value: Number(stdout.split('\n')[1].split(',')[1]), notes: stderr };
   };
-  const near = (value: number, wanted: number): void =>
+  const assertNear = (value: number, wanted: number): void =>
     assert.ok(Math.abs(value - wanted) < wanted / 10, String(value));
 
-  test('1.600, if points separate thousands', async () => {
-    assert.equal((await unroll(['forecast', 'points.csv', ...made, '--out', 'points'])).code, 0);
+  test('1.600 is 1600 if points separate thousands', async () => {
+    assert.equal((await unroll(['forecast', 'points.csv', ...options, '--out', 'points'])).code, 0);
     for (const rows of ['more-points.csv', 'more-points-by-comma.csv']) {
       const { value, notes } = await after('points', rows);
-      near(value, 1600);
+      assertNear(value, 1600);
       assert.doesNotMatch(notes, /separators/);
     }
     const { value } = await after('points', 'more-points.csv', '--thousands', ',');
     // The newer row is now read as 1.6, far below the training rows, so the forecast is below 1000.
     assert.ok(value < 1000, String(value));
   });
-  test('1.600, if points separate decimals', async () => {
-    assert.equal((await unroll(['forecast', 'decimals.csv', ...made, '--out', 'decimals'])).code, 0);
+  test('1.600 is 1.6 if points separate decimals', async () => {
+    assert.equal((await unroll(['forecast', 'decimals.csv', ...options, '--out', 'decimals'])).code, 0);
     const { value, notes } = await after('decimals', 'more-points.csv');
-    near(value, 1.6);
+    assertNear(value, 1.6);
     assert.doesNotMatch(notes, /separators/);
   });
   test('if training rows have no separators, the format of newer rows is detected', async () => {
-    assert.equal((await unroll(['forecast', 'integers.csv', ...made, '--out', 'integers'])).code, 0);
-    near((await after('integers', 'more-commas.csv')).value, 800);
+    assert.equal((await unroll(['forecast', 'integers.csv', ...options, '--out', 'integers'])).code, 0);
+    assertNear((await after('integers', 'more-commas.csv')).value, 800);
     assert.match((await after('integers', 'more-points.csv')).notes, /are read as thousands separators/);
   });
   test('columns with different separators are read separately', async () => {
-    const both = [...made, '--past', 'price', '--out', 'mixed'];
-    assert.equal((await unroll(['forecast', 'mixed.csv', ...both])).code, 0);
-    near((await after('mixed', 'more-mixed.csv')).value, 1600);
+    const mixedOptions = [...options, '--past', 'price', '--out', 'mixed'];
+    assert.equal((await unroll(['forecast', 'mixed.csv', ...mixedOptions])).code, 0);
+    assertNear((await after('mixed', 'more-mixed.csv')).value, 1600);
   });
 });
 
-test('encodings: a note that names the option, and the option', async () => {
+test('the encoding is detected with a note that names --encoding, or set by --encoding', async () => {
   const found = await plan('german.csv', 'Stück');
   assert.match(
     found.stdout,
@@ -163,7 +164,7 @@ test('recognises a workbook with another extension', async () => {
   );
 });
 
-test('the order of dates, and the time zone', async () => {
+test('an ambiguous order of day and month must be set; the time zone is detected or set', async () => {
   assert.match((await plan('slashes.csv', 'units')).stderr, /set dates \(--dates dmy or --dates mdy\)/);
   const found = await plan('utc.csv', 'units');
   assert.match(found.stdout, /\n {9}daily, /);
@@ -173,7 +174,7 @@ test('the order of dates, and the time zone', async () => {
   assert.doesNotMatch(named.stdout, /midnights/);
 });
 
-test('months by name, newest first: forecast after the newest, also with newer rows', async () => {
+test('if rows are newest first and months are names, the forecast follows the newest row, also with newer rows', async () => {
   const run = ['--target', 'units', '--horizon', '2', ...QUICK, '--quiet', '--out', 'named'];
   assert.equal((await unroll(['forecast', 'newest.csv', ...run])).code, 0);
   assert.deepEqual(
@@ -185,7 +186,7 @@ test('months by name, newest first: forecast after the newest, also with newer r
   assert.match(next.stderr, /Rows up to Apr-22 are training rows stored in the model/);
 });
 
-describe('invalid options: exit 2 and one line', () => {
+describe('an invalid option prints one line and exits with code 2', () => {
   const cases: Record<string, [string[], RegExp]> = {
     decimal: [['--decimal', ';'], /decimal must be "\." or ",", got ";"/],
     thousands: [['--thousands', 'yes'], /thousands must be .*, got "yes"/],

@@ -31,7 +31,7 @@ function isInstalled(): boolean {
   }
 }
 
-/** Forty days of two shops with two sales a day each. The sum of the sales of day d is 8 d + 3 (d mod 7) + 6. */
+/** Forty days of two shops, with two rows per day and shop. The sum of the sales of day d is 8 d + 3 (d mod 7) + 6. */
 const sales = Array.from({ length: 160 }, (_, i) => {
   const [day, shop, half] = [i >> 2, (i >> 1) & 1, i & 1];
   return {
@@ -130,7 +130,7 @@ describe('with DuckDB', { skip: !isInstalled() && INSTALL.replace('install', 'in
     );
   });
 
-  test('row order is independent of the number of threads, or follows the query', async () => {
+  test('the row order does not depend on the number of threads, and follows "order by"', async () => {
     const sql = 'select sold, shop, day from data';
     const [one, two] = [await rows('sales.csv', sql, 1), await rows('sales.csv', sql, 2)];
     assert.deepEqual(one, two);

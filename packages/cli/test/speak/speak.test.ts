@@ -1,4 +1,4 @@
-// Speech as a user runs it: train, evaluate, write WAV files, and the messages for bad input.
+// The commands for speech synthesis: train, evaluate, write WAV files, and the messages for bad input.
 import assert from 'node:assert/strict';
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -46,7 +46,7 @@ before(async () => {
 });
 
 describe('speak', () => {
-  test('writes a WAV file, several to a folder, and one to stdout', async () => {
+  test('writes one WAV file, several WAV files to a folder, and one to stdout', async () => {
     const one = await unroll(['predict', 'model', '--text', 'abc', '--audio', 'out.wav']);
     assert.deepEqual([one.code, one.stderr], [0, one.stderr]);
     assert.match(one.stdout, /^text,seconds\nabc,\d+\.\d+\n$/);
@@ -68,7 +68,7 @@ describe('speak', () => {
     assert.match(piped.stdout, /^RIFF/);
   });
 
-  test('is evaluated, trains on a folder, and has a report', async () => {
+  test('evaluates, writes a report, and plans the training on a folder', async () => {
     const { stdout } = await unroll(['evaluate', 'model', '--data', 'train.tsv', '--json']);
     const { metrics } = JSON.parse(stdout.trimEnd().split('\n').at(-1)!);
     assert.deepEqual(Object.keys(metrics), ['mcd', 'duration_error', 'stopped']);
@@ -78,7 +78,7 @@ describe('speak', () => {
     assert.match(plan.stdout, /^data {5}30 texts in "words", sounds in "audio"$/m);
   });
 
-  test('bad input gives a line and exit code 2, and writes nothing', async () => {
+  test('bad input prints a short error, exits with code 2, and writes nothing', async () => {
     writeFileSync(inFolder('empty.tsv'), 'file\twords\nsounds/none.wav\t\n');
     writeFileSync(inFolder('missing.tsv'), 'file\twords\nnone.wav\tabc\n');
     writeFileSync(inFolder('broken.wav'), spoken('abc').subarray(0, 100));
@@ -147,4 +147,4 @@ describe('speak', () => {
   });
 });
 
-testInterruptedRuns(temp, { train: [...TRAIN, '--json'], other: ['--units', '9'], refusal: /units/ });
+testInterruptedRuns(temp, { train: [...TRAIN, '--json'], changedOption: ['--units', '9'], message: /units/ });

@@ -121,7 +121,7 @@ describe('the server of unroll studio', () => {
     assert.equal((await get(server.url, '/')).status, 200);
   });
 
-  test('Ctrl-C ends it', { skip: process.platform === 'win32' }, async () => {
+  test('exits with code 0 on Ctrl-C', { skip: process.platform === 'win32' }, async () => {
     const { child, url } = await start();
     await get(url, '/');
     const ended = new Promise((resolve) => child.on('exit', resolve));
@@ -135,17 +135,17 @@ describe('mistakes', () => {
   const cases: [name: string, args: string[], message: RegExp][] = [
     ['a missing file', ['missing.csv'], /^unroll: missing\.csv: file or folder not found\./],
     ['two files', ['a', 'b'], /^unroll: At most one run, model or file can be opened, got 2\./],
-    ['a port', ['--port', '99999'], /^unroll: --port must be at most 65535, got 99999\./],
-    ['an option', ['--prot', '1'], /^unroll: Unknown option --prot\. Did you mean --port\?/],
+    ['a port that is too large', ['--port', '99999'], /^unroll: --port must be at most 65535, got 99999\./],
+    ['an unknown option', ['--prot', '1'], /^unroll: Unknown option --prot\. Did you mean --port\?/],
   ];
   for (const [name, args, message] of cases) {
-    test(name, async () => {
+    test(`rejects ${name}`, async () => {
       const { code, stderr } = await temp.unroll(['studio', ...args]);
       assert.match(stderr, message);
       assert.equal(code, 2);
     });
   }
-  test('a port in use', async () => {
+  test('rejects a port that is in use', async () => {
     const { url, child } = await start();
     const { code, stderr } = await temp.unroll(['studio', '--port', url.port]);
     assert.match(stderr, new RegExp(`^unroll: Port ${url.port} is in use\\.`));

@@ -1,4 +1,4 @@
-// Tagging as a user runs it: train, evaluate, predict, and the messages for invalid input.
+// The commands for tagging: train, evaluate, predict, and the messages for invalid input.
 import assert from 'node:assert/strict';
 import { existsSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -26,7 +26,7 @@ const conll = (count: number, shift = 0): string =>
     const parts = [['we O', 'met O', ...person], i % 5 === 0 ? ['then O'] : location, ['. O']];
     return `${parts.flat().join('\n')}\n`;
   }).join('\n');
-/** Two sentences of CoNLL-U for every pair of lines. */
+/** Returns sentences in CoNLL-U format. Every second one ends with a full stop. */
 const conllu = (count: number): string =>
   Array.from({ length: count }, (_, i) => {
     const words = [
@@ -65,7 +65,7 @@ describe('train tag', () => {
     const files = ['config.json', 'model.safetensors', 'pipeline.json', 'report.html', 'training.json'];
     assert.deepEqual(readdirSync(inFolder('printed')).sort(), files);
   });
-  test('ends with the result as JSON', async () => {
+  test('with --json, ends with the result as JSON', async () => {
     const { code, stdout } = await unroll([...TRAIN, '--cell', 'gru', '--json', '--quiet', '--out', 'json']);
     assert.equal(code, 0);
     const { metrics, model, ...result } = events(stdout).at(-1);
@@ -92,7 +92,7 @@ describe('train tag', () => {
     const { stdout: predicted } = await unroll(['predict', 'pos', '--text', 'the cat sleeps']);
     assert.equal(predicted, 'text,tokens,tags\nthe cat sleeps,the cat sleeps,D N V\n');
   });
-  test('help', async () => {
+  test('help lists the task and its options', async () => {
     const { stdout } = await unroll(['train', '--help']);
     assert.match(stdout, /^ {2}tag +tag each token of a sentence, for example with its part of speech$/m);
     const help = (await unroll(['train', 'tag', '--help'])).stdout;
@@ -218,6 +218,6 @@ describe('invalid input', () => {
 
 testInterruptedRuns(temp, {
   train: [...TRAIN.slice(0, -1), '12', '--json'],
-  other: ['--scheme', 'bio'],
-  refusal: /cannot be resumed: --scheme/,
+  changedOption: ['--scheme', 'bio'],
+  message: /cannot be resumed: --scheme/,
 });

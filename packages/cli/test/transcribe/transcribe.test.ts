@@ -1,4 +1,4 @@
-// Transcription as a user runs it: train, evaluate, predict, and the messages for bad input.
+// The commands for transcription: train, evaluate, predict (also from a stream), and the messages for bad input.
 import assert from 'node:assert/strict';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -45,7 +45,7 @@ before(async () => {
 });
 
 describe('transcribe', () => {
-  test('predicts from a file and a table, with times', async () => {
+  test('predicts from a file, with times, and from a table; evaluates', async () => {
     const one = await unroll(['predict', 'model', '--audio', 'sounds/high_3.wav', '--timestamps', '--json']);
     const { sound, text, words } = JSON.parse(one.stdout);
     assert.deepEqual([sound, text, words.length], ['sounds/high_3.wav', 'high', 1]);
@@ -56,7 +56,7 @@ describe('transcribe', () => {
     assert.ok(JSON.parse(stdout.trimEnd().split('\n').at(-1)!).metrics.wer < 0.2);
   });
 
-  test('has an attention decoder, which needs the whole sound', async () => {
+  test('trains an attention decoder, and rejects --streaming and --known-words with it', async () => {
     const trained = await unroll([...TRAIN, '--decoder', 'attention', '--out', 'attention']);
     assert.equal(trained.code, 0, trained.stderr);
     assert.match(trained.stdout, /lstm of 8 units, decoder of lstm of 16 units with attention, dropout 0/);
@@ -70,8 +70,14 @@ describe('transcribe', () => {
       assert.equal(code, 2);
       assert.match(stderr, message);
     }
-    const listed = await unroll(['predict', 'attention', '--audio', 'sounds/high_3.wav', '--known-words']);
-    assert.deepEqual([listed.code, /knownWords is an option for CTC/.test(listed.stderr)], [2, true]);
+    const knownWords = await unroll([
+      'predict',
+      'attention',
+      '--audio',
+      'sounds/high_3.wav',
+      '--known-words',
+    ]);
+    assert.deepEqual([knownWords.code, /knownWords is an option for CTC/.test(knownWords.stderr)], [2, true]);
   });
 
   test('transcribes sound while it arrives', async () => {
@@ -83,7 +89,8 @@ describe('transcribe', () => {
     const { stdout } = await unroll(
       ['predict', 'streaming', '--audio', '-', '--stream', '--json'],
       (child) => {
-        for (let at = 0; at < bytes.length; at += 700) child.stdin!.write(bytes.subarray(at, at + 700));
+        for (let start = 0; start < bytes.length; start += 700)
+          child.stdin!.write(bytes.subarray(start, start + 700));
         child.stdin!.end();
       },
     );
@@ -104,13 +111,13 @@ describe('transcribe', () => {
     assert.match(cut.stderr, /stdin: the file is truncated/);
   });
 
-  test('trains on a folder', async () => {
+  test('plans the training on a folder of sounds', async () => {
     const folder = ['train', 'transcribe', '--data', 'sounds', '--pattern', '{words}_{take}.wav', ...QUICK];
     const { stdout } = await unroll([...folder, '--text', 'words', '--dry-run']);
     assert.match(stdout, /^data {5}60 sounds in "audio", transcripts in "words"$/m);
   });
 
-  test('bad input gives a short message and exit code 2', async () => {
+  test('bad input prints a short error and exits with code 2', async () => {
     writeFileSync(
       inFolder('long.tsv'),
       `file\twords\nsounds/low_0.wav\t${'low '.repeat(99)}\nsounds/high_3.wav\thigh\n`,
@@ -135,7 +142,7 @@ describe('transcribe', () => {
         train('--data', 'train.tsv', ...columns, '--level', 'letters'),
         /--level must be one of characters, words/,
       ],
-      [['predict', 'model', '--text', 'low'], /predicts from rows, got texts/],
+      [['predict', 'model', '--text', 'low'], /predicts from rows or sounds, got texts/],
       [['predict', 'model', '--audio', 'train.tsv'], /must start with "RIFF"/],
       [['predict', 'model'], /pass rows or sounds/],
     ];
@@ -148,4 +155,4 @@ describe('transcribe', () => {
   });
 });
 
-testInterruptedRuns(temp, { train: [...TRAIN, '--json'], other: ['--units', '9'], refusal: /units/ });
+testInterruptedRuns(temp, { train: [...TRAIN, '--json'], changedOption: ['--units', '9'], message: /units/ });

@@ -1,4 +1,4 @@
-// Translation as a user runs it: train on a table or on parallel files, evaluate, predict, and the messages for invalid input.
+// The commands for translation: train on a table or on parallel files, evaluate, predict, and the messages for invalid input.
 import assert from 'node:assert/strict';
 import { existsSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -97,7 +97,7 @@ describe('train translate', () => {
     assert.deepEqual([plan.event, plan.training, plan.validation, rest.length], ['plan', 288, 32, 0]);
     assert.deepEqual([plan.level, plan.vocabulary], ['words', { source: 16, target: 16 }]);
   });
-  test('help', async () => {
+  test('help lists the task and its options', async () => {
     const { stdout } = await unroll(['train', '--help']);
     assert.match(stdout, /^ {2}translate {2}translate or summarise texts$/m);
     const help = (await unroll(['train', 'translate', '--help'])).stdout;
@@ -204,6 +204,6 @@ describe('invalid input', () => {
 
 testInterruptedRuns(temp, {
   train: [...TRAIN.slice(0, -1), '6', '--json'],
-  other: ['--level', 'words'],
-  refusal: /cannot be resumed: --level was not set and is now words/,
+  changedOption: ['--level', 'words'],
+  message: /cannot be resumed: --level was not set and is now words/,
 });

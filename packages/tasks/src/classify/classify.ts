@@ -43,9 +43,9 @@ export interface ClassifyOptions extends RunControl, FrameOptions {
   /** Name of the column with clips: lists of images { width, height, data }, or arrays { shape, values }. */
   frames?: string;
   /**
-   * What is subtracted from the log-mel frames of each sound. `level`: their mean, which removes the volume. `features`: the mean of
-   * each mel filter, which also removes the frequency response of the microphone and the timbre of the voice. `none`: nothing.
-   * Default `level`.
+   * What is subtracted from the log-mel frames of each sound. `level`: their mean, which removes differences in loudness.
+   * `features`: the mean of each mel filter, which also removes the frequency response of the microphone and the timbre of the
+   * voice. `none`: nothing. Default `level`.
    */
   normalize?: FileNormalization;
   /** Number of mel filters of sounds. Default 40. */
@@ -53,8 +53,8 @@ export interface ClassifyOptions extends RunControl, FrameOptions {
   /** Sample rate to which sounds are converted, in Hz. Default: the most frequent rate of the training sounds, at most 16,000. */
   sampleRate?: number;
   /**
-   * Whether inputs are changed at random in training. Sounds: speed, frequencies and masks. Clips: selection of frames, position,
-   * size, angle, contrast and brightness. Default true.
+   * Whether inputs are augmented in training. For sounds, speed, frequencies and masks are random; for clips, the selection of
+   * frames, position, size, angle, contrast and brightness. Default true.
    */
   augment?: boolean;
   /** Name of the column with the labels. */
@@ -406,9 +406,9 @@ function checkOptions(options: ClassifyOptions): void {
     [['audio', 'frames'], SIGNAL_OPTIONS],
   ];
   for (const [kinds, names] of allowed) {
-    const name = kinds.includes(kind) ? undefined : names.find((each) => options[each] !== undefined);
+    const name = kinds.includes(kind) ? undefined : names.find((option) => options[option] !== undefined);
     if (name === undefined) continue;
-    const expected = kinds.map((each) => NAMES[each as keyof typeof NAMES]).join(' and ');
+    const expected = kinds.map((input) => NAMES[input as keyof typeof NAMES]).join(' and ');
     throw valueError(`${name} is an option for ${expected}, but the inputs are ${NAMES[kind]}.`, { name });
   }
 }

@@ -1,12 +1,12 @@
 /** Reads the frames of clips and encodes them as images of one size. */
 import { type RandomStream, type Tensor, valueError } from '@unroll/core';
 import type { Table } from '@unroll/data';
-import { type Clip, clipsOf, type ReadClip, readClip } from '../shared/frames/clips.js';
+import { type Clip, clipsOf, type NamedClip, readClip } from '../shared/frames/clips.js';
+import { frameProperties } from '../shared/frames/description.js';
 import type { EncodedClip, FrameConfig, FrameEncoder } from '../shared/frames/encoder.js';
-import { frameFacts } from '../shared/frames/facts.js';
 import { longestOf } from '../shared/length-batches.js';
 import type { TaskFact } from '../shared/task.js';
-import type { ClassifyEncoder, Encoded, EncodedInputs } from './inputs.js';
+import type { ClassifyEncoder, EncodedInput, TitledInputs } from './inputs.js';
 
 /** What a saved model stores to read clips. */
 export type ClipConfig = FrameConfig;
@@ -21,7 +21,7 @@ export class ClipEncoder implements ClassifyEncoder {
     this.frames = frames;
   }
 
-  batchSize(encoded: readonly Encoded[]): number {
+  batchSize(encoded: readonly EncodedInput[]): number {
     return this.frames.batchSize(16, longestOf(encoded));
   }
 
@@ -29,29 +29,29 @@ export class ClipEncoder implements ClassifyEncoder {
     return this.frames.config;
   }
 
-  readTable(table: Table): EncodedInputs {
+  readTable(table: Table): TitledInputs {
     return this.#encodeAll(clipsOf(table, this.column));
   }
 
-  readTexts(texts: readonly string[]): EncodedInputs {
+  readTexts(texts: readonly string[]): TitledInputs {
     if (texts.length === 0) return { titles: [], encoded: [] };
     throw valueError(
       'This model classifies clips, got a text. Pass clips (command line: --frames or --data).',
     );
   }
 
-  readClips(clips: readonly Clip[]): EncodedInputs {
+  readClips(clips: readonly Clip[]): TitledInputs {
     return this.#encodeAll(
       clips.map((clip, n) => readClip(clip, clips.length === 1 ? 'clip' : `clip ${n + 1}`)),
     );
   }
 
-  #encodeAll(clips: readonly ReadClip[]): EncodedInputs {
+  #encodeAll(clips: readonly NamedClip[]): TitledInputs {
     return { titles: clips.map(({ name }) => name), encoded: clips.map((clip) => this.frames.encode(clip)) };
   }
 
   batch(
-    encoded: readonly Encoded[],
+    encoded: readonly EncodedInput[],
     rows: Uint32Array,
     random: RandomStream | null = null,
   ): { x: Tensor; mask?: Tensor } {
@@ -66,7 +66,7 @@ export class ClipEncoder implements ClassifyEncoder {
     return this.frames.shape.reduce((product, extent) => product * extent, 1);
   }
 
-  facts(): TaskFact[] {
-    return frameFacts(this.config);
+  properties(): TaskFact[] {
+    return frameProperties(this.config);
   }
 }

@@ -11,8 +11,8 @@ import {
 import { cellError, filledTexts } from '../shared/cells.js';
 import { checkFilled } from '../shared/request.js';
 import type { TaskFact } from '../shared/task.js';
-import { padded } from '../shared/text-batches.js';
-import type { ClassifyEncoder, Encoded, EncodedInputs } from './inputs.js';
+import { paddedIds } from '../shared/text-batches.js';
+import type { ClassifyEncoder, EncodedInput, TitledInputs } from './inputs.js';
 import { type NGramConfig, ngramBatch, ngramParts, ngramText } from './ngrams.js';
 
 /** The special tokens of the vocabulary: padding with id 0, and unknown tokens. */
@@ -30,15 +30,15 @@ export interface EncoderConfig {
 }
 
 /** An encoded text. */
-export interface EncodedText extends Encoded {
+export interface EncodedText extends EncodedInput {
   /** Ids of the tokens; `length` is their number. */
   readonly ids: Int32Array;
   /** The tokens, for the n-gram model. */
   readonly tokens: readonly string[];
 }
 
-/** What converts a text to ids. `length` is the maximum number of tokens. */
-interface TextReading {
+/** The parts of an encoder that converts texts to ids. `length` is the maximum number of tokens. */
+interface EncoderParts {
   tokenizer: Tokenizer;
   vocabulary: Vocabulary;
   length: number;
@@ -67,7 +67,7 @@ export class TokenEncoder implements ClassifyEncoder {
 
   constructor(
     column: string,
-    { tokenizer: splitter, vocabulary, length, ngrams }: TextReading & { ngrams: NGramConfig | null },
+    { tokenizer: splitter, vocabulary, length, ngrams }: EncoderParts & { ngrams: NGramConfig | null },
   ) {
     this.column = column;
     this.tokenizer = splitter;
@@ -78,8 +78,8 @@ export class TokenEncoder implements ClassifyEncoder {
 
   static fromConfig(column: string, config: EncoderConfig): TokenEncoder {
     const { tokenizer: splitter, vocabulary, length, ngrams = null } = config;
-    const reading = { tokenizer: tokenizer(splitter), vocabulary: new Vocabulary(vocabulary), length };
-    return new TokenEncoder(column, { ...reading, ngrams });
+    const parts = { tokenizer: tokenizer(splitter), vocabulary: new Vocabulary(vocabulary), length };
+    return new TokenEncoder(column, { ...parts, ngrams });
   }
 
   /** The config, without n-grams. */
@@ -95,51 +95,51 @@ export class TokenEncoder implements ClassifyEncoder {
 
   encodeTokens(all: readonly string[]): EncodedText {
     const tokens = all.slice(0, this.length);
-    const found = this.vocabulary.encode(tokens);
-    const ids = found.length > 0 ? found : Int32Array.of(UNKNOWN_ID);
+    const tokenIds = this.vocabulary.encode(tokens);
+    const ids = tokenIds.length > 0 ? tokenIds : Int32Array.of(UNKNOWN_ID);
     return { ids, length: ids.length, tokens };
   }
 
   /** Returns the tokens of an encoded text, with `<unk>` for each unknown token. */
-  tokensOf(text: Encoded): string[] {
+  tokensOf(text: EncodedInput): string[] {
     return this.vocabulary.decode((text as EncodedText).ids, { keepSpecials: true });
   }
 
   /** Returns whether all tokens of the encoded text are unknown. */
-  isUnknown(text: Encoded): boolean {
+  isUnknown(text: EncodedInput): boolean {
     return (text as EncodedText).ids.every((id) => id === UNKNOWN_ID);
   }
 
-  readTable(table: Table): EncodedInputs {
+  readTable(table: Table): TitledInputs {
     const titles = textsOf(table, this.column);
     return { titles, encoded: titles.map((text) => this.encode(text)) };
   }
 
-  readTexts(texts: readonly string[]): EncodedInputs {
+  readTexts(texts: readonly string[]): TitledInputs {
     checkFilled(texts);
     return { titles: texts, encoded: texts.map((text) => this.encode(text)) };
   }
 
-  batch(encoded: readonly Encoded[], rows: Uint32Array): { x: Tensor } {
+  batch(encoded: readonly EncodedInput[], rows: Uint32Array): { x: Tensor } {
     const ids = Array.from(rows, (row) => (encoded[row] as EncodedText).ids);
-    return { x: padded(ids, Uint32Array.from(ids.keys())) };
+    return { x: paddedIds(ids, Uint32Array.from(ids.keys())) };
   }
 
-  ngramBatch(encoded: readonly Encoded[], rows: Uint32Array): Tensor | null {
+  ngramBatch(encoded: readonly EncodedInput[], rows: Uint32Array): Tensor | null {
     const tokensOf = (row: number) => (encoded[row] as EncodedText).tokens;
     return this.ngrams && ngramBatch(Array.from(rows, tokensOf), this.ngrams);
   }
 
-  ngramParts(encoded: readonly Encoded[], rows: Uint32Array, labels: number): Uint32Array[] {
+  ngramParts(encoded: readonly EncodedInput[], rows: Uint32Array, labels: number): Uint32Array[] {
     const tokensOf = (row: number) => (encoded[row] as EncodedText).tokens;
     return this.ngrams === null ? [rows] : ngramParts(rows, tokensOf, this.ngrams, labels);
   }
 
-  notes(encoded: readonly Encoded[], table?: Table): string[] {
+  notes(encoded: readonly EncodedInput[], table?: Table): string[] {
     const { tokenizer: splitter, column: name } = this;
     const unknown = encoded.reduce((count, text) => count + Number(this.isUnknown(text)), 0);
     if (unknown === 0) return [...splitter.notes];
-    const column = table?.columns.find((each) => each.name === name);
+    const column = table?.columns.find((candidate) => candidate.name === name);
     if (table !== undefined && column !== undefined && unknown === encoded.length) {
       const problem =
         'neither this text nor any other contains a word of the training data. Check the column and the language.';
@@ -153,7 +153,7 @@ export class TokenEncoder implements ClassifyEncoder {
     return this.vocabulary.size;
   }
 
-  facts(): TaskFact[] {
+  properties(): TaskFact[] {
     return [
       { name: 'tokenizer', value: this.tokenizer.kind },
       { name: 'vocabulary', value: this.vocabulary.size },

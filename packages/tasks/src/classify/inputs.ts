@@ -10,15 +10,15 @@ import type { Sound } from '../shared/sounds.js';
 import type { TaskFact } from '../shared/task.js';
 
 /** An encoded input: tokens, or the steps of a sequence. */
-export interface Encoded {
+export interface EncodedInput {
   /** Number of tokens or steps. */
   readonly length: number;
 }
 
 /** Encoded inputs, each with a title for the user. */
-export interface EncodedInputs {
+export interface TitledInputs {
   titles: readonly string[];
-  encoded: readonly Encoded[];
+  encoded: readonly EncodedInput[];
 }
 
 /** Reads and encodes the inputs of a classifier. */
@@ -29,42 +29,42 @@ export interface ClassifyEncoder {
   /** For texts, the size of the vocabulary; otherwise, the number of values per step that the network reads. */
   readonly inputSize: number;
   /** Returns the number of inputs per batch in inference. */
-  batchSize(inputs: readonly Encoded[]): number;
+  batchSize(inputs: readonly EncodedInput[]): number;
   /** Encodes the inputs of a table. @throws UnrollError `data` for a missing column or an invalid cell, with file and line */
-  readTable(table: Table): EncodedInputs;
+  readTable(table: Table): TitledInputs;
   /** Encodes the texts of a request: texts, or sequences as JSON. @throws UnrollError for an invalid text */
-  readTexts(texts: readonly string[]): EncodedInputs;
+  readTexts(texts: readonly string[]): TitledInputs;
   /** Encodes the sounds of a request. Only for sounds. @throws UnrollError for an invalid sound */
-  readSounds?(sounds: readonly Sound[]): EncodedInputs;
+  readSounds?(sounds: readonly Sound[]): TitledInputs;
   /** Encodes the clips of a request. Only for clips. @throws UnrollError for an invalid clip */
-  readClips?(clips: readonly Clip[]): EncodedInputs;
+  readClips?(clips: readonly Clip[]): TitledInputs;
   /**
    * Returns a padded batch of the encoded inputs with the indices `rows`. The mask is left out if the inputs have equal lengths,
    * and for texts, whose padding is id 0.
    * @param random random stream for the augmentation of sounds and clips. Default null: no augmentation
    */
   batch(
-    encoded: readonly Encoded[],
+    encoded: readonly EncodedInput[],
     rows: Uint32Array,
     random?: RandomStream | null,
   ): { x: Tensor; mask?: Tensor };
   /** Returns the n-grams of a batch of encoded texts [B, M]; null if there is no n-gram model. Only for texts. */
-  ngramBatch?(encoded: readonly Encoded[], rows: Uint32Array): Tensor | null;
+  ngramBatch?(encoded: readonly EncodedInput[], rows: Uint32Array): Tensor | null;
   /** Splits the rows of a batch into batches whose n-grams fit into memory. Only for texts. */
-  ngramParts?(encoded: readonly Encoded[], rows: Uint32Array, labels: number): Uint32Array[];
+  ngramParts?(encoded: readonly EncodedInput[], rows: Uint32Array, labels: number): Uint32Array[];
   /**
    * Returns notes about inputs, one sentence each.
    * @param table table from which the inputs were read. Default: they are not from a table
    * @throws UnrollError `data` if all texts of the table consist of unknown words
    */
-  notes(encoded: readonly Encoded[], table?: Table): string[];
-  /** Returns facts for `describe`. */
-  facts(): TaskFact[];
+  notes(encoded: readonly EncodedInput[], table?: Table): string[];
+  /** Returns the properties of the inputs that `describe` of the model lists. */
+  properties(): TaskFact[];
 }
 
 /** Encoded inputs and the classes of each input: exactly one or, with several labels per input, any number. */
 export interface EncodedExamples {
-  inputs: readonly Encoded[];
+  inputs: readonly EncodedInput[];
   classes: readonly Int32Array[];
 }
 
@@ -96,7 +96,7 @@ export function batchOf(
  */
 export const inferenceBatches = (
   encoder: ClassifyEncoder,
-  inputs: readonly Encoded[],
+  inputs: readonly EncodedInput[],
   labels: number,
 ): Uint32Array[] =>
   batchesOf(inputs, encoder.batchSize(inputs)).flatMap(

@@ -1,6 +1,6 @@
 /**
- * Reads the labels of the examples and splits the examples by them. An input has one label, or several in one cell: with a
- * separator between them, or as a JSON list.
+ * Reads the labels of the examples, and splits the examples into training and validation rows. An input has one label, or several in
+ * one cell: with a separator between them, or as a JSON list.
  */
 import { RandomStream, UnrollError } from '@unroll/core';
 import { column, findColumn, nestedValues, type Table } from '@unroll/data';
@@ -152,5 +152,5 @@ export function classWeightsOf(classes: readonly Int32Array[], count: number): n
   const counts = Array<number>(count).fill(0);
   for (const [id] of classes) counts[id]++;
   if (Math.max(...counts) <= UNBALANCED * Math.min(...counts)) return null;
-  return counts.map((each) => Number(Math.min(MAX_WEIGHT, classes.length / (count * each)).toFixed(4)));
+  return counts.map((size) => Number(Math.min(MAX_WEIGHT, classes.length / (count * size)).toFixed(4)));
 }

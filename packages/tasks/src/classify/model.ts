@@ -21,16 +21,23 @@ import type {
 import { TokenEncoder } from './encoder.js';
 import {
   type ClassifyEncoder,
-  type Encoded,
   type EncodedExamples,
-  type EncodedInputs,
+  type EncodedInput,
   inferenceBatches,
+  type TitledInputs,
 } from './inputs.js';
 import { classesOf, readLabels } from './labels.js';
 import { recurrentPart } from './network.js';
 import { type ClassifyPipeOptions, classifyPipe, type LabelScore } from './pipe.js';
 import { type ClassifyPipeline, encoderOf, readClassifier } from './pipeline.js';
-import { bestWeight, meanOf, mixed, type ProbabilityParts, sigmoid, softmax } from './probabilities.js';
+import {
+  bestWeight,
+  meanOf,
+  mixProbabilities,
+  type ProbabilityParts,
+  sigmoid,
+  softmax,
+} from './probabilities.js';
 import {
   type ClassifyScores,
   classifyScores,
@@ -94,18 +101,18 @@ export class ClassifyModel implements TaskModel {
   get about(): string {
     const { kind, column } = this.#encoder;
     const { labels } = this.pipeline;
-    const label = this.#several ? 'labels' : 'label';
+    const label = this.#isMultiLabel ? 'labels' : 'label';
     if (kind === 'sound') {
-      return `Predicts the ${label} of the WAV file of --audio, or of the WAV files named in the column "${column}" of --data. Labels: ${listed(labels)}.`;
+      return `Predicts the ${label} of the WAV file of --audio, or of the WAV files named in the column "${column}" of --data. Labels: ${listLabels(labels)}.`;
     }
     if (kind === 'clip') {
       const files = 'the clip of --frames (a folder of images, a GIF or an array), or of the clips';
-      return `Predicts the ${label} of ${files} named in the column "${column}" of --data. Labels: ${listed(labels)}.`;
+      return `Predicts the ${label} of ${files} named in the column "${column}" of --data. Labels: ${listLabels(labels)}.`;
     }
     const source = kind === 'text' ? '--data, or of --text' : '--data, or of --text as JSON';
     return (
       `Predicts the ${label} of each ${kind} in the column "${column}" of ${source}, with its probability. ` +
-      `Labels: ${listed(labels)}.`
+      `Labels: ${listLabels(labels)}.`
     );
   }
 
@@ -125,12 +132,13 @@ export class ClassifyModel implements TaskModel {
     return this.pipeline.sql;
   }
 
+  /** The options with which the training file was parsed, if the user set any; see `TaskModel`. */
   get reading(): ClassifyPipeline['reading'] {
     return this.pipeline.reading;
   }
 
   /** Whether an input may have several labels. */
-  get #several(): boolean {
+  get #isMultiLabel(): boolean {
     return this.pipeline.multiLabel !== undefined;
   }
 
@@ -140,11 +148,11 @@ export class ClassifyModel implements TaskModel {
   }
 
   /** @internal Returns the probabilities of encoded inputs, in their order. */
-  async probabilitiesOf(inputs: readonly Encoded[]): Promise<Float64Array[]> {
+  async probabilitiesOf(inputs: readonly EncodedInput[]): Promise<Float64Array[]> {
     const weight = this.#ngramWeight;
-    const parts = await this.#parts(inputs);
+    const parts = await this.#probabilityParts(inputs);
     if (weight === null) return parts.map(([networks]) => networks);
-    return parts.map(([networks, ngrams]) => mixed(networks, ngrams, weight));
+    return parts.map(([networks, ngrams]) => mixProbabilities(networks, ngrams, weight));
   }
 
   /**
@@ -155,7 +163,10 @@ export class ClassifyModel implements TaskModel {
     { inputs, classes }: EncodedExamples,
     classWeights: readonly number[] | null,
   ): Promise<number> {
-    return bestWeight(await this.#parts(inputs), classes, { several: this.#several, classWeights });
+    return bestWeight(await this.#probabilityParts(inputs), classes, {
+      isMultiLabel: this.#isMultiLabel,
+      classWeights,
+    });
   }
 
   /** The weight of the n-gram model; null if there is none. */
@@ -167,10 +178,10 @@ export class ClassifyModel implements TaskModel {
    * Returns, for each input, the mean probabilities of the networks and the probabilities of the n-gram model. Without an n-gram
    * model, the second element is not used.
    */
-  async #parts(inputs: readonly Encoded[]): Promise<ProbabilityParts[]> {
+  async #probabilityParts(inputs: readonly EncodedInput[]): Promise<ProbabilityParts[]> {
     const result: ProbabilityParts[] = [];
     const { length } = this.pipeline.labels;
-    const activation = this.#several ? sigmoid : softmax;
+    const activation = this.#isMultiLabel ? sigmoid : softmax;
     for (const rows of inferenceBatches(this.#encoder, inputs, length)) {
       const { x, mask } = this.#encoder.batch(inputs, rows);
       const ngrams = this.#ngramWeight === null ? null : this.#encoder.ngramBatch?.(inputs, rows);
@@ -190,7 +201,7 @@ export class ClassifyModel implements TaskModel {
     const { titles, encoded, notes } = this.#read(request);
     const { labels } = this.pipeline;
     const withAll = request.options?.probabilities === true;
-    const result = this.#several ? ['labels', 'scores'] : ['label', 'score'];
+    const result = this.#isMultiLabel ? ['labels', 'scores'] : ['label', 'score'];
     const columns = [
       ...[this.#encoder.kind, ...result],
       ...(withAll ? labels.map((label) => `p(${label})`) : []),
@@ -201,7 +212,7 @@ export class ClassifyModel implements TaskModel {
       ...this.#labelCells(p),
       ...(withAll ? Array.from(p, round) : []),
     ]);
-    const json = this.#several ? { json: probabilities.map((p) => this.#labelLists(p)) } : {};
+    const json = this.#isMultiLabel ? { json: probabilities.map((p) => this.#labelLists(p)) } : {};
     return { columns, rows, notes, ...json };
   }
 
@@ -228,7 +239,7 @@ export class ClassifyModel implements TaskModel {
 
   /** Returns the predicted classes, best first. */
   #decide(probabilities: Float64Array): number[] {
-    if (!this.#several) return [argmax(probabilities)];
+    if (!this.#isMultiLabel) return [argmax(probabilities)];
     const ids = Array.from(probabilities.keys()).filter((id) => probabilities[id] >= THRESHOLD);
     return ids.sort((a, b) => probabilities[b] - probabilities[a]);
   }
@@ -245,7 +256,7 @@ export class ClassifyModel implements TaskModel {
   }
 
   /** Encodes the inputs of a request. */
-  #read({ rows, texts = [], sounds = [], clips = [] }: TaskRequest): EncodedInputs & { notes: string[] } {
+  #read({ rows, texts = [], sounds = [], clips = [] }: TaskRequest): TitledInputs & { notes: string[] } {
     const { kind } = this.#encoder;
     if (texts.length + sounds.length + clips.length === 0 && rows === undefined) {
       const other = SOURCES[kind];
@@ -256,10 +267,10 @@ export class ClassifyModel implements TaskModel {
     const fromSounds = this.#encoder.readSounds?.(sounds) ?? { titles: [], encoded: [] };
     const fromClips = this.#encoder.readClips?.(clips) ?? { titles: [], encoded: [] };
     const fromRows = rows === undefined ? { titles: [], encoded: [] } : this.#encoder.readTable(rows);
-    const all = [fromTexts, fromSounds, fromClips, fromRows];
-    const encoded = all.flatMap((each) => [...each.encoded]);
+    const sources = [fromTexts, fromSounds, fromClips, fromRows];
+    const encoded = sources.flatMap((source) => [...source.encoded]);
     const notes = this.#encoder.notes(encoded, texts.length === 0 ? rows : undefined);
-    return { titles: all.flatMap((each) => [...each.titles]), encoded, notes };
+    return { titles: sources.flatMap((source) => [...source.titles]), encoded, notes };
   }
 
   /**
@@ -325,7 +336,7 @@ export class ClassifyModel implements TaskModel {
   scores(actual: readonly Int32Array[], probabilities: readonly Float64Array[]): ClassifyScores {
     const { labels } = this.pipeline;
     const predicted = probabilities.map((p) => this.#decide(p));
-    if (this.#several) return multiLabelScores(actual, predicted, labels);
+    if (this.#isMultiLabel) return multiLabelScores(actual, predicted, labels);
     return classifyScores(
       actual.map(([id]) => id),
       predicted.map(([id]) => id),
@@ -337,7 +348,7 @@ export class ClassifyModel implements TaskModel {
     const encoder = this.#encoder;
     return classifyPipe(input, options, {
       labels: this.pipeline.labels,
-      threshold: this.#several ? THRESHOLD : null,
+      threshold: this.#isMultiLabel ? THRESHOLD : null,
       isSingle: (value) =>
         encoder instanceof SequenceEncoder
           ? encoder.isSingle(value)
@@ -366,12 +377,12 @@ export class ClassifyModel implements TaskModel {
       { name: 'cell', value: cell },
       { name: 'layers', value: layers },
       { name: 'units', value: units },
-      ...this.#encoder.facts(),
+      ...this.#encoder.properties(),
     ];
   }
 }
 
-const listed = (labels: readonly string[]): string =>
+const listLabels = (labels: readonly string[]): string =>
   labels.slice(0, 20).join(', ') + (labels.length > 20 ? ', ...' : '');
 
 const round = (value: number): number => Number(value.toPrecision(6));

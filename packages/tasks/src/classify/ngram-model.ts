@@ -13,7 +13,7 @@ export interface NGramModel {
 
 /** Returns the tokens and the classes of encoded texts. */
 export const tokensOf = ({ inputs, classes }: PreparedClassifier['training']): LabelledTokens => ({
-  tokens: inputs.map((each) => (each as EncodedText).tokens),
+  tokens: inputs.map((text) => (text as EncodedText).tokens),
   classes,
 });
 
@@ -23,7 +23,7 @@ export function ngramModelOf(plan: PreparedClassifier, encoder: TokenEncoder): N
   if (config === null) return null;
   const { training, validation, classWeights, labels, separator, settings } = plan;
   const weights = naiveBayes(tokensOf(training), tokensOf(validation), config, {
-    ...{ labels: labels.length, several: separator !== null, classWeights },
+    ...{ labels: labels.length, isMultiLabel: separator !== null, classWeights },
   });
   const network = ngramNetwork(config, { labels: labels.length, weights, seed: settings.seed });
   return { network, encoder, config };

@@ -53,10 +53,10 @@ const TOKENS = 0x811c9dc5;
 const CHARACTERS = 0x2f4a7c15;
 const SPACE = 32;
 
-const step = (hash: number, code: number): number => Math.imul(hash ^ code, 0x01000193);
+const hashStep = (hash: number, code: number): number => Math.imul(hash ^ code, 0x01000193);
 
 /** Mixes the bits of a hash (the finaliser of MurmurHash3), because similar n-grams have similar hashes. */
-function mixed(hash: number): number {
+function mixBits(hash: number): number {
   let h = hash ^ (hash >>> 16);
   h = Math.imul(h, 0x85ebca6b);
   h = Math.imul(h ^ (h >>> 13), 0xc2b2ae35);
@@ -69,14 +69,14 @@ export function ngramsOf(
   { tokens: longest, characters, buckets }: NGramConfig,
 ): Int32Array {
   const rows = new Set<number>();
-  const add = (hash: number) => rows.add(1 + (mixed(hash) % (buckets - 1)));
+  const add = (hash: number) => rows.add(1 + (mixBits(hash) % (buckets - 1)));
   for (let start = 0; start < tokens.length; start++) {
     let hash = TOKENS;
     for (let end = start; end < Math.min(start + longest, tokens.length); end++) {
       const token = tokens[end];
-      for (let i = 0; i < token.length; i++) hash = step(hash, token.charCodeAt(i));
+      for (let i = 0; i < token.length; i++) hash = hashStep(hash, token.charCodeAt(i));
       add(hash);
-      hash = step(hash, SPACE);
+      hash = hashStep(hash, SPACE);
     }
     if (characters !== null) addCharacters(` ${tokens[start]} `, characters, add);
   }
@@ -93,7 +93,7 @@ function addCharacters(
   for (let start = 0; start < word.length; start++) {
     let hash = CHARACTERS;
     for (let end = start; end < Math.min(start + longest, word.length); end++) {
-      hash = step(hash, word.charCodeAt(end));
+      hash = hashStep(hash, word.charCodeAt(end));
       if (end - start + 1 >= shortest) add(hash);
     }
   }
@@ -186,7 +186,7 @@ const SCALES = Array.from({ length: 17 }, (_, i) => 2 ** (i / 2));
 export interface NaiveBayesOptions {
   labels: number;
   /** Whether a text may have several labels. */
-  several: boolean;
+  isMultiLabel: boolean;
   /** Weight of each class in the loss; null if there are none. With weights, all labels are assumed to be equally frequent. */
   classWeights: readonly number[] | null;
 }
@@ -235,14 +235,14 @@ export function naiveBayes(
 function logRatios(
   { tokens, classes }: LabelledTokens,
   config: NGramConfig,
-  { labels, several, classWeights }: NaiveBayesOptions,
+  { labels, isMultiLabel, classWeights }: NaiveBayesOptions,
 ): { ratios: Float32Array; offsets: Float64Array } {
   const { buckets } = config;
   const counts = new Float32Array(buckets * labels);
   const rowCounts = new Float32Array(buckets);
   const textCounts = new Float64Array(labels);
-  for (const [i, each] of tokens.entries()) {
-    const rows = ngramsOf(each, config);
+  for (const [i, textTokens] of tokens.entries()) {
+    const rows = ngramsOf(textTokens, config);
     for (const row of rows) rowCounts[row]++;
     for (const k of classes[i]) {
       textCounts[k]++;
@@ -259,13 +259,13 @@ function logRatios(
     for (let k = 0; k < labels; k++) {
       const count = counts[row * labels + k];
       logs[k] = Math.log((count + 1) / totals[k]);
-      if (several) logs[k] -= Math.log((rowCounts[row] - count + 1) / (total - totals[k] + buckets));
+      if (isMultiLabel) logs[k] -= Math.log((rowCounts[row] - count + 1) / (total - totals[k] + buckets));
     }
-    const mean = several ? 0 : logs.reduce((sum, log) => sum + log, 0) / labels;
+    const mean = isMultiLabel ? 0 : logs.reduce((sum, log) => sum + log, 0) / labels;
     for (let k = 0; k < labels; k++) ratios[row * labels + k] = logs[k] - mean;
   }
   const offsets = textCounts.map((count) =>
-    several
+    isMultiLabel
       ? Math.log((count + 1) / (tokens.length - count + 1))
       : classWeights !== null
         ? 0
@@ -278,9 +278,9 @@ function logRatios(
 function lossOf(
   logits: Float64Array,
   classes: Int32Array,
-  { several, classWeights }: NaiveBayesOptions,
+  { isMultiLabel, classWeights }: NaiveBayesOptions,
 ): number {
-  if (several) {
+  if (isMultiLabel) {
     const actual = new Set(classes);
     return logits.reduce((sum, logit, k) => sum + softplus(actual.has(k) ? -logit : logit), 0);
   }

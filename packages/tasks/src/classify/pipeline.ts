@@ -5,7 +5,7 @@ import type { Decimal, Thousands } from '@unroll/data';
 import { Embedding, type Network } from '@unroll/nn';
 import { FRAME_KEYS, FrameEncoder, frameConfig } from '../shared/frames/encoder.js';
 import { FrontEnd } from '../shared/front-end.js';
-import { checkFit, checkPipeline, readNetwork, readPipeline } from '../shared/pipeline-file.js';
+import { checkNetworkShape, checkPipeline, readNetwork, readPipeline } from '../shared/pipeline-file.js';
 import { type ClipConfig, ClipEncoder } from './clips.js';
 import { type EncoderConfig, TokenEncoder } from './encoder.js';
 import type { ClassifyEncoder } from './inputs.js';
@@ -46,7 +46,7 @@ interface CommonPipeline {
   format: typeof CLASSIFY_FORMAT;
   /** The query that produced the training rows; it also runs on the files to predict from. */
   sql?: string | undefined;
-  /** How the training file was read, if set by the user. */
+  /** The options with which the training file was parsed, if the user set any. */
   reading?: { decimal?: Decimal; thousands?: Thousands; encoding?: string; header?: boolean } | undefined;
   /** Name of the column with the labels. */
   label: string;
@@ -96,7 +96,7 @@ export function readClassifier(
   const network = readNetwork(files);
   const ngrams = 'text' in pipeline ? pipeline.ngrams : undefined;
   if ('text' in pipeline) checkLength(pipeline.length);
-  checkFit(network, { inputs: ngrams === undefined ? 1 : 2, names: ['labels', pipeline.labels] });
+  checkNetworkShape(network, { inputs: ngrams === undefined ? 1 : 2, names: ['labels', pipeline.labels] });
   if (ngrams !== undefined) checkNGrams(ngrams, network, pipeline.labels.length);
   return { pipeline, network };
 }

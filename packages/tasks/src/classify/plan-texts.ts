@@ -54,8 +54,8 @@ export function planTexts(
   { lowercase, labels, ngrams, keepRare }: TextPlanOptions,
 ): TextPlan {
   const splitter = tokenizerFor(trainingTexts, lowercase);
-  const tokens = trainingTexts.map((each) => contentTokens(splitter, each));
-  const validationTokens = validationTexts.map((each) => contentTokens(splitter, each));
+  const tokens = trainingTexts.map((text) => contentTokens(splitter, text));
+  const validationTokens = validationTexts.map((text) => contentTokens(splitter, text));
   const counts = Uint32Array.from(tokens, ({ length }) => length);
   const lengths = summarizeLengths(counts);
   const length = Math.max(1, Math.min(MAX_LENGTH, lengths.percentiles[99]));
@@ -66,13 +66,13 @@ export function planTexts(
     ...{ tokenizer: splitter, vocabulary, length },
     ngrams: hasNGrams ? chooseNGrams(splitter.kind, { tokens: total, labels }) : null,
   });
-  const encode = (lists: readonly string[][]) => lists.map((each) => encoder.encodeTokens(each));
+  const encode = (lists: readonly string[][]) => lists.map((list) => encoder.encodeTokens(list));
   return {
     encoder,
     training: encode(tokens),
     validation: encode(validationTokens),
     lengths,
-    cut: counts.reduce((count, each) => count + Number(each > length), 0),
+    cut: counts.reduce((sum, count) => sum + Number(count > length), 0),
     coverage: vocabulary.coverage(validationTokens).tokens,
   };
 }

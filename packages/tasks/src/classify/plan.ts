@@ -11,7 +11,7 @@ import { soundsOf } from '../shared/sounds.js';
 import type { ClassifyOptions } from './classify.js';
 import { ClipEncoder } from './clips.js';
 import { type TokenEncoder, textsOf } from './encoder.js';
-import type { Encoded, EncodedExamples } from './inputs.js';
+import type { EncodedExamples, EncodedInput } from './inputs.js';
 import {
   classesOf,
   classWeightsOf,
@@ -53,7 +53,7 @@ export interface TrainingSettings {
   /** Number of networks, whose probabilities are averaged. */
   networks: number;
   seed: number;
-  /** Whether sounds and clips are changed at random in training. */
+  /** Whether sounds and clips are augmented in training. */
   augment: boolean;
 }
 
@@ -88,14 +88,14 @@ export interface PreparedClassifier {
   vectors: Vectors | null;
 }
 
-/** The encoder, the encoded inputs and facts about them. */
+/** The encoder, the encoded inputs and their statistics, such as lengths. */
 interface InputPlan
   extends Pick<
     PreparedClassifier,
     'encoder' | 'lengths' | 'cut' | 'coverage' | 'missing' | 'validationTexts'
   > {
-  training: readonly Encoded[];
-  validation: readonly Encoded[];
+  training: readonly EncodedInput[];
+  validation: readonly EncodedInput[];
 }
 
 /**
@@ -109,21 +109,21 @@ export function prepare(table: Table, options: ClassifyOptions): PreparedClassif
   const cells = readLabels(table, label, separator);
   const labels = distinctLabels(table, label, cells, separator === null && validation === undefined);
   const classes = classesOf(table, label, cells, labels);
-  const givenClasses =
+  const validationFileClasses =
     validation && classesOf(validation, label, readLabels(validation, label, separator), labels);
-  const split = givenClasses
+  const split = validationFileClasses
     ? { training: Array.from(classes.keys()), validation: [] }
     : splitRows(classes, labels.length, options);
-  const at = (rows: readonly number[]) => rows.map((row) => classes[row]);
+  const classesAt = (rows: readonly number[]) => rows.map((row) => classes[row]);
   const plan = reader(split, labels.length);
-  const trainingClasses = at(split.training);
+  const trainingClasses = classesAt(split.training);
   return {
     source: table.source,
     columns: { input: text ?? sequence ?? audio ?? frames ?? '', label },
     ...{ labels, separator },
     ...plan,
     training: { inputs: plan.training, classes: trainingClasses },
-    validation: { inputs: plan.validation, classes: givenClasses ?? at(split.validation) },
+    validation: { inputs: plan.validation, classes: validationFileClasses ?? classesAt(split.validation) },
     validationSource: validation?.source ?? null,
     classWeights: separator === null ? classWeightsOf(trainingClasses, labels.length) : null,
     sizes: sizesOf(options),
@@ -156,11 +156,11 @@ const textsReader =
   (name: string, { lowercase = false, vectors, ngrams }: ClassifyOptions): InputReader =>
   (table, validation) => {
     const texts = textsOf(table, name);
-    const given = validation && textsOf(validation, name);
+    const validationFileTexts = validation && textsOf(validation, name);
     return (split, labels) => {
-      const at = (rows: readonly number[]) => rows.map((row) => texts[row]);
-      const validationTexts = given ?? at(split.validation);
-      const plan = planTexts(name, at(split.training), validationTexts, {
+      const textsAt = (rows: readonly number[]) => rows.map((row) => texts[row]);
+      const validationTexts = validationFileTexts ?? textsAt(split.validation);
+      const plan = planTexts(name, textsAt(split.training), validationTexts, {
         ...{ lowercase, labels, ngrams },
         keepRare: vectors !== undefined,
       });
@@ -172,19 +172,22 @@ const sequencesReader =
   (name: string): InputReader =>
   (table, validation) => {
     const sequences = sequencesOf(table, name);
-    const given = validation && sequencesOf(validation, name, sequences[0].features);
+    const validationFileSequences = validation && sequencesOf(validation, name, sequences[0].features);
     return (split) => {
-      const at = (rows: readonly number[]) => rows.map((row) => sequences[row]);
-      const training = at(split.training);
+      const sequencesAt = (rows: readonly number[]) => rows.map((row) => sequences[row]);
+      const training = sequencesAt(split.training);
       const encoder = SequenceEncoder.fit(name, training, table.source);
       const lineOf = (row: number, { lines }: Table = table) => `line ${lines[row]}`;
-      const encoded = training.map((each) => encoder.encode(each));
+      const encoded = training.map((sequence) => encoder.encode(sequence));
       return {
         encoder,
         training: encoded,
-        validation: (given ?? at(split.validation)).map((each) => encoder.encode(each)),
+        validation: (validationFileSequences ?? sequencesAt(split.validation)).map((sequence) =>
+          encoder.encode(sequence),
+        ),
         validationTexts:
-          given?.map((_, row) => lineOf(row, validation)) ?? split.validation.map((row) => lineOf(row)),
+          validationFileSequences?.map((_, row) => lineOf(row, validation)) ??
+          split.validation.map((row) => lineOf(row)),
         lengths: summarizeLengths(encoded.map(({ length }) => length)),
         ...{ cut: 0, coverage: null, missing: missingShare(training) },
       };
@@ -196,22 +199,22 @@ const soundsReader =
   (name: string, { sampleRate, mels, normalize }: ClassifyOptions): InputReader =>
   (table, validation) => {
     const sounds = soundsOf(table, name);
-    const given = validation && soundsOf(validation, name);
+    const validationFileSounds = validation && soundsOf(validation, name);
     return (split) => {
-      const at = (rows: readonly number[]) => rows.map((row) => sounds[row]);
-      const training = at(split.training);
+      const soundsAt = (rows: readonly number[]) => rows.map((row) => sounds[row]);
+      const training = soundsAt(split.training);
       const frontEnd = FrontEnd.fit(training, {
         ...(sampleRate && { sampleRate }),
         ...(mels && { mels }),
         ...(normalize && { normalize }),
       });
       const encoder = new SoundEncoder(name, frontEnd);
-      const validation = given ?? at(split.validation);
-      const encoded = training.map((each) => encoder.encode(each));
+      const validation = validationFileSounds ?? soundsAt(split.validation);
+      const encoded = training.map((sound) => encoder.encode(sound));
       return {
         encoder,
         training: encoded,
-        validation: validation.map((each) => encoder.encode(each)),
+        validation: validation.map((sound) => encoder.encode(sound)),
         validationTexts: validation.map(({ name }) => name),
         lengths: summarizeLengths(encoded.map(({ length }) => length)),
         ...{ cut: 0, coverage: null, missing: 0 },
@@ -224,15 +227,15 @@ const clipsReader =
   (name: string, options: ClassifyOptions): InputReader =>
   (table, validation) => {
     const clips = clipsOf(table, name);
-    const given = validation && clipsOf(validation, name);
+    const validationFileClips = validation && clipsOf(validation, name);
     return (split) => {
-      const at = (rows: readonly number[]) => rows.map((row) => clips[row]);
-      const { encoder: frames, encoded } = FrameEncoder.fit(at(split.training), options);
-      const validation = given ?? at(split.validation);
+      const clipsAt = (rows: readonly number[]) => rows.map((row) => clips[row]);
+      const { encoder: frames, encoded } = FrameEncoder.fit(clipsAt(split.training), options);
+      const validation = validationFileClips ?? clipsAt(split.validation);
       return {
         encoder: new ClipEncoder(name, frames),
         training: encoded,
-        validation: validation.map((each) => frames.encode(each)),
+        validation: validation.map((clip) => frames.encode(clip)),
         validationTexts: validation.map(({ name }) => name),
         lengths: summarizeLengths(encoded.map(({ length }) => length)),
         ...{ cut: 0, coverage: null, missing: 0 },
@@ -257,7 +260,7 @@ const SEQUENCE_BATCHES = 15_000;
 /** Number of batches that determines the patience for sequences and sounds (6 to 30 epochs). */
 const SEQUENCE_PATIENCE = 600;
 
-/** The same for clips, whose batches take much longer. */
+/** The corresponding numbers for clips, whose batches take much longer (20 to 100 epochs, patience 4 to 20). */
 const CLIP_BATCHES = 8000;
 const CLIP_PATIENCE = 2000;
 

@@ -13,19 +13,19 @@ export type ProbabilityParts = [networks: Float64Array, ngrams: Float64Array];
 /**
  * Returns the weight for the n-gram model at which the cross-entropy is lowest; the first of `WEIGHTS` for few inputs.
  * @param classes classes of each input
- * @param options.several whether an input may have several classes
+ * @param options.isMultiLabel whether an input may have several classes
  * @param options.classWeights weight of each class in the loss; null if there are none
  */
 export function bestWeight(
   parts: readonly ProbabilityParts[],
   classes: readonly Int32Array[],
-  { several, classWeights }: { several: boolean; classWeights: readonly number[] | null },
+  { isMultiLabel, classWeights }: { isMultiLabel: boolean; classWeights: readonly number[] | null },
 ): number {
   if (parts.length < FEW_INPUTS) return WEIGHTS[0];
   const lossAt = (weight: number): number =>
     parts.reduce((sum, [networks, ngrams], i) => {
-      const p = mixed(networks, ngrams, weight);
-      if (several) return sum + binaryLoss(p, classes[i]);
+      const p = mixProbabilities(networks, ngrams, weight);
+      if (isMultiLabel) return sum + binaryLoss(p, classes[i]);
       const [k] = classes[i];
       return sum - (classWeights?.[k] ?? 1) * Math.log(p[k] + EPSILON);
     }, 0);
@@ -38,8 +38,11 @@ export const meanOf = (networks: readonly Float64Array[]): Float64Array =>
   networks[0].map((_, k) => networks.reduce((sum, p) => sum + p[k], 0) / networks.length);
 
 /** Returns the weighted mean of the probabilities. @param weight weight of the n-gram model */
-export const mixed = (networks: Float64Array, ngrams: Float64Array, weight: number): Float64Array =>
-  networks.map((p, k) => (1 - weight) * p + weight * ngrams[k]);
+export const mixProbabilities = (
+  networks: Float64Array,
+  ngrams: Float64Array,
+  weight: number,
+): Float64Array => networks.map((p, k) => (1 - weight) * p + weight * ngrams[k]);
 
 /** Returns the binary cross-entropy of an input, summed over the labels. */
 function binaryLoss(probabilities: Float64Array, classes: Int32Array): number {

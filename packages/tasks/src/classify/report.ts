@@ -29,18 +29,18 @@ export function classifyReport(result: ClassifyResult, run: { backend: string; s
   const title = `${plan.columns.label}: classification of ${plan.columns.input}`;
   const inputs = `${plan.encoder.kind}s`;
   const { accuracy, macroF1, microF1 } = scores;
-  const several = microF1 !== undefined;
-  const first = several ? `Micro F1 ${percent(microF1)}` : `Accuracy ${percent(accuracy)}`;
-  const summary = `${first}, macro F1 ${percent(macroF1)} on ${plan.validationTexts.length} validation ${inputs}.`;
+  const isMultiLabel = microF1 !== undefined;
+  const mainScore = isMultiLabel ? `Micro F1 ${percent(microF1)}` : `Accuracy ${percent(accuracy)}`;
+  const summary = `${mainScore}, macro F1 ${percent(macroF1)} on ${plan.validationTexts.length} validation ${inputs}.`;
   const source = `Trained on ${plan.training.inputs.length} ${inputs} of ${baseName(plan.source)}.`;
   const lead = `<p>${escapeHtml(summary)}</p><p class="quiet">${escapeHtml(source)}</p>`;
   return page({
     title,
     lead,
     sections: [
-      section('Training', trainingCurves(result.trainings, several ? undefined : ACCURACY)),
+      section('Training', trainingCurves(result.trainings, isMultiLabel ? undefined : ACCURACY)),
       section('Scores by label', scoreTables(result)),
-      ...(several ? [] : [section('Most confident mistakes', mistakes(result))]),
+      ...(isMultiLabel ? [] : [section('Most confident mistakes', mistakes(result))]),
       ...(plan.encoder.kind === 'sound' ? [section('Spectrograms', spectrograms(result, plan.encoder))] : []),
       ...(plan.encoder.kind === 'clip' ? [section('Key frames', clipExamples(result, plan.encoder))] : []),
       section(`${TITLES[plan.encoder.kind]} lengths`, lengths(result)),
@@ -63,8 +63,8 @@ function scoreTables({ plan, scores }: ClassifyResult): string {
     classTable(shortened, `${plan.encoder.kind}s`),
     confusionTable(confusion),
   ].map(scoreTexts);
-  const rest = scores.classes.length - shortened.classes.length;
-  const note = rest > 0 ? `<p class="quiet">${rest} more labels are not shown.</p>` : '';
+  const hiddenCount = scores.classes.length - shortened.classes.length;
+  const note = hiddenCount > 0 ? `<p class="quiet">${hiddenCount} more labels are not shown.</p>` : '';
   if (scores.confusion.length === 0) return table(head, rows) + note;
   return `${table(head, rows)}<h3>Confusion matrix</h3>${table(confusionHead, confusionRows)}${note}`;
 }
@@ -115,8 +115,8 @@ function clipExamples({ plan, probabilities, model }: ClassifyResult, { frames }
   const parts = [...chosen].map((i) => {
     const actual = Array.from(validation.classes[i], (k) => labels[k]).join(', ');
     const predicted = model.labelsOf(probabilities[i]);
-    const found = predicted.map(({ label, score }) => `${label} (${percent(score)})`).join(', ');
-    const caption = `${validationTexts[i]}: ${actual}, predicted ${found || 'none'}`;
+    const predictionText = predicted.map(({ label, score }) => `${label} (${percent(score)})`).join(', ');
+    const caption = `${validationTexts[i]}: ${actual}, predicted ${predictionText || 'none'}`;
     return keyFrames({ ...frames.reportFrames(validation.inputs[i] as EncodedClip, SHOWN_FRAMES), caption });
   });
   return parts.join('');
@@ -126,7 +126,7 @@ function lengths({ plan }: ClassifyResult): string {
   const { lengths: summary, encoder, cut, coverage, training } = plan;
   const { percentiles } = summary;
   const unit = encoder.kind === 'text' ? 'tokens' : unitOf(plan);
-  const facts: [string, string][] = [
+  const rows: [string, string][] = [
     ['Shortest, longest', `${summary.shortest}, ${summary.longest} ${unit}`],
     ['Mean', `${summary.mean.toFixed(1)} ${unit}`],
     [
@@ -136,10 +136,10 @@ function lengths({ plan }: ClassifyResult): string {
   ];
   if (encoder.kind === 'text') {
     const count = `${cut} of ${training.inputs.length}`;
-    facts.push(['Cut to', `${encoder.length} tokens (${count} training texts are longer)`]);
-    facts.push(['Known tokens of validation texts', percent(coverage ?? 1)]);
-  } else if (encoder.kind === 'sequence') facts.push(['Missing values', percent(plan.missing)]);
-  return factList(facts);
+    rows.push(['Cut to', `${encoder.length} tokens (${count} training texts are longer)`]);
+    rows.push(['Known tokens of validation texts', percent(coverage ?? 1)]);
+  } else if (encoder.kind === 'sequence') rows.push(['Missing values', percent(plan.missing)]);
+  return factList(rows);
 }
 
 function settingsOf(

@@ -2,7 +2,7 @@
 import type { Json } from '@unroll/core/internal';
 import type { Vectors } from '@unroll/data';
 import type { PlanEvent, ResultEvent } from '../shared/events.js';
-import { frameJson, frameText } from '../shared/frames/facts.js';
+import { frameJson, frameText } from '../shared/frames/description.js';
 import { ngramText } from './ngrams.js';
 import type { PreparedClassifier } from './plan.js';
 import { type ClassifyScores, metricsOf } from './scores.js';
@@ -11,7 +11,7 @@ import type { SoundConfig } from './sounds.js';
 const UNITS = { characters: 'characters', words: 'words', whitespace: 'words', bytePairs: 'subwords' };
 const percent = (share: number): string => `${(100 * share).toFixed(1)} %`;
 
-/** Returns the unit of lengths: the kind of tokens, steps or frames. */
+/** Returns the unit in which the lengths of inputs are given: the kind of tokens, `steps` or `frames`. */
 export const unitOf = ({ encoder }: PreparedClassifier): string =>
   encoder.kind === 'text' ? UNITS[encoder.tokenizer.kind] : encoder.kind === 'sequence' ? 'steps' : 'frames';
 
@@ -31,7 +31,7 @@ export function planEvent(plan: PreparedClassifier): PlanEvent {
     training: training.inputs.length,
     validation: validation.inputs.length,
     labels: [...labels],
-    ...inputFacts(plan),
+    ...inputFields(plan),
     lengths: { ...lengths, percentiles: { ...lengths.percentiles } },
     classWeights: plan.classWeights,
     vectors: plan.vectors && { width: plan.vectors.width, coverage: { ...plan.vectors.coverage } },
@@ -55,7 +55,7 @@ export function planEvent(plan: PreparedClassifier): PlanEvent {
 }
 
 /** Returns the part of the plan event that describes how inputs are read. */
-function inputFacts({ encoder, missing }: PreparedClassifier): Record<string, Json> {
+function inputFields({ encoder, missing }: PreparedClassifier): Record<string, Json> {
   if (encoder.kind === 'sequence') return { features: encoder.features, missing };
   if (encoder.kind === 'sound') {
     const { features, normalize } = encoder.config;
@@ -64,8 +64,8 @@ function inputFacts({ encoder, missing }: PreparedClassifier): Record<string, Js
   if (encoder.kind === 'clip') return frameJson(encoder.config);
   const { tokenizer, vocabulary, length, ngrams } = encoder;
   const { tokens = 0, characters = null, buckets = 0 } = ngrams ?? {};
-  const facts = ngrams && { tokens, characters: characters && [...characters], buckets };
-  return { tokenizer: tokenizer.kind, vocabulary: vocabulary.size, length, ngrams: facts };
+  const ngramFields = ngrams && { tokens, characters: characters && [...characters], buckets };
+  return { tokenizer: tokenizer.kind, vocabulary: vocabulary.size, length, ngrams: ngramFields };
 }
 
 function inputText(plan: PreparedClassifier): string {
@@ -80,19 +80,20 @@ function inputText(plan: PreparedClassifier): string {
   return `${encoder.vocabulary.size} ${unit}; ${percent(coverage ?? 1)} of the validation ${unit} are in the vocabulary`;
 }
 
-const NORMALIZED = {
-  level: 'without the volume of the file',
-  features: 'without the mean spectrum of the file',
-  none: 'as they are',
+/** What is subtracted from the features, for each value of the option `normalize`. */
+const NORMALIZATION_TEXTS = {
+  level: 'with the mean level of each file subtracted',
+  features: 'with the mean of each feature in the file subtracted',
+  none: 'not normalised',
 };
 
 function soundText({ features, normalize }: SoundConfig, augment: boolean): string {
   const { sampleRate, mels, windowLength, hopLength } = features;
   const ms = (samples: number): string => `${Number(((1000 * samples) / sampleRate).toFixed(1))} ms`;
-  const changes = augment ? '; random changes in training' : '';
+  const augmentation = augment ? '; augmented in training' : '';
   return (
     `${mels} log-mel features at ${sampleRate} Hz, frames of ${ms(windowLength)} every ${ms(hopLength)}, ` +
-    `${NORMALIZED[normalize]}, and their derivatives${changes}`
+    `${NORMALIZATION_TEXTS[normalize]}, and their derivatives${augmentation}`
   );
 }
 
@@ -110,7 +111,7 @@ function networkText({ sizes, settings, encoder }: PreparedClassifier): string {
   return `${mean}${first}${stack}, dropout ${dropout}`;
 }
 
-/** Returns the decisions about the data, one sentence each. */
+/** Returns the notes of the plan, one sentence each. */
 function notesOf(plan: PreparedClassifier): string[] {
   const { validation, validationSource, training, encoder, lengths, cut, labels, separator } = plan;
   const unit = unitOf(plan);
@@ -138,8 +139,8 @@ function notesOf(plan: PreparedClassifier): string[] {
 function weightNotes(classWeights: readonly number[] | null, labels: readonly string[]): string[] {
   if (classWeights === null) return [];
   const weights = classWeights.slice(0, 8).map((weight, k) => `${labels[k]} ${weight.toFixed(2)}`);
-  const rest = classWeights.length > 8 ? ', ...' : '';
-  return [`The labels are unbalanced. Weights in the loss: ${weights.join(', ')}${rest}.`];
+  const ellipsis = classWeights.length > 8 ? ', ...' : '';
+  return [`The labels are unbalanced. Weights in the loss: ${weights.join(', ')}${ellipsis}.`];
 }
 
 /** Returns the last event of a run. */

@@ -64,12 +64,12 @@ export function multiLabelScores(
 ): ClassifyScores {
   const counts = labels.map(() => ({ hits: 0, support: 0, predictions: 0 }));
   let exact = 0;
-  for (const [i, each] of actual.entries()) {
-    const [expected, found] = [new Set(each), new Set(predicted[i])];
-    const common = [...expected].filter((id) => found.has(id));
-    exact += Number(common.length === expected.size && common.length === found.size);
+  for (const [i, classes] of actual.entries()) {
+    const [expected, predictedIds] = [new Set(classes), new Set(predicted[i])];
+    const common = [...expected].filter((id) => predictedIds.has(id));
+    exact += Number(common.length === expected.size && common.length === predictedIds.size);
     for (const id of expected) counts[id].support++;
-    for (const id of found) counts[id].predictions++;
+    for (const id of predictedIds) counts[id].predictions++;
     for (const id of common) counts[id].hits++;
   }
   const f1Of = (hits: number, support: number, predictions: number): number =>
@@ -85,7 +85,7 @@ export function multiLabelScores(
   );
   const occurring = classes.filter((_, k) => counts[k].support + counts[k].predictions > 0);
   const total = (key: 'hits' | 'support' | 'predictions'): number =>
-    counts.reduce((sum, each) => sum + each[key], 0);
+    counts.reduce((sum, labelCounts) => sum + labelCounts[key], 0);
   return {
     accuracy: exact / actual.length,
     microF1: f1Of(total('hits'), total('support'), total('predictions')),
@@ -136,17 +136,17 @@ export function summaryTable(
   noun = 'texts',
 ): ScoreTable {
   const share = { format: 'share' as const, decimals: 1 };
-  const several = microF1 !== undefined;
+  const isMultiLabel = microF1 !== undefined;
   return {
     columns: [
       { name: 'model', title: 'model', format: 'text' },
-      ...(several ? [{ name: 'micro_f1', title: 'micro F1', ...share }] : []),
-      ...(several ? [] : [{ name: 'accuracy', title: 'accuracy', ...share }]),
+      ...(isMultiLabel ? [{ name: 'micro_f1', title: 'micro F1', ...share }] : []),
+      ...(isMultiLabel ? [] : [{ name: 'accuracy', title: 'accuracy', ...share }]),
       { name: 'macro_f1', title: 'macro F1', ...share },
-      ...(several ? [{ name: 'exact_match', title: 'exact match', ...share }] : []),
+      ...(isMultiLabel ? [{ name: 'exact_match', title: 'exact match', ...share }] : []),
       { name: noun, title: noun, format: 'number' },
     ],
-    rows: [several ? [model, microF1, macroF1, accuracy, count] : [model, accuracy, macroF1, count]],
+    rows: [isMultiLabel ? [model, microF1, macroF1, accuracy, count] : [model, accuracy, macroF1, count]],
   };
 }
 

@@ -7,7 +7,7 @@ import { type Column, findColumn, nestedValues, type Table } from '@unroll/data'
 import { cellError } from '../shared/cells.js';
 import { checkStandardisation } from '../shared/standardize.js';
 import type { TaskFact } from '../shared/task.js';
-import type { ClassifyEncoder, Encoded, EncodedInputs } from './inputs.js';
+import type { ClassifyEncoder, EncodedInput, TitledInputs } from './inputs.js';
 
 /** A sequence of T steps with F features each, as read: NaN for missing values. */
 export interface RawSequence {
@@ -17,7 +17,7 @@ export interface RawSequence {
 }
 
 /** A sequence as the network reads it. */
-export interface EncodedSequence extends Encoded {
+export interface EncodedSequence extends EncodedInput {
   /** [T, 2F], row by row: the standardised features and their changes since the previous step. */
   readonly values: Float32Array;
 }
@@ -51,11 +51,11 @@ function sequenceOf(value: unknown, features?: number): RawSequence {
   for (const [t, step] of Array.from(list).entries()) {
     const start = values.length;
     flatten(step, values, t);
-    const found = values.length - start;
-    width ??= found;
-    if (found === width && found > 0) continue;
+    const count = values.length - start;
+    width ??= count;
+    if (count === width && count > 0) continue;
     const expected = width === 0 ? 'at least one value' : `${width} values`;
-    throw new SequenceProblem(`step ${t + 1} must have ${expected}, got ${found}`);
+    throw new SequenceProblem(`step ${t + 1} must have ${expected}, got ${count}`);
   }
   if (width === undefined || values.length === 0)
     throw new SequenceProblem('a sequence must have at least one step');
@@ -67,7 +67,7 @@ const isList = (value: unknown): value is ArrayLike<unknown> =>
 
 /** Appends the numbers of a step to `out`. */
 function flatten(step: unknown, out: number[], t: number): void {
-  if (isList(step)) for (const each of Array.from(step)) flatten(each, out, t);
+  if (isList(step)) for (const value of Array.from(step)) flatten(value, out, t);
   else if (step === null || (typeof step === 'number' && Number.isNaN(step))) out.push(Number.NaN);
   else if (typeof step === 'number' && Number.isFinite(step)) out.push(step);
   else throw new SequenceProblem(`step ${t + 1} must consist of numbers, got ${describeValue(step)}`);
@@ -75,7 +75,7 @@ function flatten(step: unknown, out: number[], t: number): void {
 
 /** Returns the number of values in nested lists. */
 const sizeOf = (list: ArrayLike<unknown>): number =>
-  Array.from(list).reduce((sum: number, each) => sum + (isList(each) ? sizeOf(each) : 1), 0);
+  Array.from(list).reduce((sum: number, value) => sum + (isList(value) ? sizeOf(value) : 1), 0);
 
 function parseList(text: string): unknown {
   try {
@@ -190,15 +190,15 @@ export class SequenceEncoder implements ClassifyEncoder {
     return { values: out, length };
   }
 
-  readTable(table: Table): EncodedInputs {
+  readTable(table: Table): TitledInputs {
     const sequences = sequencesOf(table, this.column, this.features);
     return {
       titles: sequences.map((_, row) => `line ${table.lines[row]}`),
-      encoded: sequences.map((each) => this.encode(each)),
+      encoded: sequences.map((sequence) => this.encode(sequence)),
     };
   }
 
-  readTexts(texts: readonly string[]): EncodedInputs {
+  readTexts(texts: readonly string[]): TitledInputs {
     return { titles: texts, encoded: this.encodeValues(texts, 'data') };
   }
 
@@ -229,19 +229,19 @@ export class SequenceEncoder implements ClassifyEncoder {
     return isList(first) ? sizeOf(first) === this.features : typeof first !== 'string';
   }
 
-  batch(encoded: readonly Encoded[], rows: Uint32Array): { x: Tensor; mask?: Tensor } {
+  batch(encoded: readonly EncodedInput[], rows: Uint32Array): { x: Tensor; mask?: Tensor } {
     const chosen = Array.from(rows, (row) => encoded[row] as EncodedSequence);
     const steps = chosen.reduce((longest, { length }) => Math.max(longest, length), 0);
     const width = 2 * this.features;
     const values = new Float32Array(chosen.length * steps * width);
     const mask = new Float32Array(chosen.length * steps);
-    for (const [i, each] of chosen.entries()) {
-      values.set(each.values, i * steps * width);
-      mask.fill(1, i * steps, i * steps + each.length);
+    for (const [i, sequence] of chosen.entries()) {
+      values.set(sequence.values, i * steps * width);
+      mask.fill(1, i * steps, i * steps + sequence.length);
     }
     const x = tensor(values, [chosen.length, steps, width]);
-    const equal = chosen.every(({ length }) => length === steps);
-    return equal ? { x } : { x, mask: tensor(mask, [chosen.length, steps]) };
+    const haveEqualLengths = chosen.every(({ length }) => length === steps);
+    return haveEqualLengths ? { x } : { x, mask: tensor(mask, [chosen.length, steps]) };
   }
 
   notes(): string[] {
@@ -252,7 +252,7 @@ export class SequenceEncoder implements ClassifyEncoder {
     return 2 * this.features;
   }
 
-  facts(): TaskFact[] {
+  properties(): TaskFact[] {
     return [{ name: 'features', value: this.features }];
   }
 }

@@ -2,9 +2,9 @@
 import { type RandomStream, type Tensor, valueError } from '@unroll/core';
 import type { Table } from '@unroll/data';
 import type { EncodedSound, FrontEnd, FrontEndConfig } from '../shared/front-end.js';
-import { type ReadSound, readSound, type Sound, soundsOf } from '../shared/sounds.js';
+import { type NamedSound, readSound, type Sound, soundsOf } from '../shared/sounds.js';
 import type { TaskFact } from '../shared/task.js';
-import type { ClassifyEncoder, Encoded, EncodedInputs } from './inputs.js';
+import type { ClassifyEncoder, EncodedInput, TitledInputs } from './inputs.js';
 
 /** What a saved model stores to read sounds. */
 export type SoundConfig = FrontEndConfig;
@@ -24,33 +24,33 @@ export class SoundEncoder implements ClassifyEncoder {
     return this.frontEnd.config;
   }
 
-  encode(sound: ReadSound): EncodedSound {
+  encode(sound: NamedSound): EncodedSound {
     return this.frontEnd.encode(sound);
   }
 
-  readTable(table: Table): EncodedInputs {
+  readTable(table: Table): TitledInputs {
     return this.#encodeAll(soundsOf(table, this.column));
   }
 
-  readTexts(texts: readonly string[]): EncodedInputs {
+  readTexts(texts: readonly string[]): TitledInputs {
     if (texts.length === 0) return { titles: [], encoded: [] };
     throw valueError(
       'This model classifies sounds, got a text. Pass sounds (command line: --audio or --data).',
     );
   }
 
-  readSounds(sounds: readonly Sound[]): EncodedInputs {
+  readSounds(sounds: readonly Sound[]): TitledInputs {
     return this.#encodeAll(
       sounds.map((sound, n) => readSound(sound, sounds.length === 1 ? 'sound' : `sound ${n + 1}`)),
     );
   }
 
-  #encodeAll(sounds: readonly ReadSound[]): EncodedInputs {
+  #encodeAll(sounds: readonly NamedSound[]): TitledInputs {
     return { titles: sounds.map(({ name }) => name), encoded: sounds.map((sound) => this.encode(sound)) };
   }
 
   batch(
-    encoded: readonly Encoded[],
+    encoded: readonly EncodedInput[],
     rows: Uint32Array,
     random: RandomStream | null = null,
   ): { x: Tensor; mask?: Tensor } {
@@ -66,7 +66,7 @@ export class SoundEncoder implements ClassifyEncoder {
     return this.frontEnd.width;
   }
 
-  facts(): TaskFact[] {
+  properties(): TaskFact[] {
     const { features, normalize } = this.config;
     return [
       { name: 'sample rate', value: features.sampleRate },

@@ -8,7 +8,7 @@ import { cosineSimilarity, equalErrorRate } from '@unroll/data';
 import { type Functional, model, type Network } from '@unroll/nn';
 import { batchesOf } from '../shared/length-batches.js';
 import type { SoundPair, TaskScores } from '../shared/task.js';
-import type { ClassifyEncoder, Encoded } from './inputs.js';
+import type { ClassifyEncoder, EncodedInput } from './inputs.js';
 
 /** Inputs per batch. */
 const BATCH = 128;
@@ -20,7 +20,7 @@ const BATCH = 128;
 export async function embeddingsOf(
   network: Network,
   encoder: ClassifyEncoder,
-  inputs: readonly Encoded[],
+  inputs: readonly EncodedInput[],
 ): Promise<Float32Array[]> {
   const { inputs: graphInputs, outputs } = network as Functional;
   // The logits come from dropout and a dense layer, applied to the pooled outputs.
@@ -29,12 +29,12 @@ export async function embeddingsOf(
   const result: Float32Array[] = [];
   for (const rows of batchesOf(inputs, BATCH)) {
     const { x, mask } = encoder.batch(inputs, rows);
-    const found = await predictAll(pooledModel, x, mask && { mask });
-    const values = await Promise.all(found.map((output) => output.data()));
+    const outputTensors = await predictAll(pooledModel, x, mask && { mask });
+    const values = await Promise.all(outputTensors.map((output) => output.data()));
     for (const [i, row] of rows.entries()) {
-      const parts = values.map((each) => {
-        const width = each.length / rows.length;
-        return unit(Float32Array.from(each.slice(i * width, (i + 1) * width)));
+      const parts = values.map((pooledValues) => {
+        const width = pooledValues.length / rows.length;
+        return toUnitLength(Float32Array.from(pooledValues.slice(i * width, (i + 1) * width)));
       });
       result[row] = Float32Array.from(parts.flatMap((part) => Array.from(part)));
     }
@@ -53,7 +53,7 @@ export function centered(vectors: readonly Float32Array[]): Float32Array[] {
   return vectors.map((vector) => vector.map((value, i) => value - mean[i]));
 }
 
-function unit(values: Float32Array): Float32Array {
+function toUnitLength(values: Float32Array): Float32Array {
   const norm = Math.sqrt(values.reduce((sum, value) => sum + value * value, 0));
   return norm === 0 ? values : values.map((value) => value / norm);
 }

@@ -74,7 +74,7 @@ const T_QUANTILES: readonly (readonly [degrees: number, quantile: number])[] = [
 /** Returns the quantile for the largest number of degrees in the table up to `degrees`, so that differences are not overstated. */
 function tQuantile(degrees: number): number {
   let quantile = T_QUANTILES[0][1];
-  for (const [least, value] of T_QUANTILES) if (degrees >= least) quantile = value;
+  for (const [minDegrees, value] of T_QUANTILES) if (degrees >= minDegrees) quantile = value;
   return quantile;
 }
 
@@ -145,7 +145,7 @@ export function comparisonTable(comparison: Comparison): ScoreTable {
     ],
     rows: summarizeCells(comparison).map(({ cell, runs, mean, deviation }) => {
       const average = (value: (run: ComparedRun) => number | null): number | null => {
-        const known = runs.map(value).filter((each) => each !== null);
+        const known = runs.map(value).filter((result) => result !== null);
         return known.length === 0 ? null : meanOf(known);
       };
       return [

@@ -4,10 +4,10 @@ import { factList, page, section, table } from '../shared/report/page.js';
 import { scoreTexts } from '../shared/scores.js';
 import { ADVICE, type Comparison, comparisonTable, summarizeCells, verdict, winnerOf } from './comparison.js';
 
-/** Returns the report as an HTML document. @param facts names and texts of the settings of the run */
+/** Returns the report as an HTML document. @param settings names and values of the settings of the run */
 export function comparisonReport(
   comparison: Comparison,
-  facts: readonly (readonly [name: string, text: string])[],
+  settings: readonly (readonly [name: string, text: string])[],
 ): string {
   const [head, ...rows] = scoreTexts(comparisonTable(comparison));
   const seeds = new Set(comparison.runs.map(({ seed }) => seed)).size;
@@ -21,7 +21,7 @@ export function comparisonReport(
       ),
       section('Validation loss by epoch', curves(comparison)),
       section('What to expect', `<ul>${ADVICE.map((text) => `<li>${escapeHtml(text)}</li>`).join('')}</ul>`),
-      section('Settings', factList(facts)),
+      section('Settings', factList(settings)),
     ],
   });
 }

@@ -1,5 +1,5 @@
 /**
- * `trainDescriber`: reads clips with a sentence each and trains a model that describes clips. The run is planned by plan.ts; the
+ * `trainDescriber`: reads clips, each with a sentence, and trains a model that describes clips. The run is planned by plan.ts; the
  * network is built by network.ts and trained with teacher forcing. Training ends when the validation loss stops improving, and the
  * weights of the best epoch are kept.
  */
@@ -56,9 +56,11 @@ export interface DescribeOptions extends RunControl, FrameOptions {
   learningRate?: number;
   /** Convert sentences to lower case. Default false. */
   lowercase?: boolean;
-  /** Change position, size, angle and brightness of clips at random in training. Default true. */
+  /**
+   * Augment the clips in training: select frames and change position, size, angle, contrast and brightness, at random. Default true.
+   */
   augment?: boolean;
-  /** Seed of the split, the initial weights, shuffling, random changes and dropout. Default 0. */
+  /** Seed of the split, the initial weights, shuffling, augmentation and dropout. Default 0. */
   seed?: number;
 }
 
@@ -110,14 +112,14 @@ export async function* describeEvents(
   yield { event: 'scores', ...scoreTable(scores, texts.length, sizes.cell) };
   yield { event: 'note', text: signatureNote(scores) };
   const seconds = (performance.now() - start) / 1000;
-  const facts = { parameters: model.network.countParams(), epochs: training.bestEpoch, seconds };
-  yield resultEvent(plan, scores, facts);
+  const trained = { parameters: model.network.countParams(), epochs: training.bestEpoch, seconds };
+  yield resultEvent(plan, scores, trained);
   return { plan, training, descriptions, scores, model, seconds };
 }
 
 /**
  * Trains a describer.
- * @param table rows with a clip and a sentence each
+ * @param table each row has a clip and its sentence
  * @param options options of the run; `onEvent` is called for every event
  * @throws UnrollError `data` or `value` for an invalid table or invalid options
  */
@@ -137,8 +139,8 @@ function trainingOptions(plan: PreparedDescriber, seed: number, signal?: AbortSi
   const stepsPerEpoch = rowsOf(1).length;
   return {
     *batches(epoch: number) {
-      const changes = augment ? random.child(epoch, 'changes') : null;
-      for (const rows of rowsOf(epoch)) yield batchOf(frames, training, rows, changes);
+      const augmentation = augment ? random.child(epoch, 'changes') : null;
+      for (const rows of rowsOf(epoch)) yield batchOf(frames, training, rows, augmentation);
     },
     stepsPerEpoch,
     validationData: epochBatches(validation, settings, null).map((rows) => batchOf(frames, validation, rows)),

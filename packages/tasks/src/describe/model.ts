@@ -5,9 +5,9 @@ import type { Table } from '@unroll/data';
 import { toArtifact } from '@unroll/formats';
 import type { Functional } from '@unroll/nn';
 import { evaluate } from '@unroll/train';
-import { type Clip, clipsOf, isClip, type ReadClip, readClip } from '../shared/frames/clips.js';
+import { type Clip, clipsOf, isClip, type NamedClip, readClip } from '../shared/frames/clips.js';
+import { frameProperties } from '../shared/frames/description.js';
 import { type EncodedClip, FrameEncoder, frameConfig } from '../shared/frames/encoder.js';
-import { frameFacts } from '../shared/frames/facts.js';
 import { batchesOf, longestOf } from '../shared/length-batches.js';
 import { checkRequest, checkRow } from '../shared/request.js';
 import type {
@@ -58,7 +58,7 @@ export interface Description {
 
 export class DescribeModel implements TaskModel {
   readonly pipeline: DescribePipeline;
-  /** Clips [N, F, height, width, channels] and previous ids [N, T] to logits [N, T, V] and alignments [N, T, F]. */
+  /** Maps clips [N, F, height, width, channels] and previous ids [N, T] to logits [N, T, V] and alignments [N, T, F]. */
   readonly network: Functional;
   readonly options = OPTIONS;
   readonly #frames: FrameEncoder;
@@ -104,6 +104,7 @@ export class DescribeModel implements TaskModel {
     return this.pipeline.sql;
   }
 
+  /** The options with which the training file was parsed, if the user set any; see `TaskModel`. */
   get reading(): DescribePipeline['reading'] {
     return this.pipeline.reading;
   }
@@ -117,7 +118,7 @@ export class DescribeModel implements TaskModel {
     const limits = { maxLength: this.#target.length, unknown: false };
     const inputs = clipInputs(this.#frames, clips, this.#batchSize(clips));
     const decoded = await decodeInputs(this.network, inputs, limits, options);
-    return decoded.map((each, i) => this.#descriptionOf(each, clips[i]));
+    return decoded.map((target, i) => this.#descriptionOf(target, clips[i]));
   }
 
   #descriptionOf({ ids, score, alignment }: DecodedTarget, clip: EncodedClip): Description {
@@ -137,17 +138,17 @@ export class DescribeModel implements TaskModel {
   async predict(request: TaskRequest): Promise<TaskResult> {
     checkRequest(request, this);
     const { rows, clips = [], options = {} } = request;
-    const read = this.#read(rows, clips);
-    const descriptions = await this.describeClips(this.#encode(read), searchOptions(options));
+    const namedClips = this.#read(rows, clips);
+    const descriptions = await this.describeClips(this.#encode(namedClips), searchOptions(options));
     const columns = ['clip', 'description'];
     if (options.scores === true) columns.push('score');
     if (options.alignments === true) columns.push('alignment');
     return {
       columns,
-      rows: descriptions.map((each, i): TaskCell[] => [
-        ...[read[i].name, each.text],
-        ...(options.scores === true ? [Number(each.score.toPrecision(6))] : []),
-        ...(options.alignments === true ? [alignmentText(each)] : []),
+      rows: descriptions.map((description, i): TaskCell[] => [
+        ...[namedClips[i].name, description.text],
+        ...(options.scores === true ? [Number(description.score.toPrecision(6))] : []),
+        ...(options.alignments === true ? [alignmentText(description)] : []),
       ]),
       notes: [],
       ...(options.alignments === true && { json: descriptions.map(alignmentJson) }),
@@ -156,13 +157,13 @@ export class DescribeModel implements TaskModel {
 
   /** Returns a clip and its description by the model as the inputs of the network. */
   async example({ rows, clips = [] }: TaskRequest, row = 0): Promise<NetworkExample> {
-    const read = this.#read(rows, clips);
-    checkRow(row, read.length, 'clips');
-    const [clip] = this.#encode([read[row]]);
+    const namedClips = this.#read(rows, clips);
+    checkRow(row, namedClips.length, 'clips');
+    const [clip] = this.#encode([namedClips[row]]);
     const [{ text, tokens }] = await this.describeClips([clip]);
     const pairs = { clips: [clip], target: [targetIds(this.#target, tokens)] };
     const { x } = batchOf(this.#frames, pairs, Uint32Array.of(0));
-    return { network: this.network, inputs: x, title: `${read[row].name} → ${text}` };
+    return { network: this.network, inputs: x, title: `${namedClips[row].name} → ${text}` };
   }
 
   /** Returns the share of sentences that are exactly right, BLEU, chrF, ROUGE-L and the perplexity. */
@@ -202,12 +203,12 @@ export class DescribeModel implements TaskModel {
       { name: 'cell', value: cell },
       { name: 'layers', value: layers },
       { name: 'units', value: units },
-      ...frameFacts(this.pipeline),
+      ...frameProperties(this.pipeline),
     ];
   }
 
   /** Reads the rows and clips of a request. @throws UnrollError `value` if there are neither */
-  #read(rows: Table | undefined, clips: readonly Clip[]): ReadClip[] {
+  #read(rows: Table | undefined, clips: readonly Clip[]): NamedClip[] {
     const all = [
       ...clips.map((clip, n) => readClip(clip, clips.length === 1 ? 'clip' : `clip ${n + 1}`)),
       ...(rows === undefined ? [] : clipsOf(rows, this.frames)),
@@ -217,7 +218,7 @@ export class DescribeModel implements TaskModel {
     return all;
   }
 
-  #encode(clips: readonly ReadClip[]): EncodedClip[] {
+  #encode(clips: readonly NamedClip[]): EncodedClip[] {
     return clips.map((clip) => this.#frames.encode(clip));
   }
 }

@@ -41,9 +41,9 @@ export interface DescriberShape extends DescriberSizes {
 
 /** Two untrained models that share their weights. */
 export interface DescriberNetworks {
-  /** Clips [B, F, height, width, channels] and previous tokens [B, T] to logits [B, T, V]. */
+  /** Maps clips [B, F, height, width, channels] and previous tokens [B, T] to logits [B, T, V]. */
   training: Functional;
-  /** The same inputs to logits and alignments [B, T, F]. */
+  /** Maps the same inputs to logits and alignments [B, T, F]. */
   inference: Functional;
 }
 

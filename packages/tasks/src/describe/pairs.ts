@@ -24,7 +24,7 @@ export interface DescribeBatch {
   mask?: [Tensor, null];
 }
 
-/** Returns one batch. @param random draws the random changes of clips in training. Default null: no changes */
+/** Returns one batch. @param random random stream for augmentation. Default null: no augmentation */
 export function batchOf(
   frames: FrameEncoder,
   { clips, target }: DescribedClips,

@@ -3,7 +3,7 @@ import type { JsonObject } from '@unroll/core/internal';
 import type { BleuOptions, Decimal, Thousands } from '@unroll/data';
 import type { Functional } from '@unroll/nn';
 import { FRAME_KEYS, type FrameConfig } from '../shared/frames/encoder.js';
-import { checkFit, checkPipeline, readNetwork, readPipeline } from '../shared/pipeline-file.js';
+import { checkNetworkShape, checkPipeline, readNetwork, readPipeline } from '../shared/pipeline-file.js';
 import type { SideConfig } from '../translate/encoder.js';
 import type { TokenLevel } from '../translate/plan.js';
 import type { DescribeCell } from './network.js';
@@ -14,7 +14,7 @@ export interface DescribePipeline extends FrameConfig {
   format: typeof DESCRIBE_FORMAT;
   /** The query that produced the training rows; it also runs on other files. */
   sql?: string | undefined;
-  /** How the training file was read, if set by the user. */
+  /** The options with which the training file was parsed, if the user set any. */
   reading?: { decimal?: Decimal; thousands?: Thousands; encoding?: string; header?: boolean } | undefined;
   /** Names of the columns. */
   columns: { frames: string; text: string };
@@ -40,6 +40,6 @@ export function readDescriber(
 ): { pipeline: DescribePipeline; network: Functional } {
   const pipeline = checkPipeline<DescribePipeline>(json, DESCRIBE_FORMAT, 'a describer', REQUIRED_KEYS);
   const network = readNetwork(files) as Functional;
-  checkFit(network, { inputs: 2, names: ['target tokens', pipeline.target?.vocabulary?.tokens] });
+  checkNetworkShape(network, { inputs: 2, names: ['target tokens', pipeline.target?.vocabulary?.tokens] });
   return { pipeline, network };
 }

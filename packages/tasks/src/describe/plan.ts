@@ -5,11 +5,11 @@
 import { RandomStream, UnrollError } from '@unroll/core';
 import { type LengthSummary, summarizeLengths, type Table } from '@unroll/data';
 import { filledTexts } from '../shared/cells.js';
-import { clipsOf, type ReadClip } from '../shared/frames/clips.js';
+import { clipsOf, type NamedClip } from '../shared/frames/clips.js';
 import { FrameEncoder } from '../shared/frames/encoder.js';
 import { batchesOf } from '../shared/length-batches.js';
 import { type SideEncoder, targetIds } from '../translate/encoder.js';
-import { longestTarget, type SideLengths, sideOf, type TokenLevel } from '../translate/plan.js';
+import { fitSide, longestTarget, type SideLengths, type TokenLevel } from '../translate/plan.js';
 import type { DescribeOptions } from './describe.js';
 import type { DescriberSizes } from './network.js';
 import type { DescribedClips } from './pairs.js';
@@ -28,7 +28,7 @@ export interface TrainingSettings {
   /** Training ends after this many epochs without an improvement. */
   patience: number;
   seed: number;
-  /** True: clips are changed at random in training. */
+  /** True: clips are augmented in training. */
   augment: boolean;
 }
 
@@ -55,8 +55,8 @@ export interface PreparedDescriber {
 }
 
 /** Clips with their sentences. */
-interface Described {
-  clips: readonly ReadClip[];
+interface ClipsWithSentences {
+  clips: readonly NamedClip[];
   texts: readonly string[];
 }
 
@@ -70,15 +70,18 @@ export const sentencesOf = (table: Table, name: string): string[] =>
  */
 export function prepare(table: Table, options: DescribeOptions): PreparedDescriber {
   const { frames: column, text, level = 'words', lowercase = false, seed = 0, vocabulary = null } = options;
-  const read = (rows: Table): Described => ({ clips: clipsOf(rows, column), texts: sentencesOf(rows, text) });
-  const all = read(table);
-  const given = options.validation && read(options.validation);
-  const { training, validation } = given
-    ? { training: all, validation: given }
+  const readPairs = (rows: Table): ClipsWithSentences => ({
+    clips: clipsOf(rows, column),
+    texts: sentencesOf(rows, text),
+  });
+  const all = readPairs(table);
+  const validationFilePairs = options.validation && readPairs(options.validation);
+  const { training, validation } = validationFilePairs
+    ? { training: all, validation: validationFilePairs }
     : split(all, table.source, seed);
-  const side = sideOf(training.texts, { level, lowercase, vocabulary }, longestTarget);
+  const side = fitSide(training.texts, { level, lowercase, vocabulary }, longestTarget);
   const { encoder: frames, encoded } = FrameEncoder.fit(training.clips, options);
-  const idsOf = (each: string) => targetIds(side.encoder, side.encoder.tokenizer.tokens(each));
+  const idsOf = (sentence: string) => targetIds(side.encoder, side.encoder.tokenizer.tokens(sentence));
   const lengths = summarizeLengths(encoded.map(({ length }) => length));
   return {
     source: table.source,
@@ -100,10 +103,10 @@ export function prepare(table: Table, options: DescribeOptions): PreparedDescrib
 
 /** Draws a tenth of the clips for validation. @throws UnrollError `data` for fewer than two clips */
 function split(
-  { clips, texts }: Described,
+  { clips, texts }: ClipsWithSentences,
   source: string,
   seed: number,
-): Record<'training' | 'validation', Described> {
+): Record<'training' | 'validation', ClipsWithSentences> {
   const count = clips.length;
   if (count < 2) {
     const problem = `at least 2 clips are needed, one for training and one for validation, got ${count}`;
@@ -111,7 +114,7 @@ function split(
   }
   const size = Math.max(1, Math.round(count * VALIDATION_SHARE));
   const chosen = new Set(new RandomStream(seed, 'describe', 'split').permutation(count).slice(0, size));
-  const select = (isChosen: boolean): Described => {
+  const select = (isChosen: boolean): ClipsWithSentences => {
     const keep = (_: unknown, row: number): boolean => chosen.has(row) === isChosen;
     return { clips: clips.filter(keep), texts: texts.filter(keep) };
   };

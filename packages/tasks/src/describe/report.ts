@@ -46,12 +46,12 @@ function scoreSection({ scores, descriptions, plan }: DescribeResult): string {
 /** Shows the frames, the description and the attention weights of the first clips with different reference sentences. */
 function examples({ plan, descriptions }: DescribeResult): string {
   const { frames, validation, validationTexts, validationNames } = plan;
-  const fitting = [...descriptions.keys()].filter((i) => {
+  const shortEnough = [...descriptions.keys()].filter((i) => {
     const isNew = validationTexts.indexOf(validationTexts[i]) === i;
-    const { tokens, frames: read } = descriptions[i];
-    return isNew && tokens.length <= MAX_TOKENS && read.length <= MAX_FRAMES;
+    const { tokens, frames: frameNumbers } = descriptions[i];
+    return isNew && tokens.length <= MAX_TOKENS && frameNumbers.length <= MAX_FRAMES;
   });
-  const parts = fitting.slice(0, EXAMPLES).map((i) => {
+  const parts = shortEnough.slice(0, EXAMPLES).map((i) => {
     const { text, tokens, frames: numbers, alignment } = descriptions[i];
     const caption = `${validationNames[i]}: ${text}${text === validationTexts[i] ? '' : ` (reference: ${validationTexts[i]})`}`;
     const map = heatMap({

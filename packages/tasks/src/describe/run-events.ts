@@ -1,7 +1,7 @@
 /** The plan and result events of the training of a describer. */
 import type { PlanEvent, ResultEvent } from '../shared/events.js';
-import { frameJson, frameText } from '../shared/frames/facts.js';
-import { NAMES } from '../translate/model.js';
+import { frameJson, frameText } from '../shared/frames/description.js';
+import { TOKEN_NAMES } from '../translate/model.js';
 import type { PreparedDescriber } from './plan.js';
 import { type DescribeScores, metricsOf } from './scores.js';
 
@@ -32,7 +32,7 @@ export function planEvent(plan: PreparedDescriber): PlanEvent {
       line('data', `${clips} clips in "${columns.frames}", sentences in "${columns.text}"`),
       ...notes.map((text) => line('', text)),
       line('clip', frameText(frames.config, settings.augment)),
-      line('text', `${target.vocabulary.size} ${NAMES[level]}`),
+      line('text', `${target.vocabulary.size} ${TOKEN_NAMES[level]}`),
       line(
         'network',
         `convolutions, encoder of ${stack}bidirectional ${cell} of ${units} units, decoder of ${stack}${cell} of ${units} units with ` +
@@ -43,7 +43,7 @@ export function planEvent(plan: PreparedDescriber): PlanEvent {
   };
 }
 
-/** Returns the decisions about the data, one sentence each. */
+/** Returns the notes of the plan, one sentence each. */
 function notesOf({ validation, validationSource, lengths, level }: PreparedDescriber): string[] {
   const count = validation.clips.length;
   const split =
@@ -54,7 +54,7 @@ function notesOf({ validation, validationSource, lengths, level }: PreparedDescr
   return [
     split,
     `Length: clips ${frames.percentiles[50]} frames (median), ${frames.longest} (longest); sentences ${text.percentiles[50]} ` +
-      `${NAMES[level]} (median), ${text.longest} (longest).`,
+      `${TOKEN_NAMES[level]} (median), ${text.longest} (longest).`,
   ];
 }
 

@@ -10,9 +10,9 @@ export interface DescribeScores extends TranslateScores {
   perplexity: number;
 }
 
-const plain = (text: string, lowercase: boolean): string => {
-  const joined = text.trim().replace(/\s+/g, ' ');
-  return lowercase ? joined.toLowerCase() : joined;
+const normalizeSentence = (text: string, lowercase: boolean): string => {
+  const collapsed = text.trim().replace(/\s+/g, ' ');
+  return lowercase ? collapsed.toLowerCase() : collapsed;
 };
 
 /** Returns the scores of sentences against references. */
@@ -23,7 +23,7 @@ export function describeScores(
 ): DescribeScores {
   const { lowercase = false } = bleu;
   const right = sentences.filter(
-    (text, i) => plain(text, lowercase) === plain(references[i], lowercase),
+    (text, i) => normalizeSentence(text, lowercase) === normalizeSentence(references[i], lowercase),
   ).length;
   return {
     ...translateScores(sentences, references, bleu),

@@ -56,7 +56,7 @@ const CHUNK = 256;
 
 export class LanguageModel implements TaskModel {
   readonly pipeline: LanguagePipeline;
-  /** Ids [N, T] to logits [N, T, vocabulary]. */
+  /** Maps ids [N, T] to logits [N, T, vocabulary]. */
   readonly network: Network;
   readonly options = OPTIONS;
   readonly reads = 'file';
@@ -93,6 +93,7 @@ export class LanguageModel implements TaskModel {
     );
   }
 
+  /** The options with which the training file was parsed, if the user set any; see `TaskModel`. */
   get reading(): LanguagePipeline['reading'] {
     return this.pipeline.reading;
   }
@@ -109,9 +110,9 @@ export class LanguageModel implements TaskModel {
     checkRequest({ options }, this);
     const settings = samplingOf(options);
     const codec = this.#codec;
-    const given = codec.encode(prompt).ids;
-    const decoder = codec.decoder(given);
-    const ids = [codec.start, ...given];
+    const promptIds = codec.encode(prompt).ids;
+    const decoder = codec.decoder(promptIds);
+    const ids = [codec.start, ...promptIds];
     const stream = this.network.stream();
     // Chunks limit memory: a forward pass computes the scores of the whole vocabulary at every step.
     const last = ids.length - 1;
@@ -127,8 +128,8 @@ export class LanguageModel implements TaskModel {
       const text = token === null ? '' : decoder.next(token);
       if (text !== '') yield text;
     }
-    const rest = decoder.end();
-    if (rest !== '') yield rest;
+    const ending = decoder.end();
+    if (ending !== '') yield ending;
   }
 
   /** Returns the notes on a prompt, such as the number of unknown tokens. */
@@ -140,7 +141,8 @@ export class LanguageModel implements TaskModel {
     checkRequest(request, this, { takesTexts: true });
     const { texts = [], file, options = {} } = request;
     const prompts = [...texts, ...(file === undefined ? [] : [file.text])];
-    if (prompts.length === 0) throw valueError('There is no text to continue. Pass one (--text or --data).');
+    if (prompts.length === 0)
+      throw valueError('There is no text to continue. Pass a text or a file (--text or --data).');
     const rows: TaskCell[][] = [];
     for (const prompt of prompts) {
       let continuation = '';
@@ -215,6 +217,6 @@ function samplingOf(options: Readonly<Record<string, TaskOptionValue>>) {
   if (!(topP > 0 && topP <= 1)) throw valueError(`top-p must be above 0 and at most 1, got ${topP}.`);
   if (topK !== undefined && topK < 1) throw valueError(`top-k must be at least 1, got ${topK}.`);
   const isGreedy = temperature === 0;
-  const restricted = { ...(topK !== undefined && { topK }), ...(topP < 1 && { topP }) };
-  return { maxLength: length, temperature, seed, ...(isGreedy ? {} : restricted) };
+  const tokenLimits = { ...(topK !== undefined && { topK }), ...(topP < 1 && { topP }) };
+  return { maxLength: length, temperature, seed, ...(isGreedy ? {} : tokenLimits) };
 }

@@ -43,7 +43,7 @@ export interface LanguageShape extends LanguageSizes {
   seed: number;
 }
 
-/** Builds a network from ids [B, T] to logits [B, T, vocabulary]. */
+/** Builds a network that maps ids [B, T] to logits [B, T, vocabulary]. */
 export function languageNetwork(shape: LanguageShape): Sequential {
   const { cell, units, layers, dropout: rate, weightDrop, vocabulary, tied, stateful, seed } = shape;
   const tokens = embedding({ inputDim: vocabulary, outputDim: shape.embedding, name: 'embedding' });

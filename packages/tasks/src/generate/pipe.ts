@@ -101,7 +101,7 @@ function requestOf(
     });
   if (topP !== undefined && !(topP > 0 && topP <= 1))
     throw valueError(`topP must be above 0 and at most 1, got ${topP}.`, { topP });
-  const given = Object.entries({ ...others, 'top-k': topK, 'top-p': topP });
-  const set = given.filter((entry): entry is [string, number] => entry[1] !== undefined);
-  return { prompt, options: Object.fromEntries(set), ...(signal !== undefined && { signal }) };
+  const entries = Object.entries({ ...others, 'top-k': topK, 'top-p': topP });
+  const definedEntries = entries.filter((entry): entry is [string, number] => entry[1] !== undefined);
+  return { prompt, options: Object.fromEntries(definedEntries), ...(signal !== undefined && { signal }) };
 }

@@ -1,7 +1,7 @@
 /** The content of `pipeline.json`, and the files of a language model. */
 import type { JsonObject } from '@unroll/core/internal';
 import type { Network } from '@unroll/nn';
-import { checkFit, checkPipeline, readNetwork, readPipeline } from '../shared/pipeline-file.js';
+import { checkNetworkShape, checkPipeline, readNetwork, readPipeline } from '../shared/pipeline-file.js';
 import type { CodecConfig } from './codec.js';
 import type { LanguageCell } from './network.js';
 
@@ -9,7 +9,7 @@ export const GENERATE_FORMAT = 'unroll-generate-1';
 
 export interface LanguagePipeline extends CodecConfig {
   format: typeof GENERATE_FORMAT;
-  /** How the training file was read, if set by the user. */
+  /** The options with which the training file was parsed, if the user set any. */
   reading?: { encoding?: string } | undefined;
   cell: LanguageCell;
   layers: number;
@@ -32,6 +32,6 @@ export function readLanguageModel(
 } {
   const pipeline = checkPipeline<LanguagePipeline>(json, GENERATE_FORMAT, 'a language model', REQUIRED_KEYS);
   const network = readNetwork(files);
-  checkFit(network, { inputs: 1, names: ['tokens', pipeline.vocabulary?.tokens] });
+  checkNetworkShape(network, { inputs: 1, names: ['tokens', pipeline.vocabulary?.tokens] });
   return { pipeline, network };
 }

@@ -15,12 +15,12 @@ import type { StreamSizes } from './streams.js';
  * parts, and the validation text consists of their ends, so that the training text comes from all parts.
  */
 const VALIDATION_LENGTH = 50_000;
-const VALIDATION_SHARE = { least: 0.05, most: 0.1 };
+const VALIDATION_SHARE = { min: 0.05, max: 0.1 };
 /** A text of at least LONG_TEXT characters is cut into PIECES parts. */
 const LONG_TEXT = 200_000;
 const PIECES = 10;
 /** Smallest numbers of tokens for training and for validation. */
-const LEAST_TOKENS = { training: 100, validation: 10 };
+const MIN_TOKENS = { training: 100, validation: 10 };
 /** Number of training tokens in all epochs together: on a longer text, the network is trained for fewer epochs. */
 const TOKEN_BUDGET = 11.5e6;
 
@@ -53,17 +53,19 @@ export interface PreparedLanguageModel {
  * @throws UnrollError `data` for a text that is too short or in which all tokens are equal, `value` for contradicting options
  */
 export function prepare(file: TextFile, options: LanguageModelOptions): PreparedLanguageModel {
-  const { level = 'char', lowercase = false, subwords, validation: given } = options;
+  const { level = 'char', lowercase = false, subwords, validation: validationFile } = options;
   if (subwords !== undefined && level !== 'subword')
     throw valueError(`subwords needs the level subword, got the level ${level}.`);
   checkNotEmpty(file);
-  if (given) checkNotEmpty(given);
-  const cut = given ? { text: file.text, validation: given.text, pieces: 0 } : cutValidation(file.text);
-  const { text } = cut;
+  if (validationFile) checkNotEmpty(validationFile);
+  const split = validationFile
+    ? { text: file.text, validation: validationFile.text, pieces: 0 }
+    : cutValidation(file.text);
+  const { text } = split;
   const codec = codecFor(text, level, { lowercase, subwords });
   const training = codec.encode(text);
-  const validation = codec.encode(cut.validation);
-  checkLength(file.source, level, training, validation, given?.source ?? null);
+  const validation = codec.encode(split.validation);
+  checkLength(file.source, level, training, validation, validationFile?.source ?? null);
   const { length } = training.ids;
   if (training.ids.every((id) => id === training.ids[0])) {
     throw new UnrollError(
@@ -77,8 +79,8 @@ export function prepare(file: TextFile, options: LanguageModelOptions): Prepared
     codec,
     training,
     validation,
-    validationSource: given?.source ?? null,
-    validationPieces: cut.pieces,
+    validationSource: validationFile?.source ?? null,
+    validationPieces: split.pieces,
     sizes: sizesOf(options, level, length),
     tied: level !== 'char',
     settings: settingsOf(options, level, length),
@@ -98,23 +100,23 @@ function checkLength(
   validation: EncodedText,
   validationSource: string | null,
 ): void {
-  const tooShort = (name: string, what: string, length: number, least: number): void => {
-    if (length >= least) return;
+  const checkMin = (name: string, what: string, length: number, min: number): void => {
+    if (length >= min) return;
     throw new UnrollError(
       'data',
-      `${name}: ${what} must have at least ${least} ${TOKEN_NAMES[level]}, got ${length}. Add more text.`,
+      `${name}: ${what} must have at least ${min} ${TOKEN_NAMES[level]}, got ${length}. Add more text.`,
       { source: name },
     );
   };
-  tooShort(source, 'the text for training', training.ids.length, LEAST_TOKENS.training);
+  checkMin(source, 'the text for training', training.ids.length, MIN_TOKENS.training);
   const what = validationSource === null ? 'the part of the text for validation' : 'the text';
-  tooShort(validationSource ?? source, what, validation.ids.length, LEAST_TOKENS.validation);
+  checkMin(validationSource ?? source, what, validation.ids.length, MIN_TOKENS.validation);
 }
 
 /** Cuts the text into parts, whose ends become the validation text. */
 function cutValidation(text: string): { text: string; validation: string; pieces: number } {
-  const { least, most } = VALIDATION_SHARE;
-  const share = Math.min(most, Math.max(least, VALIDATION_LENGTH / text.length));
+  const { min, max } = VALIDATION_SHARE;
+  const share = Math.min(max, Math.max(min, VALIDATION_LENGTH / text.length));
   const pieces = text.length < LONG_TEXT ? 1 : PIECES;
   const starts = Array.from({ length: pieces }, (_, i) =>
     i === 0 ? 0 : text.indexOf('\n', Math.round((i * text.length) / pieces)) + 1,

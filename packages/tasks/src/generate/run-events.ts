@@ -39,7 +39,7 @@ export function planEvent(plan: PreparedLanguageModel): PlanEvent {
       ),
       line(
         'network',
-        `embedding of ${sizes.embedding}${tied ? ' (also for the scores)' : ''}, ${stack}, dropout ${sizes.dropout}, weight drop ${sizes.weightDrop}`,
+        `embedding of ${sizes.embedding}${tied ? ' (tied to the output layer)' : ''}, ${stack}, dropout ${sizes.dropout}, weight drop ${sizes.weightDrop}`,
       ),
       line(
         'training',
@@ -49,7 +49,7 @@ export function planEvent(plan: PreparedLanguageModel): PlanEvent {
   };
 }
 
-/** Returns the decisions about the data, one sentence each. */
+/** Returns the notes of the plan, one sentence each. */
 function notesOf(plan: PreparedLanguageModel): string[] {
   const { codec, training, validation, validationSource, validationPieces } = plan;
   const { characters } = validation;

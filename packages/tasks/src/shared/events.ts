@@ -32,10 +32,10 @@ export interface PlanEvent {
   /** Notes on decisions about the data, one sentence each. `lines` contains them as well. */
   notes: string[];
   /** Further fields that depend on the task, such as columns and numbers of rows. */
-  [fact: string]: Json;
+  [field: string]: Json;
 }
 
-/** A note on the results, such as a series that is forecast by a baseline. */
+/** A note on the results, such as that a series is forecast by a baseline. */
 export interface NoteEvent {
   event: 'note';
   text: string;
@@ -111,7 +111,7 @@ export interface TableEvent extends ScoreTable {
 export interface ResultEvent {
   event: 'result';
   /** Further fields that depend on the task. */
-  [fact: string]: Json;
+  [field: string]: Json;
 }
 
 /** Returns the number, or null if it is not finite. */

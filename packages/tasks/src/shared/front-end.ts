@@ -1,6 +1,6 @@
 /**
- * The front end of tasks on sound. It computes log-mel frames, removes the level of each file, standardises the frames, changes them
- * at random in training, and appends their derivatives over time.
+ * The front end of tasks on sound. It computes log-mel frames, subtracts the mean level of each file, standardises the frames,
+ * augments them in training (random speed, frequencies and masks), and appends their derivatives over time.
  */
 import { type RandomStream, type Tensor, tensor } from '@unroll/core';
 import {
@@ -12,11 +12,11 @@ import {
   warpFrames,
 } from '@unroll/data';
 import { commonRate, type Samples } from './sounds.js';
-import { checkStandardisation, standardOf } from './standardize.js';
+import { checkStandardisation, standardisationOf } from './standardize.js';
 
 /**
  * What is subtracted from the frames of each file. `features`: the mean of each feature, which removes the frequency response of the
- * microphone and much of the timbre of the voice. `level`: the mean over all features, which removes the volume. `none`: nothing.
+ * microphone and much of the timbre of the voice. `level`: the mean over all features, which removes differences in loudness. `none`: nothing.
  */
 export type FileNormalization = 'features' | 'level' | 'none';
 
@@ -47,11 +47,11 @@ const DELTA_WIDTH = 2;
 /** Derivatives are multiplied by this factor, because they are about a third as large as the features. */
 const DELTA_SCALE = 3;
 
-/** Largest random changes of the speed and of the frequencies in training, as a share. */
+/** Augmentation changes the speed and the frequencies by at most these fractions. */
 const STRETCH = 0.15;
 const WARP = 0.12;
-/** Largest change of the volume in standard deviations, if the volume is not removed. */
-const VOLUME = 0.5;
+/** With `normalize: 'none'`, augmentation also changes the level by at most this number of standard deviations. */
+const LEVEL_CHANGE = 0.5;
 
 export interface FrontEndOptions {
   /** Sample rate to which sounds are converted, in Hz. Default: the most frequent rate of the training sounds, at most 16,000. */
@@ -60,7 +60,7 @@ export interface FrontEndOptions {
   mels?: number;
   /** Default `level`. */
   normalize?: FileNormalization;
-  /** Whether frames must not depend on the rest of the sound. If true, `normalize` is `none`. Default false. */
+  /** Whether frames are computed while the sound arrives, without the rest of the sound. If true, `normalize` is `none`. Default false. */
   streaming?: boolean;
 }
 
@@ -78,18 +78,19 @@ export class FrontEnd {
   static fit(sounds: readonly Samples[], options: FrontEndOptions = {}): FrontEnd {
     const { sampleRate = Math.min(MAX_RATE, commonRate(sounds)), mels = 40, streaming = false } = options;
     const normalize = streaming ? 'none' : (options.normalize ?? 'level');
+    // Raising values more than 80 dB below the maximum requires the maximum of the whole sound, which a stream does not know.
     const features = new AudioFeatures({ sampleRate, mels, range: streaming ? null : 80 });
     const { width } = features;
-    const plain = new FrontEnd({
+    const unfitted = new FrontEnd({
       features: features.config,
       normalize,
       means: new Array<number>(width).fill(0),
       deviations: new Array<number>(width).fill(1),
     });
     const frames = function* (): Generator<Float32Array> {
-      for (const sound of sounds) yield plain.#normalized(sound);
+      for (const sound of sounds) yield unfitted.#normalized(sound);
     };
-    return new FrontEnd({ ...plain.config, ...standardOf(frames(), width) });
+    return new FrontEnd({ ...unfitted.config, ...standardisationOf(frames(), width) });
   }
 
   /** Number of values of a frame that the network reads: features and derivatives. */
@@ -109,7 +110,7 @@ export class FrontEnd {
     if (normalize === 'none') return values;
     const sums = new Float64Array(width);
     for (let i = 0; i < values.length; i++) sums[i % width] += values[i];
-    const level = sums.reduce((sum, each) => sum + each, 0) / (values.length || 1);
+    const level = sums.reduce((total, sum) => total + sum, 0) / (values.length || 1);
     const means = normalize === 'level' ? sums.fill(level) : sums.map((sum) => sum / length);
     return values.map((value, i) => value - means[i % width]);
   }
@@ -144,20 +145,20 @@ export class FrontEnd {
     };
   }
 
-  /** Returns a randomly changed copy of the frames. */
-  #changed(values: Float32Array, random: RandomStream): Float32Array {
+  /** Returns an augmented copy of the frames. */
+  #augmented(values: Float32Array, random: RandomStream): Float32Array {
     const { means, normalize } = this.config;
-    const [time, frequency, volume] = random.uniform(3, -1, 1);
+    const [time, frequency, level] = random.uniform(3, -1, 1);
     const factors = { time: 1 + STRETCH * time, frequency: 1 + WARP * frequency };
     const frames = warpFrames(values, means.length, factors);
-    if (normalize === 'none') for (let i = 0; i < frames.length; i++) frames[i] += VOLUME * volume;
+    if (normalize === 'none') for (let i = 0; i < frames.length; i++) frames[i] += LEVEL_CHANGE * level;
     specAugment(frames, means.length, random);
     return frames;
   }
 
   /**
    * Returns padded inputs [B, T, width] and their lengths, with a mask if the lengths differ.
-   * @param random random stream for augmentation: speed, frequencies, volume and masks. Default null: no augmentation
+   * @param random random stream for augmentation: speed, frequencies, masks and, with `normalize: 'none'`, the level. Default null: no augmentation
    */
   batch(
     encoded: readonly EncodedSound[],
@@ -165,16 +166,16 @@ export class FrontEnd {
     random: RandomStream | null = null,
   ): { x: Tensor; mask?: Tensor; lengths: number[] } {
     const featureCount = this.config.means.length;
-    const frames = Array.from(rows, (row) => {
+    const soundFrames = Array.from(rows, (row) => {
       const { values } = encoded[row];
-      return withDeltas(random === null ? values : this.#changed(values, random.child(row)), featureCount);
+      return withDeltas(random === null ? values : this.#augmented(values, random.child(row)), featureCount);
     });
-    const lengths = frames.map((values) => values.length / this.width);
+    const lengths = soundFrames.map((values) => values.length / this.width);
     const steps = lengths.reduce((a, b) => Math.max(a, b), 0);
     const values = new Float32Array(rows.length * steps * this.width);
     const mask = new Float32Array(rows.length * steps);
-    for (const [i, each] of frames.entries()) {
-      values.set(each, i * steps * this.width);
+    for (const [i, frames] of soundFrames.entries()) {
+      values.set(frames, i * steps * this.width);
       mask.fill(1, i * steps, i * steps + lengths[i]);
     }
     const x = tensor(values, [rows.length, steps, this.width]);

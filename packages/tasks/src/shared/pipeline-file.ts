@@ -1,4 +1,4 @@
-/** Reads pipeline.json of a saved model, and the task that its `format` names. */
+/** Reads and checks pipeline.json of a saved model. Its `format` names the task. */
 import { UnrollError } from '@unroll/core';
 import { decodeUtf8, type JsonObject, parseStrictJson } from '@unroll/core/internal';
 import { fromArtifact } from '@unroll/formats';
@@ -15,7 +15,7 @@ export function readPipeline(files: ReadonlyMap<string, Uint8Array>): JsonObject
   if (bytes === undefined) {
     throw new UnrollError(
       'format',
-      'pipeline.json is missing, so the files do not belong to a model of a task.',
+      'pipeline.json is missing, so this is not a saved model of a task, such as forecast or classify.',
     );
   }
   const json = parseStrictJson(decodeUtf8(bytes, PIPELINE_FILE), PIPELINE_FILE);
@@ -47,30 +47,33 @@ export function checkPipeline<T>(
   throw new UnrollError('format', `pipeline.json is damaged: ${missing.join(', ')} missing.`, { missing });
 }
 
-/** Returns an error for a value of pipeline.json. @param requirement such as `length must be a positive integer` */
-export const damaged = (requirement: string, got: unknown): UnrollError =>
+/** Returns an error for an invalid value in pipeline.json. @param requirement such as `length must be a positive integer` */
+export const pipelineError = (requirement: string, got: unknown): UnrollError =>
   new UnrollError('format', `pipeline.json is damaged: ${requirement}, got ${JSON.stringify(got)}.`);
 
 /** The inputs and outputs that the network of a pipeline must have. */
-interface NetworkFit {
+interface ExpectedShape {
   /** Number of inputs. */
   inputs: number;
   /** What the last axis of the first output contains, such as `tags`, and the list of its elements. */
   names: readonly [name: string, list: unknown];
   /** Number of further elements of this axis, such as 1 for the blank of CTC. Default 0. */
-  more?: number;
+  extra?: number;
 }
 
 /** Checks the inputs and outputs of a network. @throws UnrollError `format` if they do not match the pipeline */
-export function checkFit(network: Network, { inputs, names: [name, list], more = 0 }: NetworkFit): void {
-  if (!Array.isArray(list)) throw damaged(`${name} must be a list`, list);
+export function checkNetworkShape(
+  network: Network,
+  { inputs, names: [name, list], extra = 0 }: ExpectedShape,
+): void {
+  if (!Array.isArray(list)) throw pipelineError(`${name} must be a list`, list);
   const shapes = network.inputShapes ?? [];
   if (shapes.length !== inputs)
-    throw damaged(`the network must have ${inputs} input${inputs === 1 ? '' : 's'}`, shapes.length);
+    throw pipelineError(`the network must have ${inputs} input${inputs === 1 ? '' : 's'}`, shapes.length);
   const width = network.outputShapes(shapes)[0]?.at(-1);
-  const wanted = list.length + more;
+  const wanted = list.length + extra;
   if (width !== wanted)
-    throw damaged(`the network must return ${wanted} values for ${list.length} ${name}`, width);
+    throw pipelineError(`the network must return ${wanted} values for ${list.length} ${name}`, width);
 }
 
 /**
@@ -78,7 +81,7 @@ export function checkFit(network: Network, { inputs, names: [name, list], more =
  * @throws UnrollError `format` if files other than pipeline.json are missing or damaged
  */
 export function readNetwork(files: ReadonlyMap<string, Uint8Array>): Network {
-  // pipeline.json has been read before. It is left out, because parsing a vocabulary takes as long as loading a small network.
+  // pipeline.json, which has been read before, is left out: parsing its vocabulary takes as long as loading a small network.
   return fromArtifact(new Map([...files].filter(([name]) => name !== PIPELINE_FILE))).model;
 }
 

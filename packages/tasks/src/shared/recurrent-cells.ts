@@ -58,6 +58,6 @@ export function cellMakers(cell: RecurrentCellName): CellMakers {
 export const hasRecurrentWeights = (cell: RecurrentCellName): boolean =>
   cell !== 'minGRU' && cell !== 'minLSTM';
 
-/** Returns the cell of a name in any case, with or without hyphens, such as `layer-norm-lstm`; undefined for an unknown name. */
+/** Finds a cell by its name in any case, with or without hyphens, such as `layer-norm-lstm`; undefined if there is none. */
 export const cellNamed = (name: string): RecurrentCellName | undefined =>
-  CELL_NAMES.find((each) => normalizeName(each) === normalizeName(name));
+  CELL_NAMES.find((cell) => normalizeName(cell) === normalizeName(name));

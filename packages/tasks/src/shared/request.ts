@@ -41,12 +41,15 @@ const EXPECTED: Record<TaskOption['type'], string> = {
   table: 'a table',
 };
 
+/** What to do if a request has inputs that the model does not read. */
+const INPUTS_HINT = 'Its inputs are described by unroll predict <model> --help.';
+
 const valueText = (value: TaskOptionValue): string =>
   typeof value === 'object' ? 'a table' : typeof value === 'string' ? `"${value}"` : String(value);
 
 /**
  * Checks the options of a request against the options that the model declares, and that the model reads the inputs of the request.
- * @param takesTexts whether the model predicts from texts. Default false: it predicts from rows
+ * @param takesTexts whether the model predicts from texts. Default false
  * @throws UnrollError `value` for an undeclared option, an option of the wrong type, and inputs that the model does not read
  */
 export function checkRequest(
@@ -55,9 +58,9 @@ export function checkRequest(
   { takesTexts = false } = {},
 ): void {
   for (const [name, value] of Object.entries(options)) {
-    const option = model.options.find((each) => each.name === name);
+    const option = model.options.find((declared) => declared.name === name);
     if (option === undefined) {
-      const known = model.options.map((each) => each.name).join(', ') || 'none';
+      const known = model.options.map((declared) => declared.name).join(', ') || 'none';
       throw valueError(`Unknown option "${name}". Options of the model: ${known}.`, { name });
     }
     if (!CHECKS[option.type](value)) {
@@ -66,13 +69,22 @@ export function checkRequest(
     }
   }
   if (sounds !== undefined && sounds.length > 0 && model.audio === undefined)
-    throw valueError(`This model (${model.format}) does not read sound.`, { format: model.format });
+    throw valueError(`This model (${model.format}) does not read sound. ${INPUTS_HINT}`, {
+      format: model.format,
+    });
   if (clips !== undefined && clips.length > 0 && model.frames === undefined)
-    throw valueError(`This model (${model.format}) does not read clips.`, { format: model.format });
+    throw valueError(`This model (${model.format}) does not read clips. ${INPUTS_HINT}`, {
+      format: model.format,
+    });
   if (texts !== undefined && !takesTexts) {
-    throw valueError(
-      `This model (${model.format}) predicts from rows, got texts. Pass rows instead (command line: --data).`,
-      { format: model.format },
-    );
+    const [inputs, remedy] =
+      model.frames !== undefined
+        ? ['rows or clips', 'rows (command line: --data) or clips (--frames) instead']
+        : model.audio !== undefined
+          ? ['rows or sounds', 'rows (command line: --data) or sounds (--audio) instead']
+          : ['rows', 'rows instead (command line: --data)'];
+    throw valueError(`This model (${model.format}) predicts from ${inputs}, got texts. Pass ${remedy}.`, {
+      format: model.format,
+    });
   }
 }

@@ -1,4 +1,4 @@
-/** Options of all tasks that decide how a training run is executed. */
+/** The options that all tasks have to limit, resume and stop a run. */
 import type { OptionTypes } from '@unroll/core/internal';
 import type { RunStore } from './resume.js';
 

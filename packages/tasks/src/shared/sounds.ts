@@ -20,8 +20,8 @@ export interface SoundFile {
 /** A sound: the bytes of a WAV file, samples of one channel, or channels, which are averaged. */
 export type Sound = Uint8Array | SoundFile | Samples | Waveform;
 
-/** A sound that was read. */
-export interface ReadSound extends Samples {
+/** A decoded sound with its name. */
+export interface NamedSound extends Samples {
   /** Name of the sound for the user: its file or, if there is none, its line or position. */
   name: string;
 }
@@ -39,7 +39,7 @@ export const isSound = (value: unknown): value is Sound =>
  * @param name name in messages for a sound without a name
  * @throws UnrollError `value` for a value that is not a sound; `format` or `data` for a damaged file
  */
-export function readSound(sound: unknown, name = 'sound'): ReadSound {
+export function readSound(sound: unknown, name = 'sound'): NamedSound {
   if (!isSound(sound)) {
     const expected = 'the bytes of a WAV file, or an object { samples, sampleRate }';
     throw new UnrollError('value', `A sound must be ${expected}, got ${formatValue(sound)}.`);
@@ -63,7 +63,7 @@ export function readSound(sound: unknown, name = 'sound'): ReadSound {
   return { name, samples, sampleRate };
 }
 
-function readFile({ source, bytes }: SoundFile): ReadSound {
+function readFile({ source, bytes }: SoundFile): NamedSound {
   const sound = readWav(bytes, { source });
   return { name: source, samples: mono(sound), sampleRate: sound.sampleRate };
 }
@@ -72,7 +72,7 @@ function readFile({ source, bytes }: SoundFile): ReadSound {
  * Reads the sounds of a column.
  * @throws UnrollError `data` for a missing column, a cell that is not a sound, and a damaged file
  */
-export function soundsOf(table: Table, name: string): ReadSound[] {
+export function soundsOf(table: Table, name: string): NamedSound[] {
   const column = findColumn(table, name);
   return nestedValues(table, name).map((value, row) => {
     if (!isSound(value)) {

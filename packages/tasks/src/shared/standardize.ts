@@ -5,7 +5,7 @@ import { UnrollError } from '@unroll/core';
  * Returns the mean and the standard deviation (1 for a constant feature) of each feature.
  * @param frames arrays [frames, width], row by row
  */
-export function standardOf(
+export function standardisationOf(
   frames: Iterable<Float32Array>,
   width: number,
 ): { means: number[]; deviations: number[] } {
@@ -26,7 +26,7 @@ export function standardOf(
 }
 
 /**
- * Checks the means and standard deviations in pipeline.json: a deviation of 0 would make every prediction NaN.
+ * Checks the means and standard deviations in pipeline.json. A standard deviation of 0 would make every prediction NaN.
  * @param width number of features
  * @throws UnrollError `format` if a list does not have `width` finite numbers, or a deviation is not above 0
  */

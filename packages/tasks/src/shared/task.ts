@@ -34,7 +34,7 @@ export interface TaskModel {
   readonly about: string;
   /** Options of `predict`. */
   readonly options: readonly TaskOption[];
-  /** What `--data` holds: a `table`, or a text `file`, such as a CoNLL file. Default `table`. */
+  /** What the model reads from `--data`: a `table`, or a text `file`, such as a CoNLL file. Default `table`. */
   readonly reads?: 'table' | 'file';
   /** Name of the column of `--data` with the paths of WAV files, which commands read. Default: none. */
   readonly audio?: string | undefined;
@@ -48,7 +48,7 @@ export interface TaskModel {
   readonly pairs?: boolean;
   /** The query that produced the training rows; it also runs on the files to predict from. */
   readonly sql?: string | undefined;
-  /** How the training file was read, if set by the user; other files are read the same way. */
+  /** The options with which the training file was parsed, if the user set any; other files are parsed in the same way. */
   readonly reading?:
     | { decimal?: Decimal; thousands?: Thousands; encoding?: string; header?: boolean }
     | undefined;
@@ -63,7 +63,7 @@ export interface TaskModel {
    */
   evaluate?(request: TaskRequest): Promise<TaskScores>;
   /**
-   * Scores how well the model tells pairs of sounds with the same label from pairs with different labels, for
+   * Scores how well the model distinguishes pairs of sounds with the same label from pairs with different labels, for
    * `unroll evaluate --verification`.
    * @throws UnrollError `data` without pairs of both kinds; `value` for a model that does not read sound
    */
@@ -98,7 +98,7 @@ export interface TaskModel {
    * @throws UnrollError `data` or `value` as for `predict`; `value` for a row outside of the file
    */
   example?(request: TaskRequest, row?: number): Promise<NetworkExample>;
-  /** Returns facts about the model for `unroll inspect`, in display order. */
+  /** Returns the properties of the model that `unroll inspect` shows, in display order. */
   describe(): TaskFact[];
   /**
    * Returns the model as files, by name.

@@ -16,5 +16,5 @@ export function textBatches(
 }
 
 /** Returns the padded ids [B, T] of some of the texts. */
-export const padded = (ids: readonly Int32Array[], rows: Uint32Array): Tensor =>
+export const paddedIds = (ids: readonly Int32Array[], rows: Uint32Array): Tensor =>
   padSequences(Array.from(rows, (row) => ids[row])).values;

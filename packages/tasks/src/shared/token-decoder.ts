@@ -30,7 +30,7 @@ export interface TokenDecoderSizes {
 }
 
 /**
- * Applies the decoder.
+ * Applies the decoder to the previous tokens.
  * @param previous ids of the previous tokens [B, T]
  * @param memory outputs of the encoder [B, S, D]
  * @param prefix prefix of the names of the embedding and its dropout

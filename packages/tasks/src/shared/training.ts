@@ -67,7 +67,7 @@ export async function* trainNetwork(
   const { signal } = options;
   const last: Pick<StageEvent, 'loss' | 'sequencesPerSecond'> = { loss: null, sequencesPerSecond: null };
   const history: EpochRecord[] = [];
-  const overall = (done: number): number => (info.training - 1 + done) / info.trainings;
+  const runProgress = (done: number): number => (info.training - 1 + done) / info.trainings;
   const deadline = trainer.deadline(info.trainings - info.training + 1);
   const events = trainer.train(network, options, [
     ...callbacks,
@@ -85,13 +85,19 @@ export async function* trainNetwork(
       if (event.type === 'step') {
         const { step, steps, sequencesPerSecond } = event;
         last.sequencesPerSecond = sequencesPerSecond;
-        const done = overall((epoch - 1 + step / (steps ?? step)) / epochs);
+        const done = runProgress((epoch - 1 + step / (steps ?? step)) / epochs);
         yield { event: 'step', ...common, done, sequencesPerSecond };
       } else {
         const record = recordOf(event);
         history.push(record);
         const { validationLoss, validationMetrics } = record;
-        yield { event: 'epoch', ...common, done: overall(epoch / epochs), validationLoss, validationMetrics };
+        yield {
+          event: 'epoch',
+          ...common,
+          done: runProgress(epoch / epochs),
+          validationLoss,
+          validationMetrics,
+        };
       }
     }
     signal?.throwIfAborted();

@@ -35,18 +35,18 @@ export async function decodeFrames(
 ): Promise<SpokenSpectrogram[]> {
   const results: SpokenSpectrogram[] = [];
   for (const rows of textBatches(texts, BATCH)) {
-    const found = await decodeBatch(
+    const spectrograms = await decodeBatch(
       network,
       Array.from(rows, (row) => texts[row]),
       limits,
     );
-    for (const [i, row] of rows.entries()) results[row] = found[i];
+    for (const [i, row] of rows.entries()) results[row] = spectrograms[i];
   }
   return results;
 }
 
-/** One text that is not finished: its index, and the frames and attention weights so far. */
-interface Unfinished {
+/** A text whose speech is not finished: its index, and the frames and attention weights so far. */
+interface UnfinishedText {
   index: number;
   parts: Float32Array[];
   alignment: Float32Array[];
@@ -60,10 +60,10 @@ async function decodeBatch(
   const ids: Tensor = padSequences(texts).values;
   const results: SpokenSpectrogram[] = [];
   let stream = network.stream({ inputs: { [TEXT_INPUT]: ids } });
-  let active = texts.map((_, index): Unfinished => ({ index, parts: [], alignment: [] }));
+  let active = texts.map((_, index): UnfinishedText => ({ index, parts: [], alignment: [] }));
   let previous = new Float32Array(texts.length * mels);
   while (active.length > 0) {
-    const outputs = stepOf(stream, previous, [active.length, mels]);
+    const outputs = runStep(stream, previous, [active.length, mels]);
     const [frames, stops, weights] = await Promise.all(outputs.map(async (output) => output.data()));
     const width = reduction * mels;
     const longest = weights.length / active.length;
@@ -74,7 +74,7 @@ async function decodeBatch(
       alignment.push(Float32Array.from(weights.slice(row * longest, row * longest + length)));
       const stopped = stops[row] > 0 && parts.length * reduction > 1; // A sound has at least two frames.
       if (!stopped && parts.length < maxSteps(length)) rows.push(row);
-      else results[index] = { ...joined(parts, mels), alignment, stopped };
+      else results[index] = { ...joinFrames(parts, mels), alignment, stopped };
     }
     previous = new Float32Array(rows.length * mels);
     for (const [i, row] of rows.entries())
@@ -85,7 +85,7 @@ async function decodeBatch(
   return results;
 }
 
-function joined(parts: readonly Float32Array[], mels: number): Spectrogram {
+function joinFrames(parts: readonly Float32Array[], mels: number): Spectrogram {
   const width = parts[0].length;
   const values = new Float32Array(parts.length * width);
   for (const [i, part] of parts.entries()) values.set(part, i * width);
@@ -93,7 +93,7 @@ function joined(parts: readonly Float32Array[], mels: number): Spectrogram {
 }
 
 /** Runs one step of a stream and returns all its outputs. */
-export function stepOf(
+export function runStep(
   stream: ReturnType<Functional['stream']>,
   previous: Float32Array,
   shape: readonly [number, number],
@@ -125,11 +125,11 @@ export function frameSampling(
     const draws = random.uniform(B * T);
     const stream = network.stream({ inputs: { [TEXT_INPUT]: text } });
     const width = reduction * mels;
-    const column = new Float32Array(B * mels);
+    const previousFrames = new Float32Array(B * mels);
     for (let t = 0; t + 1 < T; t++) {
       for (let b = 0; b < B; b++)
-        column.set(mixed.subarray((b * T + t) * mels, (b * T + t + 1) * mels), b * mels);
-      const [frames] = stepOf(stream, column.slice(), [B, mels]);
+        previousFrames.set(mixed.subarray((b * T + t) * mels, (b * T + t + 1) * mels), b * mels);
+      const [frames] = runStep(stream, previousFrames.slice(), [B, mels]);
       const generated = await frames.data();
       for (let b = 0; b < B; b++) {
         const row = b * T + t + 1;

@@ -25,7 +25,10 @@ const OPTIONS: readonly TaskOption[] = [
 
 export class SpeakModel implements TaskModel {
   readonly pipeline: SpeakPipeline;
-  /** Characters [N, S] and previous frames [N, T, mels] to frames [N, T, reduction * mels], stop logits and alignments [N, T, S]. */
+  /**
+   * Maps characters [N, S] and previous frames [N, T, mels] to frames [N, T, reduction * mels], stop logits and alignments
+   * [N, T, S].
+   */
   readonly network: Functional;
   readonly options = OPTIONS;
   readonly writesSound = true;
@@ -69,6 +72,7 @@ export class SpeakModel implements TaskModel {
     return this.pipeline.pattern;
   }
 
+  /** The options with which the training file was parsed, if the user set any; see `TaskModel`. */
   get reading(): SpeakPipeline['reading'] {
     return this.pipeline.reading;
   }
@@ -78,7 +82,7 @@ export class SpeakModel implements TaskModel {
    * @throws UnrollError `value` for a text without a known character
    */
   async speak(texts: readonly string[], options: SpeakPipeOptions = {}): Promise<Samples[]> {
-    const spoken = await this.spectrograms(this.#read(texts).map(({ ids }) => ids));
+    const spoken = await this.spectrograms(this.#encodeTexts(texts).map(({ ids }) => ids));
     return this.#soundsOf(spoken, options.iterations ?? ITERATIONS);
   }
 
@@ -93,21 +97,24 @@ export class SpeakModel implements TaskModel {
 
   /** @internal Returns the scores of spoken spectrograms against recorded spectrograms. */
   scoresOf(spoken: readonly SpokenSpectrogram[], recorded: readonly Spectrogram[]): SpeakScores {
-    const decibels = (each: Spectrogram) => ({ length: each.length, values: this.#voice.decibels(each) });
+    const decibels = (frames: Spectrogram) => ({
+      length: frames.length,
+      values: this.#voice.decibels(frames),
+    });
     return speakScores(
-      spoken.map((each) => ({ ...decibels(each), stopped: each.stopped })),
+      spoken.map((spectrogram) => ({ ...decibels(spectrogram), stopped: spectrogram.stopped })),
       recorded.map(decibels),
     );
   }
 
   async predict(request: TaskRequest): Promise<TaskResult> {
-    checkRequest(request, { ...this.#requestFacts, audio: undefined }, { takesTexts: true });
+    checkRequest(request, { ...this.#acceptedInputs, audio: undefined }, { takesTexts: true });
     const { rows, texts = [], options = {} } = request;
     const all = [...texts, ...(rows ? this.#textsOf(rows) : [])];
     if (all.length === 0) throw valueError('Speaking needs texts: pass rows or texts (--data or --text).');
     const { iterations = ITERATIONS } = options as { iterations?: number };
-    const read = this.#read(all);
-    const spoken = await this.spectrograms(read.map(({ ids }) => ids));
+    const encodedTexts = this.#encodeTexts(all);
+    const spoken = await this.spectrograms(encodedTexts.map(({ ids }) => ids));
     const sounds = this.#soundsOf(spoken, iterations);
     return {
       columns: ['text', 'seconds'],
@@ -115,24 +122,24 @@ export class SpeakModel implements TaskModel {
         all[i],
         Number((samples.length / sampleRate).toFixed(3)),
       ]),
-      notes: notesOf(read, spoken),
+      notes: notesOf(encodedTexts, spoken),
       sounds,
     };
   }
 
   /** Returns the mel-cepstral distortion, the error of durations, and the share of texts after which the decoder stopped. */
   async evaluate(request: TaskRequest): Promise<TaskScores> {
-    checkRequest(request, { ...this.#requestFacts, options: [] });
+    checkRequest(request, { ...this.#acceptedInputs, options: [] });
     const { rows } = request;
     if (rows === undefined) throw valueError('evaluate needs rows with texts and sounds.');
-    const read = this.#read(this.#textsOf(rows));
+    const encodedTexts = this.#encodeTexts(this.#textsOf(rows));
     const recorded = soundsOf(rows, this.audio).map((sound) => this.#voice.encode(sound));
-    const spoken = await this.spectrograms(read.map(({ ids }) => ids));
+    const spoken = await this.spectrograms(encodedTexts.map(({ ids }) => ids));
     const scores = this.scoresOf(spoken, recorded);
     return {
       ...scoreTable(scores, spoken.length, this.pipeline.cell),
       metrics: metricsOf(scores),
-      notes: notesOf(read, spoken),
+      notes: notesOf(encodedTexts, spoken),
     };
   }
 
@@ -154,7 +161,7 @@ export class SpeakModel implements TaskModel {
     ];
   }
 
-  get #requestFacts() {
+  get #acceptedInputs() {
     return { format: this.format, options: this.options, audio: this.audio };
   }
 
@@ -162,14 +169,14 @@ export class SpeakModel implements TaskModel {
     return filledTexts(rows, this.pipeline.columns.text, 'text', 'Remove the row.');
   }
 
-  #read(texts: readonly string[]): SpokenText[] {
+  #encodeTexts(texts: readonly string[]): SpokenText[] {
     return texts.map((text) => {
-      const read = this.#characters.encode(text);
-      if (read.ids.length > 1 || read.ids[0] !== END_ID) return read;
+      const encoded = this.#characters.encode(text);
+      if (encoded.ids.length > 1 || encoded.ids[0] !== END_ID) return encoded;
       const problem =
         text.trim() === ''
           ? 'The text is empty. Pass a text with at least one word.'
-          : `None of its characters occurs in the training texts. Use these characters: ${listed(this.#characters.config.characters)}.`;
+          : `None of its characters occurs in the training texts. Use these characters: ${listCharacters(this.#characters.config.characters)}.`;
       throw new UnrollError(
         'value',
         `The text ${JSON.stringify(text.slice(0, 40))} cannot be spoken. ${problem}`,
@@ -178,27 +185,29 @@ export class SpeakModel implements TaskModel {
   }
 
   #soundsOf(spoken: readonly SpokenSpectrogram[], iterations: number): Samples[] {
-    return spoken.map((each) => this.#voice.toSound(each, iterations));
+    return spoken.map((spectrogram) => this.#voice.toSound(spectrogram, iterations));
   }
 }
 
 /** Lists the first characters, in quotes. */
-const listed = (characters: readonly string[], most = 40): string =>
+const listCharacters = (characters: readonly string[], max = 40): string =>
   characters
-    .slice(0, most)
+    .slice(0, max)
     .map((character) => JSON.stringify(character))
-    .join(', ') + (characters.length > most ? ', ...' : '');
+    .join(', ') + (characters.length > max ? ', ...' : '');
 
 /** Returns notes on skipped characters and on sounds that were cut off. */
-function notesOf(read: readonly SpokenText[], spoken: readonly SpokenSpectrogram[]): string[] {
-  const unknown = [...new Set(read.flatMap((text) => text.unknown))];
+function notesOf(encodedTexts: readonly SpokenText[], spoken: readonly SpokenSpectrogram[]): string[] {
+  const unknown = [...new Set(encodedTexts.flatMap((text) => text.unknown))];
   const cut = spoken.filter(({ stopped }) => !stopped).length;
   return [
     ...(unknown.length === 0
       ? []
-      : [`Characters that do not occur in the training texts are skipped: ${listed(unknown, 10)}.`]),
+      : [`Characters that do not occur in the training texts are skipped: ${listCharacters(unknown, 10)}.`]),
     ...(cut === 0
       ? []
-      : [`The decoder did not stop after ${cut} of ${spoken.length} texts. Their sounds are cut.`]),
+      : [
+          `The decoder did not stop after ${cut} of ${spoken.length} texts. Their sounds end at the maximum length.`,
+        ]),
   ];
 }

@@ -48,9 +48,9 @@ export interface SpeakShape extends SpeakSizes {
 
 /** Two untrained models that share their weights. */
 export interface SpeakNetworks {
-  /** Characters [B, S] and previous frames [B, T, mels] to frames [B, T, reduction * mels] and stop logits [B, T, 1]. */
+  /** Maps characters [B, S] and previous frames [B, T, mels] to frames [B, T, reduction * mels] and stop logits [B, T, 1]. */
   training: Functional;
-  /** The same inputs to the same outputs and alignments [B, T, S]. */
+  /** Maps the same inputs to the same outputs and alignments [B, T, S]. */
   inference: Functional;
 }
 

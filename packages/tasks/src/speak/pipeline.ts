@@ -2,7 +2,7 @@
 import type { JsonObject } from '@unroll/core/internal';
 import type { Decimal, Thousands } from '@unroll/data';
 import type { Functional } from '@unroll/nn';
-import { checkPipeline, damaged, readNetwork, readPipeline } from '../shared/pipeline-file.js';
+import { checkPipeline, pipelineError, readNetwork, readPipeline } from '../shared/pipeline-file.js';
 import type { SpeakCell } from './network.js';
 import type { CharactersConfig } from './text.js';
 import type { VoiceConfig } from './voice.js';
@@ -16,7 +16,7 @@ const MAX_STEPS = 10_000;
 
 export interface SpeakPipeline {
   format: typeof SPEAK_FORMAT;
-  /** How the training file was read, if set by the user. */
+  /** The options with which the training file was parsed, if the user set any. */
   reading?: { decimal?: Decimal; thousands?: Thousands; encoding?: string; header?: boolean } | undefined;
   /** If the training data was a folder: the pattern of the names of its files. */
   pattern?: string | undefined;
@@ -26,7 +26,7 @@ export interface SpeakPipeline {
   voice: VoiceConfig;
   /** Frames per step of the decoder. */
   reduction: number;
-  /** Largest number of decoder steps per character in the training data. Speech has at most twice as many steps, plus 5. */
+  /** Largest number of decoder steps per character in the training data. Generated speech has at most twice as many steps, plus 5. */
   stepsPerCharacter: number;
   cell: SpeakCell;
   layers: number;
@@ -55,21 +55,24 @@ export function readVoice(
 ): { pipeline: SpeakPipeline; network: Functional } {
   const pipeline = checkPipeline<SpeakPipeline>(json, SPEAK_FORMAT, 'a voice', REQUIRED_KEYS);
   const network = readNetwork(files) as Functional;
-  checkSteps(pipeline, network);
+  checkDecoder(pipeline, network);
   return { pipeline, network };
 }
 
 /** Checks the settings of the decoder. @throws UnrollError `format` if they are impossible or contradict the network */
-function checkSteps({ reduction, stepsPerCharacter, voice }: SpeakPipeline, network: Functional): void {
+function checkDecoder({ reduction, stepsPerCharacter, voice }: SpeakPipeline, network: Functional): void {
   if (!Number.isInteger(reduction) || reduction < 1 || reduction > MAX_REDUCTION)
-    throw damaged(`reduction must be an integer from 1 to ${MAX_REDUCTION}`, reduction);
+    throw pipelineError(`reduction must be an integer from 1 to ${MAX_REDUCTION}`, reduction);
   if (!(typeof stepsPerCharacter === 'number' && stepsPerCharacter > 0 && stepsPerCharacter <= MAX_STEPS))
-    throw damaged(`stepsPerCharacter must be a number above 0 and at most ${MAX_STEPS}`, stepsPerCharacter);
+    throw pipelineError(
+      `stepsPerCharacter must be a number above 0 and at most ${MAX_STEPS}`,
+      stepsPerCharacter,
+    );
   const mels = voice?.means?.length;
   const { inputs, outputs } = network;
   const widths = [inputs[1], outputs[0]].map((tensor) => tensor?.shape.at(-1));
   if (widths[0] === mels && widths[1] === reduction * mels) return;
-  throw damaged(
+  throw pipelineError(
     `reduction and the number of means must fit the network, which reads ${widths[0]} and returns ${widths[1]} values`,
     [reduction, mels],
   );

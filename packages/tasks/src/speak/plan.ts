@@ -3,7 +3,7 @@ import { findColumn, type LengthSummary, summarizeLengths, type Table } from '@u
 import { cellError, filledTexts } from '../shared/cells.js';
 import { batchSizeFor } from '../shared/length-batches.js';
 import { randomRows } from '../shared/random-split.js';
-import { type ReadSound, soundsOf } from '../shared/sounds.js';
+import { type NamedSound, soundsOf } from '../shared/sounds.js';
 import type { SpeakSizes } from './network.js';
 import type { SpeakOptions } from './speak.js';
 import { Characters, type SpokenText } from './text.js';
@@ -62,7 +62,7 @@ export interface PreparedVoice {
 /** A table of texts and sounds. */
 interface Rows {
   table: Table;
-  sounds: ReadSound[];
+  sounds: NamedSound[];
   texts: string[];
 }
 
@@ -73,17 +73,17 @@ interface Rows {
 export function prepare(table: Table, options: SpeakOptions): PreparedVoice {
   const { audio, text, lowercase = false, seed = 0, sampleRate, mels } = options;
   const rows = readRows(table, options);
-  const given = options.validation && readRows(options.validation, options);
-  const split = given
+  const validationFileRows = options.validation && readRows(options.validation, options);
+  const split = validationFileRows
     ? { training: rows.texts.map((_, row) => row), validation: [] }
-    : randomRows(table, { task: 'speak', share: VALIDATION_SHARE, most: MAX_VALIDATION, seed });
-  const used = pick(rows, split.training);
-  const characters = Characters.fit(used.texts, lowercase);
-  const { voice, spectrograms } = Voice.fit(used.sounds, {
+    : randomRows(table, { task: 'speak', share: VALIDATION_SHARE, max: MAX_VALIDATION, seed });
+  const trainingRows = pick(rows, split.training);
+  const characters = Characters.fit(trainingRows.texts, lowercase);
+  const { voice, spectrograms } = Voice.fit(trainingRows.sounds, {
     ...{ ...(sampleRate && { sampleRate }), ...(mels && { mels }) },
   });
-  const validation = given ?? pick(rows, split.validation);
-  const training = { texts: used.texts.map((text) => characters.encode(text)), spectrograms };
+  const validation = validationFileRows ?? pick(rows, split.validation);
+  const training = { texts: trainingRows.texts.map((text) => characters.encode(text)), spectrograms };
   const lengths = summarizeLengths(training.spectrograms.map(({ length }) => length));
   const reduction = options.reduction ?? REDUCTION;
   const stepsPerCharacter = training.texts.map(({ ids }, i) => Math.ceil(training.spectrograms[i].length / reduction) / ids.length); // biome-ignore format: one line
@@ -93,7 +93,7 @@ export function prepare(table: Table, options: SpeakOptions): PreparedVoice {
     ...{ columns: { text, audio }, characters, voice, training, lengths },
     validation: encodeRows(validation, characters, voice),
     validationTexts: validation.texts,
-    validationSource: given?.table.source ?? null,
+    validationSource: validationFileRows?.table.source ?? null,
     seconds: (lengths.mean * lengths.count) / voice.frameRate,
     stepsPerCharacter: stepsPerCharacter.reduce((a, b) => Math.max(a, b)),
     sizes: sizesOf(options, reduction, stepsPerCharacter.length / total(stepsPerCharacter)),

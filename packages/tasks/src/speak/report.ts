@@ -39,8 +39,8 @@ export function speakReport(result: SpeakResult, run: { backend: string; seconds
 /** Shows the characters to which the decoder attends at each step. */
 function alignments({ plan, spoken }: SpeakResult): string {
   const examples = spoken
-    .map((each, i) => ({ ...each, text: plan.validationTexts[i], ...plan.validation.texts[i] }))
-    .filter((each) => each.symbols.length <= MAX_CHARACTERS)
+    .map((spectrogram, i) => ({ ...spectrogram, text: plan.validationTexts[i], ...plan.validation.texts[i] }))
+    .filter(({ symbols }) => symbols.length <= MAX_CHARACTERS)
     .slice(0, EXAMPLES);
   if (examples.length === 0) return '<p>All texts are too long to show.</p>';
   const step = plan.sizes.reduction / plan.voice.frameRate;

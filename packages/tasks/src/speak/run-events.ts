@@ -49,7 +49,7 @@ export function planEvent(plan: PreparedVoice): PlanEvent {
   };
 }
 
-/** Returns the decisions about the data, one sentence each. */
+/** Returns the notes of the plan, one sentence each. */
 function notesOf({ validation, validationSource, lengths, voice, seconds }: PreparedVoice): string[] {
   const count = validation.texts.length;
   const split =

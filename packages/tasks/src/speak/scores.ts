@@ -56,13 +56,13 @@ export function melCepstralDistortion(a: DecibelFrames, b: DecibelFrames): numbe
     const next = new Float64Array(b.length + 1).fill(Number.POSITIVE_INFINITY);
     const nextSteps = new Uint32Array(b.length + 1);
     for (let j = 0; j < b.length; j++) {
-      const before = [
+      const predecessor = [
         [sums[j], steps[j]],
         [sums[j + 1], steps[j + 1]],
         [next[j], nextSteps[j]],
-      ].reduce((best, each) => (each[0] < best[0] ? each : best));
-      next[j + 1] = before[0] + distance(i, j);
-      nextSteps[j + 1] = before[1] + 1;
+      ].reduce((best, candidate) => (candidate[0] < best[0] ? candidate : best));
+      next[j + 1] = predecessor[0] + distance(i, j);
+      nextSteps[j + 1] = predecessor[1] + 1;
     }
     [sums, steps] = [next, nextSteps];
   }

@@ -26,7 +26,7 @@ import { type SpeakScores, scoreTable } from './scores.js';
 const SPOKEN = 50;
 /** Weight of the loss of the stop token. */
 const STOP_WEIGHT = 0.3;
-/** Scheduled sampling reaches its largest probability after this share of the planned updates or after MAX_RAMP updates. */
+/** Scheduled sampling reaches its largest probability after this fraction of the planned updates or after MAX_RAMP updates, whichever is less. */
 const RAMP_SHARE = 0.25;
 const MAX_RAMP = 3000;
 
@@ -116,14 +116,14 @@ export async function* speakEvents(
   const scores = model.scoresOf(spoken, validation.spectrograms);
   yield { event: 'scores', ...scoreTable(scores, spoken.length, sizes.cell) };
   const seconds = (performance.now() - start) / 1000;
-  const facts = { parameters: model.network.countParams(), epochs: training.bestEpoch, seconds };
-  yield resultEvent(plan, scores, facts);
+  const trained = { parameters: model.network.countParams(), epochs: training.bestEpoch, seconds };
+  yield resultEvent(plan, scores, trained);
   return { plan, training, spoken, scores, model, seconds };
 }
 
 /**
  * Trains a voice.
- * @param table rows with a text and its recording each
+ * @param table each row has a text and its recording
  * @param options options of the run; `onEvent` is called for every event
  * @throws UnrollError `data` or `value` for an invalid table or invalid options
  */

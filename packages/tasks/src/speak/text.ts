@@ -31,8 +31,8 @@ export class Characters {
 
   /** Returns the characters of the training texts. */
   static fit(texts: readonly string[], lowercase: boolean): Characters {
-    const found = new Set(texts.flatMap((text) => [...normalizeText(text, lowercase)]));
-    return new Characters({ characters: [...found].sort(), lowercase });
+    const characters = new Set(texts.flatMap((text) => [...normalizeText(text, lowercase)]));
+    return new Characters({ characters: [...characters].sort(), lowercase });
   }
 
   /** Number of ids. */

@@ -1,7 +1,7 @@
 /** Converts sounds to standardised log-mel spectrograms, and spectrograms back to sounds. */
 import { type AudioFeatureConfig, AudioFeatures, melToSound, resample, trimSilence } from '@unroll/data';
 import { commonRate, type Samples } from '../shared/sounds.js';
-import { checkStandardisation, standardOf } from '../shared/standardize.js';
+import { checkStandardisation, standardisationOf } from '../shared/standardize.js';
 
 /** The part of pipeline.json about the sounds. */
 export interface VoiceConfig {
@@ -70,14 +70,14 @@ export class Voice {
       fftSize: 2 ** Math.ceil(Math.log2(windowLength)),
     });
     const [zeros, ones] = [0, 1].map((value) => new Array<number>(width).fill(value));
-    const plain = new Voice({ features: config, means: zeros, deviations: ones });
-    const raw = sounds.map((sound) => plain.encode(sound));
-    const standard = standardOf(
+    const unfitted = new Voice({ features: config, means: zeros, deviations: ones });
+    const raw = sounds.map((sound) => unfitted.encode(sound));
+    const standardisation = standardisationOf(
       raw.map(({ values }) => values),
       width,
     );
-    const voice = new Voice({ features: config, ...standard });
-    return { voice, spectrograms: raw.map((each) => voice.#standardized(each)) };
+    const voice = new Voice({ features: config, ...standardisation });
+    return { voice, spectrograms: raw.map((spectrogram) => voice.#standardized(spectrogram)) };
   }
 
   get mels(): number {

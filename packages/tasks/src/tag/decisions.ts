@@ -22,12 +22,12 @@ export async function tagScores(
 ): Promise<TagScores[]> {
   const layer = (network as Functional).layers.at(-1) as Crf;
   const [transitions, start, end] = layer.getWeights().slice(-3);
-  const restricted = (values: ArrayLike<number>, allowed: readonly boolean[] | undefined) =>
+  const withForbidden = (values: ArrayLike<number>, allowed: readonly boolean[] | undefined) =>
     Float64Array.from(values, (value, i) => (allowed?.[i] === false ? Number.NEGATIVE_INFINITY : value));
-  const shared = {
-    transitions: restricted(transitions.values, constraints?.transitions.flat()),
-    start: restricted(start.values, constraints?.start),
-    end: restricted(end.values, constraints?.end),
+  const sharedScores = {
+    transitions: withForbidden(transitions.values, constraints?.transitions.flat()),
+    start: withForbidden(start.values, constraints?.start),
+    end: withForbidden(end.values, constraints?.end),
   };
   const result: TagScores[] = [];
   const K = start.values.length;
@@ -41,7 +41,7 @@ export async function tagScores(
     for (const [b, row] of rows.entries()) {
       const first = b * T * K;
       const emissions = Float64Array.from(values.subarray(first, first + sentences[row].ids.length * K));
-      result[row] = { emissions, ...shared };
+      result[row] = { emissions, ...sharedScores };
     }
   }
   return result;
@@ -54,10 +54,10 @@ export async function tagScores(
  */
 export function decide(goal: TagGoal, scores: TagScores, offsets?: readonly number[]): number[] {
   const K = goal.tags.length;
-  const changed =
+  const shifted =
     offsets === undefined ? scores : { ...scores, emissions: withOffsets(scores.emissions, offsets) };
-  if (goal.positive === null) return viterbi(changed).tags;
-  return bestF1(tagProbabilities(changed), K, goal.tags.indexOf(goal.positive));
+  if (goal.positive === null) return viterbi(shifted).tags;
+  return bestF1(tagProbabilities(shifted), K, goal.tags.indexOf(goal.positive));
 }
 
 /** Returns emissions [T, K] plus the offset of each tag. */
@@ -75,12 +75,14 @@ function withOffsets(emissions: ArrayLike<number>, offsets: readonly number[]): 
  */
 function bestF1(probabilities: Float64Array, K: number, positive: number): number[] {
   const count = probabilities.length / K;
-  const at = (t: number): number => probabilities[t * K + positive];
-  const order = Array.from({ length: count }, (_, t) => t).sort((a, b) => at(b) - at(a) || a - b);
-  const total = order.reduce((sum, t) => sum + at(t), 0);
+  const probabilityOf = (t: number): number => probabilities[t * K + positive];
+  const order = Array.from({ length: count }, (_, t) => t).sort(
+    (a, b) => probabilityOf(b) - probabilityOf(a) || a - b,
+  );
+  const total = order.reduce((sum, t) => sum + probabilityOf(t), 0);
   let [best, size, sum] = [0, 0, 0];
   for (const [i, t] of order.entries()) {
-    sum += at(t);
+    sum += probabilityOf(t);
     const f1 = (2 * sum) / (i + 1 + total);
     if (f1 > best) [best, size] = [f1, i + 1];
   }
@@ -136,17 +138,17 @@ export function chooseOffset(
   const values = choices.map((offset) => {
     const sums: GoalSums = [0, 0, 0];
     const offsets = offsetsOf(goal, offset);
-    for (const [i, each] of scores.entries())
+    for (const [i, sentenceScores] of scores.entries())
       addSentence(
         goal,
         sums,
         actual[i],
-        decide(goal, each, offsets).map((id) => goal.tags[id]),
+        decide(goal, sentenceScores, offsets).map((id) => goal.tags[id]),
       );
     return goalValue(goal, sums);
   });
-  const at = (i: number): number => values[Math.max(0, Math.min(values.length - 1, i))];
-  const smooth = values.map((_, i) => (at(i - 1) + 2 * at(i) + at(i + 1)) / 4);
+  const valueAt = (i: number): number => values[Math.max(0, Math.min(values.length - 1, i))];
+  const smooth = values.map((_, i) => (valueAt(i - 1) + 2 * valueAt(i) + valueAt(i + 1)) / 4);
   const zero = choices.indexOf(0);
   const isBetter = (i: number, best: number): boolean =>
     smooth[i] > smooth[best] + 1e-9 ||

@@ -7,7 +7,7 @@ import {
   Vocabulary,
   type VocabularyConfig,
 } from '@unroll/data';
-import { padded } from '../shared/text-batches.js';
+import { paddedIds } from '../shared/text-batches.js';
 
 /** The special tokens of the vocabularies: padding with id 0, and unknown words or characters. */
 export const SPECIALS = ['<pad>', '<unk>'];
@@ -131,7 +131,7 @@ export function piecesOf<T>(list: readonly T[]): (readonly T[])[] {
 export function inputsOf(sentences: readonly EncodedSentence[], rows: ArrayLike<number>): Tensor[] {
   const chosen = Array.from(rows, (row) => sentences[row]);
   const all = Uint32Array.from(chosen.keys());
-  const ids = padded(
+  const ids = paddedIds(
     chosen.map((sentence) => sentence.ids),
     all,
   );
@@ -139,7 +139,7 @@ export function inputsOf(sentences: readonly EncodedSentence[], rows: ArrayLike<
   const [B, T] = ids.shape;
   const width = chosen.reduce(
     (longest, { characters }) =>
-      (characters ?? []).reduce((most, each) => Math.max(most, each.length), longest),
+      (characters ?? []).reduce((most, word) => Math.max(most, word.length), longest),
     1,
   );
   const values = new Float32Array(B * T * width);

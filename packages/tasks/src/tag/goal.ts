@@ -55,7 +55,9 @@ export function goalValue({ scheme }: TagGoal, [a, b, c]: Readonly<GoalSums>): n
 
 /** Returns F1 of one tag over the tokens of a sentence; 1 if the tag neither occurs nor is predicted. */
 export function sentenceF1(actual: readonly string[], predicted: readonly string[], tag: string): number {
-  const [support, found] = [actual, predicted].map((tags) => tags.filter((each) => each === tag).length);
-  const correct = actual.filter((each, i) => each === tag && predicted[i] === tag).length;
-  return support + found === 0 ? 1 : (2 * correct) / (support + found);
+  const [support, predictions] = [actual, predicted].map(
+    (tags) => tags.filter((candidate) => candidate === tag).length,
+  );
+  const correct = actual.filter((candidate, i) => candidate === tag && predicted[i] === tag).length;
+  return support + predictions === 0 ? 1 : (2 * correct) / (support + predictions);
 }

@@ -21,13 +21,13 @@ export function goalMetric(goal: TagGoal): Metric {
     update(packed, target, mask = null) {
       for (const { actual, scores } of sentencesOf(packed, target, mask)) {
         const names = actual.map((id) => goal.tags[id]);
-        for (const [i, each] of offsets.entries()) {
-          const predicted = decide(goal, scores, each).map((id) => goal.tags[id]);
+        for (const [i, tagOffsets] of offsets.entries()) {
+          const predicted = decide(goal, scores, tagOffsets).map((id) => goal.tags[id]);
           addSentence(goal, sums[i], names, predicted);
         }
       }
     },
-    result: () => Math.max(...sums.map((each) => goalValue(goal, each))),
+    result: () => Math.max(...sums.map((offsetSums) => goalValue(goal, offsetSums))),
     reset() {
       sums = zero();
     },

@@ -57,7 +57,9 @@ export interface TagEntity {
 
 export class TagModel implements TaskModel {
   readonly pipeline: TagPipeline;
-  /** Word ids [N, T] (0: padding) and, if the model reads them, character ids [N, T, C] to scores [N, T, tags] of a `crf` layer. */
+  /**
+   * Maps word ids [N, T] (0: padding) and, if the model reads them, character ids [N, T, C] to scores [N, T, tags] of a `crf` layer.
+   */
   readonly network: Network;
   readonly options = OPTIONS;
   readonly reads = 'file';
@@ -98,6 +100,7 @@ export class TagModel implements TaskModel {
     );
   }
 
+  /** The options with which the training file was parsed, if the user set any; see `TaskModel`. */
   get reading(): TagPipeline['reading'] {
     return this.pipeline.reading;
   }
@@ -111,9 +114,9 @@ export class TagModel implements TaskModel {
     const encoded = pieces.flat().map((tokens) => this.#encoder.encode(tokens));
     const scores = await tagScores(this.network, encoded, this.#constraints);
     const { tags } = this.pipeline;
-    const results = scores.map((each): Required<PredictedTags> => {
-      const best = decide(this.#goal, each);
-      const all = probabilities ? tagProbabilities(each) : [];
+    const results = scores.map((pieceScores): Required<PredictedTags> => {
+      const best = decide(this.#goal, pieceScores);
+      const all = probabilities ? tagProbabilities(pieceScores) : [];
       return {
         tags: best.map((id) => tags[id]),
         probabilities: probabilities ? best.map((id, t) => all[t * tags.length + id]) : [],
@@ -123,8 +126,8 @@ export class TagModel implements TaskModel {
     return pieces.map((parts) => {
       const sentenceResults = results.slice(next, (next += parts.length));
       return {
-        tags: sentenceResults.flatMap((each) => each.tags),
-        ...(probabilities && { probabilities: sentenceResults.flatMap((each) => each.probabilities) }),
+        tags: sentenceResults.flatMap((piece) => piece.tags),
+        ...(probabilities && { probabilities: sentenceResults.flatMap((piece) => piece.probabilities) }),
       };
     });
   }
@@ -136,27 +139,27 @@ export class TagModel implements TaskModel {
     if (file === undefined && texts.length === 0)
       throw valueError('Tagging needs texts: pass a file or texts (--data or --text).');
     checkFilled(texts);
-    const read = file && parseConll(file.text, { source: file.source, tags: false }).sentences;
+    const fileSentences = file && parseConll(file.text, { source: file.source, tags: false }).sentences;
     const all = [
       ...texts.map((text) => ({ text, tokens: this.#encoder.split(text) })),
-      ...(read ?? []).map(({ tokens }) => this.#joined(tokens)),
+      ...(fileSentences ?? []).map(({ tokens }) => this.#joinTokens(tokens)),
     ];
-    const tokens = all.map((each) => each.tokens.map(({ token }) => token));
+    const tokens = all.map((sentence) => sentence.tokens.map(({ token }) => token));
     const notes = [...this.#encoder.tokenizer.notes, ...this.#unknownNotes(tokens, file?.source)];
     const withScores = options.probabilities === true;
     const predictions = await this.tag(tokens, withScores);
     const hasEntities = this.pipeline.scheme !== 'none';
-    const found = all.map(({ text, tokens: spans }, i) => this.#entities(text, spans, predictions[i]));
+    const entities = all.map(({ text, tokens: spans }, i) => this.#entities(text, spans, predictions[i]));
     return {
       columns: ['text', 'tokens', 'tags', ...(hasEntities ? ['entities'] : [])],
       rows: all.map(({ text }, i) => [
         ...[text, tokens[i].join(' '), predictions[i].tags.join(' ')],
-        ...(hasEntities ? [found[i].map((entity) => `${entity.text} (${entity.type})`).join('; ')] : []),
+        ...(hasEntities ? [entities[i].map((entity) => `${entity.text} (${entity.type})`).join('; ')] : []),
       ]),
       json: all.map((_, i): { [name: string]: Json } => ({
         ...{ tokens: tokens[i], tags: predictions[i].tags },
         ...(withScores && !hasEntities && { scores: (predictions[i].probabilities ?? []).map(round) }),
-        ...(hasEntities && { entities: found[i].map(entityJson) }),
+        ...(hasEntities && { entities: entities[i].map(entityJson) }),
       })),
       notes,
     };
@@ -164,8 +167,8 @@ export class TagModel implements TaskModel {
 
   async example({ file, texts = [] }: TaskRequest, row = 0): Promise<NetworkExample> {
     const fromTexts = texts.map((text) => this.#encoder.split(text).map(({ token }) => token));
-    const read = file && parseConll(file.text, { source: file.source, tags: false }).sentences;
-    const all = [...fromTexts, ...(read ?? []).map(({ tokens }) => [...tokens])];
+    const fileSentences = file && parseConll(file.text, { source: file.source, tags: false }).sentences;
+    const all = [...fromTexts, ...(fileSentences ?? []).map(({ tokens }) => [...tokens])];
     checkRow(row, all.length, 'sentences');
     const [tokens] = piecesOf(all[row]);
     const inputs = inputsOf([this.#encoder.encode(tokens)], [0]);
@@ -236,7 +239,7 @@ export class TagModel implements TaskModel {
   }
 
   /** Joins the tokens of a file to a text, with spaces between words, without spaces between characters. */
-  #joined(tokens: readonly string[]): { text: string; tokens: TextToken[] } {
+  #joinTokens(tokens: readonly string[]): { text: string; tokens: TextToken[] } {
     const space = this.#encoder.tokenizer.kind === 'characters' ? '' : ' ';
     let position = 0;
     const withPositions = tokens.map((token) => {

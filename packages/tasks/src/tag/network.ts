@@ -71,7 +71,7 @@ export function taggerNetworks(shape: TaggerShape): TaggerNetworks {
   const ids = input({ shape: [null], name: 'ids' });
   const characters = shape.characters > 0 ? input({ shape: [null, null], name: 'characters' }) : null;
   const inputs = characters === null ? [ids] : [ids, characters];
-  const shapes = inputs.map((each) => each.shape);
+  const shapes = inputs.map((tensor) => tensor.shape);
   const { tags, constraints } = shape;
   const output = (features: SymbolicTensor, name: string) => crf({ tags, constraints, name }).apply(features);
   const features = shape.seeds.map((_, n) => featuresOf(ids, characters, shape, `network${n + 1}_`));
@@ -91,15 +91,15 @@ export function taggerNetworks(shape: TaggerShape): TaggerNetworks {
  */
 export function joinScores({ networks, joined }: TaggerNetworks, offsets: readonly number[]): void {
   const count = networks.length;
-  const each = networks.map(({ layers }) => (layers.at(-1) as Crf).getWeights());
+  const weights = networks.map(({ layers }) => (layers.at(-1) as Crf).getWeights());
   const layer = joined.layers.at(-1) as Crf;
   const mean = (index: number): Float64Array =>
     Float64Array.from(
-      each[0][index].values,
-      (_, i) => each.reduce((sum, w) => sum + w[index].values[i], 0) / count,
+      weights[0][index].values,
+      (_, i) => weights.reduce((sum, w) => sum + w[index].values[i], 0) / count,
     );
   const kernel = Float64Array.from(
-    each.flatMap(([{ values }]) => Array.from(values, (value) => value / count)),
+    weights.flatMap(([{ values }]) => Array.from(values, (value) => value / count)),
   );
   const bias = mean(1).map((value, k) => value + offsets[k]);
   const values = [kernel, bias, mean(2), mean(3), mean(4)];

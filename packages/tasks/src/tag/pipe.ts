@@ -69,7 +69,7 @@ export async function tagPipe(
   }
   const texts = textsOf(input);
   const tokens = texts.map((text) => source.split(text));
-  const predicted = await source.tag(tokens.map((each) => each.map(({ token }) => token)));
+  const predicted = await source.tag(tokens.map((textTokens) => textTokens.map(({ token }) => token)));
   const results = texts.map((text, i): TagSpan[] => {
     if (aggregation === 'none') return tokenSpans(tokens[i], predicted[i], ignoreLabels);
     return source

@@ -2,7 +2,7 @@
 import type { JsonObject } from '@unroll/core/internal';
 import type { ConlluColumn } from '@unroll/data';
 import type { Network } from '@unroll/nn';
-import { checkFit, checkPipeline, readNetwork, readPipeline } from '../shared/pipeline-file.js';
+import { checkNetworkShape, checkPipeline, readNetwork, readPipeline } from '../shared/pipeline-file.js';
 import type { TagEncoderConfig } from './encoder.js';
 import type { TagCell } from './network.js';
 import type { TagScheme } from './tags.js';
@@ -11,7 +11,7 @@ export const TAG_FORMAT = 'unroll-tag-1';
 
 export interface TagPipeline extends TagEncoderConfig {
   format: typeof TAG_FORMAT;
-  /** How the training file was read, if set by the user. */
+  /** The options with which the training file was parsed, if the user set any. */
   reading?: { encoding?: string } | undefined;
   /** The column with the tags in the training file; null if the training sentences were not read from a file. */
   column: number | ConlluColumn | null;
@@ -47,6 +47,9 @@ export function readTagger(
 } {
   const pipeline = checkPipeline<TagPipeline>(json, TAG_FORMAT, 'a tagger', REQUIRED_KEYS);
   const network = readNetwork(files);
-  checkFit(network, { inputs: pipeline.characters === null ? 1 : 2, names: ['tags', pipeline.tags] });
+  checkNetworkShape(network, {
+    inputs: pipeline.characters === null ? 1 : 2,
+    names: ['tags', pipeline.tags],
+  });
   return { pipeline, network };
 }

@@ -97,16 +97,16 @@ export interface PreparedTagger {
  */
 export function prepare(data: TaggedSentences, options: TagOptions): PreparedTagger {
   checkSentences(data);
-  const { validation: given, seed = 0 } = options;
+  const { validation: validationFile, seed = 0 } = options;
   const scheme = options.scheme ?? schemeOf(data);
   const tags = tagSet(data, scheme);
   const goal = { tags, scheme, positive: positiveTag(data, tags, scheme, options.positive) };
-  if (given !== undefined) {
-    checkSentences(given);
-    checkTags(given, tags);
+  if (validationFile !== undefined) {
+    checkSentences(validationFile);
+    checkTags(validationFile, tags);
   }
-  const split = given
-    ? { training: data.sentences, validation: given.sentences }
+  const split = validationFile
+    ? { training: data.sentences, validation: validationFile.sentences }
     : splitSentences(data, seed);
   const trainingTokens = split.training.map(({ tokens }) => tokens);
   const encoder = encoderFor(trainingTokens, options.lowercase ?? false);
@@ -129,7 +129,7 @@ export function prepare(data: TaggedSentences, options: TagOptions): PreparedTag
     training,
     validation,
     validationSentences: split.validation,
-    validationSource: given?.source ?? null,
+    validationSource: validationFile?.source ?? null,
     repaired: training.repaired,
     lengths,
     coverage: encoder.coverage(split.validation.map(({ tokens }) => tokens)),
@@ -178,7 +178,10 @@ function positiveTag(
   }
   if (tags.length !== 2) return null;
   const counts = tags.map((tag) =>
-    sentences.reduce((sum, sentence) => sum + sentence.tags.filter((each) => each === tag).length, 0),
+    sentences.reduce(
+      (sum, sentence) => sum + sentence.tags.filter((candidate) => candidate === tag).length,
+      0,
+    ),
   );
   return counts[1] < counts[0] ? tags[1] : tags[0];
 }
@@ -208,7 +211,7 @@ function encoderFor(sentences: readonly (readonly string[])[], lowercase: boolea
   const isCharacters = single > CHARACTER_SHARE * tokens.length;
   const characters = isCharacters ? null : alphabetOf(sentences, lowercase);
   const options = { lowercase, hasCharacters: characters !== null };
-  const forms = sentences.map((each) => each.map((token) => wordForm(token, options)));
+  const forms = sentences.map((sentence) => sentence.map((token) => wordForm(token, options)));
   return new TagEncoder({
     tokenizer: tokenizer({ kind: isCharacters ? 'characters' : 'words' }).config as never,
     words: vocabularyOf(forms).config(),

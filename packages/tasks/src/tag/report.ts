@@ -51,8 +51,8 @@ function scoreTables({ scores, plan }: TagRunResult): string {
   const [summaryHead, ...summary] = scoreTexts(summaryTable(scores, plan.goal, plan.sizes.cell));
   const shortened = { ...scores, types: scores.types.slice(0, MAX_TYPES) };
   const [head, ...rows] = scoreTexts(typeTable(shortened, plan.goal));
-  const rest = scores.types.length - shortened.types.length;
-  const note = rest > 0 ? `<p class="quiet">${rest} more are not shown.</p>` : '';
+  const hiddenCount = scores.types.length - shortened.types.length;
+  const note = hiddenCount > 0 ? `<p class="quiet">${hiddenCount} more are not shown.</p>` : '';
   return `${table(summaryHead, summary)}${table(head, rows)}${note}`;
 }
 

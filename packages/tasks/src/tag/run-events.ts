@@ -66,7 +66,7 @@ function tagsText({ goal: { tags, scheme } }: PreparedTagger): string {
     : `${types.length} types (${scheme.toUpperCase()}): ${typeList}`;
 }
 
-/** Returns the decisions about the data, one sentence each. */
+/** Returns the notes of the plan, one sentence each. */
 function notesOf(plan: PreparedTagger): string[] {
   const { lengths, validationSentences, validationSource, goal, repaired } = plan;
   const count = validationSentences.length;

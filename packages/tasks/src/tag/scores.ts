@@ -56,10 +56,10 @@ export function scoreTags(
   const types = tagTypes(actual.flat(), predicted.flat());
   const { positive } = goal;
   if (positive !== null) {
-    const each = actual.map((tags, n) => sentenceF1(tags, predicted[n], positive));
+    const sentenceScores = actual.map((tags, n) => sentenceF1(tags, predicted[n], positive));
     const none = { precision: 0, recall: 0, f1: 0 };
     const { precision, recall, f1 } = types.find(({ type }) => type === positive) ?? none;
-    return { precision, recall, f1, ...common, sentenceF1: meanOf(each), types };
+    return { precision, recall, f1, ...common, sentenceF1: meanOf(sentenceScores), types };
   }
   const mean = (key: 'precision' | 'recall' | 'f1') => meanOf(types.map((type) => type[key]));
   return {
@@ -100,7 +100,7 @@ function tagTypes(actual: readonly string[], predicted: readonly string[]): TagT
 const SHARE = { format: 'share' as const, decimals: 1 };
 const columnsOf = (names: readonly (readonly [name: string, title: string])[]) =>
   names.map(([name, title]) => ({ name, title, ...SHARE }));
-const PRF = [
+const MAIN_COLUMNS = [
   ['precision', 'precision'],
   ['recall', 'recall'],
   ['f1', 'F1'],
@@ -112,7 +112,7 @@ export function typeTable({ types }: TagScoresReport, { scheme }: Pick<TagGoal, 
   return {
     columns: [
       { name, title: name, format: 'text' },
-      ...columnsOf(PRF),
+      ...columnsOf(MAIN_COLUMNS),
       { name: 'support', title, format: 'number' },
     ],
     rows: types.map(({ type, precision, recall, f1, support }) => [type, precision, recall, f1, support]),
@@ -130,7 +130,9 @@ export function summaryTable(
   return {
     columns: [
       { name: 'model', title: 'model', format: 'text' },
-      ...columnsOf(isMacro ? PRF.map(([name, title]) => [name, `macro ${title}`] as const) : PRF),
+      ...columnsOf(
+        isMacro ? MAIN_COLUMNS.map(([name, title]) => [name, `macro ${title}`] as const) : MAIN_COLUMNS,
+      ),
       ...columnsOf(perSentence === null ? [] : [['sentence_f1', 'sentence F1']]),
       ...columnsOf([['accuracy', 'accuracy']]),
       { name: 'sentences', title: 'sentences', format: 'number' },

@@ -12,7 +12,7 @@ import { CELL_NAMES } from '../shared/recurrent-cells.js';
 import { CheckpointedTrainer } from '../shared/resume.js';
 import { RUN_CONTROL, type RunControl } from '../shared/run-control.js';
 import { runToEnd } from '../shared/run-to-end.js';
-import { padded, textBatches } from '../shared/text-batches.js';
+import { paddedIds, textBatches } from '../shared/text-batches.js';
 import { type NetworkTraining, trainNetwork } from '../shared/training.js';
 import { chooseOffset, offsetsOf, type TagOffset, tagScores } from './decisions.js';
 import { inputsOf } from './encoder.js';
@@ -177,7 +177,7 @@ function trainingOptions(plan: PreparedTagger, seed: number, signal?: AbortSigna
 
 const batchOf = ({ sentences, tags }: EncodedSentences, rows: Uint32Array) => ({
   x: inputsOf(sentences, rows),
-  y: padded(tags, rows),
+  y: paddedIds(tags, rows),
 });
 
 function modelOf(network: TagModel['network'], plan: PreparedTagger, offset: TagOffset | null): TagModel {

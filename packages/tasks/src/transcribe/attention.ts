@@ -22,9 +22,9 @@ const EMBEDDING = 128;
 
 /** Two untrained models that share their weights. */
 export interface AttentionTranscribers {
-  /** Frames [B, T, F] and previous tokens [B, L] to logits [B, L, V]. */
+  /** Maps frames [B, T, F] and previous tokens [B, L] to logits [B, L, V]. */
   training: Functional;
-  /** The same inputs to logits and alignments [B, L, ceil(T / reduction)]. */
+  /** Maps the same inputs to logits and alignments [B, L, ceil(T / reduction)]. */
   inference: Functional;
 }
 
@@ -40,11 +40,11 @@ export function attentionTranscribers(
     ...{ ...sizes, units: 2 * sizes.units, layers: 1, embedding: EMBEDDING },
     vocabulary: tokens + SPECIALS.length,
   });
-  const both = [frames, previous];
+  const networkInputs = [frames, previous];
   const shapes = [[-1, -1, inputs], [-1, -1]]; // biome-ignore format: one line
-  const inference = model({ inputs: both, outputs: [logits, alignment], seed });
+  const inference = model({ inputs: networkInputs, outputs: [logits, alignment], seed });
   inference.build(shapes);
-  const training = model({ inputs: both, outputs: logits });
+  const training = model({ inputs: networkInputs, outputs: logits });
   training.build(shapes);
   return { training, inference };
 }
@@ -67,8 +67,8 @@ export function attentionBatch(
 ) {
   const { x, mask } = frontEnd.batch(sounds, rows, random);
   const shifted = Array.from(rows, (row) => ids[row].map((id) => id + OFFSET));
-  const previous = padSequences(shifted.map((each) => Int32Array.of(START_ID, ...each))).values;
-  const targets = padSequences(shifted.map((each) => Int32Array.of(...each, END_ID)));
+  const previous = padSequences(shifted.map((tokens) => Int32Array.of(START_ID, ...tokens))).values;
+  const targets = padSequences(shifted.map((tokens) => Int32Array.of(...tokens, END_ID)));
   return {
     ...{ x: [x, previous], y: targets.values, sampleWeights: targets.mask },
     ...(mask && { mask: [mask, null] }),
@@ -120,13 +120,13 @@ export function maxLengthOf(ids: readonly Int32Array[]): number {
   return Math.min(MAX_LENGTH, Math.ceil(1.5 * longest) + 10);
 }
 
-/** The steps of a token are the step with the largest weight and the adjacent steps with at least this share of this weight. */
-const LEAST_SHARE = 0.25;
+/** The steps of a token are the step with the largest weight and the adjacent steps with at least this fraction of that weight. */
+const MIN_RELATIVE_WEIGHT = 0.25;
 
-/** Returns the steps to which the decoder attends while it writes a token (see LEAST_SHARE). */
+/** Returns the steps to which the decoder attends while it writes a token (see MIN_RELATIVE_WEIGHT). */
 function attendedSteps(weights: Float32Array): LabelSteps {
   const peak = weights.indexOf(weights.reduce((a, b) => Math.max(a, b), 0));
-  const belongs = (step: number): boolean => weights[step] >= LEAST_SHARE * weights[peak];
+  const belongs = (step: number): boolean => weights[step] >= MIN_RELATIVE_WEIGHT * weights[peak];
   let [from, last] = [Math.max(0, peak), Math.max(0, peak)];
   while (from > 0 && belongs(from - 1)) from--;
   while (last + 1 < weights.length && belongs(last + 1)) last++;

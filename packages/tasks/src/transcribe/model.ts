@@ -58,8 +58,8 @@ export interface Transcript {
 export class TranscribeModel implements TaskModel {
   readonly pipeline: TranscribePipeline;
   /**
-   * For CTC, frames [N, T, F] to logits [N, ceil(T / reduction), tokens + 1]; class 0 is the blank. For an attention decoder, see
-   * attention.ts.
+   * For CTC, maps frames [N, T, F] to logits [N, ceil(T / reduction), tokens + 1]; class 0 is the blank. For an attention decoder,
+   * see attention.ts.
    */
   readonly network: Functional;
   readonly options = OPTIONS;
@@ -93,8 +93,8 @@ export class TranscribeModel implements TaskModel {
 
   get about(): string {
     const { columns, streaming } = this.pipeline;
-    const also = streaming ? ' The model can transcribe sound while it arrives.' : '';
-    return `Transcribes the WAV file of --audio, or the WAV files named in the column "${columns.audio}" of --data.${also}`;
+    const streamingNote = streaming ? ' The model can transcribe sound while it arrives.' : '';
+    return `Transcribes the WAV file of --audio, or the WAV files named in the column "${columns.audio}" of --data.${streamingNote}`;
   }
 
   get audio(): string {
@@ -105,6 +105,7 @@ export class TranscribeModel implements TaskModel {
     return this.pipeline.pattern;
   }
 
+  /** The options with which the training file was parsed, if the user set any; see `TaskModel`. */
   get reading(): TranscribePipeline['reading'] {
     return this.pipeline.reading;
   }
@@ -155,10 +156,10 @@ export class TranscribeModel implements TaskModel {
           'knownWords is an option for CTC, but this model has an attention decoder. Omit the option.',
         );
       const parts = { frontEnd: this.#frontEnd, reduction, beam, maxLength: attention.maxLength };
-      const found = await decodeSounds(this.network, sounds, parts);
-      return found.map((each) => {
-        const words = attendedWords(this.#tokens, each);
-        return { text: this.#tokens.decode(each.ids), words: words.map((word) => this.#timed(word)) };
+      const decoded = await decodeSounds(this.network, sounds, parts);
+      return decoded.map((transcript) => {
+        const words = attendedWords(this.#tokens, transcript);
+        return { text: this.#tokens.decode(transcript.ids), words: words.map((word) => this.#timed(word)) };
       });
     }
     const result: Transcript[] = [];
@@ -169,9 +170,9 @@ export class TranscribeModel implements TaskModel {
       const values = Float32Array.from(await logits.data());
       const steps = lengths.map((length) => stepsOf(length, reduction));
       const ids = decodeLogits(tensor(values, logits.shape), steps, { beam, knownWords }, this.#tokens);
-      const padded = logits.shape[1];
+      const paddedSteps = logits.shape[1];
       for (const [i, row] of rows.entries()) {
-        const start = i * padded * classes;
+        const start = i * paddedSteps * classes;
         result[row] = this.#transcriptOf(values.subarray(start, start + steps[i] * classes), ids[i]);
       }
     }
@@ -209,7 +210,11 @@ export class TranscribeModel implements TaskModel {
       words.map(({ word, start, end }) => `${word} ${start}-${end}`).join(', ');
     return {
       columns: ['sound', 'text', ...(hasTimes ? ['words'] : [])],
-      rows: transcripts.map((each, i) => [all[i].name, each.text, ...(hasTimes ? [timesOf(each)] : [])]),
+      rows: transcripts.map((transcript, i) => [
+        all[i].name,
+        transcript.text,
+        ...(hasTimes ? [timesOf(transcript)] : []),
+      ]),
       notes: [],
       ...(hasTimes && {
         json: transcripts.map(({ words }) => ({ words: words.map((word) => ({ ...word })) })),

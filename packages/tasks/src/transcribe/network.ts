@@ -41,7 +41,7 @@ export interface TranscriberSizes {
 /** Returns the number of output steps for a number of frames. */
 export const stepsOf = (frames: number, reduction: number): number => Math.ceil(frames / reduction);
 
-/** Builds the network for CTC: frames [N, T, inputs] to logits [N, ceil(T / reduction), classes]. */
+/** Builds the network for CTC, which maps frames [N, T, inputs] to logits [N, ceil(T / reduction), classes]. */
 export function transcriberNetwork(
   sizes: TranscriberSizes,
   { inputs, classes, seed }: { inputs: number; classes: number; seed: number },

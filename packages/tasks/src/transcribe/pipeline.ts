@@ -3,7 +3,13 @@ import type { JsonObject } from '@unroll/core/internal';
 import type { Decimal, Thousands } from '@unroll/data';
 import type { Functional } from '@unroll/nn';
 import type { FrontEndConfig } from '../shared/front-end.js';
-import { checkFit, checkPipeline, damaged, readNetwork, readPipeline } from '../shared/pipeline-file.js';
+import {
+  checkNetworkShape,
+  checkPipeline,
+  pipelineError,
+  readNetwork,
+  readPipeline,
+} from '../shared/pipeline-file.js';
 import { SPECIALS } from '../translate/encoder.js';
 import { MAX_LENGTH } from './attention.js';
 import type { TranscribeCell } from './network.js';
@@ -16,7 +22,7 @@ export const MAX_REDUCTION = 16;
 
 export interface TranscribePipeline {
   format: typeof TRANSCRIBE_FORMAT;
-  /** How the training file was read, if set by the user. */
+  /** The options with which the training file was parsed, if the user set any. */
   reading?: { decimal?: Decimal; thousands?: Thousands; encoding?: string; header?: boolean } | undefined;
   /** If the training data was a folder: the pattern of the names of its files. */
   pattern?: string | undefined;
@@ -50,24 +56,24 @@ export function readTranscriber(
   network: Functional;
 } {
   const pipeline = checkPipeline<TranscribePipeline>(json, TRANSCRIBE_FORMAT, 'a transcriber', REQUIRED_KEYS);
-  checkSteps(pipeline);
+  checkDecoder(pipeline);
   const network = readNetwork(files) as Functional;
   const isCtc = pipeline.attention === undefined;
-  checkFit(network, {
+  checkNetworkShape(network, {
     inputs: isCtc ? 1 : 2,
     names: ['tokens', pipeline.tokens?.tokens],
-    more: isCtc ? 1 : SPECIALS.length, // The only special token of CTC is the blank.
+    extra: isCtc ? 1 : SPECIALS.length, // The only special token of CTC is the blank.
   });
   return { pipeline, network };
 }
 
 /** Checks the settings of the decoder. @throws UnrollError `format` if they are impossible */
-function checkSteps({ reduction, streaming, attention }: TranscribePipeline): void {
+function checkDecoder({ reduction, streaming, attention }: TranscribePipeline): void {
   if (!Number.isInteger(reduction) || reduction < 1 || reduction > MAX_REDUCTION)
-    throw damaged(`reduction must be an integer from 1 to ${MAX_REDUCTION}`, reduction);
+    throw pipelineError(`reduction must be an integer from 1 to ${MAX_REDUCTION}`, reduction);
   if (attention === undefined) return;
   const maxLength = attention?.maxLength;
   if (!Number.isInteger(maxLength) || maxLength < 1 || maxLength > MAX_LENGTH)
-    throw damaged(`attention must be { maxLength: an integer from 1 to ${MAX_LENGTH} }`, attention);
-  if (streaming) throw damaged('streaming must be false for a decoder with attention', streaming);
+    throw pipelineError(`attention must be { maxLength: an integer from 1 to ${MAX_LENGTH} }`, attention);
+  if (streaming) throw pipelineError('streaming must be false for a decoder with attention', streaming);
 }

@@ -7,7 +7,7 @@ import { cellError, filledTexts } from '../shared/cells.js';
 import { type EncodedSound, FrontEnd } from '../shared/front-end.js';
 import { batchSizeFor } from '../shared/length-batches.js';
 import { randomRows } from '../shared/random-split.js';
-import { type ReadSound, soundsOf } from '../shared/sounds.js';
+import { type NamedSound, soundsOf } from '../shared/sounds.js';
 import { stepsOf, type TranscriberSizes } from './network.js';
 import { levelOf, normalizeTranscript, stepsNeeded, TranscriptTokens } from './tokens.js';
 import type { TranscribeDecoder, TranscribeOptions } from './transcribe.js';
@@ -17,8 +17,8 @@ const VALIDATION_SHARE = 0.1;
 const MAX_VALIDATION = 1000;
 /** Numbers of frames per output step, in the order in which they are tried. */
 const REDUCTIONS = [4, 2, 1];
-/** Smallest number of output steps per token, for 95 % of the transcripts. */
-const ROOM = 2.5;
+/** Minimum number of output steps per token for 95 % of the transcripts. */
+const MIN_STEPS_PER_TOKEN = 2.5;
 
 export interface TrainingSettings {
   epochs: number;
@@ -27,7 +27,7 @@ export interface TrainingSettings {
   /** Training ends after this many epochs without an improvement. */
   patience: number;
   seed: number;
-  /** True: sounds are changed at random in training. */
+  /** True: sounds are augmented in training. */
   augment: boolean;
 }
 
@@ -66,7 +66,7 @@ export interface PreparedTranscriber {
 /** A table of sounds and transcripts. */
 interface Rows {
   table: Table;
-  sounds: ReadSound[];
+  sounds: NamedSound[];
   texts: string[];
 }
 
@@ -78,10 +78,10 @@ interface Rows {
 export function prepare(table: Table, options: TranscribeOptions): PreparedTranscriber {
   const { audio, text, lowercase = false, streaming = false, seed = 0 } = options;
   const rows = readRows(table, options);
-  const given = options.validation && readRows(options.validation, options);
-  const split = given
+  const validationFileRows = options.validation && readRows(options.validation, options);
+  const split = validationFileRows
     ? { training: rows.texts.map((_, row) => row), validation: [] }
-    : randomRows(table, { task: 'transcribe', share: VALIDATION_SHARE, most: MAX_VALIDATION, seed });
+    : randomRows(table, { task: 'transcribe', share: VALIDATION_SHARE, max: MAX_VALIDATION, seed });
   const trainingTexts = split.training.map((row) => rows.texts[row]);
   const level = options.level ?? levelOf(trainingTexts);
   const tokens = TranscriptTokens.fit(trainingTexts, level, lowercase);
@@ -95,25 +95,26 @@ export function prepare(table: Table, options: TranscribeOptions): PreparedTrans
       ...(normalize && { normalize }),
     },
   });
-  const validation = given ?? pick(rows, split.validation);
-  const encoded = tokens.encode(validation.texts.join(' '));
+  const validation = validationFileRows ?? pick(rows, split.validation);
+  const validationTokens = tokens.encode(validation.texts.join(' '));
   const training = encodeRows(pick(rows, split.training), tokens, frontEnd);
-  const validated = encodeRows(validation, tokens, frontEnd);
+  const encodedValidation = encodeRows(validation, tokens, frontEnd);
   const reduction = options.reduction ?? reductionFor(training);
   const decoder = options.decoder ?? 'ctc';
-  if (decoder === 'ctc') checkRoom(rows.table, split.training, training, { reduction, frontEnd, text });
+  if (decoder === 'ctc')
+    checkTranscriptLengths(rows.table, split.training, training, { reduction, frontEnd, text });
   const lengths = summarizeLengths(training.sounds.map(({ length }) => length));
   return {
     source: table.source,
     ...{ columns: { audio, text }, tokens, frontEnd, training },
     decoder,
-    validation: decoder === 'ctc' ? fitting(validated, reduction) : validated,
-    validationSounds: validated.sounds,
+    validation: decoder === 'ctc' ? withEnoughSteps(encodedValidation, reduction) : encodedValidation,
+    validationSounds: encodedValidation.sounds,
     validationRows: validation.sounds.map(({ name }, i) => ({ name, text: validation.texts[i] })),
-    validationSource: given?.table.source ?? null,
+    validationSource: validationFileRows?.table.source ?? null,
     lengths,
     seconds: (lengths.mean * lengths.count) / frontEnd.frameRate,
-    unknown: encoded.unknown,
+    unknown: validationTokens.unknown,
     sizes: sizesOf(options, reduction),
     settings: settingsOf(options, training, lengths.longest),
   };
@@ -121,7 +122,7 @@ export function prepare(table: Table, options: TranscribeOptions): PreparedTrans
 
 function readRows(table: Table, { audio, text, lowercase = false }: TranscribeOptions): Rows {
   const texts = filledTexts(table, text, 'transcript', 'Remove the row or write the words that are spoken.');
-  const normalized = texts.map((each) => normalizeTranscript(each, lowercase));
+  const normalized = texts.map((transcript) => normalizeTranscript(transcript, lowercase));
   return { table, sounds: soundsOf(table, audio), texts: normalized };
 }
 
@@ -140,24 +141,24 @@ const encodeRows = (
   ids: texts.map((text) => tokens.encode(text).ids),
 });
 
-/** Returns the largest reduction with enough steps for all transcripts, and ROOM steps per token for most; 1 if there is none. */
+/** Returns the largest reduction with enough steps for all transcripts, and at least MIN_STEPS_PER_TOKEN steps per token for 95 % of them; 1 if there is none. */
 function reductionFor({ sounds, ids }: EncodedTranscripts): number {
   const fits = (reduction: number): boolean => {
     const steps = sounds.map(({ length }) => stepsOf(length, reduction));
-    const roomy = ids.filter((each, i) => steps[i] >= ROOM * each.length).length;
-    return ids.every((each, i) => steps[i] >= stepsNeeded(each)) && roomy >= 0.95 * ids.length;
+    const longEnough = ids.filter((tokens, i) => steps[i] >= MIN_STEPS_PER_TOKEN * tokens.length).length;
+    return ids.every((tokens, i) => steps[i] >= stepsNeeded(tokens)) && longEnough >= 0.95 * ids.length;
   };
   return REDUCTIONS.find(fits) ?? 1;
 }
 
 /** Checks the lengths of the transcripts. @throws UnrollError `data` for a transcript that is too long for its sound */
-function checkRoom(
+function checkTranscriptLengths(
   table: Table,
   rows: readonly number[],
   { sounds, ids }: EncodedTranscripts,
   { reduction, frontEnd, text }: { reduction: number; frontEnd: FrontEnd; text: string },
 ): void {
-  const wrong = ids.findIndex((each, i) => stepsNeeded(each) > stepsOf(sounds[i].length, reduction));
+  const wrong = ids.findIndex((tokens, i) => stepsNeeded(tokens) > stepsOf(sounds[i].length, reduction));
   if (wrong < 0) return;
   const { length } = sounds[wrong];
   const problem =
@@ -167,8 +168,8 @@ function checkRoom(
 }
 
 /** Returns the validation rows whose transcripts fit their sounds. The CTC loss of the others is infinite. */
-function fitting({ sounds, ids }: EncodedTranscripts, reduction: number): EncodedTranscripts {
-  const fits = ids.map((each, i) => stepsNeeded(each) <= stepsOf(sounds[i].length, reduction));
+function withEnoughSteps({ sounds, ids }: EncodedTranscripts, reduction: number): EncodedTranscripts {
+  const fits = ids.map((tokens, i) => stepsNeeded(tokens) <= stepsOf(sounds[i].length, reduction));
   return { sounds: sounds.filter((_, i) => fits[i]), ids: ids.filter((_, i) => fits[i]) };
 }
 

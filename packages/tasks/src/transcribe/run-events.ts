@@ -15,7 +15,7 @@ export function planEvent(plan: PreparedTranscriber): PlanEvent {
   const direction = streaming ? '' : 'bidirectional ';
   const decoder =
     plan.decoder === 'attention' ? `, decoder of ${cell} of ${2 * units} units with attention` : '';
-  const changes = settings.augment ? '; random changes in training' : '';
+  const augmentation = settings.augment ? '; augmented in training' : '';
   return {
     event: 'plan',
     sounds,
@@ -30,7 +30,7 @@ export function planEvent(plan: PreparedTranscriber): PlanEvent {
     lines: [
       line('data', `${sounds} sounds in "${columns.audio}", transcripts in "${columns.text}"`),
       ...notes.map((text) => line('', text)),
-      line('sound', `${mels} log-mel features at ${sampleRate} Hz and their derivatives${changes}`),
+      line('sound', `${mels} log-mel features at ${sampleRate} Hz and their derivatives${augmentation}`),
       line('text', `${tokens.config.tokens.length} ${level}`),
       line(
         'network',
@@ -45,7 +45,7 @@ export function planEvent(plan: PreparedTranscriber): PlanEvent {
   };
 }
 
-/** Returns the decisions about the data, one sentence each. */
+/** Returns the notes of the plan, one sentence each. */
 function notesOf(plan: PreparedTranscriber): string[] {
   const { validationRows, validationSource, lengths, frontEnd, seconds, unknown, tokens } = plan;
   const split =

@@ -5,7 +5,7 @@ import type { ScoreTable } from '../shared/scores.js';
 export interface TranscribeScores {
   /** (substitutions + deletions + insertions) / words of the references; 0.25 is 25 %. */
   wordErrorRate: number;
-  /** The same for characters. */
+  /** The same ratio for characters. */
   characterErrorRate: number;
   /** Share of transcripts without an error. */
   exactMatch: number;

@@ -18,7 +18,7 @@ export class TranscribeStream {
   readonly #frames: FrontEndStream;
   readonly #outputs: ReturnType<Functional['stream']>;
   readonly #decoder: CtcDecoder;
-  /** Frames that do not complete an output step yet. */
+  /** The last frames, if they are too few for an output step. */
   #waiting: Float32Array = new Float32Array(0);
 
   /** @internal Use `TranscribeModel.stream`. */

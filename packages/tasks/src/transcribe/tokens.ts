@@ -58,7 +58,7 @@ export class TranscriptTokens {
       .trim();
   }
 
-  /** Returns the tokens of ids without separators. */
+  /** Returns the tokens of ids, joined without separators. */
   spell(ids: ArrayLike<number>): string {
     return Array.from(ids, (id) => this.config.tokens[id - 1]).join('');
   }
@@ -94,9 +94,9 @@ export function countsOf(values: readonly string[]): Map<string, number> {
   return new Map([...counts].sort((a, b) => b[1] - a[1]));
 }
 
-/** A closed vocabulary: at most this many words, which occur on average at least this many times. */
+/** A vocabulary is small if it has at most FEW_WORDS words, which occur at least MIN_MEAN_COUNT times on average. */
 const FEW_WORDS = 100;
-const OFTEN = 20;
+const MIN_MEAN_COUNT = 20;
 
 /**
  * Returns the level for transcripts: words for a small vocabulary in which each word is frequent, such as digits and commands;
@@ -107,7 +107,7 @@ export function levelOf(texts: readonly string[]): TranscriptLevel {
   const words = texts.flatMap(wordsOf);
   if (words.length === 0) throw new UnrollError('data', 'The transcripts are empty.');
   const { size } = countsOf(words);
-  return size <= FEW_WORDS && words.length >= OFTEN * size ? 'words' : 'characters';
+  return size <= FEW_WORDS && words.length >= MIN_MEAN_COUNT * size ? 'words' : 'characters';
 }
 
 /** Returns the smallest number of steps of an alignment: one per label, and one per blank between equal neighbours. */

@@ -57,7 +57,7 @@ export interface TranscribeOptions extends RunControl {
   mels?: number;
   /** Sample rate to which sounds are converted, in Hz. Default: the most frequent rate, at most 16,000. */
   sampleRate?: number;
-  /** Change speed, frequencies and parts of the sounds at random in training. Default true. */
+  /** Augment the sounds in training: change speed and frequencies and mask parts of the frames, at random. Default true. */
   augment?: boolean;
   /** The recurrent cell. Default `lstm`. */
   cell?: TranscribeCell;
@@ -75,7 +75,7 @@ export interface TranscribeOptions extends RunControl {
   learningRate?: number;
   /** Convert transcripts to lower case. Default false. */
   lowercase?: boolean;
-  /** Seed of the split, the initial weights, shuffling, dropout and the random changes. Default 0. */
+  /** Seed of the split, the initial weights, shuffling, dropout and augmentation. Default 0. */
   seed?: number;
 }
 
@@ -125,14 +125,14 @@ export async function* transcribeEvents(
   );
   yield { event: 'scores', ...scoreTable(scores, texts.length, sizes.cell) };
   const seconds = (performance.now() - start) / 1000;
-  const facts = { parameters: networks.training.countParams(), epochs: training.bestEpoch, seconds };
-  yield resultEvent(plan, scores, facts);
+  const trained = { parameters: networks.training.countParams(), epochs: training.bestEpoch, seconds };
+  yield resultEvent(plan, scores, trained);
   return { plan, training, transcripts, scores, model, seconds };
 }
 
 /**
  * Trains a transcriber.
- * @param table rows with a sound and its transcript each
+ * @param table each row has a sound and its transcript
  * @param options options of the run; `onEvent` is called for every event
  * @throws UnrollError `data` or `value` for an invalid table or invalid options
  */
@@ -164,8 +164,8 @@ function trainingOptions(plan: PreparedTranscriber, seed: number, signal?: Abort
   const stepsPerEpoch = rowsOf(1).length;
   return {
     *batches(epoch: number) {
-      const changes = augment ? random.child(epoch, 'changes') : null;
-      for (const rows of rowsOf(epoch)) yield batchOf(plan, training, rows, changes);
+      const augmentation = augment ? random.child(epoch, 'changes') : null;
+      for (const rows of rowsOf(epoch)) yield batchOf(plan, training, rows, augmentation);
     },
     stepsPerEpoch,
     validationData: batchesOf(validation.sounds, 64).map((rows) => batchOf(plan, validation, rows)),
@@ -178,7 +178,7 @@ function trainingOptions(plan: PreparedTranscriber, seed: number, signal?: Abort
 }
 
 const LOSSES = {
-  // After a random change of speed, a sound can have too few steps. With `zeroInfinity`, the loss of this example is 0.
+  // Augmentation can shorten a sound to fewer steps than its transcript needs. With `zeroInfinity`, its loss is then 0.
   ctc: { name: 'ctc', blank: BLANK, padding: PADDING, zeroInfinity: true, normalize: 'targetLength' },
   attention: {
     name: 'sparseCategoricalCrossentropy',

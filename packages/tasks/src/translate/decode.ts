@@ -26,7 +26,7 @@ export interface TargetLimits {
 export const DEFAULT_BEAM = 5;
 export const DEFAULT_LENGTH_PENALTY = 1;
 
-/** One target. */
+/** A generated target. */
 export interface DecodedTarget {
   /** Ids of the tokens, without `<s>` and `</s>`. */
   ids: number[];
@@ -81,13 +81,13 @@ export async function decodeInputs(
   const banned = [0, START_ID, ...(unknown ? [] : [UNKNOWN_ID])];
   for (const rows of inputs.batches(Math.max(1, Math.floor(MAX_ROWS / beam)))) {
     const stream = network.stream({ inputs: { [inputs.name]: inputs.batch(rows) } });
-    const found = await beamSearch(stream, {
+    const hypotheses = await beamSearch(stream, {
       ...{ prompt: START_ID, stop: END_ID, banned, minLength: 1 },
       ...{ maxLength, width: beam, lengthPenalty, alignments: true },
     });
     for (const [i, row] of rows.entries()) {
-      const [{ tokens, score, alignment = [] }] = found[i];
-      const weights = alignment.map((each) => each.slice(0, inputs.length(row)));
+      const [{ tokens, score, alignment = [] }] = hypotheses[i];
+      const weights = alignment.map((tokenWeights) => tokenWeights.slice(0, inputs.length(row)));
       results[row] = { ids: tokens, score, alignment: weights };
     }
   }

@@ -113,6 +113,7 @@ export class TranslateModel implements TaskModel {
     return `Translates ${data}, or --text, with beam search.`;
   }
 
+  /** The kind of data that the model reads: a text file if it was trained on parallel text files, otherwise a table. */
   get reads(): 'table' | 'file' {
     return this.pipeline.columns === null ? 'file' : 'table';
   }
@@ -121,13 +122,14 @@ export class TranslateModel implements TaskModel {
     return this.pipeline.sql;
   }
 
+  /** The options with which the training file was parsed, if the user set any; see `TaskModel`. */
   get reading(): TranslatePipeline['reading'] {
     return this.pipeline.reading;
   }
 
   /** Returns the translations of texts. */
   async translate(texts: readonly string[], options: SearchOptions = {}): Promise<Translation[]> {
-    return this.#translate(this.#read(texts), options);
+    return this.#translate(this.#tokenize(texts), options);
   }
 
   /**
@@ -137,7 +139,7 @@ export class TranslateModel implements TaskModel {
   async perplexity({ source, target }: Pick<Pairs, 'source' | 'target'>): Promise<number> {
     const encoder = this.#target;
     const pairs = {
-      source: this.#read(source).map(({ ids }) => ids),
+      source: this.#tokenize(source).map(({ ids }) => ids),
       target: target.map((text) => targetIds(encoder, encoder.tokenizer.tokens(text))),
     };
     const batches = pairBatches(pairs, BATCH).map((rows) => batchOf(pairs, rows));
@@ -152,18 +154,18 @@ export class TranslateModel implements TaskModel {
     const all = [...texts, ...(file ? readLines(file) : []), ...(rows ? this.#sourcesOf(rows) : [])];
     if (all.length === 0)
       throw valueError('Translation needs texts: pass rows, a file or texts (--data or --text).');
-    const read = this.#read(all);
-    const notes = this.#notesOf(read, rows?.source ?? file?.source ?? null);
-    const translations = await this.#translate(read, searchOptions(options));
+    const tokenized = this.#tokenize(all);
+    const notes = this.#notesOf(tokenized, rows?.source ?? file?.source ?? null);
+    const translations = await this.#translate(tokenized, searchOptions(options));
     const columns = ['text', 'translation'];
     if (options.scores === true) columns.push('score');
     if (options.alignments === true) columns.push('alignment');
     return {
       columns,
-      rows: translations.map((each, i): TaskCell[] => [
-        ...[all[i], each.text],
-        ...(options.scores === true ? [Number(each.score.toPrecision(6))] : []),
-        ...(options.alignments === true ? [alignmentText(each)] : []),
+      rows: translations.map((translation, i): TaskCell[] => [
+        ...[all[i], translation.text],
+        ...(options.scores === true ? [Number(translation.score.toPrecision(6))] : []),
+        ...(options.alignments === true ? [alignmentText(translation)] : []),
       ]),
       notes,
       ...(options.alignments === true && { json: translations.map(alignmentJson) }),
@@ -174,7 +176,7 @@ export class TranslateModel implements TaskModel {
   async example({ rows, texts = [], file }: TaskRequest, row = 0): Promise<NetworkExample> {
     const all = [...texts, ...(file ? readLines(file) : []), ...(rows ? this.#sourcesOf(rows) : [])];
     checkRow(row, all.length, 'texts');
-    const [source] = this.#read([all[row]]);
+    const [source] = this.#tokenize([all[row]]);
     const [translation] = await this.#translate([source], {});
     const target = targetIds(this.#target, translation.tokens);
     const { x } = batchOf({ source: [source.ids], target: [target] }, Uint32Array.of(0));
@@ -190,9 +192,9 @@ export class TranslateModel implements TaskModel {
   async evaluate(request: TaskRequest): Promise<TaskScores> {
     checkRequest(request, { format: this.format, options: [] });
     const pairs = this.#pairsOf(request);
-    const read = this.#read(pairs.source);
-    const notes = this.#notesOf(read, pairs.origin);
-    const translations = (await this.#translate(read, {})).map(({ text }) => text);
+    const tokenized = this.#tokenize(pairs.source);
+    const notes = this.#notesOf(tokenized, pairs.origin);
+    const translations = (await this.#translate(tokenized, {})).map(({ text }) => text);
     const perplexity = await this.perplexity(pairs);
     const scores = { ...translateScores(translations, pairs.target, this.pipeline.bleu), perplexity };
     return {
@@ -242,15 +244,15 @@ export class TranslateModel implements TaskModel {
     );
   }
 
-  #read(texts: readonly string[]): TokenizedText[] {
+  #tokenize(texts: readonly string[]): TokenizedText[] {
     return texts.map((text) => this.#source.read(text));
   }
 
   async #translate(sources: readonly TokenizedText[], options: SearchOptions): Promise<Translation[]> {
-    const ids = sources.map((each) => each.ids);
+    const ids = sources.map((source) => source.ids);
     const limits = { maxLength: this.#target.length, unknown: this.pipeline.level === 'words' };
     const decoded = await decodeTargets(this.network, ids, limits, options);
-    return decoded.map((each, i) => this.#translationOf(each, sources[i].tokens));
+    return decoded.map((target, i) => this.#translationOf(target, sources[i].tokens));
   }
 
   /** Replaces each unknown word, such as a name, by the source word with the largest attention weight (Luong et al. 2015). */
@@ -265,30 +267,31 @@ export class TranslateModel implements TaskModel {
    * Returns notes on texts that are cut or consist of unknown tokens.
    * @throws UnrollError `data` if no text has a known token
    */
-  #notesOf(read: readonly TokenizedText[], origin: string | null): string[] {
-    const name = NAMES[this.pipeline.level];
-    const unknown = read.filter(({ ids }) => this.#source.isUnknown(ids)).length;
-    if (unknown === read.length) {
+  #notesOf(texts: readonly TokenizedText[], origin: string | null): string[] {
+    const tokenName = TOKEN_NAMES[this.pipeline.level];
+    const unknown = texts.filter(({ ids }) => this.#source.isUnknown(ids)).length;
+    if (unknown === texts.length) {
       throw new UnrollError(
         'data',
-        `${origin === null ? 'The text' : origin} cannot be translated: none of its ${name} occurs in the training data. ` +
+        `${origin === null ? 'The text' : origin} cannot be translated: none of its ${tokenName} occurs in the training data. ` +
           'Check the column and the language of the text.',
       );
     }
     const notes = [...this.#source.tokenizer.notes];
     if (unknown > 0) {
       notes.push(
-        `${unknown} of ${read.length} texts contain no known ${name}, so the model can only guess their targets.`,
+        `${unknown} of ${texts.length} texts contain no known ${tokenName}, so the model can only guess their targets.`,
       );
     }
-    const cut = read.filter(({ isCut }) => isCut).length;
-    if (cut > 0) notes.push(`${cut} of ${read.length} texts are cut to ${this.#source.length} ${name}.`);
+    const cut = texts.filter(({ isCut }) => isCut).length;
+    if (cut > 0)
+      notes.push(`${cut} of ${texts.length} texts are cut to ${this.#source.length} ${tokenName}.`);
     return notes;
   }
 }
 
 /** The tokens of each level, for messages. */
-export const NAMES = { subwords: 'subwords', words: 'words', characters: 'characters' } as const;
+export const TOKEN_NAMES = { subwords: 'subwords', words: 'words', characters: 'characters' } as const;
 
 /** Returns the options of the beam search. @throws UnrollError `value` for a negative length penalty */
 export function searchOptions(options: NonNullable<TaskRequest['options']>): SearchOptions {

@@ -41,9 +41,9 @@ export interface TranslatorShape extends TranslatorSizes {
 
 /** Two untrained models that share their weights. */
 export interface TranslatorNetworks {
-  /** Source [B, S] and previous target tokens [B, T] to logits [B, T, V]. */
+  /** Maps source [B, S] and previous target tokens [B, T] to logits [B, T, V]. */
   training: Functional;
-  /** The same inputs to logits and alignments [B, T, S]. */
+  /** Maps the same inputs to logits and alignments [B, T, S]. */
   inference: Functional;
 }
 

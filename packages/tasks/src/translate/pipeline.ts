@@ -2,7 +2,7 @@
 import type { JsonObject } from '@unroll/core/internal';
 import type { BleuOptions, Decimal, Thousands } from '@unroll/data';
 import type { Functional } from '@unroll/nn';
-import { checkFit, checkPipeline, readNetwork, readPipeline } from '../shared/pipeline-file.js';
+import { checkNetworkShape, checkPipeline, readNetwork, readPipeline } from '../shared/pipeline-file.js';
 import type { SideConfig } from './encoder.js';
 import type { TranslateCell } from './network.js';
 import type { PairColumns } from './pairs.js';
@@ -14,7 +14,7 @@ export interface TranslatePipeline {
   format: typeof TRANSLATE_FORMAT;
   /** The query that produced the training rows; it also runs on other files. */
   sql?: string | undefined;
-  /** How the training file was read, if set by the user. */
+  /** The options with which the training file was parsed, if the user set any. */
   reading?: { decimal?: Decimal; thousands?: Thousands; encoding?: string; header?: boolean } | undefined;
   /** Names of the columns; null if the model was trained on parallel text files. */
   columns: PairColumns | null;
@@ -44,6 +44,6 @@ export function readTranslator(
 } {
   const pipeline = checkPipeline<TranslatePipeline>(json, TRANSLATE_FORMAT, 'a translator', REQUIRED_KEYS);
   const network = readNetwork(files) as Functional;
-  checkFit(network, { inputs: 2, names: ['target tokens', pipeline.target?.vocabulary?.tokens] });
+  checkNetworkShape(network, { inputs: 2, names: ['target tokens', pipeline.target?.vocabulary?.tokens] });
   return { pipeline, network };
 }

@@ -78,12 +78,14 @@ export function prepare(data: PairData, options: TranslateOptions): PreparedTran
   const { level = 'subwords', lowercase = false, seed = 0, vocabulary = null } = options;
   const columns = 'table' in data ? { source: options.source ?? '', target: options.target ?? '' } : null;
   const all = readPairs(data, columns);
-  const given = options.validation && readPairs(options.validation, columns);
-  const split = given ? { training: all, validation: given } : splitPairs(all, seed);
+  const validationFilePairs = options.validation && readPairs(options.validation, columns);
+  const split = validationFilePairs
+    ? { training: all, validation: validationFilePairs }
+    : splitPairs(all, seed);
   const training = { source: split.training.source, target: split.training.target };
   const sides = {
-    source: sideOf(training.source, { level, lowercase, vocabulary }, () => MAX_LENGTH),
-    target: sideOf(training.target, { level, lowercase, vocabulary }, longestTarget),
+    source: fitSide(training.source, { level, lowercase, vocabulary }, () => MAX_LENGTH),
+    target: fitSide(training.target, { level, lowercase, vocabulary }, longestTarget),
   };
   const { source, target } = { source: sides.source.encoder, target: sides.target.encoder };
   const { validation } = split;
@@ -99,7 +101,7 @@ export function prepare(data: PairData, options: TranslateOptions): PreparedTran
       target: validation.target.map((text) => targetIds(target, target.tokenizer.tokens(text))),
     },
     validationPairs: validation,
-    validationOrigin: given?.origin ?? null,
+    validationOrigin: validationFilePairs?.origin ?? null,
     lengths: { source: sides.source.lengths, target: sides.target.lengths },
     sizes: sizesOf(options),
     settings: settingsOf(options, training.source.length, sides.target.lengths, target.vocabulary.size),
@@ -141,7 +143,7 @@ export const longestTarget = (longest: number): number => Math.min(MAX_LENGTH, M
  * Learns the tokens of the texts of one side. Returns the encoder, the tokens of each text, and the lengths.
  * @param limit returns the number of tokens to which texts are cut, given the length of the longest text
  */
-export function sideOf(texts: readonly string[], options: SideOptions, limit: (longest: number) => number) {
+export function fitSide(texts: readonly string[], options: SideOptions, limit: (longest: number) => number) {
   const splitter = tokenizerOf(texts, options);
   const tokens = texts.map((text) => splitter.tokens(text));
   const counts = Uint32Array.from(tokens, ({ length }) => length);
@@ -158,8 +160,8 @@ function tokenizerOf(texts: readonly string[], { level, lowercase, vocabulary }:
   if (level === 'characters') return tokenizer({ kind: 'characters', ...common });
   const words = texts.reduce((sum, text) => sum + text.split(/\s+/).length, 0);
   const size = 500 * Math.round(words / WORDS_PER_TOKEN / 500);
-  const chosen = Math.min(LARGEST_VOCABULARY, Math.max(SMALLEST_VOCABULARY, size));
-  return learnBytePairs(texts, { vocabularySize: vocabulary ?? chosen, ...common });
+  const defaultSize = Math.min(LARGEST_VOCABULARY, Math.max(SMALLEST_VOCABULARY, size));
+  return learnBytePairs(texts, { vocabularySize: vocabulary ?? defaultSize, ...common });
 }
 
 /** Builds the vocabulary. A vocabulary of subwords has all tokens of the tokenizer, so every text can be encoded. */
@@ -187,11 +189,11 @@ function settingsOf(
   { percentiles }: LengthSummary,
   vocabulary: number,
 ): TrainingSettings {
-  const fitting = Math.max(1, Math.floor(MAX_LOGITS / (vocabulary * percentiles[99])));
+  const maxBatchSize = Math.max(1, Math.floor(MAX_LOGITS / (vocabulary * percentiles[99])));
   const batchSize = pairs < 2000 ? 16 : pairs < 10_000 ? 32 : 64;
   return {
     epochs: options.epochs ?? 30,
-    batchSize: options.batchSize ?? Math.min(batchSize, fitting),
+    batchSize: options.batchSize ?? Math.min(batchSize, maxBatchSize),
     learningRate: options.learningRate ?? 2e-3,
     patience: 3,
     seed: options.seed ?? 0,

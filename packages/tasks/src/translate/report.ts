@@ -5,7 +5,7 @@ import { trainingCurves } from '../shared/report/curves.js';
 import { heatMap } from '../shared/report/heat-map.js';
 import { baseName, factList, page, section, table } from '../shared/report/page.js';
 import { scoreTexts } from '../shared/scores.js';
-import { NAMES } from './model.js';
+import { TOKEN_NAMES } from './model.js';
 import type { SideLengths } from './plan.js';
 import { planEvent } from './run-events.js';
 import { scoreTable, signatureNote } from './scores.js';
@@ -46,22 +46,22 @@ export function translateReport(result: TranslateResult, run: { backend: string;
 function scoreSection({ scores, scored, plan }: TranslateResult): string {
   const [head, row] = scoreTexts(scoreTable(scores, scored.source.length, plan.sizes.cell));
   const count = scored.source.length;
-  const which = count < plan.validation.source.length ? `The first ${count} validation texts, t` : 'T';
+  const texts = count < plan.validation.source.length ? `The first ${count}` : 'All';
   const lead =
-    `${which}ranslated with beam search. ROUGE is F1; the scores are 0 to 100. The perplexity is that of the tokens of all ` +
-    'validation targets.';
+    `${texts} validation texts were translated with beam search. ROUGE is F1; the scores are 0 to 100. The perplexity is that of ` +
+    'the tokens of all validation targets.';
   return `<p>${lead}</p>${table(head, [row])}` + `<p class="quiet">${escapeHtml(signatureNote(scores))}</p>`;
 }
 
 /** Draws the attention weights of the first translations that are short enough. */
 function attentionExamples({ translations, scored }: TranslateResult): string {
-  const fitting = [...translations.keys()].filter((i) => {
+  const shortEnough = [...translations.keys()].filter((i) => {
     const { tokens, sourceTokens } = translations[i];
     const isNew = scored.source.indexOf(scored.source[i]) === i;
     return isNew && tokens.length <= MAX_TARGET_TOKENS && sourceTokens.length <= MAX_SOURCE_TOKENS;
   });
-  if (fitting.length === 0) return '<p>All texts are too long to show.</p>';
-  const examples = fitting.slice(0, EXAMPLES).map((i) => {
+  if (shortEnough.length === 0) return '<p>All texts are too long to show.</p>';
+  const examples = shortEnough.slice(0, EXAMPLES).map((i) => {
     const { tokens, sourceTokens, alignment, text } = translations[i];
     const title = `Attention weights of the translation "${text}"`;
     const [rows, columns] = [tokens, sourceTokens].map((list) => list.map(labelOf));
@@ -96,13 +96,16 @@ function worst({ translations, scored, plan }: TranslateResult): string {
 const cut = (text: string): string => (text.length > MAX_TEXT ? `${text.slice(0, MAX_TEXT - 1)}…` : text);
 
 function lengthSection({ plan }: TranslateResult): string {
-  const facts = (name: string, { shortest, longest, mean, percentiles, cut: cutTexts }: SideLengths) => {
+  const lengthCells = (
+    name: string,
+    { shortest, longest, mean, percentiles, cut: cutTexts }: SideLengths,
+  ) => {
     const { 50: median, 90: p90, 95: p95, 99: p99 } = percentiles;
     return [name, String(shortest), String(median), mean.toFixed(1), String(p90), String(p95), String(p99), String(longest), String(cutTexts)]; // biome-ignore format: one line
   };
   const head = ['', 'shortest', 'median', 'mean', '90 %', '95 %', '99 %', 'longest', 'cut'];
-  const rows = [facts('source', plan.lengths.source), facts('target', plan.lengths.target)];
-  return `<p>Lengths of the training texts in ${NAMES[plan.level]}.</p>${table(head, rows)}`;
+  const rows = [lengthCells('source', plan.lengths.source), lengthCells('target', plan.lengths.target)];
+  return `<p>Lengths of the training texts in ${TOKEN_NAMES[plan.level]}.</p>${table(head, rows)}`;
 }
 
 function settingsOf(

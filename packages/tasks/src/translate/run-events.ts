@@ -1,6 +1,6 @@
 /** The plan and result events of the training of a translator. */
 import type { PlanEvent, ResultEvent } from '../shared/events.js';
-import { NAMES } from './model.js';
+import { TOKEN_NAMES } from './model.js';
 import type { PreparedTranslator, SideLengths } from './plan.js';
 import { type ModelScores, metricsOf } from './scores.js';
 
@@ -28,7 +28,10 @@ export function planEvent(plan: PreparedTranslator): PlanEvent {
     lines: [
       line('data', `${pairs} pairs in ${origin}`),
       ...notes.map((text) => line('', text)),
-      line('text', `${source.vocabulary.size} source and ${target.vocabulary.size} target ${NAMES[level]}`),
+      line(
+        'text',
+        `${source.vocabulary.size} source and ${target.vocabulary.size} target ${TOKEN_NAMES[level]}`,
+      ),
       line(
         'network',
         `embeddings of ${sizes.embedding}, encoder of ${stack}bidirectional ${cell} of ${units} units, decoder of ` +
@@ -42,7 +45,7 @@ export function planEvent(plan: PreparedTranslator): PlanEvent {
   };
 }
 
-/** Returns the decisions about the data, one sentence each. */
+/** Returns the notes of the plan, one sentence each. */
 function notesOf({ validation, validationOrigin, lengths, level, ...plan }: PreparedTranslator): string[] {
   const split =
     validationOrigin === null
@@ -53,7 +56,7 @@ function notesOf({ validation, validationOrigin, lengths, level, ...plan }: Prep
     const cutText = cut === 0 ? '' : `; ${cut} are cut to ${plan[side].length}`;
     return `${side} ${percentiles[50]} (median), ${percentiles[99]} (99th percentile), ${longest} (longest${cutText})`;
   });
-  return [split, `Length in ${NAMES[level]}: ${sides.join('; ')}.`];
+  return [split, `Length in ${TOKEN_NAMES[level]}: ${sides.join('; ')}.`];
 }
 
 /** Returns the last event of a run. */

@@ -11,7 +11,7 @@ export interface TranslateScores {
   rouge2: number;
   /** F1 of the longest common subsequence. */
   rougeL: number;
-  /** The definitions of BLEU and chrF, in the form of sacrebleu. */
+  /** The signatures of BLEU and chrF, which give their settings in the form of sacrebleu. */
   signatures: { bleu: string; chrf: string };
 }
 
@@ -75,6 +75,6 @@ export const metricsOf = ({ bleu, chrf, rouge1, rouge2, rougeL, perplexity }: Mo
   ...{ bleu, chrf, rouge1, rouge2, rougeL, perplexity },
 });
 
-/** Returns the definitions of the scores as a sentence. */
+/** Returns the signatures as a sentence. */
 export const signatureNote = ({ signatures }: TranslateScores): string =>
   `Signatures: BLEU ${signatures.bleu}, chrF ${signatures.chrf}.`;

@@ -112,8 +112,8 @@ export async function* translateEvents(
   yield { event: 'scores', ...scoreTable(scores, texts.length, sizes.cell) };
   yield { event: 'note', text: signatureNote(scores) };
   const seconds = (performance.now() - start) / 1000;
-  const facts = { parameters: model.network.countParams(), epochs: training.bestEpoch, seconds };
-  yield resultEvent(plan, scores, facts);
+  const trained = { parameters: model.network.countParams(), epochs: training.bestEpoch, seconds };
+  yield resultEvent(plan, scores, trained);
   return { plan, training, scored, translations, scores, model, seconds };
 }
 

@@ -98,12 +98,12 @@ describe('the weight of the n-gram model', () => {
       : [Float64Array.of(0.6, 0.4), Float64Array.of(0.1, 0.9)],
   );
   test('is the weight with the lowest loss, with class weights', () => {
-    assert.equal(bestWeight(parts, classes, { several: false, classWeights: null }), 0.1);
-    assert.equal(bestWeight(parts, classes, { several: false, classWeights: [0.6, 10] }), 0.9);
+    assert.equal(bestWeight(parts, classes, { isMultiLabel: false, classWeights: null }), 0.1);
+    assert.equal(bestWeight(parts, classes, { isMultiLabel: false, classWeights: [0.6, 10] }), 0.9);
   });
   test('is 0.5 if there are fewer than 50 inputs', () => {
     const few = [parts.slice(0, 49), classes.slice(0, 49)] as const;
-    assert.equal(bestWeight(...few, { several: false, classWeights: null }), 0.5);
+    assert.equal(bestWeight(...few, { isMultiLabel: false, classWeights: null }), 0.5);
   });
 });
 
@@ -113,7 +113,7 @@ describe('the weights of naive Bayes', () => {
   const config = { tokens: 1, characters: null, buckets: 8 };
 
   test('are multiples of the logarithms of relative frequencies, plus the log prior of the label', () => {
-    const options = { labels: 2, several: false, classWeights: null };
+    const options = { labels: 2, isMultiLabel: false, classWeights: null };
     const classes = [0, 0, 1, 1].map((k) => Int32Array.of(k));
     const large = { ...config, buckets: WORDS.buckets };
     const weights = naiveBayes({ tokens, classes }, { tokens, classes }, large, options);
@@ -138,12 +138,14 @@ describe('the weights of naive Bayes', () => {
     // "good" suggests label 0: a large factor lowers the loss of the first text and raises the loss of the second one.
     const validation = { tokens: [['good'], ['good']], classes: [Int32Array.of(0), Int32Array.of(1)] };
     const weightWith = (classWeights: number[]): number =>
-      naiveBayes(training, validation, large, { labels: 2, several: false, classWeights })[2 * rowOf('good')];
+      naiveBayes(training, validation, large, { labels: 2, isMultiLabel: false, classWeights })[
+        2 * rowOf('good')
+      ];
     const factor = weightWith([10, 0.001]) / weightWith([0.001, 10]);
     assert.ok(factor > 4, `${factor}`);
   });
   test('with several labels per text, compare with the texts without the label', () => {
-    const options = { labels: 2, several: true, classWeights: null };
+    const options = { labels: 2, isMultiLabel: true, classWeights: null };
     const classes = [[0], [0, 1], [], []].map((ids) => Int32Array.from(ids));
     const large = { ...config, buckets: WORDS.buckets };
     const weights = naiveBayes({ tokens, classes }, { tokens, classes }, large, options);

@@ -95,7 +95,9 @@ describe('a describer', () => {
   });
 
   test('rejects other inputs and options', async () => {
-    await assert.rejects(model.predict({ texts: ['left'] }), { message: /predicts from rows, got texts/ });
+    await assert.rejects(model.predict({ texts: ['left'] }), {
+      message: /predicts from rows or clips, got texts/,
+    });
     await assert.rejects(model.predict({}), { message: /pass rows or clips \(--data or --frames\)/ });
     await assert.rejects(model.pipe('a'), { message: /a clip must be a list of images/ });
     await assert.rejects(model.pipe(boxes(1)[0].frames, { lengthPenalty: -1 }), {

@@ -35,8 +35,14 @@ test('reads older versions and rejects newer ones', async () => {
 
 describe('rejects files that are not a model of a task', () => {
   const cases: [Record<string, string>, RegExp][] = [
-    [{}, /^pipeline\.json is missing, so the files do not belong to a model of a task\.$/],
-    [{ 'config.json': '{}' }, /no pipeline\.json, so it belongs to no task\. If model\.save\(\) wrote it/],
+    [
+      {},
+      /^pipeline\.json is missing, so this is not a saved model of a task, such as forecast or classify\.$/,
+    ],
+    [
+      { 'config.json': '{}' },
+      /no pipeline\.json, so it belongs to no task\. If model\.save\(\) wrote the files/,
+    ],
     [{ 'pipeline.json': '{"format":7}' }, /format must name a task, .*got 7\. .*unroll inspect/],
     [{ 'pipeline.json': '{"columns":[]}' }, /format must name a task, .*got null\./],
     [{ 'pipeline.json': '{' }, /^pipeline\.json is not valid JSON: /],

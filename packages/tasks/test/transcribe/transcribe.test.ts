@@ -109,7 +109,7 @@ describe('a transcriber', () => {
     await assert.rejects(model.predict({}), { code: 'value', message: /pass rows or sounds/ });
     await assert.rejects(model.predict({ texts: ['a'] }), {
       code: 'value',
-      message: /predicts from rows, got texts/,
+      message: /predicts from rows or sounds, got texts/,
     });
     await assert.rejects(model.predict({ sounds: melodies(1), options: { beam: 0 } }), {
       code: 'value',

@@ -38,19 +38,19 @@ export interface ClipFile {
 
 export type Clip = readonly Frame[] | ClipArray | ClipFile;
 
-/** A frame with its number of channels. */
-export interface ReadFrame extends Frame {
+/** A valid frame with its number of channels. */
+export interface CheckedFrame extends Frame {
   channels: 1 | 3 | 4;
 }
 
-/** A clip that was read. */
-export interface ReadClip {
+/** A clip with its name. Its frames are decoded and checked when they are read. */
+export interface NamedClip {
   /** Name of the clip for the user: its folder or file or, if there is none, its line or position. */
   name: string;
   /** Number of frames. */
   count: number;
   /** Checks and yields the frames with these indices. @throws UnrollError for a damaged frame, with the name of the clip */
-  frames(indices: readonly number[]): Iterable<ReadFrame>;
+  frames(indices: readonly number[]): Iterable<CheckedFrame>;
 }
 
 /** Minimum height and width of a frame. */
@@ -81,7 +81,7 @@ export function readClip(
   clip: unknown,
   name = 'clip',
   fail: (problem: string) => UnrollError = (problem) => new UnrollError('value', `${name}: ${problem}.`),
-): ReadClip {
+): NamedClip {
   if (!isClip(clip)) {
     const expected = 'a list of images { width, height, data }, or an array { shape, values }';
     throw fail(`a clip must be ${expected}, got ${formatValue(clip)}`);
@@ -91,7 +91,7 @@ export function readClip(
     if (!Number.isSafeInteger(count) || count < 0)
       throw new ClipProblem(`the number of frames must be a positive integer, got ${formatValue(count)}`);
     if (count === 0) throw new ClipProblem('the clip has no frames');
-    return { name: source, count, frames: (indices) => checked(frames(indices), indices, fail) };
+    return { name: source, count, frames: (indices) => checkedFrames(frames(indices), indices, fail) };
   } catch (error) {
     throw withName(error, fail);
   }
@@ -133,12 +133,12 @@ function imagesOf({ shape, values }: ClipArray): Frame[] {
 }
 
 /** Yields the frames and checks that they are images of one size and data type, one for each index. */
-function* checked(
+function* checkedFrames(
   frames: Iterable<Frame>,
   indices: readonly number[],
   fail: (problem: string) => UnrollError,
-): Generator<ReadFrame, void> {
-  let first: ReadFrame | null = null;
+): Generator<CheckedFrame, void> {
+  let first: CheckedFrame | null = null;
   let n = 0;
   try {
     for (const frame of frames) {
@@ -163,7 +163,7 @@ function* checked(
   }
 }
 
-const typeName = ({ data }: ReadFrame): string =>
+const typeName = ({ data }: CheckedFrame): string =>
   data instanceof Float32Array ? 'a Float32Array' : 'a Uint8Array';
 
 /** Checks that width and height are integers, at least `MIN_SIDE`. @param what noun for the frame in messages */
@@ -176,7 +176,7 @@ function checkSides(width: number, height: number, what: string): void {
     throw new ClipProblem(`the width and height of ${what} must be integers, got ${width} × ${height}`);
 }
 
-function readFrame(frame: Frame, index: number): ReadFrame {
+function readFrame(frame: Frame, index: number): CheckedFrame {
   const what = `frame ${index + 1}`;
   if (!isFrame(frame))
     throw new ClipProblem(`${what} must be an image { width, height, data }, got ${formatValue(frame)}`);
@@ -202,7 +202,7 @@ const isPixels = (data: unknown): data is Pixels =>
  * Reads the clips of a column.
  * @throws UnrollError `data` for a missing column, and for a cell that is not a clip
  */
-export function clipsOf(table: Table, name: string): ReadClip[] {
+export function clipsOf(table: Table, name: string): NamedClip[] {
   const column = findColumn(table, name);
   return nestedValues(table, name).map((value, row) => {
     const fail = (problem: string) => cellError(table, row, column, `${problem}.`);

@@ -1,14 +1,14 @@
 /**
  * The front end of tasks on video. It resizes frames, converts them to grey if needed, standardises them, selects some frames of
- * long clips, optionally adds the difference between each frame and the previous one as further channels, and changes frames at
- * random in training.
+ * long clips, optionally adds the difference between each frame and the previous one as further channels, and augments frames in
+ * training.
  */
 import { type RandomStream, type Tensor, tensor, UnrollError } from '@unroll/core';
 import { formatValue } from '@unroll/core/internal';
 import { resizeArea } from '@unroll/data';
 import { checkStandardisation } from '../standardize.js';
-import { changeOf, type FrameChange, writeChanged } from './augment.js';
-import type { ReadClip, ReadFrame } from './clips.js';
+import { type FrameTransform, randomTransform, writeTransformed } from './augment.js';
+import type { CheckedFrame, NamedClip } from './clips.js';
 
 /** What a saved model stores to read clips. */
 export interface FrameConfig {
@@ -109,7 +109,7 @@ export class FrameEncoder {
    * @throws UnrollError for a damaged frame
    */
   static fit(
-    clips: readonly ReadClip[],
+    clips: readonly NamedClip[],
     options: FrameOptions = {},
   ): { encoder: FrameEncoder; encoded: EncodedClip[] } {
     const { opticalDifference = false } = options;
@@ -117,16 +117,16 @@ export class FrameEncoder {
     const framesPerClip = options.framesPerClip ?? (longest > SAMPLED_FRAMES ? SAMPLED_FRAMES : null);
     const colour =
       options.colour ??
-      spread(clips.length, Math.min(clips.length, COLOUR_CLIPS)).some((n) => isColoured(clips[n]));
+      middleIndices(clips.length, Math.min(clips.length, COLOUR_CLIPS)).some((n) => isColoured(clips[n]));
     const channels = colour ? 3 : 1;
-    const plain = new FrameEncoder({
+    const unfitted = new FrameEncoder({
       frameSize: options.frameSize ?? defaultSize(clips),
       ...{ channels, opticalDifference, framesPerClip },
       means: new Array<number>(channels).fill(0),
       deviations: new Array<number>(channels).fill(1),
     });
-    const encoded = clips.map((clip) => plain.encode(clip));
-    return { encoder: new FrameEncoder({ ...plain.config, ...statisticsOf(encoded, channels) }), encoded };
+    const encoded = clips.map((clip) => unfitted.encode(clip));
+    return { encoder: new FrameEncoder({ ...unfitted.config, ...statisticsOf(encoded, channels) }), encoded };
   }
 
   /**
@@ -146,10 +146,10 @@ export class FrameEncoder {
   }
 
   /** Reads and resizes the frames of a clip. @throws UnrollError for a damaged frame */
-  encode(clip: ReadClip): EncodedClip {
+  encode(clip: NamedClip): EncodedClip {
     const { frameSize, channels, framesPerClip } = this.config;
     const maxStored = framesPerClip === null ? clip.count : STORED_PER_FRAME * framesPerClip;
-    const indices = spread(clip.count, Math.min(clip.count, maxStored));
+    const indices = middleIndices(clip.count, Math.min(clip.count, maxStored));
     const [height, width] = frameSize;
     const size = height * width * channels;
     let values: Uint8Array | Float32Array | null = null;
@@ -217,7 +217,7 @@ export class FrameEncoder {
     const size = height * width * channels;
     // For values that are not bytes, 0 to 255 covers two standard deviations on both sides of the mean.
     const isBytes = clip.values instanceof Uint8Array;
-    const frames = spread(clip.stored, Math.min(count, clip.stored)).map((t) =>
+    const frames = middleIndices(clip.stored, Math.min(count, clip.stored)).map((t) =>
       Float32Array.from(clip.values.subarray(t * size, (t + 1) * size), (value, i) =>
         isBytes ? value : 127.5 + (63.75 * (value - means[i % channels])) / deviations[i % channels],
       ),
@@ -230,7 +230,7 @@ export class FrameEncoder {
    * reads the middle frame of each part or, with `random`, a random frame.
    */
   indicesOf({ stored, length }: EncodedClip, random: RandomStream | null = null): number[] {
-    if (random === null || stored === length) return spread(stored, length);
+    if (random === null || stored === length) return middleIndices(stored, length);
     return Array.from(random.uniform(length), (draw, i) => Math.floor(((i + draw) * stored) / length));
   }
 
@@ -238,22 +238,22 @@ export class FrameEncoder {
   #write(clip: EncodedClip, out: Float32Array, random: RandomStream | null): void {
     const { frameSize, channels, opticalDifference } = this.config;
     const [height, width] = frameSize;
-    const change = random === null ? null : changeOf(random, { height, width });
+    const transform = random === null ? null : randomTransform(random, { height, width });
     const indices = this.indicesOf(clip, random?.child('frames') ?? null);
     if (!opticalDifference) {
       const size = height * width * channels;
       for (const [t, index] of indices.entries())
-        this.#writeFrame(clip, index, change, out.subarray(t * size, (t + 1) * size));
+        this.#writeFrame(clip, index, transform, out.subarray(t * size, (t + 1) * size));
       return;
     }
     let [frame, previous] = [0, 1].map(() => new Float32Array(height * width * channels));
-    let at = 0;
+    let position = 0;
     for (const [t, index] of indices.entries()) {
-      this.#writeFrame(clip, index, change, frame);
+      this.#writeFrame(clip, index, transform, frame);
       if (t === 0) previous.set(frame);
       for (let p = 0; p < frame.length; p += channels) {
-        for (let c = p; c < p + channels; c++) out[at++] = frame[c];
-        for (let c = p; c < p + channels; c++) out[at++] = frame[c] - previous[c];
+        for (let c = p; c < p + channels; c++) out[position++] = frame[c];
+        for (let c = p; c < p + channels; c++) out[position++] = frame[c] - previous[c];
       }
       [frame, previous] = [previous, frame];
     }
@@ -264,10 +264,15 @@ export class FrameEncoder {
     return Math.max(-LIMIT, Math.min(LIMIT, (value - means[channel]) / deviations[channel]));
   }
 
-  /** Writes a stored frame [height, width, channels], standardised and changed. */
-  #writeFrame({ values }: EncodedClip, index: number, change: FrameChange | null, out: Float32Array): void {
+  /** Writes a stored frame [height, width, channels], standardised and, unless `transform` is null, augmented. */
+  #writeFrame(
+    { values }: EncodedClip,
+    index: number,
+    transform: FrameTransform | null,
+    out: Float32Array,
+  ): void {
     const { channels } = this.config;
-    const frame = change === null ? out : new Float32Array(out.length);
+    const frame = transform === null ? out : new Float32Array(out.length);
     const from = index * out.length;
     for (let c = 0; c < channels; c++) {
       if (values instanceof Uint8Array) {
@@ -275,7 +280,7 @@ export class FrameEncoder {
         for (let i = c; i < frame.length; i += channels) frame[i] = standard[values[from + i]];
       } else for (let i = c; i < frame.length; i += channels) frame[i] = this.#standard(values[from + i], c);
     }
-    if (change !== null) writeChanged(frame, channels, change, out);
+    if (transform !== null) writeTransformed(frame, channels, transform, out);
   }
 }
 
@@ -301,23 +306,23 @@ function problemOf(config: FrameConfig): string | null {
 }
 
 /** Divides `count` frames into `length` equal parts and returns the index of the middle frame of each part. */
-const spread = (count: number, length: number): number[] =>
+const middleIndices = (count: number, length: number): number[] =>
   Array.from({ length }, (_, i) => Math.floor(((i + 0.5) * count) / length));
 
 /** Returns the median height and width of the first frames, reduced to at most `LONGEST_SIDE` pixels on the longer side. */
-function defaultSize(clips: readonly ReadClip[]): readonly [number, number] {
-  const firsts = clips.map((clip) => [...clip.frames([0])][0]);
+function defaultSize(clips: readonly NamedClip[]): readonly [number, number] {
+  const firstFrames = clips.map((clip) => [...clip.frames([0])][0]);
   const median = (values: number[]) => values.sort((a, b) => a - b)[values.length >> 1];
   const [height, width] = [
-    median(firsts.map((each) => each.height)),
-    median(firsts.map((each) => each.width)),
+    median(firstFrames.map((frame) => frame.height)),
+    median(firstFrames.map((frame) => frame.width)),
   ];
   const scale = Math.min(1, LONGEST_SIDE / Math.max(height, width));
   return [Math.max(1, Math.round(height * scale)), Math.max(1, Math.round(width * scale))];
 }
 
 /** Returns whether the middle frame of a clip has a pixel that is not grey. */
-function isColoured(clip: ReadClip): boolean {
+function isColoured(clip: NamedClip): boolean {
   const [{ data, channels }] = clip.frames([clip.count >> 1]);
   if (channels === 1) return false;
   const limit = GREY * (data instanceof Float32Array ? rangeOf(data, channels) : 255);
@@ -340,22 +345,22 @@ function rangeOf(data: Float32Array, channels: 3 | 4): number {
 }
 
 /** Returns the values of a frame in grey (1 channel) or in colour (3 channels), drawn over black if it has an opacity. */
-function withChannels({ data, channels: from }: ReadFrame, to: 1 | 3): ArrayLike<number> {
+function withChannels({ data, channels: from }: CheckedFrame, to: 1 | 3): ArrayLike<number> {
   if (from === to) return data;
   const count = data.length / from;
   const out = new Float32Array(count * to);
-  const opaque = from === 4 ? opaqueOf(data) : 1;
+  const maxOpacity = from === 4 ? maxOpacityOf(data) : 1;
   for (let i = 0; i < count; i++) {
-    const opacity = from === 4 ? data[4 * i + 3] / opaque : 1;
-    const at = (c: number): number => opacity * data[from * i + (from === 1 ? 0 : c)];
-    if (to === 1) out[i] = LUMA[0] * at(0) + LUMA[1] * at(1) + LUMA[2] * at(2);
-    else for (let c = 0; c < 3; c++) out[3 * i + c] = at(c);
+    const opacity = from === 4 ? data[4 * i + 3] / maxOpacity : 1;
+    const colour = (c: number): number => opacity * data[from * i + (from === 1 ? 0 : c)];
+    if (to === 1) out[i] = LUMA[0] * colour(0) + LUMA[1] * colour(1) + LUMA[2] * colour(2);
+    else for (let c = 0; c < 3; c++) out[3 * i + c] = colour(c);
   }
   return out;
 }
 
 /** Returns the opacity of an opaque pixel: 255, or 1 for floating-point numbers whose opacities are all at most 1. */
-function opaqueOf(data: ReadFrame['data']): number {
+function maxOpacityOf(data: CheckedFrame['data']): number {
   if (!(data instanceof Float32Array)) return 255;
   for (let i = 3; i < data.length; i += 4) if (data[i] > 1) return 255;
   return 1;
@@ -366,7 +371,7 @@ function statisticsOf(
   clips: readonly EncodedClip[],
   channels: number,
 ): Pick<FrameConfig, 'means' | 'deviations'> {
-  // It is faster to count each byte value first, and to add it with its count.
+  // Bytes are counted first, and each of their 256 values is added with its count, because this is faster.
   const counts = Array.from({ length: channels }, () => new Float64Array(256));
   const statistics = Array.from({ length: channels }, () => new RunningStatistics());
   for (const { values } of clips)

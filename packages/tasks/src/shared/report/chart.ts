@@ -70,7 +70,7 @@ export function chart(data: ChartData): string {
 export const smallChart = (data: ChartData): string => chartSvg(data, 320, 180, 'small');
 
 /** The size of the SVG in pixels, and the conversion of rows and values to pixels. */
-interface Frame {
+interface PlotArea {
   width: number;
   height: number;
   x: (row: number) => number;
@@ -81,20 +81,20 @@ function chartSvg(data: ChartData, width: number, height: number, kind: string):
   const rows = Math.max(2, ...data.lines.map(({ from, values }) => from + values.length));
   const ticks = niceTicks(valueRange(data), height > 280 ? 6 : height > 200 ? 5 : 4);
   const [low, high] = [ticks[0], ticks[ticks.length - 1]];
-  const frame: Frame = {
+  const area: PlotArea = {
     width,
     height,
     x: (row) => LEFT + ((width - LEFT - RIGHT) * row) / (rows - 1),
     y: (value) => TOP + (height - TOP - BOTTOM) * (1 - (value - low) / (high - low)),
   };
   const parts = [
-    ...ticks.map((tick) => tickLine(tick, frame)),
+    ...ticks.map((tick) => tickLine(tick, area)),
     ...timeTicks(rows, timeLabelCount(data, rows, width)).map((row, i, all) =>
-      timeLabel(data.label(row), row, i, all.length, frame),
+      timeLabel(data.label(row), row, i, all.length, area),
     ),
-    ...data.dividers.map((row) => divider(row, frame)),
-    ...data.bands.map((band) => bandPath(band, frame)),
-    ...data.lines.map((line) => linePath(line, frame)),
+    ...data.dividers.map((row) => divider(row, area)),
+    ...data.bands.map((band) => bandPath(band, area)),
+    ...data.lines.map((line) => linePath(line, area)),
   ];
   const title = escapeHtml(data.title);
   return (
@@ -142,7 +142,7 @@ export function niceTicks({ low, high }: { low: number; high: number }, count: n
 /** Formats a coordinate in pixels. */
 const pixels = (value: number): string => value.toFixed(1);
 
-function tickLine(tick: number, { width, y }: Frame): string {
+function tickLine(tick: number, { width, y }: PlotArea): string {
   const height = pixels(y(tick));
   const label =
     Math.abs(tick) >= 1e6 || (tick !== 0 && Math.abs(tick) < 1e-3) ? tick.toExponential(1) : String(tick);
@@ -152,7 +152,7 @@ function tickLine(tick: number, { width, y }: Frame): string {
   );
 }
 
-/** Returns the number of time labels that fit, 2 to 6, at seven pixels a character. */
+/** Returns the number of time labels that fit, 2 to 6, if a character is seven pixels wide. */
 function timeLabelCount({ label }: ChartData, rows: number, width: number): number {
   const longest = Math.max(label(0).length, label(rows - 1).length) * 7 + 14;
   return Math.max(2, Math.min(6, Math.floor((width - LEFT - RIGHT) / longest)));
@@ -164,17 +164,17 @@ function timeTicks(rows: number, count: number): number[] {
   return [...new Set(Array.from({ length: ticks }, (_, i) => Math.round((i * (rows - 1)) / (ticks - 1))))];
 }
 
-function timeLabel(label: string, row: number, i: number, count: number, { x, height }: Frame): string {
+function timeLabel(label: string, row: number, i: number, count: number, { x, height }: PlotArea): string {
   const anchor = i === 0 ? 'start' : i === count - 1 ? 'end' : 'middle';
   return `<text x="${pixels(x(row))}" y="${height - 6}" text-anchor="${anchor}">${escapeHtml(label)}</text>`;
 }
 
-function divider(row: number, { x, height }: Frame): string {
+function divider(row: number, { x, height }: PlotArea): string {
   const left = pixels(x(row));
   return `<line class="divider" x1="${left}" x2="${left}" y1="${TOP}" y2="${height - BOTTOM}"/>`;
 }
 
-function bandPath({ kind, from, lower, upper }: ChartBand, { x, y }: Frame): string {
+function bandPath({ kind, from, lower, upper }: ChartBand, { x, y }: PlotArea): string {
   const known = Array.from({ length: lower.length }, (_, i) => i).filter((i) => Number.isFinite(lower[i]));
   if (known.length === 0) return '';
   const above = known.map((i) => `${pixels(x(from + i))},${pixels(y(upper[i]))}`);
@@ -182,7 +182,7 @@ function bandPath({ kind, from, lower, upper }: ChartBand, { x, y }: Frame): str
   return `<polygon class="band ${kind}" points="${[...above, ...below].join(' ')}"/>`;
 }
 
-function linePath({ kind, from, values, dots }: ChartLine, { x, y }: Frame): string {
+function linePath({ kind, from, values, dots }: ChartLine, { x, y }: PlotArea): string {
   let path = '';
   let command = 'M'; // M starts a new line, L continues it
   const points: string[] = [];

@@ -39,8 +39,8 @@ function bitmap(
   const out = new Uint8Array(start + rowBytes * height);
   const view = new DataView(out.buffer);
   out.set([0x42, 0x4d]);
-  for (const [at, value] of [[2, out.length], [10, start], [14, 40], [18, width], [22, height], [46, colours]])
-    view.setUint32(at, value, true); // biome-ignore format: one line
+  for (const [offset, value] of [[2, out.length], [10, start], [14, 40], [18, width], [22, height], [46, colours]])
+    view.setUint32(offset, value, true); // biome-ignore format: one line
   view.setUint16(26, 1, true);
   view.setUint16(28, 8 * channels, true);
   for (let grey = 0; grey < colours; grey++) out.fill(grey, 54 + 4 * grey, 57 + 4 * grey);

@@ -3,8 +3,8 @@ import type { Json } from '@unroll/core/internal';
 import type { TaskFact } from '../task.js';
 import type { FrameConfig } from './encoder.js';
 
-/** Returns facts for `describe`. */
-export const frameFacts = ({
+/** Returns the properties that `describe` of a model lists. */
+export const frameProperties = ({
   frameSize,
   channels,
   opticalDifference,
@@ -16,7 +16,7 @@ export const frameFacts = ({
   { name: 'frames per clip', value: framesPerClip ?? 'all' },
 ];
 
-/** Returns the line of a plan that describes how frames are read. @param augment whether clips are changed at random in training */
+/** Returns the line of a plan that describes how frames are read. @param augment whether clips are augmented in training */
 export function frameText(
   { frameSize, channels, opticalDifference, framesPerClip }: FrameConfig,
   augment: boolean,
@@ -25,8 +25,8 @@ export function frameText(
   const colours = channels === 1 ? 'grey' : 'in colour';
   const count = framesPerClip === null ? 'all frames' : `${framesPerClip} frames of each clip`;
   const difference = opticalDifference ? ', and their differences' : '';
-  const changes = augment ? '; random changes in training' : '';
-  return `${count}, ${height} × ${width} pixels, ${colours}, standardised${difference}${changes}`;
+  const augmentation = augment ? '; augmented in training' : '';
+  return `${count}, ${height} × ${width} pixels, ${colours}, standardised${difference}${augmentation}`;
 }
 
 /** Returns the part of a plan event that describes how frames are read. */
