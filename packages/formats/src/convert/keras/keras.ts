@@ -113,7 +113,7 @@ function importModel(
   const optimizer = optimizerFrom({
     ...{ training, h5, report },
     parameters: trainableParameters(translated, arrays),
-    changed: context.rescaled ? 'the weights were converted' : null,
+    stateMismatch: context.rescaled ? 'the weights were converted' : null,
   });
   return { model, report, optimizer, compile };
 }

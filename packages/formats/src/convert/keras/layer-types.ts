@@ -51,11 +51,11 @@ export interface TranslatedLayer {
 }
 
 /** Translates the config of a layer inside another layer. */
-export interface Nested {
+export interface NestedTranslator {
   layer(value: Json | undefined): TranslatedLayer;
 }
 
-export type Translator = (options: KerasOptions, name: string, nested: Nested) => TranslatedLayer;
+export type Translator = (options: KerasOptions, name: string, nested: NestedTranslator) => TranslatedLayer;
 
 /** Class names by alias or by the class name of an older version. */
 const ALIASES: Readonly<Record<string, string>> = {

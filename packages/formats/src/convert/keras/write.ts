@@ -82,15 +82,15 @@ export async function writeH5(model: Network, options: ExportOptions): Promise<M
 /** Writes the arrays of each layer: first the trainable arrays, then the others. */
 function writeNamedLayers(file: Hdf5Writer, { layers }: ExportedModel, values: Values): void {
   for (const { name, weights } of layers) {
-    const slots = weights.flatMap(({ parameters, trainable, fixed = 0 }) =>
+    const entries = weights.flatMap(({ parameters, trainable, fixed = 0 }) =>
       parameters.map((parameter, i) => ({
         parameter,
         trainable: trainable && i < parameters.length - fixed,
       })),
     );
     const ordered = [
-      ...slots.filter(({ trainable }) => trainable),
-      ...slots.filter(({ trainable }) => !trainable),
+      ...entries.filter(({ trainable }) => trainable),
+      ...entries.filter(({ trainable }) => !trainable),
     ];
     const names = ordered.map(({ parameter }) => `${name}/${parameter}`);
     file.group(`/model_weights/${name}`);

@@ -105,7 +105,7 @@ function concatenated(rows: readonly FloatArray[]): FloatArray {
 }
 
 /** Returns the recipe of a parameter that has the values of a tensor. */
-export const copied = (parameter: string, tensor: string, shape: Shape): Recipe => ({
+export const copyRecipe = (parameter: string, tensor: string, shape: Shape): Recipe => ({
   parameter,
   shape,
   from: [tensor],
@@ -113,7 +113,7 @@ export const copied = (parameter: string, tensor: string, shape: Shape): Recipe 
 });
 
 /** Returns the recipe of W [I, O] from a tensor [O, I]. */
-export const transposed = (parameter: string, tensor: string, [rows, columns]: Shape): Recipe => ({
+export const transposeRecipe = (parameter: string, tensor: string, [rows, columns]: Shape): Recipe => ({
   parameter,
   shape: [columns, rows],
   from: [tensor],
@@ -121,7 +121,11 @@ export const transposed = (parameter: string, tensor: string, [rows, columns]: S
 });
 
 /** Returns the recipe of W [k, I, O] from a tensor [O, I, k]. */
-export const convolved = (parameter: string, tensor: string, [filters, input, size]: Shape): Recipe => ({
+export const convolutionRecipe = (
+  parameter: string,
+  tensor: string,
+  [filters, input, size]: Shape,
+): Recipe => ({
   parameter,
   shape: [size, input, filters],
   from: [tensor],

@@ -1,6 +1,6 @@
 /** Collects the nodes and initializers of an ONNX graph that is being written. */
 import { type FloatArray, type Shape, valueError } from '@unroll/core';
-import type { Outgoing } from '../protobuf.js';
+import type { MessageToWrite } from '../protobuf.js';
 
 /** The value of an attribute: integers, strings, or numbers marked as floats. */
 export type Attribute =
@@ -28,10 +28,10 @@ export const BOOL = 9;
 
 export class OnnxGraph {
   readonly opset: number;
-  readonly #nodes: Outgoing[] = [];
-  readonly #initializers: Outgoing[] = [];
-  readonly #inputs: Outgoing[] = [];
-  readonly #outputs: Outgoing[] = [];
+  readonly #nodes: MessageToWrite[] = [];
+  readonly #initializers: MessageToWrite[] = [];
+  readonly #inputs: MessageToWrite[] = [];
+  readonly #outputs: MessageToWrite[] = [];
   readonly #names = new Map<string, number>();
   /** Names of constants by their content, and of weights by their key. */
   readonly #constants = new Map<string, string>();
@@ -115,7 +115,7 @@ export class OnnxGraph {
   }
 
   /** Returns the GraphProto message. */
-  message(name: string): Outgoing {
+  message(name: string): MessageToWrite {
     return {
       node: this.#nodes,
       name,
@@ -136,7 +136,7 @@ export class OnnxGraph {
 }
 
 /** Returns the inputs and attributes of a reduction. Before opset 18, only ReduceSum has its axes as an input. */
-export function reduced(
+export function reductionArguments(
   graph: OnnxGraph,
   x: string,
   axes: readonly number[],
@@ -154,7 +154,7 @@ function nodeOf(
   output: readonly string[],
   name: string,
   attributes: Readonly<Record<string, Attribute>>,
-): Outgoing {
+): MessageToWrite {
   const last = input.findLastIndex((value) => value !== '');
   return {
     input: input.slice(0, last + 1),
@@ -166,7 +166,7 @@ function nodeOf(
 }
 
 /** Returns an attribute with its type in onnx.proto. */
-function attributeOf(value: Attribute): Outgoing {
+function attributeOf(value: Attribute): MessageToWrite {
   const text = (item: string): Uint8Array => new TextEncoder().encode(item);
   if (typeof value === 'number') return { i: value, type: 2 };
   if (typeof value === 'string') return { s: text(value), type: 3 };
@@ -176,11 +176,11 @@ function attributeOf(value: Attribute): Outgoing {
   return { strings: (value as readonly string[]).map(text), type: 8 };
 }
 
-function tensorOf(name: string, dataType: number, dims: Shape, rawData: Uint8Array): Outgoing {
+function tensorOf(name: string, dataType: number, dims: Shape, rawData: Uint8Array): MessageToWrite {
   return { dims, dataType, name, rawData };
 }
 
-function valueInfo(name: string, shape: readonly (number | string)[], elemType: number): Outgoing {
+function valueInfo(name: string, shape: readonly (number | string)[], elemType: number): MessageToWrite {
   const dim = shape.map((extent) => (typeof extent === 'number' ? { value: extent } : { param: extent }));
   return { name, type: { tensorType: { elemType, shape: { dim } } } };
 }

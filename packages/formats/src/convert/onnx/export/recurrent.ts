@@ -41,7 +41,7 @@ interface Direction {
   attributes: Readonly<Record<string, Attribute>>;
 }
 
-/** Indices in Unroll of the gates, in ONNX's order. */
+/** For each gate in ONNX's order, its index in Unroll. */
 const GATES = { RNN: [0], LSTM: [0, 3, 1, 2], GRU: [0, 1, 2] } as const;
 /** ONNX's default activations. */
 const DEFAULTS = { RNN: ['Tanh'], LSTM: ['Sigmoid', 'Tanh', 'Tanh'], GRU: ['Sigmoid', 'Tanh'] } as const;
@@ -343,7 +343,7 @@ export const reversed = (graph: OnnxGraph, x: string): string =>
   ]);
 
 /** A recurrent layer with its inputs. */
-interface Run {
+interface LayerRun {
   layer: Recurrent;
   call: LayerCall;
   x: string;
@@ -353,18 +353,18 @@ interface Run {
   key: string;
 }
 
-interface Result {
+interface LayerResult {
   /** The outputs of all steps, [batch, steps, units]. */
   y: string;
   /** The last output, [batch, units]. */
   last: string;
   states: string[];
   /** The concatenated outputs of both directions, if one node computes both. */
-  both?: string;
+  concatenated?: string;
 }
 
 /** Adds the nodes of all cells of a layer. The outputs of a layer that returns sequences are in processing order. */
-function runLayer({ layer, call, x, mask, initial, key }: Run): Result {
+function runLayer({ layer, call, x, mask, initial, key }: LayerRun): LayerResult {
   const { graph } = call;
   const { goBackwards } = layer;
   const { zeroOutputForMask = false } = layer.options;
@@ -437,12 +437,12 @@ export function exportBidirectional(call: LayerCall): GraphTensor[] {
   const { forwardLayer, backwardLayer, mergeMode } = call.layer as Bidirectional;
   const layers = [forwardLayer, backwardLayer];
   if (forwardLayer.stateful) throw call.error('a stateful bidirectional layer is not supported');
-  const both = bothDirections(call, layers) ?? layers.map((layer, i) => oneDirection(call, layer, i));
+  const results = bothDirections(call, layers) ?? layers.map((layer, i) => oneDirection(call, layer, i));
   const { returnSequences, returnState } = forwardLayer;
-  const [forward, backward] = both.map(({ y, last }) => (returnSequences ? y : last));
-  const whole = returnSequences && mergeMode === 'concat' ? both[0].both : undefined;
-  const merged = whole ? [whole] : merge(call, mergeMode, forward, backward);
-  const names = [...merged, ...(returnState ? both.flatMap(({ states }) => states) : [])];
+  const [forward, backward] = results.map(({ y, last }) => (returnSequences ? y : last));
+  const concatenated = returnSequences && mergeMode === 'concat' ? results[0].concatenated : undefined;
+  const merged = concatenated ? [concatenated] : merge(call, mergeMode, forward, backward);
+  const names = [...merged, ...(returnState ? results.flatMap(({ states }) => states) : [])];
   const mask = returnSequences ? call.inputs[0].mask : null;
   return call.shapes.map((shape, i) => ({ name: names[i], shape, mask: i < merged.length ? mask : null }));
 }
@@ -451,7 +451,7 @@ export function exportBidirectional(call: LayerCall): GraphTensor[] {
  * Adds one node for both directions. Returns null if two nodes are necessary, because the directions have stacked cells, or
  * differ in their operator, units or attributes.
  */
-function bothDirections(call: LayerCall, layers: readonly Recurrent[]): Result[] | null {
+function bothDirections(call: LayerCall, layers: readonly Recurrent[]): LayerResult[] | null {
   const { graph } = call;
   const [x] = call.inputs;
   if (layers.some(({ cell }) => cell.cells)) return null;
@@ -481,13 +481,13 @@ function bothDirections(call: LayerCall, layers: readonly Recurrent[]): Result[]
       y: isSequence && needsHalves ? half(d) : '',
       last: directionStates[0],
       states: directionStates,
-      both: aligned,
+      concatenated: aligned,
     };
   });
 }
 
 /** Adds the nodes of one direction. Its outputs are in time order. */
-function oneDirection(call: LayerCall, layer: Recurrent, index: number): Result {
+function oneDirection(call: LayerCall, layer: Recurrent, index: number): LayerResult {
   const [x, ...given] = call.inputs;
   const count = given.length / 2;
   const initial = given.slice(index * count, (index + 1) * count).map(({ name }) => name);

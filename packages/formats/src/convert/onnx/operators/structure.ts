@@ -3,7 +3,7 @@ import type { FloatArray } from '@unroll/core';
 import { checkCount, transposed } from '../arrays.js';
 import type { NodeContext } from '../context.js';
 import { type Dimension, formatDimension, known, product, size } from '../dimensions.js';
-import { reshapeSeen } from '../layout.js';
+import { reshapeOnnxAxes } from '../layout.js';
 import {
   type Axis,
   type Constant,
@@ -75,7 +75,7 @@ function transpose(context: NodeContext): Value[] {
   );
   if (order.length !== rank || new Set(order).size !== rank || order.some((d) => !(d >= 0 && d < rank)))
     throw context.error(`perm must be a permutation of ${rank} axes, got [${order.join(', ')}]`);
-  if (value.kind === 'tensor') return [{ ...value, seen: order.map((axis) => value.seen[axis]) }];
+  if (value.kind === 'tensor') return [{ ...value, onnxAxes: order.map((axis) => value.onnxAxes[axis]) }];
   if (value.kind === 'sizes') return [value];
   const lead = value.shape.length - value.extents.length;
   const extents = [...new Array<number>(lead).fill(1), ...value.extents];
@@ -85,7 +85,7 @@ function transpose(context: NodeContext): Value[] {
 
 /** Returns a value with another shape and the same elements. */
 export function reshaped(context: NodeContext, value: Value, shape: readonly Dimension[]): Value {
-  if (value.kind === 'tensor') return reshapeSeen(context, value, shape);
+  if (value.kind === 'tensor') return reshapeOnnxAxes(context, value, shape);
   if (value.kind === 'sizes') {
     if (shape.length > 1) throw context.error('it changes the shape of unknown sizes');
     return { ...value, isScalar: shape.length === 0 };
@@ -126,7 +126,7 @@ function flatten(context: NodeContext): Value[] {
     return [reshaped(context, value, [size(rows), size(-1)])];
   }
   const join = (axes: readonly Axis[]): Axis => axes.flatMap((axis) => [...current(axis)]);
-  return [{ ...value, seen: [join(value.seen.slice(0, axis)), join(value.seen.slice(axis))] }];
+  return [{ ...value, onnxAxes: [join(value.onnxAxes.slice(0, axis)), join(value.onnxAxes.slice(axis))] }];
 }
 
 function squeeze(context: NodeContext): Value[] {
@@ -139,7 +139,7 @@ function squeeze(context: NodeContext): Value[] {
   if (axes.some((axis) => known(shape[axis]) !== 1))
     throw context.error('it removes an axis whose size is not 1');
   const remaining = <T>(list: readonly T[]): T[] => list.filter((_, d) => !axes.includes(d));
-  if (value.kind === 'tensor') return [{ ...value, seen: remaining(value.seen) }];
+  if (value.kind === 'tensor') return [{ ...value, onnxAxes: remaining(value.onnxAxes) }];
   return [reshaped(context, value, remaining(shape))];
 }
 
@@ -156,7 +156,7 @@ function unsqueeze(context: NodeContext): Value[] {
   }
   const insert = <T>(list: readonly T[], item: T): T[] =>
     axes.reduce((result, axis) => result.toSpliced(axis, 0, item), [...list]);
-  if (value.kind === 'tensor') return [{ ...value, seen: insert<Axis>(value.seen, []) }];
+  if (value.kind === 'tensor') return [{ ...value, onnxAxes: insert<Axis>(value.onnxAxes, []) }];
   return [reshaped(context, value, insert(shapeOf(value), size(1)))];
 }
 
@@ -181,22 +181,22 @@ function expand(context: NodeContext): Value[] {
 
 /** Repeats a tensor of the model along axes of size 1. */
 function broadcast(context: NodeContext, tensor: ModelTensor, shape: readonly Dimension[]): Value {
-  const lead = shape.length - tensor.seen.length;
-  const seen: Axis[] = [...new Array<Axis>(lead).fill([]), ...tensor.seen.map(current)];
-  const added = shape.flatMap((extent, d) => (seen[d].length === 0 && known(extent) !== 1 ? [d] : []));
-  if (added.length === 0) return { ...tensor, seen };
+  const lead = shape.length - tensor.onnxAxes.length;
+  const onnxAxes: Axis[] = [...new Array<Axis>(lead).fill([]), ...tensor.onnxAxes.map(current)];
+  const added = shape.flatMap((extent, d) => (onnxAxes[d].length === 0 && known(extent) !== 1 ? [d] : []));
+  if (added.length === 0) return { ...tensor, onnxAxes };
   const sizes = added.map((d) => known(shape[d]));
   if (sizes.includes(null)) throw context.error('it repeats a tensor an unknown number of times');
-  const stored = tensor.stored.map(current);
-  const wider = context.writer.arrange(tensor, [stored[0], ...added.map(() => []), ...stored.slice(1)]);
-  const extents = [...sizes, ...stored.slice(1).map((_, i) => ({ axis: 1 + added.length + i }))];
+  const modelAxes = tensor.modelAxes.map(current);
+  const wider = context.writer.arrange(tensor, [modelAxes[0], ...added.map(() => []), ...modelAxes.slice(1)]);
+  const extents = [...sizes, ...modelAxes.slice(1).map((_, i) => ({ axis: 1 + added.length + i }))];
   const ref = context.writer.operation({ operation: 'broadcast', shape: extents }, [wider.ref]);
   const atoms = added.map((d) => newAxis(shape[d]));
   return {
     ...tensor,
     ref,
-    stored: [stored[0], ...atoms, ...stored.slice(1)],
-    seen: seen.map((axis, d) => (added.includes(d) ? atoms[added.indexOf(d)] : axis)),
+    modelAxes: [modelAxes[0], ...atoms, ...modelAxes.slice(1)],
+    onnxAxes: onnxAxes.map((axis, d) => (added.includes(d) ? atoms[added.indexOf(d)] : axis)),
   };
 }
 
@@ -294,7 +294,13 @@ function openRange(context: NodeContext, limit: Dimension, start: number, delta:
   const ref = context.writer.operation({ operation: 'indices', axis: at }, [tensor.ref]);
   context.writer.share(tensor.ref);
   const steps = newAxis(limit);
-  return { kind: 'tensor', ref, stored: [current(tensor.stored[0]), steps], seen: [steps], type: 'int' };
+  return {
+    kind: 'tensor',
+    ref,
+    modelAxes: [current(tensor.modelAxes[0]), steps],
+    onnxAxes: [steps],
+    type: 'int',
+  };
 }
 
 export const structure: Record<string, Operator> = {
