@@ -121,7 +121,7 @@ describe('restores a model unchanged', () => {
     assert.deepEqual(model.inputShapes, [[-1, 6, 2]]);
   });
 
-  test('a model with nested models that were built before', async () => {
+  test('a model with nested models that were built before it', async () => {
     const recurrent = sequential([lstm({ units: 3, returnSequences: true })], { seed: 1, name: 'recurrent' });
     recurrent.build([[-1, 6, 2]]);
     const output = sequential([dense({ units: 2 })], { seed: 2, name: 'output' });

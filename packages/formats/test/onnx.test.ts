@@ -1,8 +1,8 @@
 /**
- * Compares imported ONNX models with PyTorch, TensorFlow and the ONNX project (tools/goldens/formats/onnx_files.py and
- * onnx_tf2onnx.py): outputs, training, layers, saving and loading. Detects gates in another order, states of the wrong
- * direction, transposes that do not cancel, and weights that are not trained. Then tests exported models that are read again,
- * and errors.
+ * Compares imported ONNX models with the outputs of PyTorch and TensorFlow, and with the test cases of the ONNX project
+ * (tools/goldens/formats/onnx_files.py and onnx_tf2onnx.py): outputs, training, layers, saving and loading. Detects gates in
+ * another order, states of the wrong direction, transposes that do not cancel, and weights that are not trained. Also tests
+ * that exported models are unchanged when they are read again, and error messages.
  */
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
@@ -124,20 +124,20 @@ async function compare(imported: ImportedModel, { inputs, outputs }: Case): Prom
 
 const cases = [...casesIn('cases.json'), ...casesIn('tf2onnx.json')];
 
-describe('models of PyTorch and TensorFlow have the same outputs', () => {
-  for (const found of cases)
-    for (const file of found.files)
-      test(file, async () => compare(await read(bytesOf(file), `${file}.onnx`), found));
+describe('imported models of PyTorch and TensorFlow have the original outputs', () => {
+  for (const golden of cases)
+    for (const file of golden.files)
+      test(file, async () => compare(await read(bytesOf(file), `${file}.onnx`), golden));
 });
 
-describe('nodes of the ONNX project have the expected outputs', () => {
-  for (const found of casesIn('nodes.json'))
-    test(found.name, async () => compare(await read(Buffer.from(found.model, 'base64')), found));
+describe('test cases of the ONNX project have the expected outputs', () => {
+  for (const golden of casesIn('nodes.json'))
+    test(golden.name, async () => compare(await read(Buffer.from(golden.model, 'base64')), golden));
 });
 
 const classes = ({ layers }: Network): string => layers.map(({ className }) => className).join(' ');
 
-test('models have their original layers, and transposes cancel', async () => {
+test('imported models have their original layers, and transposes cancel', async () => {
   const expected = {
     'classifier-script': 'InputLayer Embedding LSTM Dense',
     'classifier-dynamo': 'InputLayer Embedding LSTM Dense',
@@ -152,7 +152,7 @@ test('models have their original layers, and transposes cancel', async () => {
   }
 });
 
-test('the import says which value of the file each layer computes', async () => {
+test('the import reports which value of the file each layer computes', async () => {
   const valuesOf = async (file: string): Promise<[string, readonly number[]][]> => {
     const { axes: found } = await read(bytesOf(file));
     assert.ok(found);
@@ -202,7 +202,7 @@ test('nodes that share a weight become one layer that is called several times', 
   assert.equal(found.countParams(), 16);
 });
 
-test('the last feature of a final state is not taken for the last step', async () => {
+test('the last feature of a final state is not mistaken for the last step', async () => {
   const x = input({ shape: [null, 2] });
   const [sequence, last] = lstm({ units: 3, returnSequences: true, returnState: true }).apply(x);
   const features = dense({ units: 4 }).apply(last!);
@@ -237,12 +237,12 @@ test('a classifier can be streamed', async () => {
 });
 
 describe('five steps of training have the same result as in PyTorch', () => {
-  for (const found of cases.filter(({ training }) => training)) {
-    test(found.name, async () => {
-      const imported = await read(bytesOf(found.files[0]!));
+  for (const golden of cases.filter(({ training }) => training)) {
+    test(golden.name, async () => {
+      const imported = await read(bytesOf(golden.files[0]!));
       const { model: network } = imported;
       const { inputs, outputs } = axesOf(imported);
-      const x = found.inputs.map((value, i) => ({ value: unpack(value, inputs[i]!.axes), mask: null }));
+      const x = golden.inputs.map((value, i) => ({ value: unpack(value, inputs[i]!.axes), mask: null }));
       const context = inferenceContext();
       for (let step = 0; step < 5; step++) {
         const parameters = network.parameters.filter(({ trainable }) => trainable);
@@ -256,7 +256,7 @@ describe('five steps of training have the same result as in PyTorch', () => {
         });
       }
       const [y] = scope(() => network.forward(x, context).map(({ value }) => value));
-      assertClose(y!, unpack(found.training!, outputs[0]!.axes), 1e-4, 'output');
+      assertClose(y!, unpack(golden.training!, outputs[0]!.axes), 1e-4, 'output');
     });
   }
 });

@@ -8,7 +8,7 @@ const SIGNATURE = [0x47, 0x43, 0x4f, 0x4c, 1, 0, 0, 0];
 /** Size of the header of a heap, and also of the header of an object. */
 const HEADER = 16;
 
-/** Returns the offset of the first damaged heap; null if there is none. */
+/** Returns the offset of the first heap through which the library cannot walk to the end; null if there is none. */
 export function damagedHeap(bytes: Uint8Array): number | null {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   for (let at = bytes.indexOf(SIGNATURE[0]); at >= 0; at = bytes.indexOf(SIGNATURE[0], at + 1)) {

@@ -11,7 +11,7 @@ import { discardModule, type Hdf5Metadata, type Hdf5Module, hdf5Module, TYPES } 
 export interface Hdf5Reader {
   /** Returns the names in a group. @throws UnrollError `format` if there is no such group */
   keys(group: string): string[];
-  /** Returns the kind of the object at a path; null for anything else. @throws UnrollError `format` for a link */
+  /** Returns the kind of the object at a path; null if there is no group or dataset. @throws UnrollError `format` for a link */
   kind(path: string): 'group' | 'dataset' | null;
   /** Returns the strings of an attribute; null if it is missing or has another type. */
   strings(path: string, attribute: string): string[] | null;

@@ -8,7 +8,7 @@ import { isObject } from './json.js';
 import { toCamel } from './names.js';
 import { longAttribute } from './weights-in.js';
 
-/** An optimizer: its name in Unroll, its options (Unroll's names by Keras's), and its slots in the order of Keras. */
+/** An optimizer: its name in Unroll, its options (Unroll's names by Keras's names), and its slots in the order of Keras. */
 interface OptimizerKind {
   name: string;
   options: Readonly<Record<string, string>>;

@@ -7,7 +7,7 @@ import { type Hdf5Writer, writeHdf5 } from '../hdf5/write.js';
 import { type ExportedModel, exportModel } from './model-out.js';
 import { type TrainingConfig, trainingTo, type Values, valuesOfParameter } from './training-out.js';
 
-/** The version of Keras that the files name. */
+/** The version of Keras whose format is written. The files contain it. */
 const KERAS_VERSION = '3.15.1';
 
 const json = (value: unknown): Uint8Array => encodeUtf8(JSON.stringify(value));

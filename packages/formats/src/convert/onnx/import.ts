@@ -191,7 +191,7 @@ class Conversion {
     );
     const tensor: ModelTensor = { kind: 'tensor', ref, modelAxes: [[batch], ...others], onnxAxes, type };
     this.#values.set(name, tensor);
-    if ((this.#graph.readers.get(name) ?? 0) > 1) this.#writer.share(ref);
+    if ((this.#graph.readers.get(name) ?? 0) > 1) this.#writer.markShared(ref);
     this.#report.mapped.push({
       from: `input "${name}" ${formatShapeOf(tensor)}`,
       to: `${this.#writer.layerOf(ref).config.name}${batchAxis > 0 ? `, with axis ${batchAxis} first` : ''}`,
@@ -218,7 +218,8 @@ class Conversion {
       if (node.op === 'Constant' && value.kind === 'constant') this.#addFromFile(value.values);
       else if (value.kind === 'constant') this.#spend(value, node.label);
       this.#values.set(name, value);
-      if (value.kind === 'tensor' && (this.#graph.readers.get(name) ?? 0) > 1) this.#writer.share(value.ref);
+      if (value.kind === 'tensor' && (this.#graph.readers.get(name) ?? 0) > 1)
+        this.#writer.markShared(value.ref);
     });
     const added = this.#writer.layers.slice(before);
     if (added.length > 0) this.#added.push({ from: node.label, layers: added });

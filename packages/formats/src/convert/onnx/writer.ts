@@ -33,7 +33,7 @@ export interface WrittenModel {
   arrays: ReadonlyMap<string, ImportedArray>;
   inputs: readonly Reference[];
   outputs: readonly Reference[];
-  /** The final name of each layer. Nodes that share weights have one layer, with the name of the first node's layer. */
+  /** The final name of each layer. Nodes that markShared weights have one layer, with the name of the first node's layer. */
   names: ReadonlyMap<string, string>;
 }
 
@@ -74,7 +74,7 @@ export class ModelWriter {
   }
 
   /** Marks an output that several nodes of the ONNX graph read. */
-  share([node]: Reference): void {
+  markShared([node]: Reference): void {
     this.#shared.add(node);
   }
 
@@ -151,7 +151,7 @@ export class ModelWriter {
   }
 
   /**
-   * Returns the model without nodes that no output depends on. Nodes whose layers have the same options and weights share
+   * Returns the model without nodes that no output depends on. Nodes whose layers have the same options and weights markShared
    * one layer.
    */
   finish(inputs: readonly Reference[], outputs: readonly Reference[]): WrittenModel {

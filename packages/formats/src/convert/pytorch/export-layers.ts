@@ -106,7 +106,10 @@ function cellOf(call: Call, { className, config }: LayerJson): 'RNN' | 'LSTM' | 
   if (cell !== 'RNN' && recurrentActivation !== 'sigmoid')
     throw unsupported(call, `the gates of nn.${cell} must be sigmoid, got ${String(recurrentActivation)}`);
   if (cell === 'GRU' && !resetAfter)
-    throw unsupported(call, 'nn.GRU applies the reset gate after the product (resetAfter: true)');
+    throw unsupported(
+      call,
+      'nn.GRU applies the reset gate after the recurrent matrix product (resetAfter: true)',
+    );
   return cell;
 }
 

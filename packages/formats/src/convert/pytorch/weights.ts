@@ -16,7 +16,7 @@ export interface Recipe {
   isSum?: boolean;
 }
 
-/** Positions of the gates in PyTorch, in Unroll's order. */
+/** For each gate in Unroll's order, its index in PyTorch. */
 const GATES = { RNN: [0], LSTM: [0, 1, 2, 3], GRU: [1, 0, 2] } as const;
 export type CellType = keyof typeof GATES;
 

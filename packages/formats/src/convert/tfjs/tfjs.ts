@@ -1,4 +1,7 @@
-/** The format of TensorFlow.js: a layers model in `model.json`, with its weights in further files. */
+/**
+ * The format `layers-model` of TensorFlow.js: the layers in `model.json`, and the weights in other files. (The other format,
+ * `graph-model`, has TensorFlow operations instead of layers, and cannot be imported.)
+ */
 import { UnrollError, valueError } from '@unroll/core';
 import { decodeUtf8, type Json, type JsonObject, parseStrictJson } from '@unroll/core/internal';
 import type { FileDescription, ImportedModel, ModelFormat } from '../format.js';

@@ -16,7 +16,7 @@ export interface GraphTensor {
   name: string;
   /** -1: any size. */
   shape: Shape;
-  /** The mask of the steps, [batch, steps], 1 and 0 as floats; null: all steps count. */
+  /** The mask of the steps, [batch, steps], 1 and 0 as floats; null: all steps are valid. */
   mask: string | null;
 }
 
@@ -35,7 +35,7 @@ export class OnnxGraph {
   readonly #names = new Map<string, number>();
   /** Names of constants by their content, and of weights by their key. */
   readonly #constants = new Map<string, string>();
-  /** Outputs of Transpose, with their order and input. */
+  /** The input and the order of the axes of each Transpose node, by its output. */
   readonly #transposed = new Map<string, { from: string; perm: readonly number[] }>();
 
   constructor(opset: number) {
@@ -90,8 +90,12 @@ export class OnnxGraph {
     if (found) return found;
     const name = this.unique(key);
     const data = Float32Array.from(values);
-    if (!data.every((value) => Number.isFinite(value) || key.startsWith('constant')))
-      throw valueError(`${key} has values that float32 cannot represent.`);
+    const at = key.startsWith('constant') ? -1 : data.findIndex((value) => !Number.isFinite(value));
+    if (at >= 0)
+      throw valueError(
+        `${key} has the value ${values[at]} at index ${at}. To be exported, weights must be finite and within the range of float32.`,
+        { key, position: at, value: values[at] },
+      );
     this.#constants.set(`float ${key}`, name);
     this.#initializers.push(tensorOf(name, FLOAT, shape, new Uint8Array(data.buffer)));
     return name;

@@ -395,6 +395,6 @@ export function exportLayer(call: LayerCall): GraphTensor[] {
     : undefined;
   if (exporter) return exporter(call);
   throw call.error(
-    `there are no nodes for it. Supported layers: ${[...Object.keys(layerExporters), 'recurrent layers'].join(', ')}`,
+    `the export has no nodes for this layer. Supported layers: ${[...Object.keys(layerExporters), 'recurrent layers'].join(', ')}`,
   );
 }

@@ -119,9 +119,10 @@ function resultOf(call: LayerCall, options: Options, operands: readonly string[]
       ...reductionArguments(graph, operands[0], axes, keepDims, operation === 'sum'),
     );
   if (Object.hasOwn(COMPOSED, operation)) return COMPOSED[operation](graph, operands, options, call);
-  throw call.error(`there are no nodes for the operation ${operation}`);
+  throw call.error(`the export has no nodes for the operation ${operation}`);
 }
 
+/** Adds the nodes of an operation, and returns the name of the result. */
 type Build = (graph: OnnxGraph, operands: readonly string[], options: Options, call: LayerCall) => string;
 
 /** Operations that need several nodes, or a node with other inputs than the operands. */

@@ -292,7 +292,7 @@ function openRange(context: NodeContext, limit: Dimension, start: number, delta:
   if (!found) throw context.error(`no axis of a sequence has the size ${formatDimension(limit)}`);
   const { tensor, at } = found;
   const ref = context.writer.operation({ operation: 'indices', axis: at }, [tensor.ref]);
-  context.writer.share(tensor.ref);
+  context.writer.markShared(tensor.ref);
   const steps = newAxis(limit);
   return {
     kind: 'tensor',
