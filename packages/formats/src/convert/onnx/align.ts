@@ -2,7 +2,14 @@
 import type { FloatArray, Shape } from '@unroll/core';
 import { strided, stridesOf } from './arrays.js';
 import { type NodeContext, OtherBatchAxis } from './context.js';
-import { type Dimension, dividedBy, equalDimensions, formatDimension, known, size } from './dimensions.js';
+import {
+  type Dimension,
+  dividedBy,
+  equalDimensions,
+  formatDimension,
+  knownSize,
+  size,
+} from './dimensions.js';
 import {
   Atom,
   type Axis,
@@ -71,7 +78,7 @@ export function constantOperand(context: NodeContext, value: Value): Constant {
   if (value.kind === 'constant') return value;
   if (value.kind === 'tensor') throw context.error('one of its inputs must be constant');
   const numbers = value.sizes.map((extent) => {
-    const number = known(extent);
+    const number = knownSize(extent);
     if (number === null) throw context.error(`it computes with the unknown size ${formatDimension(extent)}`);
     return number;
   });
@@ -133,14 +140,20 @@ function unify(context: NodeContext, existing: Axis, added: Axis, replacements: 
 const mayBeEqual = (x: Atom, y: Atom): boolean =>
   (x.isBatch && y.isBatch) ||
   equalDimensions(x.size, y.size) ||
-  known(x.size) === null ||
-  known(y.size) === null;
+  knownSize(x.size) === null ||
+  knownSize(y.size) === null;
 
 /** Splits the first atom of a list into an atom of size `first` and a remainder. Returns false if this is impossible. */
 export function splitFirst(list: Atom[], first: Dimension): boolean {
   const [atom] = list;
   const rest = dividedBy(atom.size, first);
-  if (rest === null || atom.isBatch || known(rest) === 1 || known(first) === 1 || known(first) === 0)
+  if (
+    rest === null ||
+    atom.isBatch ||
+    knownSize(rest) === 1 ||
+    knownSize(first) === 1 ||
+    knownSize(first) === 0
+  )
     return false;
   atom.parts = [new Atom(first), new Atom(rest)];
   list.splice(0, 1, ...atom.parts);
@@ -150,7 +163,7 @@ export function splitFirst(list: Atom[], first: Dimension): boolean {
 function mergeConstant(context: NodeContext, onnxAxes: Axis[], constant: Constant): void {
   const offset = onnxAxes.length - constant.shape.length;
   constant.shape.forEach((extent, i) => {
-    if (known(extent) === 1) return;
+    if (knownSize(extent) === 1) return;
     const existing = current(onnxAxes[offset + i]);
     if (existing.length === 0) onnxAxes[offset + i] = [new Atom(extent)];
     else if (!equalDimensions(axisSize(existing), extent))
@@ -183,12 +196,12 @@ function commonAxes(tensors: readonly ModelTensor[], onnxAxes: readonly Axis[]):
     axes.splice(Math.max(at, 1), 0, [atom]);
   });
   return axes.flatMap((axis) => {
-    const partial = tensors.some((tensor) => {
+    const isPartial = tensors.some((tensor) => {
       const tensorAtoms = atomsOf(tensor);
       const count = axis.filter((atom) => tensorAtoms.includes(atom)).length;
       return count > 0 && count < axis.length;
     });
-    return partial ? axis.map((atom) => [atom]) : [axis];
+    return isPartial ? axis.map((atom) => [atom]) : [axis];
   });
 }
 
@@ -207,7 +220,7 @@ export function arrangeConstant(
     if (extent === 1) return;
     let stride = strides[i];
     for (const atom of [...current(onnxAxes[onnxAxes.length - extents.length + i])].reverse()) {
-      const factor = known(atom.size);
+      const factor = knownSize(atom.size);
       if (factor === null)
         throw context.error('a constant has one element per step, but the number of steps is not fixed');
       strideOf.set(atom, stride);
@@ -217,16 +230,16 @@ export function arrangeConstant(
   const [batch] = modelAxes[0];
   const batchStride = strideOf.get(batch);
   if (batchStride !== undefined) {
-    if (!repeatsAlong(values, batchStride, known(batch.size) ?? 1)) {
+    if (!repeatsAlong(values, batchStride, knownSize(batch.size) ?? 1)) {
       context.rejectBatch([batch], 'it has different constants for the sequences of');
     }
     strideOf.delete(batch);
   }
   const shape = modelAxes.map((axis) =>
-    axis.some((atom) => strideOf.has(atom)) ? (known(axisSize(axis)) as number) : 1,
+    axis.some((atom) => strideOf.has(atom)) ? (knownSize(axisSize(axis)) as number) : 1,
   );
   const atoms = modelAxes.filter((axis) => axis.some((atom) => strideOf.has(atom))).flat();
-  const sizes = atoms.map((atom) => known(atom.size) as number);
+  const sizes = atoms.map((atom) => knownSize(atom.size) as number);
   const arranged = strided(
     values,
     sizes,

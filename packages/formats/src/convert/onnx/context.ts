@@ -1,7 +1,7 @@
 /** Gives the conversion of a node access to its inputs and attributes, and to the model that is being written. */
 import { UnrollError, valueError } from '@unroll/core';
 import type { ImportReport } from '../format.js';
-import { type Dimension, equalDimensions, known } from './dimensions.js';
+import { type Dimension, equalDimensions, knownSize } from './dimensions.js';
 import type { Graph, Node } from './graph.js';
 import type { ArrayValue } from './tensors.js';
 import {
@@ -92,7 +92,7 @@ export class NodeContext {
     const value = this.input(index);
     const values = fullValues(value);
     if (!values) throw this.error(`${what} must be constant`);
-    const extents = shapeOf(value).map((extent) => known(extent) as number);
+    const extents = shapeOf(value).map((extent) => knownSize(extent) as number);
     const name = value.kind === 'constant' ? value.name : '';
     return { kind: 'constant', extents, values, shape: shapeOf(value), type: value.type, name };
   }

@@ -8,7 +8,7 @@ import type { AxisOrder, ImportedModel, ImportReport } from '../format.js';
 import { buildImported, emptyReport } from '../imported.js';
 import type { ByteSource } from '../source.js';
 import { NodeContext, OtherBatchAxis } from './context.js';
-import { known } from './dimensions.js';
+import { knownSize } from './dimensions.js';
 import { type Graph, type GraphInput, readGraph } from './graph.js';
 import { operators } from './operators/index.js';
 import { recognisePatterns } from './patterns.js';
@@ -179,7 +179,7 @@ class Conversion {
       });
     const atoms = shape.map((extent, axis) => {
       const isBatch = axis === batchAxis;
-      if (known(extent) === 1 && !isBatch) return null;
+      if (knownSize(extent) === 1 && !isBatch) return null;
       return new Atom(extent, { isBatch, origin: { input: name, axis } });
     });
     const batch = atoms[batchAxis] ?? new Atom({ factor: 1, symbols: [] }, { isBatch: true });
@@ -187,7 +187,7 @@ class Conversion {
     const others = onnxAxes.filter((_, axis) => axis !== batchAxis);
     const ref = this.#writer.input(
       name,
-      shape.filter((_, axis) => axis !== batchAxis).map((extent) => known(extent)),
+      shape.filter((_, axis) => axis !== batchAxis).map((extent) => knownSize(extent)),
     );
     const tensor: ModelTensor = { kind: 'tensor', ref, modelAxes: [[batch], ...others], onnxAxes, type };
     this.#values.set(name, tensor);

@@ -6,7 +6,7 @@ import {
   dividedBy,
   equalDimensions,
   formatDimension,
-  known,
+  knownSize,
   product,
   size,
 } from './dimensions.js';
@@ -84,8 +84,8 @@ export function reshapeOnnxAxes(
   tensor: ModelTensor,
   shape: readonly Dimension[],
 ): ModelTensor {
-  const exact = inferred(tensor, shape);
-  const target = exact ?? inferred(tensor, assumed(tensor, shape));
+  const exact = inferMissingSize(tensor, shape);
+  const target = exact ?? inferMissingSize(tensor, withUnknownSizes(tensor, shape));
   if (exact === null && target !== null)
     context.report.defaulted.push({
       name: context.node.label,
@@ -98,12 +98,12 @@ export function reshapeOnnxAxes(
       `${formatShapeOf(tensor)} cannot be reshaped to [${shape.map(formatDimension).join(', ')}]`,
     );
   if (target === null) throw fail();
-  const regroupedTensor = regrouped(context, tensor, target);
-  if (regroupedTensor) return regroupedTensor;
+  const reshapedTensor = withReshapeLayer(context, tensor, target);
+  if (reshapedTensor) return reshapedTensor;
   const onnxAxes = target.map((extent): Axis => {
-    if (known(extent) === 1) return isUnitBatch(atoms[0]) ? [atoms.shift() as Atom] : [];
+    if (knownSize(extent) === 1) return isUnitBatch(atoms[0]) ? [atoms.shift() as Atom] : [];
     const axis: Atom[] = [];
-    for (let rest = extent; known(rest) !== 1; ) {
+    for (let rest = extent; knownSize(rest) !== 1; ) {
       const [atom] = atoms;
       if (atom === undefined) throw fail();
       const quotient = dividedBy(rest, atom.size);
@@ -127,10 +127,10 @@ export function reshapeOnnxAxes(
  * Replaces numbers in a shape by the unknown sizes of the tensor's leading axes. Some exporters write the number of steps of
  * their example input, although the model accepts any number.
  */
-function assumed({ onnxAxes }: ModelTensor, shape: readonly Dimension[]): Dimension[] {
+function withUnknownSizes({ onnxAxes }: ModelTensor, shape: readonly Dimension[]): Dimension[] {
   const end = onnxAxes.findIndex((axis, d) => {
     const extent = axisSize(current(axis));
-    const isOpen = known(extent) === null && (known(shape[d] ?? size(-1)) ?? 0) > 1;
+    const isOpen = knownSize(extent) === null && (knownSize(shape[d] ?? size(-1)) ?? 0) > 1;
     return !isOpen && !equalDimensions(extent, shape[d] ?? size(-1));
   });
   return shape.map((extent, d) => (d < end ? axisSize(current(onnxAxes[d])) : extent));
@@ -140,7 +140,7 @@ function assumed({ onnxAxes }: ModelTensor, shape: readonly Dimension[]): Dimens
  * Adds a Reshape layer if the old and new sizes are known and are not products of common factors (for example, [2, 3] and
  * [3, 2]), and no axis but the first contains the batch. Otherwise returns null.
  */
-function regrouped(
+function withReshapeLayer(
   context: NodeContext,
   tensor: ModelTensor,
   target: readonly Dimension[],
@@ -149,8 +149,8 @@ function regrouped(
   const isFirst = batch.length === 1 && sameAxis(current(tensor.onnxAxes[0] ?? []), batch);
   const unmerged = (isFirst ? tensor.onnxAxes.slice(1) : tensor.onnxAxes).map((axis) => [...current(axis)]);
   const wanted = isFirst ? target.slice(1) : target;
-  const sizes = wanted.map(known);
-  const from = unmerged.flat().map((atom) => known(atom.size));
+  const sizes = wanted.map(knownSize);
+  const from = unmerged.flat().map((atom) => knownSize(atom.size));
   const startsWithBatch = !isFirst || (target.length > 0 && equalDimensions(target[0], axisSize(batch)));
   if (
     unmerged.flat().some(({ isBatch }) => isBatch) ||
@@ -186,11 +186,11 @@ function haveCommonFactors(from: readonly number[], to: readonly number[]): bool
 }
 
 /** Returns true for a batch that the file fixes to one sequence. Such a batch may be missing from the ONNX axes. */
-const isUnitBatch = (atom: Atom | undefined): boolean => atom?.isBatch === true && known(atom.size) === 1;
+const isUnitBatch = (atom: Atom | undefined): boolean => atom?.isBatch === true && knownSize(atom.size) === 1;
 
 /** Replaces the size -1 by the size that remains. Returns null if this is not a product of sizes. */
-function inferred(tensor: ModelTensor, shape: readonly Dimension[]): Dimension[] | null {
-  const at = shape.findIndex((extent) => known(extent) === -1);
+function inferMissingSize(tensor: ModelTensor, shape: readonly Dimension[]): Dimension[] | null {
+  const at = shape.findIndex((extent) => knownSize(extent) === -1);
   if (at < 0) return [...shape];
   const total = product(tensor.onnxAxes.map(axisSize));
   const rest = dividedBy(total, product(shape.filter((_, i) => i !== at)));

@@ -10,7 +10,7 @@
  */
 import type { FloatArray } from '@unroll/core';
 import { strided, stridesOf } from './arrays.js';
-import { type Dimension, formatDimension, known, size } from './dimensions.js';
+import { type Dimension, formatDimension, knownSize, size } from './dimensions.js';
 import type { ElementType } from './tensors.js';
 
 /** A factor of the size of an axis. The same Atom object in two axes means that they share an index. */
@@ -35,7 +35,7 @@ export class Atom {
 export type Axis = readonly Atom[];
 
 /** Returns a new axis of this size. */
-export const newAxis = (extent: Dimension): Axis => (known(extent) === 1 ? [] : [new Atom(extent)]);
+export const newAxis = (extent: Dimension): Axis => (knownSize(extent) === 1 ? [] : [new Atom(extent)]);
 
 /** Replaces each split atom with its parts. */
 export function current(axis: Axis): Axis {
@@ -119,11 +119,11 @@ export function sizesOf(value: Value): readonly Dimension[] | null {
 /** Returns the numbers of a constant, repeated to its shape; null if the value or its shape is unknown. */
 export function fullValues(value: Value): FloatArray | null {
   if (value.kind === 'sizes') {
-    const numbers = value.sizes.map(known);
+    const numbers = value.sizes.map(knownSize);
     return numbers.includes(null) ? null : Float64Array.from(numbers as number[]);
   }
   if (value.kind !== 'constant') return null;
-  const extents = value.shape.map(known);
+  const extents = value.shape.map(knownSize);
   if (extents.includes(null)) return null;
   return repeated(value.values, value.extents, extents as number[]);
 }

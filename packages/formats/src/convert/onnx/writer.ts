@@ -1,7 +1,7 @@
 /** Collects the layers, nodes and weights of the model that an ONNX graph becomes. */
 import { type FloatArray, type Shape, UnrollError } from '@unroll/core';
 import type { ImportedArray } from '../imported.js';
-import { formatDimension, known } from './dimensions.js';
+import { formatDimension, knownSize } from './dimensions.js';
 import { type Atom, type Axis, axisSize, current, type ModelTensor, type Reference } from './values.js';
 
 /** A layer to add to the model. */
@@ -139,7 +139,7 @@ export class ModelWriter {
     if (sameAxes(modelAxes, target)) return { ...tensor, modelAxes };
     const shape = target.slice(1).map((axis) => {
       const same = axis.length > 0 ? modelAxes.findIndex((old) => sameAxis(old, axis)) : -1;
-      return same > 0 ? { axis: same } : (known(axisSize(axis)) ?? -1);
+      return same > 0 ? { axis: same } : (knownSize(axisSize(axis)) ?? -1);
     });
     if (shape.filter((extent) => extent === -1).length > 1)
       throw new UnrollError('value', 'A tensor with several axes of unknown size cannot be reshaped.');

@@ -1,7 +1,7 @@
 /** Converts convolution and pooling over time. ONNX has the channels before the steps: [batch, channels, steps]. */
 import { transposed } from '../arrays.js';
 import type { NodeContext } from '../context.js';
-import { computed, type Dimension, known, size } from '../dimensions.js';
+import { computed, type Dimension, knownSize, size } from '../dimensions.js';
 import { withModelAxes } from '../layout.js';
 import { type Axis, axisSize, current, type ModelTensor, newAxis, type Value } from '../values.js';
 import type { Operator } from './operator.js';
@@ -30,7 +30,7 @@ function windowsOf(context: NodeContext, x: ModelTensor, kernel: readonly number
   if (x.onnxAxes.length !== rank + 2)
     throw context.error(`X must have ${rank + 2} axes, got ${x.onnxAxes.length}`);
   const wide = kernel.flatMap((extent, d) =>
-    extent !== 1 || known(axisSize(x.onnxAxes[d + 2])) !== 1 ? [d] : [],
+    extent !== 1 || knownSize(axisSize(x.onnxAxes[d + 2])) !== 1 ? [d] : [],
   );
   if (wide.length > 1) throw context.error('only windows over one axis, the steps, are supported');
   const d = wide[0] ?? rank - 1;
@@ -46,7 +46,7 @@ function windowsOf(context: NodeContext, x: ModelTensor, kernel: readonly number
   const window = { size: kernel[d], strides: strides[d] ?? 1, dilation: dilations[d] ?? 1, axis: d + 2 };
   return {
     ...window,
-    ...padding(context, window, known(axisSize(x.onnxAxes[d + 2])), [pads[d] ?? 0, pads[d + rank] ?? 0]),
+    ...padding(context, window, knownSize(axisSize(x.onnxAxes[d + 2])), [pads[d] ?? 0, pads[d + rank] ?? 0]),
   };
 }
 

@@ -5,7 +5,7 @@
 import { align, arrangeConstant, constantOperand } from '../align.js';
 import { broadcastExtents } from '../arrays.js';
 import type { NodeContext } from '../context.js';
-import { computed, type Dimension, known, size } from '../dimensions.js';
+import { computed, type Dimension, knownSize, size } from '../dimensions.js';
 import type { ElementType } from '../tensors.js';
 import {
   type Constant,
@@ -231,7 +231,7 @@ function fuseBias(context: NodeContext, { operation: name }: Binary, a: Value, b
   if (!hasNoOtherReader || !['Dense', 'Conv1D'].includes(layer.className) || useBias !== false || activation)
     return null;
   if (bias.shape.length > tensor.onnxAxes.length || bias.extents.length !== bias.shape.length) return null;
-  if (bias.extents.some((extent, i) => known(bias.shape[i]) !== extent)) return null;
+  if (bias.extents.some((extent, i) => knownSize(bias.shape[i]) !== extent)) return null;
   const units = Number(layer.config.units ?? layer.config.filters);
   if (
     shapeOf(tensor).some(
@@ -253,7 +253,7 @@ function fuseBias(context: NodeContext, { operation: name }: Binary, a: Value, b
 }
 
 const fits = (extent: Dimension, other: number | undefined): boolean =>
-  other === undefined || other === 1 || known(extent) === other;
+  other === undefined || other === 1 || knownSize(extent) === other;
 
 function combineConstants(context: NodeContext, { scalar, sizes, type }: Binary, a: Value, b: Value): Value {
   const isInteger = a.type === 'int' && b.type === 'int';
@@ -274,7 +274,7 @@ function combineConstants(context: NodeContext, { scalar, sizes, type }: Binary,
   const rank = Math.max(x.shape.length, y.shape.length);
   const at = (shape: readonly Dimension[], d: number): Dimension => shape[d - rank + shape.length] ?? size(1);
   const shape = Array.from({ length: rank }, (_, d) =>
-    known(at(x.shape, d)) === 1 ? at(y.shape, d) : at(x.shape, d),
+    knownSize(at(x.shape, d)) === 1 ? at(y.shape, d) : at(x.shape, d),
   );
   return {
     kind: 'constant',
@@ -303,12 +303,12 @@ function combineSizes(
     // A size is positive, so it equals no number below 1.
     if (
       context.node.op === 'Equal' &&
-      [p, q].some((extent) => (known(extent) ?? 1) < 1) &&
-      known(p) !== known(q)
+      [p, q].some((extent) => (knownSize(extent) ?? 1) < 1) &&
+      knownSize(p) !== knownSize(q)
     )
       return size(0);
     const result =
-      name || (known(p) !== null && known(q) !== null) ? computed(name ?? '', p, q, compute) : null;
+      name || (knownSize(p) !== null && knownSize(q) !== null) ? computed(name ?? '', p, q, compute) : null;
     if (result) return result;
     throw context.error('it depends on an unknown size');
   });

@@ -1,9 +1,9 @@
-/** Converts matrix products. A product with a constant matrix becomes a Dense layer. */
+/** Converts matrix products. A product with a constant matrix becomes a Dense layer. For axes and atoms, see ../values.ts. */
 import type { FloatArray } from '@unroll/core';
 import { batchReplacements, constantOperand, mergeAxes, replaceAtoms } from '../align.js';
 import { transposed } from '../arrays.js';
 import type { NodeContext } from '../context.js';
-import { known, size } from '../dimensions.js';
+import { knownSize, size } from '../dimensions.js';
 import { withLast } from '../layout.js';
 import {
   type Axis,
@@ -33,7 +33,7 @@ function dense(
   axis: number,
   { kernel, units, bias, from }: Weights,
 ): ModelTensor {
-  const inputs = known(axisSize(tensor.onnxAxes[axis]));
+  const inputs = knownSize(axisSize(tensor.onnxAxes[axis]));
   if (inputs === null || inputs * units !== kernel.length)
     throw context.error(
       `the matrix has ${kernel.length / units} rows, but the other input has a different number of features`,
@@ -92,7 +92,7 @@ function constantProduct(context: NodeContext, a: Constant): Value {
   );
   const left = repeated(a.values, a.extents, [...leading, rows]);
   const last = a.shape.at(-1);
-  if (b.extents.length !== 2 || !left || last === undefined || known(last) !== rows)
+  if (b.extents.length !== 2 || !left || last === undefined || knownSize(last) !== rows)
     throw context.error('it multiplies constants whose shapes do not fit each other');
   const values = new Float64Array((left.length / rows) * columns);
   for (let i = 0; i < values.length; i++) {

@@ -1,8 +1,8 @@
-/** Converts normalisation, softmax and reductions. */
+/** Converts normalisation, softmax and reductions. For axes and atoms, see ../values.ts. */
 import type { FloatArray } from '@unroll/core';
 import { strided, stridesOf } from '../arrays.js';
 import type { NodeContext } from '../context.js';
-import { known, product } from '../dimensions.js';
+import { knownSize, product } from '../dimensions.js';
 import { isolate, withLast } from '../layout.js';
 import {
   type Axis,
@@ -47,7 +47,7 @@ function layerNormalization(context: NodeContext): (Value | undefined)[] {
     context.rejectBatch(value.onnxAxes[d], 'it normalises over');
     aligned = withLast(context, aligned, d);
   }
-  const shape = value.onnxAxes.slice(axis).map((extent) => known(axisSize(extent)) ?? -1);
+  const shape = value.onnxAxes.slice(axis).map((extent) => knownSize(axisSize(extent)) ?? -1);
   if (shape.includes(-1)) throw context.error('it normalises over an axis of unknown size');
   const epsilon = context.number('epsilon', 1e-5);
   const axes = shape.length === 1 ? -1 : shape.map((_, d) => d - shape.length);
@@ -92,7 +92,7 @@ function batchNormalization(context: NodeContext): (Value | undefined)[] {
   if (value.onnxAxes.length < 2) throw context.error('X must have a channel axis');
   context.rejectBatch(value.onnxAxes[1], 'it normalises');
   const { tensor, at } = isolate(context, value, 1);
-  const channels = known(axisSize(value.onnxAxes[1])) ?? -1;
+  const channels = knownSize(axisSize(value.onnxAxes[1])) ?? -1;
   const names = ['gamma', 'beta', 'moving_mean', 'moving_variance'];
   const weights = Object.fromEntries(
     names.map((name, i) => {

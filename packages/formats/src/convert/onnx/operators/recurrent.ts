@@ -4,7 +4,7 @@
  */
 import type { FloatArray } from '@unroll/core';
 import type { NodeContext } from '../context.js';
-import { known, size } from '../dimensions.js';
+import { knownSize, size } from '../dimensions.js';
 import { isolate, withModelAxes } from '../layout.js';
 import {
   type Axis,
@@ -50,7 +50,7 @@ function propertiesOf(context: NodeContext, kind: Kind, x: ModelTensor): NodePro
     throw context.error(`the direction must be forward, reverse or bidirectional, got ${direction}`);
   const { extents } = context.constant(2, 'the recurrence matrix R');
   const units = extents[2] ?? 0;
-  const features = known(axisSize(x.onnxAxes[2] ?? [])) ?? -1;
+  const features = knownSize(axisSize(x.onnxAxes[2] ?? [])) ?? -1;
   const directions = direction === 'bidirectional' ? 2 : 1;
   const hidden = context.number('hidden_size', units);
   const gates = GATES[kind].length;
@@ -134,7 +134,7 @@ function addLayer(
 function lengthMask(context: NodeContext, input: ModelTensor): Reference | null {
   const lengths = context.optional(4);
   if (lengths === null) return null;
-  const steps = known(axisSize(input.modelAxes[1]));
+  const steps = knownSize(axisSize(input.modelAxes[1]));
   if (lengths.kind !== 'tensor') {
     const values = fullValues(lengths);
     // Lengths of the kind `sizes` are computed from shapes: they repeat the unknown number of steps.

@@ -1,8 +1,8 @@
-/** Converts nodes that select, join or pad elements. */
+/** Converts nodes that select, join or pad elements. For axes and atoms, see ../values.ts. */
 import { batchReplacements, constantOperand, mergeAxes, replaceAtoms } from '../align.js';
 import { checkCount, joined, taken } from '../arrays.js';
 import type { NodeContext } from '../context.js';
-import { computed, type Dimension, known, size } from '../dimensions.js';
+import { computed, type Dimension, knownSize, size } from '../dimensions.js';
 import { isolate } from '../layout.js';
 import {
   type Axis,
@@ -20,7 +20,7 @@ import {
   type Value,
 } from '../values.js';
 import type { Operator } from './operator.js';
-import { asSizes, full, numbersFrom, reshaped, simplified } from './structure.js';
+import { asSizes, fullConstant, numbersFrom, reshaped, simplified } from './structure.js';
 
 /** Returns the elements of a value at indices along an axis. */
 function select(context: NodeContext, value: Value, axis: number, indices: readonly number[]): Value {
@@ -31,7 +31,7 @@ function select(context: NodeContext, value: Value, axis: number, indices: reado
     const { extents, values } = (value.extents[at] ?? 1) === 1 ? value : taken(value, at, indices);
     return { ...value, extents, values, shape, name: '' };
   }
-  const whole = full(context, value);
+  const whole = fullConstant(context, value);
   const { extents, values } = taken(whole, axis, indices);
   return constantOf(extents, values, whole.type);
 }
@@ -47,7 +47,7 @@ export function sliced(
   { start, end, step = 1 }: { start: number; end: number; step?: number },
 ): Value {
   const extent = shapeOf(value)[axis];
-  const length = known(extent);
+  const length = knownSize(extent);
   const range = length === null ? null : sliceRange(length, start, end, step);
   if (value.kind !== 'tensor') {
     if (!range) throw context.error('it slices a constant of unknown size');
@@ -160,7 +160,7 @@ function split(context: NodeContext): Value[] {
   const shape = shapeOf(value);
   const axis = context.axis(context.number('axis', 0), shape.length);
   const count = context.node.outputs.length;
-  const length = known(shape[axis]);
+  const length = knownSize(shape[axis]);
   const parts = numbersFrom(context, 1, 'split') ?? equalParts(length, context.number('num_outputs', count));
   if (!parts) throw context.error('it splits an axis of unknown size into equal parts');
   let start = 0;
@@ -207,7 +207,7 @@ function concatConstants(context: NodeContext, constants: readonly Constant[], a
   ]);
   const common = shape.map((_, d) => Math.max(...padded.map((extents) => extents[d] ?? 1)));
   const arrays = constants.map(({ values, extents, shape: constantShape }, i) => {
-    const count = known(constantShape[axis]);
+    const count = knownSize(constantShape[axis]);
     if (count === null || constantShape.length !== shape.length)
       throw context.error('it joins constants of unknown size');
     const target = common.with(axis, count);
@@ -255,7 +255,7 @@ function gather(context: NodeContext): Value[] {
   if (!numbers) throw context.error('the indices must be constant');
   const shape = shapeOf(indices);
   const isScalar = shape.length === 0;
-  const extent = known(shapeOf(value)[axis]);
+  const extent = knownSize(shapeOf(value)[axis]);
   const list = Array.from(numbers, (index) => (index < 0 && extent !== null ? index + extent : index));
   if (extent !== null && list.some((index) => !(index >= 0 && index < extent)))
     throw context.error(`the indices must be from ${-extent} to ${extent - 1}`);
@@ -276,7 +276,7 @@ function takeFrom(
 ): Value {
   const isScalar = typeof indices === 'number';
   // An axis of size 1, such as a batch that the file fixes to one sequence, needs no layer to select its element.
-  if (known(shapeOf(value)[axis]) === 1) {
+  if (knownSize(shapeOf(value)[axis]) === 1) {
     if (isScalar) return { ...value, onnxAxes: value.onnxAxes.toSpliced(axis, 1) };
     if (indices.length === 1) return value;
   }
@@ -308,7 +308,7 @@ function returnLastStep(
 ): boolean {
   const { writer } = context;
   const { config } = writer.layerOf(tensor.ref);
-  const steps = known(axisSize(tensor.onnxAxes[axis]));
+  const steps = knownSize(axisSize(tensor.onnxAxes[axis]));
   const isLast = index === -1 || (steps !== null && index === steps - 1);
   const isForward = config.returnSequences === true && !config.goBackwards && !config.layer;
   const hasNoOtherReader = tensor.ref[1] === 0 && !writer.isShared(tensor.ref) && context.isOnlyReader(0);
@@ -382,7 +382,7 @@ function cumulativeSum(context: NodeContext): Value[] {
   const axis = context.axis(given, value.onnxAxes.length);
   context.rejectBatch(value.onnxAxes[axis], 'it adds along');
   const exclusive = context.number('exclusive', 0) !== 0;
-  if (known(axisSize(value.onnxAxes[axis])) === 1 && !exclusive) return [value];
+  if (knownSize(axisSize(value.onnxAxes[axis])) === 1 && !exclusive) return [value];
   const { tensor, at } = isolate(context, value, axis);
   const flags = {
     ...(exclusive && { exclusive }),

@@ -1,8 +1,8 @@
-/** Converts nodes that change shapes, and nodes that compute sizes and constants. */
+/** Converts nodes that change shapes, and nodes that compute sizes and constants. For axes and atoms, see ../values.ts. */
 import type { FloatArray } from '@unroll/core';
 import { checkCount, transposed } from '../arrays.js';
 import type { NodeContext } from '../context.js';
-import { type Dimension, formatDimension, known, product, size } from '../dimensions.js';
+import { type Dimension, formatDimension, knownSize, product, size } from '../dimensions.js';
 import { reshapeOnnxAxes } from '../layout.js';
 import {
   type Axis,
@@ -36,7 +36,7 @@ export function numbersFrom(context: NodeContext, index: number, attribute: stri
   const sizes = sizesFrom(context, index, attribute);
   if (!sizes) return null;
   return sizes.map((extent) => {
-    const number = known(extent);
+    const number = knownSize(extent);
     if (number === null) throw context.error('it depends on an unknown size');
     return number;
   });
@@ -54,11 +54,11 @@ export function simplified(value: Value): Value {
 }
 
 /** Returns a constant with its values repeated to its shape. */
-export function full(context: NodeContext, value: Value): Constant {
+export function fullConstant(context: NodeContext, value: Value): Constant {
   const values = fullValues(value);
   if (!values) throw context.error('it has a constant of unknown size');
   return constantOf(
-    shapeOf(value).map((extent) => known(extent) as number),
+    shapeOf(value).map((extent) => knownSize(extent) as number),
     values,
     value.type,
   );
@@ -90,12 +90,12 @@ export function reshaped(context: NodeContext, value: Value, shape: readonly Dim
     if (shape.length > 1) throw context.error('it changes the shape of unknown sizes');
     return { ...value, isScalar: shape.length === 0 };
   }
-  if (value.values.length === 1 && shape.every((extent) => known(extent) !== -1))
+  if (value.values.length === 1 && shape.every((extent) => knownSize(extent) !== -1))
     return { ...value, extents: shape.map(() => 1), shape };
-  const whole = full(context, value);
-  const rest = shape.reduce((total, extent) => total * Math.abs(known(extent) ?? Number.NaN), 1);
+  const whole = fullConstant(context, value);
+  const rest = shape.reduce((total, extent) => total * Math.abs(knownSize(extent) ?? Number.NaN), 1);
   const extents = shape.map((extent) => {
-    const number = known(extent) ?? Number.NaN;
+    const number = knownSize(extent) ?? Number.NaN;
     return number === -1 ? whole.values.length / rest : number;
   });
   if (extents.reduce((total, extent) => total * extent, 1) !== whole.values.length)
@@ -110,7 +110,7 @@ function reshape(context: NodeContext): Value[] {
   const target = sizesFrom(context, 1, 'shape');
   if (!target) throw context.error('the shape is missing');
   const shape = target.map((extent, d) =>
-    known(extent) === 0 && zeroCopiesSize ? (from[d] ?? extent) : extent,
+    knownSize(extent) === 0 && zeroCopiesSize ? (from[d] ?? extent) : extent,
   );
   return [reshaped(context, value, shape)];
 }
@@ -121,7 +121,7 @@ function flatten(context: NodeContext): Value[] {
   const given = context.number('axis', 1);
   const axis = given === shape.length ? given : context.axis(given, shape.length);
   if (value.kind !== 'tensor') {
-    const whole = full(context, value);
+    const whole = fullConstant(context, value);
     const rows = whole.extents.slice(0, axis).reduce((total, extent) => total * extent, 1);
     return [reshaped(context, value, [size(rows), size(-1)])];
   }
@@ -134,9 +134,9 @@ function squeeze(context: NodeContext): Value[] {
   const shape = shapeOf(value);
   const axes =
     numbersFrom(context, 1, 'axes')?.map((axis) => context.axis(axis, shape.length)) ??
-    shape.flatMap((extent, d) => (known(extent) === 1 ? [d] : []));
+    shape.flatMap((extent, d) => (knownSize(extent) === 1 ? [d] : []));
   if (value.kind === 'sizes') return [{ ...value, isScalar: true }];
-  if (axes.some((axis) => known(shape[axis]) !== 1))
+  if (axes.some((axis) => knownSize(shape[axis]) !== 1))
     throw context.error('it removes an axis whose size is not 1');
   const remaining = <T>(list: readonly T[]): T[] => list.filter((_, d) => !axes.includes(d));
   if (value.kind === 'tensor') return [{ ...value, onnxAxes: remaining(value.onnxAxes) }];
@@ -171,7 +171,7 @@ function expand(context: NodeContext): Value[] {
       from[d - rank + from.length] ?? size(1),
       target[d - rank + target.length] ?? size(1),
     ];
-    return known(extent) === 1 ? wanted : extent;
+    return knownSize(extent) === 1 ? wanted : extent;
   });
   checkSizes(context, shape);
   if (value.kind === 'sizes') throw context.error('it repeats unknown sizes');
@@ -183,9 +183,11 @@ function expand(context: NodeContext): Value[] {
 function broadcast(context: NodeContext, tensor: ModelTensor, shape: readonly Dimension[]): Value {
   const lead = shape.length - tensor.onnxAxes.length;
   const onnxAxes: Axis[] = [...new Array<Axis>(lead).fill([]), ...tensor.onnxAxes.map(current)];
-  const added = shape.flatMap((extent, d) => (onnxAxes[d].length === 0 && known(extent) !== 1 ? [d] : []));
+  const added = shape.flatMap((extent, d) =>
+    onnxAxes[d].length === 0 && knownSize(extent) !== 1 ? [d] : [],
+  );
   if (added.length === 0) return { ...tensor, onnxAxes };
-  const sizes = added.map((d) => known(shape[d]));
+  const sizes = added.map((d) => knownSize(shape[d]));
   if (sizes.includes(null)) throw context.error('it repeats a tensor an unknown number of times');
   const modelAxes = tensor.modelAxes.map(current);
   const wider = context.writer.arrange(tensor, [modelAxes[0], ...added.map(() => []), ...modelAxes.slice(1)]);
@@ -217,9 +219,9 @@ function tile(context: NodeContext): Value[] {
   const shape = shapeOf(value);
   if (!repeats || repeats.length !== shape.length) throw context.error('the repeats are missing');
   checkSizes(context, repeats);
-  if (repeats.some((count, d) => known(count) !== 1 && known(shape[d]) !== 1))
+  if (repeats.some((count, d) => knownSize(count) !== 1 && knownSize(shape[d]) !== 1))
     throw context.error('it repeats an axis whose size is not 1');
-  const wider = shape.map((extent, d) => (known(extent) === 1 ? repeats[d] : extent));
+  const wider = shape.map((extent, d) => (knownSize(extent) === 1 ? repeats[d] : extent));
   if (value.kind === 'sizes') throw context.error('it repeats unknown sizes');
   return [value.kind === 'constant' ? { ...value, shape: wider } : broadcast(context, value, wider)];
 }
@@ -277,7 +279,7 @@ function range(context: NodeContext): Value[] {
   const { type } = context.input(0);
   const [limit] = sizesFrom(context, 1, '') ?? [];
   const [[start], [delta]] = [0, 2].map((i) => context.constant(i, 'the range').values);
-  const end = limit && known(limit);
+  const end = limit && knownSize(limit);
   if (limit && end === null) return [openRange(context, limit, start, delta)];
   const count = Math.max(0, Math.ceil((Number(end) - start) / delta));
   checkCount(count, 0);
