@@ -62,11 +62,11 @@ async function assertOutputs(model: Network, { input, outputs }: Case): Promise<
 /** Asserts that the model has these arrays, in any order. */
 function assertWeights(model: Network, weights: readonly Packed[]): void {
   const sorted = (arrays: string[]): string[] => arrays.sort();
-  const own = model.parameters.map((parameter) =>
+  const actual = model.parameters.map((parameter) =>
     JSON.stringify([parameter.shape, ...Float32Array.from(parameter.dataSync())]),
   );
   const wanted = weights.map((packed) => JSON.stringify([packed.shape, ...unpack(packed).dataSync()]));
-  assert.deepEqual(sorted(own), sorted(wanted));
+  assert.deepEqual(sorted(actual), sorted(wanted));
 }
 
 describe('Keras models keep weights and outputs from an ONNX file of PyTorch to a Keras file', () => {

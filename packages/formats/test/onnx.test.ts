@@ -146,17 +146,17 @@ test('imported models have their original layers, and transposes cancel', async 
       'InputLayer Conv1D BatchNormalization Activation TensorOperation MaxPooling1D Conv1D LSTM Activation',
   };
   for (const [file, layers] of Object.entries(expected)) {
-    const { model: found, report } = await read(bytesOf(file));
-    assert.equal(classes(found), layers, file);
+    const { model: importedModel, report } = await read(bytesOf(file));
+    assert.equal(classes(importedModel), layers, file);
     assert.ok(report.mapped.length > 0);
   }
 });
 
 test('the import reports which value of the file each layer computes', async () => {
   const valuesOf = async (file: string): Promise<[string, readonly number[]][]> => {
-    const { axes: found } = await read(bytesOf(file));
-    assert.ok(found);
-    return [...found.layers].map(([layer, { axes }]) => [layer, axes]);
+    const { axes: orders } = await read(bytesOf(file));
+    assert.ok(orders);
+    return [...orders.layers].map(([layer, { axes }]) => [layer, axes]);
   };
   assert.deepEqual(await valuesOf('classifier-script'), [
     ['embedding', [1, 0, 2]], // as the recurrent node reads it
@@ -172,8 +172,8 @@ test('the import reports which value of the file each layer computes', async () 
 
 test('layer normalisation is recognised if it is written with several nodes', async () => {
   for (const opset of [7, 10]) {
-    const { model: found } = await read(bytesOf(`stateful-opset${opset}`));
-    const norm = found.layers.find(({ className }) => className === 'LayerNormalization');
+    const { model: importedModel } = await read(bytesOf(`stateful-opset${opset}`));
+    const norm = importedModel.layers.find(({ className }) => className === 'LayerNormalization');
     assert.deepEqual(
       norm?.parameters.map(({ name, shape }) => [name, shape]),
       [
@@ -197,9 +197,9 @@ test('nodes that share a weight become one layer that is called several times', 
     const changes = { input: [info('x')], output: [info('c')], node: nodes, initializer: [matrix] };
     Object.assign(graph, changes);
   });
-  const { model: found } = await read(bytes);
-  assert.equal(classes(found), 'InputLayer Dense');
-  assert.equal(found.countParams(), 16);
+  const { model: importedModel } = await read(bytes);
+  assert.equal(classes(importedModel), 'InputLayer Dense');
+  assert.equal(importedModel.countParams(), 16);
 });
 
 test('the last feature of a final state is not mistaken for the last step', async () => {
@@ -220,18 +220,18 @@ test('the last feature of a final state is not mistaken for the last step', asyn
       type: { tensorType: { elemType: 1, shape: { dim: [{ param: 'batch' }] } } },
     };
   });
-  const { model: found } = await read(bytes);
+  const { model: importedModel } = await read(bytes);
   const value = tensor(new RandomStream(2, 'inputs').normal(2 * 5 * 2), [2, 5, 2]);
   const [wanted] = await predictAll(network, [value]);
-  const [taken] = await predictAll(found, [value]);
+  const [taken] = await predictAll(importedModel, [value]);
   assertClose(taken!, tensor([3, 7].map((i) => wanted!.dataSync()[i]!)), 1e-6, 'taken');
 });
 
-test('a classifier can be streamed', async () => {
-  const { model: found } = await read(bytesOf('classifier-dynamo'));
+test('an imported classifier gives the same output step by step as for the whole sequence', async () => {
+  const { model: importedModel } = await read(bytesOf('classifier-dynamo'));
   const ids = tensor([[3, 1, 4, 1, 5]]);
-  const [whole] = await predictAll(found, [ids]);
-  const stream = found.stream();
+  const [whole] = await predictAll(importedModel, [ids]);
+  const stream = importedModel.stream();
   for (const id of [3, 1, 4, 1, 5]) stream.step(tensor([id]));
   assertClose(stream.outputs[0]!, whole!, 1e-6, 'the last output');
 });
@@ -263,10 +263,13 @@ describe('five steps of training have the same result as in PyTorch', () => {
 
 test('an imported model is saved and loaded as an artifact', async () => {
   for (const file of ['mixed-dynamo', 'heads-script', 'packed-script']) {
-    const { model: found } = await read(bytesOf(file));
-    const { model: loaded } = fromArtifact(await toArtifact(found));
-    assert.deepEqual(JSON.parse(JSON.stringify(loaded.config)), JSON.parse(JSON.stringify(found.config)));
-    assert.deepEqual(loaded.getWeights(), found.getWeights());
+    const { model: importedModel } = await read(bytesOf(file));
+    const { model: loaded } = fromArtifact(await toArtifact(importedModel));
+    assert.deepEqual(
+      JSON.parse(JSON.stringify(loaded.config)),
+      JSON.parse(JSON.stringify(importedModel.config)),
+    );
+    assert.deepEqual(loaded.getWeights(), importedModel.getWeights());
   }
 });
 
@@ -375,11 +378,11 @@ describe('an exported model that is read again has the same outputs', () => {
         const { model: again, axes } = await read(await write(network, { opset }));
         const random = new RandomStream(2, 'inputs');
         const x = (network.inputShapes ?? []).map((shape) => {
-          const own = shape.map((extent, d) => (extent > 0 ? extent : d === 0 ? 2 : 5));
-          const count = own.reduce((total, extent) => total * extent, 1);
+          const extents = shape.map((extent, d) => (extent > 0 ? extent : d === 0 ? 2 : 5));
+          const count = extents.reduce((total, extent) => total * extent, 1);
           return tensor(
-            own.length === 2 ? random.uniform(count, 0, 5).map(Math.floor) : random.normal(count),
-            own,
+            extents.length === 2 ? random.uniform(count, 0, 5).map(Math.floor) : random.normal(count),
+            extents,
           );
         });
         const [wanted, got] = [await predictAll(network, x), await predictAll(again, x)];

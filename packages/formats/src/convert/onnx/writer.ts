@@ -33,7 +33,7 @@ export interface WrittenModel {
   arrays: ReadonlyMap<string, ImportedArray>;
   inputs: readonly Reference[];
   outputs: readonly Reference[];
-  /** The final name of each layer. Nodes that markShared weights have one layer, with the name of the first node's layer. */
+  /** The final name of each layer. Nodes that share weights have one layer, with the name of the first node's layer. */
   names: ReadonlyMap<string, string>;
 }
 
@@ -151,7 +151,7 @@ export class ModelWriter {
   }
 
   /**
-   * Returns the model without nodes that no output depends on. Nodes whose layers have the same options and weights markShared
+   * Returns the model without nodes that no output depends on. Nodes whose layers have the same options and weights share
    * one layer.
    */
   finish(inputs: readonly Reference[], outputs: readonly Reference[]): WrittenModel {

@@ -61,8 +61,8 @@ export function sliced(
   if (current(value.onnxAxes[axis]).length === 0) throw context.error('it returns no elements');
   if (range?.count === 0) throw context.error('it returns no elements');
   if (range?.count === 1 || (length === null && start === -1 && isOpenEnd(end))) {
-    const one = takeFrom(context, value, axis, range ? range.from : -1) as ModelTensor;
-    return { ...one, onnxAxes: one.onnxAxes.toSpliced(axis, 0, []) };
+    const element = takeFrom(context, value, axis, range ? range.from : -1) as ModelTensor;
+    return { ...element, onnxAxes: element.onnxAxes.toSpliced(axis, 0, []) };
   }
   const { tensor, at } = isolate(context, value, axis);
   const isOpen = length === null ? isOpenEnd(end) : end >= length;
