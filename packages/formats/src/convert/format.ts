@@ -79,7 +79,10 @@ export interface ExportOptions {
   weights?: 'float32' | 'float16';
   /** Format `app`: store the weights in a separate file instead of in the module. Default false. */
   weightsBeside?: boolean;
-  /** Format `app`: name of the output file without its extension. The weights file has the same name. Default `model`. */
+  /**
+   * Name of the output without its extension. A module (`app`) and a Python file (`pytorch`, `safetensors`) load their weights
+   * by this name. Default: `model` for `app`, `weights` for the others.
+   */
   name?: string;
   /** Optimizer state to write, if the format stores it. Default: none. */
   optimizer?: OptimizerRecord;

@@ -84,7 +84,7 @@ export async function runOnnxLayers(
   }
 }
 
-/** Returns the order of the axes in the file; null, which keeps this order in the results, if Unroll cannot import it. */
+/** Returns the order of the axes in the file; null if Unroll cannot import it (the outputs then keep the axes of the file). */
 async function axesOf(source: ByteSource): Promise<Required<ImportedModel>['axes'] | null> {
   try {
     return (await importOnnx(source)).axes ?? null;
