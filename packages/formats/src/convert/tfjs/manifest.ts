@@ -118,8 +118,8 @@ async function contentOf(
   path: string,
   files: ReadonlyMap<string, Uint8Array> | undefined,
 ): Promise<Uint8Array> {
-  const given = files?.get(path) ?? files?.get(path.slice(path.lastIndexOf('/') + 1));
-  if (given) return given;
+  const content = files?.get(path) ?? files?.get(path.slice(path.lastIndexOf('/') + 1));
+  if (content) return content;
   if (!source.sibling) {
     throw new UnrollError(
       'format',

@@ -110,8 +110,8 @@ const batchNormalization: LayerExporter = (call) => {
   const { graph, config } = call;
   const [x] = call.inputs;
   const rank = x.shape.length;
-  const given = Number(config.axis ?? -1);
-  const axis = given < 0 ? given + rank : given;
+  const option = Number(config.axis ?? -1);
+  const axis = option < 0 ? option + rank : option;
   const size = x.shape[axis];
   const constant = (name: string, value: number): string =>
     call.weight(name)
@@ -304,8 +304,8 @@ function merging(op: 'Add' | 'Mul'): LayerExporter {
 const concatenate: LayerExporter = (call) => {
   const { graph, config } = call;
   const rank = call.inputs[0].shape.length;
-  const given = Number(config.axis ?? -1);
-  const axis = given < 0 ? given + rank : given;
+  const option = Number(config.axis ?? -1);
+  const axis = option < 0 ? option + rank : option;
   const isMasked = call.inputs.some(({ mask }) => mask);
   if (axis === 1 && isMasked) throw call.error('sequences with masks cannot be joined along the time axis');
   const y = graph.node(

@@ -121,10 +121,10 @@ function reduce(operation: string): Operator['convert'] {
   return (context) => {
     const value = context.input(0);
     const rank = shapeOf(value).length;
-    const given = numbersFrom(context, 1, 'axes');
-    if (!given?.length && context.number('noop_with_empty_axes', 0) !== 0) return [value];
-    const axes = given?.length
-      ? given.map((axis) => context.axis(axis, rank))
+    const listedAxes = numbersFrom(context, 1, 'axes');
+    if (!listedAxes?.length && context.number('noop_with_empty_axes', 0) !== 0) return [value];
+    const axes = listedAxes?.length
+      ? listedAxes.map((axis) => context.axis(axis, rank))
       : Array.from({ length: rank }, (_, d) => d);
     const keepDims = context.number('keepdims', 1) !== 0;
     if (value.kind !== 'tensor') return [reduceConstant(context, value, operation)];

@@ -102,17 +102,19 @@ interface CellParts {
 
 function biasesOf(context: NodeContext, properties: NodeProperties, direction: number): CellParts['biases'] {
   const { kind, units, directions } = properties;
-  const given = context.optionalConstant(3, 'the bias B');
-  if (!given) return null;
+  const constant = context.optionalConstant(3, 'the bias B');
+  if (!constant) return null;
   const gates = GATES[kind];
   const width = gates.length * units;
-  if (given.values.length !== directions * 2 * width)
-    throw context.error(`the bias B has ${given.values.length} elements, expected ${directions * 2 * width}`);
+  if (constant.values.length !== directions * 2 * width)
+    throw context.error(
+      `the bias B has ${constant.values.length} elements, expected ${directions * 2 * width}`,
+    );
   const part = (half: number): FloatArray => {
-    const out = new (given.values.constructor as Float32ArrayConstructor)(width);
+    const out = new (constant.values.constructor as Float32ArrayConstructor)(width);
     gates.forEach((from, to) => {
       const begin = (direction * 2 + half) * width + from * units;
-      out.set(given.values.subarray(begin, begin + units), to * units);
+      out.set(constant.values.subarray(begin, begin + units), to * units);
     });
     return out;
   };

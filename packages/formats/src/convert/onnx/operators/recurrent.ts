@@ -150,11 +150,11 @@ function lengthMask(context: NodeContext, input: ModelTensor): Reference | null 
 /** Returns the initial states of all directions, [batch, units] each; none if they are zeros. */
 function initialStates(context: NodeContext, properties: NodeProperties, input: ModelTensor): Reference[] {
   const { states, directions } = properties;
-  const given = states.map((_, i) => context.optional(5 + i));
+  const values = states.map((_, i) => context.optional(5 + i));
   const isZero = (value: Value | null): boolean =>
     value === null || (value.kind === 'constant' && value.values.every((number) => number === 0));
-  if (given.every(isZero)) return [];
-  const byState = given.map((value) => stateParts(context, properties, input, value));
+  if (values.every(isZero)) return [];
+  const byState = values.map((value) => stateParts(context, properties, input, value));
   return Array.from({ length: directions }, (_, d) => byState.map((parts) => parts[d])).flat();
 }
 
@@ -174,9 +174,15 @@ function stateParts(
   const state: ModelTensor = { ...value, modelAxes: value.modelAxes.map(current), onnxAxes };
   if (directions === 1) return [writer.arrange(state, [current(state.modelAxes[0]), onnxAxes[2]]).ref];
   const { tensor, at } = isolate(context, state, 0);
-  const whole = writer.arrange(tensor, [current(state.modelAxes[0]), tensor.modelAxes[at], onnxAxes[2]]);
+  const allDirections = writer.arrange(tensor, [
+    current(state.modelAxes[0]),
+    tensor.modelAxes[at],
+    onnxAxes[2],
+  ]);
   return Array.from({ length: directions }, (_, d) =>
-    units > 0 ? writer.operation({ operation: 'take', axis: 1, indices: d }, [whole.ref]) : whole.ref,
+    units > 0
+      ? writer.operation({ operation: 'take', axis: 1, indices: d }, [allDirections.ref])
+      : allDirections.ref,
   );
 }
 

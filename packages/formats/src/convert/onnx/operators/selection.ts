@@ -31,9 +31,9 @@ function select(context: NodeContext, value: Value, axis: number, indices: reado
     const { extents, values } = (value.extents[at] ?? 1) === 1 ? value : taken(value, at, indices);
     return { ...value, extents, values, shape, name: '' };
   }
-  const whole = fullConstant(context, value);
-  const { extents, values } = taken(whole, axis, indices);
-  return constantOf(extents, values, whole.type);
+  const constant = fullConstant(context, value);
+  const { extents, values } = taken(constant, axis, indices);
+  return constantOf(extents, values, constant.type);
 }
 
 /** Returns true for ends that mean "until the end of the axis", such as the largest int32 or int64. */
@@ -345,14 +345,14 @@ function pad(context: NodeContext): Value[] {
   const mode = context.text('mode', 'constant');
   if (mode !== 'constant') throw context.error(`the mode ${mode} is not supported`);
   const pads = numbersFrom(context, 1, 'pads') ?? context.numbers('paddings', []);
-  const given = context.optionalConstant(2, 'the value')?.values[0] ?? context.number('value', 0);
+  const padValue = context.optionalConstant(2, 'the value')?.values[0] ?? context.number('value', 0);
   let value = context.tensor(0);
   const axes = (numbersFrom(context, 3, 'axes') ?? value.onnxAxes.map((_, d) => d)).map((axis) =>
     context.axis(axis, value.onnxAxes.length),
   );
   axes.forEach((axis, i) => {
     const [before, after] = [pads[i], pads[i + axes.length]];
-    if (before || after) value = padded(context, value, axis, before, after, given);
+    if (before || after) value = padded(context, value, axis, before, after, padValue);
   });
   return [value];
 }
@@ -377,9 +377,9 @@ export function padded(
 
 function cumulativeSum(context: NodeContext): Value[] {
   const value = context.tensor(0);
-  const [given] = numbersFrom(context, 1, 'axis') ?? [];
-  if (given === undefined) throw context.error('the axis is missing');
-  const axis = context.axis(given, value.onnxAxes.length);
+  const [signedAxis] = numbersFrom(context, 1, 'axis') ?? [];
+  if (signedAxis === undefined) throw context.error('the axis is missing');
+  const axis = context.axis(signedAxis, value.onnxAxes.length);
   context.rejectBatch(value.onnxAxes[axis], 'it adds along');
   const exclusive = context.number('exclusive', 0) !== 0;
   if (knownSize(axisSize(value.onnxAxes[axis])) === 1 && !exclusive) return [value];

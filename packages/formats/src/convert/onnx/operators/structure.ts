@@ -92,15 +92,17 @@ export function reshaped(context: NodeContext, value: Value, shape: readonly Dim
   }
   if (value.values.length === 1 && shape.every((extent) => knownSize(extent) !== -1))
     return { ...value, extents: shape.map(() => 1), shape };
-  const whole = fullConstant(context, value);
+  const constant = fullConstant(context, value);
   const rest = shape.reduce((total, extent) => total * Math.abs(knownSize(extent) ?? Number.NaN), 1);
   const extents = shape.map((extent) => {
     const number = knownSize(extent) ?? Number.NaN;
-    return number === -1 ? whole.values.length / rest : number;
+    return number === -1 ? constant.values.length / rest : number;
   });
-  if (extents.reduce((total, extent) => total * extent, 1) !== whole.values.length)
-    throw context.error(`a constant of ${whole.values.length} elements cannot have the shape [${extents}]`);
-  return constantOf(extents, whole.values, whole.type, value.name);
+  if (extents.reduce((total, extent) => total * extent, 1) !== constant.values.length)
+    throw context.error(
+      `a constant of ${constant.values.length} elements cannot have the shape [${extents}]`,
+    );
+  return constantOf(extents, constant.values, constant.type, value.name);
 }
 
 function reshape(context: NodeContext): Value[] {
@@ -118,11 +120,11 @@ function reshape(context: NodeContext): Value[] {
 function flatten(context: NodeContext): Value[] {
   const value = context.input(0);
   const shape = shapeOf(value);
-  const given = context.number('axis', 1);
-  const axis = given === shape.length ? given : context.axis(given, shape.length);
+  const attribute = context.number('axis', 1);
+  const axis = attribute === shape.length ? attribute : context.axis(attribute, shape.length);
   if (value.kind !== 'tensor') {
-    const whole = fullConstant(context, value);
-    const rows = whole.extents.slice(0, axis).reduce((total, extent) => total * extent, 1);
+    const constant = fullConstant(context, value);
+    const rows = constant.extents.slice(0, axis).reduce((total, extent) => total * extent, 1);
     return [reshaped(context, value, [size(rows), size(-1)])];
   }
   const join = (axes: readonly Axis[]): Axis => axes.flatMap((axis) => [...current(axis)]);
@@ -145,11 +147,11 @@ function squeeze(context: NodeContext): Value[] {
 
 function unsqueeze(context: NodeContext): Value[] {
   const value = context.input(0);
-  const given = numbersFrom(context, 1, 'axes');
-  if (!given) throw context.error('the axes are missing');
-  const rank = shapeOf(value).length + given.length;
+  const newAxes = numbersFrom(context, 1, 'axes');
+  if (!newAxes) throw context.error('the axes are missing');
+  const rank = shapeOf(value).length + newAxes.length;
   context.checkRank(rank);
-  const axes = given.map((axis) => context.axis(axis, rank)).sort((a, b) => a - b);
+  const axes = newAxes.map((axis) => context.axis(axis, rank)).sort((a, b) => a - b);
   if (value.kind === 'sizes') {
     if (value.isScalar && rank === 1) return [{ ...value, isScalar: false }];
     throw context.error('it adds an axis to unknown sizes');
