@@ -170,7 +170,10 @@ export function fromArtifact(files: ArtifactFiles): Artifact {
   return artifactOf(files, modelFromConfig);
 }
 
-/** Like {@link fromArtifact}. @param modelOf creates the model from its config */
+/**
+ * Like {@link fromArtifact}, with another function that creates the model from its config. `loadWith` of unrolljs/infer passes
+ * one that knows only some layer classes, so that bundlers leave out all others.
+ */
 export function artifactOf(files: ArtifactFiles, modelOf: (config: unknown) => Network): Artifact {
   const config = objectOf(jsonOf(files, CONFIG, true), CONFIG);
   if (config.format !== FORMAT) {
@@ -255,7 +258,10 @@ function build(config: Json | undefined, weights: Weights, modelOf: (config: unk
   }
 }
 
-/** Returns the values of a stored tensor. @throws UnrollError `format` if it is missing, has the wrong shape or is not finite */
+/**
+ * Returns the values of a stored tensor.
+ * @throws UnrollError `format` if the tensor is missing or has the wrong shape, or if a value is not finite
+ */
 function valuesIn(tensors: Tensors, name: string, shape: Shape): FloatArray {
   const stored = tensors.get(name);
   if (!stored) throw artifactError(`${WEIGHTS} has no tensor "${name}"`, { name });

@@ -31,7 +31,8 @@ const readers: Partial<Record<SafetensorsType, (view: DataView, at: number) => n
  * @throws UnrollError `format` for data types that cannot be converted (8-bit floats and smaller, complex numbers)
  */
 export function floatsOf({ dtype, bytes }: StoredTensor, name: string): Float32Array | Float64Array {
-  // The most frequent type. Engines run on little-endian machines only; a copy makes memory aligned.
+  // F32 is the most frequent type. Unroll assumes a little-endian machine, so the bytes need no conversion.
+  // A Float32Array must begin at a multiple of 4 bytes, so unaligned bytes are copied.
   if (dtype === 'F32') {
     return bytes.byteOffset % 4
       ? new Float32Array(new Uint8Array(bytes).buffer)

@@ -72,15 +72,15 @@ describe('restores a model unchanged', () => {
         await saveArtifact(path, model, extras);
         found.push(await loadArtifact(path));
       }
-      for (const { model: own, training, pipeline } of found) {
-        assert.deepEqual(outputOf(own, x), before);
-        assert.deepEqual(weightsOf(own), weightsOf(model));
+      for (const { model: loaded, training, pipeline } of found) {
+        assert.deepEqual(outputOf(loaded, x), before);
+        assert.deepEqual(weightsOf(loaded), weightsOf(model));
         assert.deepEqual(JSON.parse(JSON.stringify([training, pipeline])), [
           extras.training,
           extras.pipeline,
         ]);
-        assert.deepEqual(own.config, model.config);
-        assert.equal(own.summary(), model.summary());
+        assert.deepEqual(loaded.config, model.config);
+        assert.equal(loaded.summary(), model.summary());
       }
     });
   }
@@ -121,7 +121,7 @@ describe('restores a model unchanged', () => {
     assert.deepEqual(model.inputShapes, [[-1, 6, 2]]);
   });
 
-  test('a model with nested models that were built before', async () => {
+  test('a model with nested models that were built before it', async () => {
     const recurrent = sequential([lstm({ units: 3, returnSequences: true })], { seed: 1, name: 'recurrent' });
     recurrent.build([[-1, 6, 2]]);
     const output = sequential([dense({ units: 2 })], { seed: 2, name: 'output' });
@@ -179,9 +179,9 @@ describe('weights as float16', () => {
       roundWeights(model, 'float16');
       assert.notDeepEqual(weightsOf(model), weights);
       const found = [fromArtifact(half), ...(await Promise.all(paths.map(loadArtifact)))];
-      for (const { model: own } of found) {
-        assert.deepEqual(weightsOf(own), weightsOf(model));
-        assert.deepEqual(outputOf(own, x), outputOf(model, x));
+      for (const { model: loaded } of found) {
+        assert.deepEqual(weightsOf(loaded), weightsOf(model));
+        assert.deepEqual(outputOf(loaded, x), outputOf(model, x));
       }
     });
   }
@@ -542,7 +542,7 @@ test('tensors of types other than float32 are converted', async () => {
     bytes: weights.length,
     crc32c: crc32c(weights).toString(16).padStart(8, '0'),
   };
-  const own = new Map(files).set('model.safetensors', weights);
-  own.set('config.json', encodeUtf8(JSON.stringify({ ...config, weights: known })));
-  assert.deepEqual(outputOf(fromArtifact(own).model, [tensor([[1, 1]])]), [1, 1]);
+  const changed = new Map(files).set('model.safetensors', weights);
+  changed.set('config.json', encodeUtf8(JSON.stringify({ ...config, weights: known })));
+  assert.deepEqual(outputOf(fromArtifact(changed).model, [tensor([[1, 1]])]), [1, 1]);
 });

@@ -1,8 +1,8 @@
 /**
- * Reads ONNX files that PyTorch has written for Keras models (tools/verify/convert_chain.py --goldens), and writes the models
- * for Keras again: they have only layers, the weights are bitwise equal, and the outputs agree. Then reads ONNX files of PyTorch
- * models that select single steps. Detects directions, reversals, paddings and activations that stay separate operations, and
- * rules that change results.
+ * Imports ONNX files that PyTorch has written for Keras models (tools/verify/convert_chain.py --goldens), and writes the
+ * models as Keras files again. Tests that the imported models have no TensorOperation, that the weights are bitwise equal, and
+ * that the outputs agree. Then imports ONNX files of PyTorch models that select single steps. Detects directions, reversals,
+ * paddings and activations that stay separate operations, and rules that change results.
  */
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
@@ -62,35 +62,35 @@ async function assertOutputs(model: Network, { input, outputs }: Case): Promise<
 /** Asserts that the model has these arrays, in any order. */
 function assertWeights(model: Network, weights: readonly Packed[]): void {
   const sorted = (arrays: string[]): string[] => arrays.sort();
-  const own = model.parameters.map((parameter) =>
+  const actual = model.parameters.map((parameter) =>
     JSON.stringify([parameter.shape, ...Float32Array.from(parameter.dataSync())]),
   );
   const wanted = weights.map((packed) => JSON.stringify([packed.shape, ...unpack(packed).dataSync()]));
-  assert.deepEqual(sorted(own), sorted(wanted));
+  assert.deepEqual(sorted(actual), sorted(wanted));
 }
 
-describe('ONNX files that PyTorch has written for Keras models keep their weights and outputs', () => {
-  for (const found of cases.filter(({ weights }) => weights))
-    for (const file of found.files)
+describe('Keras models keep weights and outputs from an ONNX file of PyTorch to a Keras file', () => {
+  for (const golden of cases.filter(({ weights }) => weights))
+    for (const file of golden.files)
       test(file, async () => {
         const model = await read('onnx', readFileSync(new URL(`${file}.onnx`, FOLDER)));
         assert.ok(model.layers.every(({ className }) => className !== 'TensorOperation'));
-        await assertOutputs(model, found);
+        await assertOutputs(model, golden);
         for (const format of ['keras', 'h5'] as const) {
           const again = await read(format, await write(format, model));
-          assertWeights(again, found.weights!);
-          await assertOutputs(again, found);
+          assertWeights(again, golden.weights!);
+          await assertOutputs(again, golden);
         }
         assert.ok((await write('pytorch', model)).length > 0);
       });
 });
 
-describe('PyTorch models that select single steps have the original layers and outputs', () => {
-  for (const found of cases.filter(({ layers }) => layers))
-    for (const file of found.files)
+describe('imported PyTorch models that select single steps have the original layers and outputs', () => {
+  for (const golden of cases.filter(({ layers }) => layers))
+    for (const file of golden.files)
       test(file, async () => {
         const model = await read('onnx', readFileSync(new URL(`${file}.onnx`, FOLDER)));
-        assert.equal(model.layers.map(({ className }) => className).join(' '), found.layers);
-        await assertOutputs(model, found);
+        assert.equal(model.layers.map(({ className }) => className).join(' '), golden.layers);
+        await assertOutputs(model, golden);
       });
 });

@@ -1,4 +1,4 @@
-/** Random values for property tests. The messages of failures contain the seed. */
+/** Draws random values for property tests, from a seed that the messages of failures contain. */
 import { RandomStream } from '@unroll/core';
 
 export class Draw {
@@ -13,6 +13,7 @@ export class Draw {
     return Math.floor(this.#random.uniform(1)[0]! * count);
   }
 
+  /** Returns an element of a list. */
   from<T>(list: readonly T[]): T {
     return list[this.below(list.length)]!;
   }

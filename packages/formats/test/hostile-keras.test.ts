@@ -1,4 +1,4 @@
-/** Attacks by Keras files: links and data outside the file, zip bombs, and configs that would need code. */
+/** Hostile Keras files are refused: links and data outside the file, zip bombs, and configs that would need code. */
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { describe, test } from 'node:test';
@@ -31,7 +31,7 @@ function withConfig(change: (text: string) => string): Uint8Array {
 }
 const read = (bytes: Uint8Array) => keras.read(bytesSource(bytes, 'model.keras'));
 
-describe('HDF5 files that refer to something outside, or whose datasets cannot be read', () => {
+describe('HDF5 files that refer to data outside the file, or whose datasets cannot be read', () => {
   const expected: Record<string, RegExp> = {
     soft: /vars\/0 is a soft link, and links are not followed/,
     external_link: /vars\/0 refers to another file, and links are not followed/,
@@ -130,7 +130,7 @@ describe('configs', () => {
       [
         '"class_name": "Sequential"',
         '"class_name": "MyModel"',
-        /the model is of the class MyModel, whose call is Python/,
+        /the model is of the class MyModel, whose method call\(\) is Python/,
       ],
       ['"name": "out"', '"name": "__proto__"', /./],
     ];

@@ -8,13 +8,13 @@ const path = new URL('../../../docs/convert-keras.md', import.meta.url);
 const [BEGIN, END] = ['<!-- layers: begin -->\n', '<!-- layers: end -->'];
 
 function tableOf(): string {
-  const rows = kerasSupport().map(({ layer, own, options, isExported }) => {
-    const name = own === layer ? `\`${layer}\`` : `\`${layer}\` (as \`${own}\`)`;
+  const rows = kerasSupport().map(({ layer, unrollName, options, isExported }) => {
+    const name = unrollName === layer ? `\`${layer}\`` : `\`${layer}\` (as \`${unrollName}\`)`;
     const listed = options
       .filter((option) => !['activity_regularizer', 'cells', 'fused', 'time_major'].includes(option))
       .map((option) => (option === 'call_options' ? 'use_causal_mask` `return_attention_scores' : option));
     const list = listed.map((option) => `\`${option}\``).join(' ') || '–';
-    return `| ${name} | ${isExported ? (own === layer ? 'yes' : `as \`${own}\``) : 'no'} | ${list} |`;
+    return `| ${name} | ${isExported ? (unrollName === layer ? 'yes' : `as \`${unrollName}\``) : 'no'} | ${list} |`;
   });
   return ['| import | export | options that are translated |', '|---|---|---|', ...rows, ''].join('\n');
 }

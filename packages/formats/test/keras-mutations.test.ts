@@ -1,7 +1,7 @@
 /**
  * Damaged and forged files of Keras and TensorFlow.js. Each file must load or cause an UnrollError. No file may crash or hang
- * the reader, or make it allocate more memory than a fixed multiple of the file's size. MUTATIONS sets the number of files per
- * format, and MUTATIONS_FROM the first seed.
+ * the reader, or make it allocate more memory than a fixed multiple of the file's size (plus 1 MiB). The environment variable
+ * MUTATIONS sets the number of files per format, and MUTATIONS_FROM the first seed.
  */
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
@@ -16,7 +16,7 @@ import { cut, flip, forgeJson } from './forge.js';
 import { cpuTime, Meter } from './meter.js';
 
 const COUNT = Number(process.env.MUTATIONS ?? 500);
-const FIRST = Number(process.env.MUTATIONS_FROM ?? 0);
+const FIRST_SEED = Number(process.env.MUTATIONS_FROM ?? 0);
 /** An import may allocate typed arrays of `times` the size of the file, plus `more` bytes. */
 const BUDGET = { times: 12, more: 1 << 20 };
 const LONGEST_MS = 2000;
@@ -107,13 +107,13 @@ interface Tally {
   failures: string[];
 }
 
-describe('damaged files of Keras', () => {
+describe('damaged files of Keras and TensorFlow.js', () => {
   const kinds = { keras: mutateKeras, h5: mutateH5, tfjs: mutateTfjs };
   for (const [name, mutate] of Object.entries(kinds)) {
     test(`${COUNT} damaged files of format ${name} load or are refused`, async () => {
       setBackend(meter.backend());
       const tally: Tally = { loaded: 0, refused: 0, failures: [] };
-      for (let seed = FIRST; seed < FIRST + COUNT; seed++)
+      for (let seed = FIRST_SEED; seed < FIRST_SEED + COUNT; seed++)
         await attempt(seed, await mutate(new Draw(seed)), tally);
       assert.deepEqual(tally.failures.slice(0, 5), [], `${tally.failures.length} failures`);
       assert.equal(tally.loaded + tally.refused, COUNT);

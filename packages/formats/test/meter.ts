@@ -17,7 +17,7 @@ export class Meter {
       'ArrayBuffer',
     ] as const;
     for (const name of names) {
-      const own = globalThis[name];
+      const original = globalThis[name];
       const size = name === 'ArrayBuffer' ? 1 : globalThis[name].BYTES_PER_ELEMENT;
       const count = (first: unknown): void => {
         if (typeof first === 'number') this.bytes += first * size;
@@ -25,14 +25,18 @@ export class Meter {
           this.bytes += (first as { length: number }).length * size;
         }
       };
-      const counted: object = new Proxy(own, {
+      const counted: object = new Proxy(original, {
         construct(_target: object, values: unknown[], self: object): object {
           count(values[0]);
-          return Reflect.construct(own, values, self === counted ? own : (self as typeof own)) as object;
+          return Reflect.construct(
+            original,
+            values,
+            self === counted ? original : (self as typeof original),
+          ) as object;
         },
-      } as ProxyHandler<typeof own>);
+      } as ProxyHandler<typeof original>);
       Object.assign(globalThis, { [name]: counted });
-      this.#undo.push(() => void Object.assign(globalThis, { [name]: own }));
+      this.#undo.push(() => void Object.assign(globalThis, { [name]: original }));
     }
   }
 
@@ -42,12 +46,12 @@ export class Meter {
 
   /** Returns the reference backend with its memory counted. */
   backend(): Backend {
-    const own = referenceBackend();
+    const backend = referenceBackend();
     const counted = (allocate: Backend['allocate']) => (length: number) => {
       this.bytes += 4 * length;
       return allocate(length);
     };
-    return { ...own, allocate: counted(own.allocate), temporary: counted(own.temporary) };
+    return { ...backend, allocate: counted(backend.allocate), temporary: counted(backend.temporary) };
   }
 }
 

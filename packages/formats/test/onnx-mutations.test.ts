@@ -1,7 +1,7 @@
 /**
  * Damaged and forged ONNX files. Each file must load or cause an UnrollError. No file may crash or hang the reader, or make it
- * allocate more memory than a fixed multiple of the file's size. MUTATIONS sets the number of files, and MUTATIONS_FROM the
- * first seed. Then known attacks.
+ * allocate more memory than a fixed multiple of the file's size (plus 64 MiB). The environment variable MUTATIONS sets the
+ * number of files, and MUTATIONS_FROM the first seed. Files that were built for a known attack are tested, too.
  */
 import assert from 'node:assert/strict';
 import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
@@ -17,7 +17,7 @@ import { cpuTime, Meter } from './meter.js';
 import { changeModel, type Message, readMessage } from './onnx-message.js';
 
 const COUNT = Number(process.env.MUTATIONS ?? 500);
-const FIRST = Number(process.env.MUTATIONS_FROM ?? 0);
+const FIRST_SEED = Number(process.env.MUTATIONS_FROM ?? 0);
 /** An import may allocate typed arrays of `times` the size of the file, plus `more` bytes. */
 const BUDGET = { times: 4, more: 64 << 20 };
 const LONGEST_MS = 2000;
@@ -142,9 +142,9 @@ async function attempt(seed: number, bytes: Uint8Array, tally: Tally): Promise<v
     tally.failures.push(`seed ${seed}: asked for ${meter.bytes} bytes, allowed ${limit}`);
 }
 
-test(`${COUNT} mutations load or are refused`, async () => {
+test(`${COUNT} damaged or forged ONNX files load or are refused`, async () => {
   const tally: Tally = { loaded: 0, refused: 0, failures: [] };
-  for (let seed = FIRST; seed < FIRST + COUNT; seed++) {
+  for (let seed = FIRST_SEED; seed < FIRST_SEED + COUNT; seed++) {
     const draw = new Draw(seed);
     const index = draw.below(files.length);
     const bytes = draw.chance(0.6) ? forge(messages[index], draw) : damage(files[index]!, draw);
@@ -173,7 +173,7 @@ const tensor = (name: string, dims: number[], bytes: number, dataType = 1): Mess
 });
 
 async function refuses(bytes: Uint8Array, code: string, message: RegExp, limitMs = 50): Promise<void> {
-  await onnx.read(bytesSource(bytes)).catch(() => {}); // so that the engine compiles the code before the measurement
+  await onnx.read(bytesSource(bytes)).catch(() => {}); // so that V8 compiles the code before the measurement
   const began = cpuTime();
   await assert.rejects(onnx.read(bytesSource(bytes)), (error) => {
     assert.ok(error instanceof UnrollError, String(error));

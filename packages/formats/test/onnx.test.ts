@@ -1,8 +1,8 @@
 /**
- * Compares imported ONNX models with PyTorch, TensorFlow and the ONNX project (tools/goldens/formats/onnx_files.py and
- * onnx_tf2onnx.py): outputs, training, layers, saving and loading. Detects gates in another order, states of the wrong
- * direction, transposes that do not cancel, and weights that are not trained. Then tests exported models that are read again,
- * and errors.
+ * Compares imported ONNX models with the outputs of PyTorch and TensorFlow, and with the test cases of the ONNX project
+ * (tools/goldens/formats/onnx_files.py and onnx_tf2onnx.py): outputs, training, layers, saving and loading. Detects gates in
+ * another order, states of the wrong direction, transposes that do not cancel, and weights that are not trained. Also tests
+ * that exported models are unchanged when they are read again, and error messages.
  */
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
@@ -124,20 +124,20 @@ async function compare(imported: ImportedModel, { inputs, outputs }: Case): Prom
 
 const cases = [...casesIn('cases.json'), ...casesIn('tf2onnx.json')];
 
-describe('models of PyTorch and TensorFlow have the same outputs', () => {
-  for (const found of cases)
-    for (const file of found.files)
-      test(file, async () => compare(await read(bytesOf(file), `${file}.onnx`), found));
+describe('imported models of PyTorch and TensorFlow have the original outputs', () => {
+  for (const golden of cases)
+    for (const file of golden.files)
+      test(file, async () => compare(await read(bytesOf(file), `${file}.onnx`), golden));
 });
 
-describe('nodes of the ONNX project have the expected outputs', () => {
-  for (const found of casesIn('nodes.json'))
-    test(found.name, async () => compare(await read(Buffer.from(found.model, 'base64')), found));
+describe('test cases of the ONNX project have the expected outputs', () => {
+  for (const golden of casesIn('nodes.json'))
+    test(golden.name, async () => compare(await read(Buffer.from(golden.model, 'base64')), golden));
 });
 
 const classes = ({ layers }: Network): string => layers.map(({ className }) => className).join(' ');
 
-test('models have their original layers, and transposes cancel', async () => {
+test('imported models have their original layers, and transposes cancel', async () => {
   const expected = {
     'classifier-script': 'InputLayer Embedding LSTM Dense',
     'classifier-dynamo': 'InputLayer Embedding LSTM Dense',
@@ -146,17 +146,17 @@ test('models have their original layers, and transposes cancel', async () => {
       'InputLayer Conv1D BatchNormalization Activation TensorOperation MaxPooling1D Conv1D LSTM Activation',
   };
   for (const [file, layers] of Object.entries(expected)) {
-    const { model: found, report } = await read(bytesOf(file));
-    assert.equal(classes(found), layers, file);
+    const { model: importedModel, report } = await read(bytesOf(file));
+    assert.equal(classes(importedModel), layers, file);
     assert.ok(report.mapped.length > 0);
   }
 });
 
-test('the import says which value of the file each layer computes', async () => {
+test('the import reports which value of the file each layer computes', async () => {
   const valuesOf = async (file: string): Promise<[string, readonly number[]][]> => {
-    const { axes: found } = await read(bytesOf(file));
-    assert.ok(found);
-    return [...found.layers].map(([layer, { axes }]) => [layer, axes]);
+    const { axes: orders } = await read(bytesOf(file));
+    assert.ok(orders);
+    return [...orders.layers].map(([layer, { axes }]) => [layer, axes]);
   };
   assert.deepEqual(await valuesOf('classifier-script'), [
     ['embedding', [1, 0, 2]], // as the recurrent node reads it
@@ -172,8 +172,8 @@ test('the import says which value of the file each layer computes', async () => 
 
 test('layer normalisation is recognised if it is written with several nodes', async () => {
   for (const opset of [7, 10]) {
-    const { model: found } = await read(bytesOf(`stateful-opset${opset}`));
-    const norm = found.layers.find(({ className }) => className === 'LayerNormalization');
+    const { model: importedModel } = await read(bytesOf(`stateful-opset${opset}`));
+    const norm = importedModel.layers.find(({ className }) => className === 'LayerNormalization');
     assert.deepEqual(
       norm?.parameters.map(({ name, shape }) => [name, shape]),
       [
@@ -197,12 +197,12 @@ test('nodes that share a weight become one layer that is called several times', 
     const changes = { input: [info('x')], output: [info('c')], node: nodes, initializer: [matrix] };
     Object.assign(graph, changes);
   });
-  const { model: found } = await read(bytes);
-  assert.equal(classes(found), 'InputLayer Dense');
-  assert.equal(found.countParams(), 16);
+  const { model: importedModel } = await read(bytes);
+  assert.equal(classes(importedModel), 'InputLayer Dense');
+  assert.equal(importedModel.countParams(), 16);
 });
 
-test('the last feature of a final state is not taken for the last step', async () => {
+test('the last feature of a final state is not mistaken for the last step', async () => {
   const x = input({ shape: [null, 2] });
   const [sequence, last] = lstm({ units: 3, returnSequences: true, returnState: true }).apply(x);
   const features = dense({ units: 4 }).apply(last!);
@@ -220,29 +220,29 @@ test('the last feature of a final state is not taken for the last step', async (
       type: { tensorType: { elemType: 1, shape: { dim: [{ param: 'batch' }] } } },
     };
   });
-  const { model: found } = await read(bytes);
+  const { model: importedModel } = await read(bytes);
   const value = tensor(new RandomStream(2, 'inputs').normal(2 * 5 * 2), [2, 5, 2]);
   const [wanted] = await predictAll(network, [value]);
-  const [taken] = await predictAll(found, [value]);
+  const [taken] = await predictAll(importedModel, [value]);
   assertClose(taken!, tensor([3, 7].map((i) => wanted!.dataSync()[i]!)), 1e-6, 'taken');
 });
 
-test('a classifier can be streamed', async () => {
-  const { model: found } = await read(bytesOf('classifier-dynamo'));
+test('an imported classifier gives the same output step by step as for the whole sequence', async () => {
+  const { model: importedModel } = await read(bytesOf('classifier-dynamo'));
   const ids = tensor([[3, 1, 4, 1, 5]]);
-  const [whole] = await predictAll(found, [ids]);
-  const stream = found.stream();
+  const [whole] = await predictAll(importedModel, [ids]);
+  const stream = importedModel.stream();
   for (const id of [3, 1, 4, 1, 5]) stream.step(tensor([id]));
   assertClose(stream.outputs[0]!, whole!, 1e-6, 'the last output');
 });
 
 describe('five steps of training have the same result as in PyTorch', () => {
-  for (const found of cases.filter(({ training }) => training)) {
-    test(found.name, async () => {
-      const imported = await read(bytesOf(found.files[0]!));
+  for (const golden of cases.filter(({ training }) => training)) {
+    test(golden.name, async () => {
+      const imported = await read(bytesOf(golden.files[0]!));
       const { model: network } = imported;
       const { inputs, outputs } = axesOf(imported);
-      const x = found.inputs.map((value, i) => ({ value: unpack(value, inputs[i]!.axes), mask: null }));
+      const x = golden.inputs.map((value, i) => ({ value: unpack(value, inputs[i]!.axes), mask: null }));
       const context = inferenceContext();
       for (let step = 0; step < 5; step++) {
         const parameters = network.parameters.filter(({ trainable }) => trainable);
@@ -256,17 +256,20 @@ describe('five steps of training have the same result as in PyTorch', () => {
         });
       }
       const [y] = scope(() => network.forward(x, context).map(({ value }) => value));
-      assertClose(y!, unpack(found.training!, outputs[0]!.axes), 1e-4, 'output');
+      assertClose(y!, unpack(golden.training!, outputs[0]!.axes), 1e-4, 'output');
     });
   }
 });
 
 test('an imported model is saved and loaded as an artifact', async () => {
   for (const file of ['mixed-dynamo', 'heads-script', 'packed-script']) {
-    const { model: found } = await read(bytesOf(file));
-    const { model: loaded } = fromArtifact(await toArtifact(found));
-    assert.deepEqual(JSON.parse(JSON.stringify(loaded.config)), JSON.parse(JSON.stringify(found.config)));
-    assert.deepEqual(loaded.getWeights(), found.getWeights());
+    const { model: importedModel } = await read(bytesOf(file));
+    const { model: loaded } = fromArtifact(await toArtifact(importedModel));
+    assert.deepEqual(
+      JSON.parse(JSON.stringify(loaded.config)),
+      JSON.parse(JSON.stringify(importedModel.config)),
+    );
+    assert.deepEqual(loaded.getWeights(), importedModel.getWeights());
   }
 });
 
@@ -375,11 +378,11 @@ describe('an exported model that is read again has the same outputs', () => {
         const { model: again, axes } = await read(await write(network, { opset }));
         const random = new RandomStream(2, 'inputs');
         const x = (network.inputShapes ?? []).map((shape) => {
-          const own = shape.map((extent, d) => (extent > 0 ? extent : d === 0 ? 2 : 5));
-          const count = own.reduce((total, extent) => total * extent, 1);
+          const extents = shape.map((extent, d) => (extent > 0 ? extent : d === 0 ? 2 : 5));
+          const count = extents.reduce((total, extent) => total * extent, 1);
           return tensor(
-            own.length === 2 ? random.uniform(count, 0, 5).map(Math.floor) : random.normal(count),
-            own,
+            extents.length === 2 ? random.uniform(count, 0, 5).map(Math.floor) : random.normal(count),
+            extents,
           );
         });
         const [wanted, got] = [await predictAll(network, x), await predictAll(again, x)];

@@ -42,7 +42,7 @@ function drawFile(draw: Draw): { tensors: Map<string, StoredTensor>; metadata: M
   return { tensors, metadata };
 }
 
-describe('round trips', () => {
+describe('random files are unchanged after writing and reading', () => {
   for (let seed = 0; seed < 300; seed++) {
     test(`seed ${seed}`, () => {
       const { tensors, metadata } = drawFile(new Draw(seed));
@@ -54,8 +54,8 @@ describe('round trips', () => {
       assert.deepEqual(new Map([...found.metadata].sort()), new Map([...metadata].sort()));
       assert.deepEqual([...found.tensors.keys()].sort(), [...tensors.keys()].sort());
       for (const [name, { dtype, shape, bytes }] of tensors) {
-        const own = found.tensors.get(name)!;
-        assert.deepEqual([own.dtype, own.shape, [...own.bytes]], [dtype, shape, [...bytes]]);
+        const stored = found.tensors.get(name)!;
+        assert.deepEqual([stored.dtype, stored.shape, [...stored.bytes]], [dtype, shape, [...bytes]]);
       }
       assert.deepEqual(Buffer.from(writeSafetensors(found.tensors, found.metadata)).length, file.length);
     });
@@ -213,7 +213,7 @@ test('the writer aligns tensors and rejects invalid ones', () => {
   assert.throws(() => writeSafetensors(reserved), UnrollError);
 });
 
-describe('numbers of all types', () => {
+describe('elements of all data types are converted to numbers', () => {
   const words = (list: readonly number[], bytes: 1 | 2): Uint8Array => {
     const out = new DataView(new ArrayBuffer(list.length * bytes));
     list.forEach((word, i) => void (bytes === 1 ? out.setUint8(i, word) : out.setUint16(2 * i, word, true)));

@@ -1,4 +1,7 @@
-/** Imports layers models that TensorFlow.js has written: see tools/goldens/formats/tfjs.mjs. */
+/**
+ * Imports TensorFlow.js models in the format `layers-model`, and compares the outputs with those of TensorFlow.js:
+ * see tools/goldens/formats/tfjs.mjs. Files in the format `graph-model` are refused.
+ */
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { describe, test } from 'node:test';

@@ -36,7 +36,7 @@ export interface ModelFormat {
   /** For files without layers: returns a draft of {@link ImportOptions.map}, with everything that the file determines. */
   template?(source: ByteSource): Promise<Json>;
   /**
-   * Runs a file with the format's own runtime, for `--verify random`. Default: there is none.
+   * Runs the model in a file with a runtime of the format, for `unroll convert --verify random`. Default: no runtime.
    * @param inputs in the order of the model's inputs
    * @returns the outputs, in the order of the model's outputs
    * @throws UnrollError `value` if the runtime is not installed, with the command that installs it
@@ -45,8 +45,8 @@ export interface ModelFormat {
   /** The name of the runtime that `run` uses, for messages: `ONNX Runtime`. */
   readonly runtime?: string;
   /**
-   * Like `run`, but returns the values that correspond to the first outputs of the imported model's layers, by name of the
-   * layer.
+   * Like `run`, but returns the values inside the file's graph that correspond to the first outputs of the imported model's
+   * layers. Each array has the name of its layer.
    */
   runLayers?(source: ByteSource, inputs: readonly NamedArray[]): Promise<NamedArray[]>;
 }
@@ -59,7 +59,10 @@ export interface NamedArray {
 }
 
 export interface ImportOptions {
-  /** For a file without layers (PyTorch, safetensors): which tensors belong to which layer. Default: names and shapes decide. */
+  /**
+   * For a file without layers (PyTorch, safetensors): which tensors belong to which layer. Default: follows from names and
+   * shapes.
+   */
   map?: unknown;
   /** For a file that contains only weights (`.weights.h5`): the built model to load them into. */
   model?: Network;
@@ -70,13 +73,16 @@ export interface ImportOptions {
 export interface ExportOptions {
   /** ONNX: version of the operator set. Default 17. */
   opset?: number;
-  /** ONNX: the states of recurrent layers are inputs and outputs, so that a model runs step by step. Default false. */
+  /** ONNX: make the states of recurrent layers inputs and outputs, so that the model can run step by step. Default false. */
   streaming?: boolean;
-  /** Unroll and app: type of the stored weights. Default `float32`. */
+  /** Formats `unroll` and `app`: type of the stored weights. Default `float32`. */
   weights?: 'float32' | 'float16';
-  /** App: store the weights in a separate file instead of in the module. Default false. */
+  /** Format `app`: store the weights in a separate file instead of in the module. Default false. */
   weightsBeside?: boolean;
-  /** App: name of the output without its extension, by which the module refers to its weights file. Default `model`. */
+  /**
+   * Name of the output without its extension. A module (`app`) and a Python file (`pytorch`, `safetensors`) load their weights
+   * by this name. Default: `model` for `app`, `weights` for the others.
+   */
   name?: string;
   /** Optimizer state to write, if the format stores it. Default: none. */
   optimizer?: OptimizerRecord;
@@ -135,7 +141,7 @@ export interface ImportReport {
   dropped: { name: string; reason: string }[];
 }
 
-/** What `unroll inspect` says about a file. */
+/** What `unroll inspect` prints about a file. */
 export interface FileDescription {
   format: FormatName;
   /** One line: `Keras 3.15.1, Functional "demand", 4 layers`. */
@@ -143,6 +149,6 @@ export interface FileDescription {
   /** Layers or nodes, in the order of the file; empty for a file that only has tensors. */
   parts: { name: string; type: string; shape: Shape | null; supported: boolean; note?: string }[];
   tensors: { name: string; shape: Shape; dtype: string }[];
-  /** Further facts, for example the version of the operator set. */
+  /** Other properties of the file by name, for example its inputs or the version of Keras. */
   facts: { name: string; value: string }[];
 }

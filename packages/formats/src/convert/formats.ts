@@ -3,29 +3,29 @@ import { UnrollError, valueError } from '@unroll/core';
 import type { FormatName, ModelFormat } from './format.js';
 import type { ByteSource } from './source.js';
 
-interface Registered {
+interface FormatEntry {
   /** Extensions of the files, without the dot. The first is the extension of written files. */
   extensions: readonly string[];
   load(): Promise<ModelFormat>;
 }
 
-const format = (extensions: string, load: () => Promise<ModelFormat>): Registered => ({
+const formatEntry = (extensions: string, load: () => Promise<ModelFormat>): FormatEntry => ({
   extensions: extensions.split(' '),
   load,
 });
 
-const FORMATS: Partial<Record<FormatName, Registered>> = {
-  unroll: format('zip', async () => (await import('./unroll/unroll.js')).unrollFormat),
-  pytorch: format('pt pth bin ckpt', async () => (await import('./pytorch/pytorch.js')).pytorchFormat),
-  safetensors: format(
+const FORMATS: Partial<Record<FormatName, FormatEntry>> = {
+  unroll: formatEntry('zip', async () => (await import('./unroll/unroll.js')).unrollFormat),
+  pytorch: formatEntry('pt pth bin ckpt', async () => (await import('./pytorch/pytorch.js')).pytorchFormat),
+  safetensors: formatEntry(
     'safetensors',
     async () => (await import('./safetensors/safetensors.js')).safetensorsFormat,
   ),
-  keras: format('keras', async () => (await import('./keras/keras.js')).kerasFormat),
-  tfjs: format('json', async () => (await import('./tfjs/tfjs.js')).tfjsFormat),
-  h5: format('h5 hdf5', async () => (await import('./keras/keras.js')).h5Format),
-  onnx: format('onnx', async () => (await import('./onnx/onnx.js')).onnxFormat),
-  app: format('js', async () => (await import('./app/app.js')).appFormat),
+  keras: formatEntry('keras', async () => (await import('./keras/keras.js')).kerasFormat),
+  tfjs: formatEntry('json', async () => (await import('./tfjs/tfjs.js')).tfjsFormat),
+  h5: formatEntry('h5 hdf5', async () => (await import('./keras/keras.js')).h5Format),
+  onnx: formatEntry('onnx', async () => (await import('./onnx/onnx.js')).onnxFormat),
+  app: formatEntry('js', async () => (await import('./app/app.js')).appFormat),
 };
 
 /** Returns the names of all formats. */
@@ -41,12 +41,12 @@ export async function formatNamed(name: string): Promise<ModelFormat> {
   throw valueError(`The format must be one of ${formatNames().join(', ')}, got "${name}".`, { name });
 }
 
-const hasExtension = (path: string, { extensions }: Registered): boolean =>
+const hasExtension = (path: string, { extensions }: FormatEntry): boolean =>
   extensions.some((end) => path.toLowerCase().endsWith(`.${end}`));
 
 /** Returns the format of an output file by its extension, or null. */
 export async function formatOfExtension(path: string): Promise<ModelFormat | null> {
-  const found = Object.values(FORMATS).find((each) => hasExtension(path, each));
+  const found = Object.values(FORMATS).find((entry) => hasExtension(path, entry));
   return found ? found.load() : null;
 }
 
@@ -58,9 +58,9 @@ export async function formatOfFile(source: ByteSource): Promise<ModelFormat> {
   const head = await source.read(0, Math.min(source.size, 4096));
   // Formats with the extension of the file first: loading the code of all formats takes longer than describing a file.
   const all = Object.values(FORMATS);
-  const named = all.filter((each) => hasExtension(source.name, each));
-  for (const each of [...named, ...all.filter((other) => !named.includes(other))]) {
-    const loaded = await each.load();
+  const byExtension = all.filter((entry) => hasExtension(source.name, entry));
+  for (const entry of [...byExtension, ...all.filter((other) => !byExtension.includes(other))]) {
+    const loaded = await entry.load();
     if (loaded.recognises(head)) return loaded;
   }
   const names = formatNames().filter((name) => name !== 'app');

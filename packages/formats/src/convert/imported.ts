@@ -86,7 +86,7 @@ function checkFinite({ values, from }: ImportedArray): void {
   if (at === values.length) return;
   throw new UnrollError(
     'nan',
-    `${from} has the value ${values[at]} at index ${at}. Such a model cannot be used.`,
+    `${from} has the value ${values[at]} at index ${at}. Weights must be finite: the model may have diverged in training.`,
     {
       from,
       at,

@@ -3,14 +3,14 @@ import { UnrollError } from '@unroll/core';
 import { type ByteSource, bytesSource, checkRange } from './source.js';
 
 /** Size in bytes of the first request, which is enough for most headers. */
-const FIRST = 1 << 16;
+const FIRST_REQUEST_SIZE = 1 << 16;
 
 /**
  * Opens the file at a URL. If the server does not support range requests, the whole file is fetched at once.
  * @throws UnrollError `format` if there is no file
  */
 export async function urlSource(address: string): Promise<ByteSource> {
-  const response = await fetch(address, { headers: { Range: `bytes=0-${FIRST - 1}` } });
+  const response = await fetch(address, { headers: { Range: `bytes=0-${FIRST_REQUEST_SIZE - 1}` } });
   // For a missing file, servers of single-page applications answer with an HTML page.
   const isPage = response.headers.get('content-type')?.startsWith('text/html') ?? false;
   if (!response.ok || isPage) {

@@ -1,4 +1,4 @@
-/** Reads parts of a model file in memory or in a page's File. Files at URLs and on disk: source-url.ts, source-node.ts. */
+/** Reads parts of a model file: bytes in memory, a Blob or a File. For URLs, see source-url.ts; for disks, source-node.ts. */
 import { UnrollError, valueError } from '@unroll/core';
 
 /** A file that can be read in parts, so that a header can be read without the weights. */
@@ -12,7 +12,7 @@ export interface ByteSource {
    * @throws UnrollError `format` if the range is outside the file
    */
   read(begin: number, end: number): Promise<Uint8Array>;
-  /** Opens another file that the file refers to, by its path relative to the file's folder. Default: no other file. */
+  /** Opens a file that this file refers to, by its path relative to this file's folder. Default: there is no other file. */
   sibling?(path: string): Promise<ByteSource>;
 }
 

@@ -88,9 +88,9 @@ export async function judgeReader(
       meter.stop();
     }
     slowest = Math.max(slowest, cpuTime() - began);
-    const share = meter.bytes / (times * bytes.length + more);
-    assert.ok(share <= 1, `seed ${seed}: ${meter.bytes} bytes for a file of ${bytes.length}`);
-    largest = Math.max(largest, share);
+    const budgetFraction = meter.bytes / (times * bytes.length + more);
+    assert.ok(budgetFraction <= 1, `seed ${seed}: ${meter.bytes} bytes for a file of ${bytes.length}`);
+    largest = Math.max(largest, budgetFraction);
     // The memory of models is released between turns of the event loop.
     if (seed % 100 === 0) await new Promise((resolve) => setTimeout(resolve));
   }

@@ -1,4 +1,5 @@
-// Models written for PyTorch have the same outputs when they are read again. tools/goldens/formats/pytorch.py --check runs them.
+// Models written for PyTorch have the same outputs when Unroll reads them again. (tools/goldens/formats/pytorch.py --check runs
+// the written models in PyTorch.)
 import assert from 'node:assert/strict';
 import { before, describe, test } from 'node:test';
 import { predict, RandomStream, ready, tensor, UnrollError } from '@unroll/core';
@@ -69,7 +70,7 @@ const models: Record<string, { layers: () => Layer[]; map?: Record<string, unkno
   },
 };
 
-function randomised(network: Network): Network {
+function withRandomWeights(network: Network): Network {
   const stream = new RandomStream(3);
   network.build();
   for (const parameter of network.parameters) {
@@ -88,11 +89,11 @@ async function written(network: Network, format: string): Promise<{ weights: Uin
 
 const x = tensor(Array.from(new RandomStream(4).normal(2 * 9 * 3)), [2, 9, 3]);
 
-describe('models written for PyTorch have the same outputs when they are read again', () => {
+describe('models written for PyTorch have the same outputs when Unroll reads them again', () => {
   for (const format of ['pytorch', 'safetensors']) {
     for (const [name, { layers, map }] of Object.entries(models)) {
       test(`${name}, as ${format}`, async () => {
-        const network = randomised(sequential([input({ shape: [null, 3] }), ...layers()]));
+        const network = withRandomWeights(sequential([input({ shape: [null, 3] }), ...layers()]));
         const { weights } = await written(network, format);
         // A state dict does not contain epsilon, and a safetensors file does not contain the order of the modules.
         const modules = map ?? network.layers.flatMap((layer) => modulesOf(layer));
@@ -107,7 +108,7 @@ describe('models written for PyTorch have the same outputs when they are read ag
   }
 
   test('an embedding', async () => {
-    const network = randomised(
+    const network = withRandomWeights(
       sequential([
         input({ shape: [null] }),
         embedding({ inputDim: 5, outputDim: 3 }),
@@ -139,7 +140,7 @@ describe('the Python file', () => {
     const source = input({ shape: [null, 3], name: 'x\n"""' });
     const left = dense({ units: 2, activation: 'gelu', name: 'class' }).apply(source);
     const right = lstm({ units: 2, ...sequences, name: 'import os; os.system("id")\n' }).apply(source);
-    const network = randomised(
+    const network = withRandomWeights(
       model({ inputs: source, outputs: addLayer({ name: 'sum' }).apply([left, right]) }),
     );
     const { python } = await written(network, 'pytorch');
@@ -167,12 +168,12 @@ describe('the Python file', () => {
   });
 });
 
-describe('models that PyTorch does not have are refused', () => {
+describe('models that PyTorch cannot express are refused', () => {
   const source = () => input({ shape: [null, 3] });
   const refused: Record<string, [() => Network, RegExp]> = {
-    'a GRU with the reset gate before the product': [
+    'a GRU with the reset gate before the recurrent matrix product': [
       () => sequential([source(), gru({ units: 2, resetAfter: false })]),
-      /Layer gru \(GRU\) cannot be written for PyTorch: nn\.GRU applies the reset gate after the product/,
+      /Layer gru \(GRU\) cannot be written for PyTorch: nn\.GRU applies the reset gate after the recurrent matrix product/,
     ],
     'an LSTM with relu': [
       () => sequential([source(), lstm({ units: 2, activation: 'relu' })]),
@@ -200,7 +201,7 @@ describe('models that PyTorch does not have are refused', () => {
   };
   for (const [name, [make, message]] of Object.entries(refused)) {
     test(name, async () => {
-      const network = randomised(make());
+      const network = withRandomWeights(make());
       await assert.rejects(written(network, 'pytorch'), (error) => {
         assert.ok(error instanceof UnrollError && error.code === 'value');
         assert.match(error.message, message);

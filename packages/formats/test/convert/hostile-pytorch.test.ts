@@ -1,4 +1,4 @@
-// Damaged and hostile files of PyTorch, safetensors and NumPy. Each file loads or causes an UnrollError.
+// Damaged files of PyTorch, safetensors and NumPy must load or cause an UnrollError. Hostile files must be refused.
 import assert from 'node:assert/strict';
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -52,7 +52,7 @@ describe('damaged files', { timeout: 1_200_000 }, () => {
     const zips = await Promise.all(
       files
         .filter(({ bytes, file }) => file.endsWith('.pt') && bytes[0] === 0x50)
-        .map(async (each) => ({ ...each, parts: await partsOf(each.bytes) })),
+        .map(async (file) => ({ ...file, parts: await partsOf(file.bytes) })),
     );
     const format = await formatNamed('pytorch');
     const line = await judgeReader(MUTATIONS, BUDGET, (draw) => {

@@ -1,4 +1,5 @@
-// State dicts and checkpoints that PyTorch has written give the same outputs as in PyTorch.
+// Models imported from state dicts and checkpoints of PyTorch have the same outputs as in PyTorch. Also tests refused files
+// and NumPy arrays.
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { before, describe, test } from 'node:test';
@@ -9,7 +10,7 @@ import { cases, decode, FOLDER, largestError, others } from './torch-cases.js';
 
 before(() => ready());
 
-describe('models of PyTorch have the same outputs', () => {
+describe('imported models have the outputs of PyTorch', () => {
   for (const [name, { file, options, map, x, y }] of Object.entries(cases)) {
     test(`${name}: ${JSON.stringify(options)}`, async () => {
       const source = await fileSource(join(FOLDER, file));
@@ -32,7 +33,9 @@ const fileOf = async (name: string) => {
 };
 const hasOtherFolder = process.env.UNROLL_TORCH_CASES !== undefined;
 
-describe('other files of PyTorch', { skip: hasOtherFolder && 'the folder has only models' }, () => {
+describe('other files of PyTorch', {
+  skip: hasOtherFolder && 'UNROLL_TORCH_CASES is a folder that has only models',
+}, () => {
   const refused: Record<string, RegExp> = {
     'refused-module.pt':
       /is a whole module \(it contains torch\.nn\.modules\.rnn\.GRU\).*torch\.save\(model\.state_dict\(\)/,
@@ -78,7 +81,9 @@ describe('other files of PyTorch', { skip: hasOtherFolder && 'the folder has onl
   });
 });
 
-describe('NumPy arrays', { skip: hasOtherFolder && 'the folder has only models' }, () => {
+describe('NumPy arrays', {
+  skip: hasOtherFolder && 'UNROLL_TORCH_CASES is a folder that has only models',
+}, () => {
   const arraysIn = async (name: string) => readNpz(await fileSource(join(FOLDER, name)));
   test('every type of number, both byte orders and both orders of axes are read', async () => {
     const arrays = await arraysIn('arrays.npz');

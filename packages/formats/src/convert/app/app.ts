@@ -57,7 +57,10 @@ function exportNames(): Map<string, string> {
   return names;
 }
 
-/** Returns what `unrolljs/infer` calls the classes of a config, sorted. @throws UnrollError `value` for a custom class */
+/**
+ * Returns the names under which `unrolljs/infer` exports the classes in a config, sorted.
+ * @throws UnrollError `value` for a custom class
+ */
 function classesOf(config: unknown): string[] {
   const names = exportNames();
   const found = new Set<string>();

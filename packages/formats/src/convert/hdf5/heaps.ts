@@ -8,16 +8,16 @@ const SIGNATURE = [0x47, 0x43, 0x4f, 0x4c, 1, 0, 0, 0];
 /** Size of the header of a heap, and also of the header of an object. */
 const HEADER = 16;
 
-/** Returns the offset of the first damaged heap; null if there is none. */
-export function endlessHeap(bytes: Uint8Array): number | null {
+/** Returns the offset of the first heap through which the library cannot walk to the end; null if there is none. */
+export function damagedHeap(bytes: Uint8Array): number | null {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   for (let at = bytes.indexOf(SIGNATURE[0]); at >= 0; at = bytes.indexOf(SIGNATURE[0], at + 1)) {
-    if (SIGNATURE.every((byte, i) => bytes[at + i] === byte) && isEndless(view, at)) return at;
+    if (SIGNATURE.every((byte, i) => bytes[at + i] === byte) && isDamaged(view, at)) return at;
   }
   return null;
 }
 
-function isEndless(view: DataView, start: number): boolean {
+function isDamaged(view: DataView, start: number): boolean {
   if (start + HEADER > view.byteLength) return false;
   const size = Number(view.getBigUint64(start + 8, true));
   const end = Math.min(start + size, view.byteLength);

@@ -17,6 +17,7 @@ export interface Hdf5Metadata {
   littleEndian: boolean;
   /** True for strings of variable length. */
   vlen: boolean;
+  /** Character set of strings: 0 for ASCII, 1 for UTF-8. */
   cset?: number;
   /** Null: an empty data space. */
   shape: number[] | null;

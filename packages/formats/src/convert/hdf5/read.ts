@@ -4,14 +4,14 @@
  */
 import { type FloatArray, type Shape, UnrollError } from '@unroll/core';
 import { fromFloat16Bits } from '@unroll/core/internal';
-import { endlessHeap } from './heaps.js';
+import { damagedHeap } from './heaps.js';
 import { discardModule, type Hdf5Metadata, type Hdf5Module, hdf5Module, TYPES } from './module.js';
 
 /** The content of a file, readable while {@link readHdf5} runs. Paths have the form `/layers/dense/vars/0`. */
 export interface Hdf5Reader {
   /** Returns the names in a group. @throws UnrollError `format` if there is no such group */
   keys(group: string): string[];
-  /** Returns the kind of the object at a path; null for anything else. @throws UnrollError `format` for a link */
+  /** Returns the kind of the object at a path; null if there is no group or dataset. @throws UnrollError `format` for a link */
   kind(path: string): 'group' | 'dataset' | null;
   /** Returns the strings of an attribute; null if it is missing or has another type. */
   strings(path: string, attribute: string): string[] | null;
@@ -52,7 +52,7 @@ export function isHdf5(head: Uint8Array): boolean {
  */
 export async function readHdf5<T>(bytes: Uint8Array, name: string, use: (file: Hdf5Reader) => T): Promise<T> {
   if (!isHdf5(bytes)) throw hdf5Error(name, 'it does not begin like an HDF5 file');
-  const heap = endlessHeap(bytes);
+  const heap = damagedHeap(bytes);
   if (heap !== null) throw hdf5Error(name, `the heap at byte ${heap} is damaged`, { heap });
   const module = await hdf5Module();
   return withLimitedMemory(LIBRARY_MEMORY + MAX_RATIO * bytes.length, () => {

@@ -7,7 +7,7 @@ import { plainClassName, type TranslatedLayer, whereOf } from './layer-types.js'
 import { uniqueNames } from './layers-in-recurrent.js';
 import { applyMasks, NO_MASK, sourceMask, type TensorMasks, unionOf } from './masks-in.js';
 import {
-  frozen,
+  frozenOption,
   inputShapeOf,
   isModel,
   isOperation,
@@ -77,7 +77,7 @@ class GraphImport {
       className: 'Functional',
       config: {
         name,
-        ...frozen(this.#config),
+        ...frozenOption(this.#config),
         layers: this.#layers,
         nodes: this.#nodes,
         inputs: inputRefs,
@@ -169,12 +169,12 @@ class GraphImport {
     return { ref: [outputs[0].ref[0], output], rank: 2, masks: NO_MASK };
   }
 
-  #translateCall(entry: Entry, number: number, depth: number): Value[] {
+  #translateCall(entry: Entry, callIndex: number, depth: number): Value[] {
     const { name, className, object } = entry;
     if (className === 'InputLayer') return this.#addInput(entry);
-    const call = entry.calls[number - entry.firstCall];
+    const call = entry.calls[callIndex - entry.firstCall];
     if (!call)
-      throw configError(`A tensor of model "${this.#model.name}"`, `a call of layer "${name}"`, number);
+      throw configError(`A tensor of model "${this.#model.name}"`, `a call of layer "${name}"`, callIndex);
     const where = whereOf(name, className);
     if (call.training === true)
       throw valueError(
@@ -258,9 +258,9 @@ class GraphImport {
 
   /** Returns an explicit mask, in the representation of masks-in.ts. */
   #maskOf(id: TensorId, depth: number): string {
-    const [name, number] = id;
+    const [name, callIndex] = id;
     const entry = this.#entry(name);
-    const call = entry.calls[number - entry.firstCall];
+    const call = entry.calls[callIndex - entry.firstCall];
     if (!call || !entry.isOperation || depth > MAX_CALL_DEPTH) return id.join(':');
     const { inputs, constants } = call;
     if (entry.className === 'NotEqual' && inputs.length === 1)
@@ -306,13 +306,13 @@ class GraphImport {
 
   /** Returns the layers with their weights, in the order of the file. Operations have no weights. */
   #layerWeights(): LayerWeights[] {
-    const stored = uniqueNames();
+    const uniqueName = uniqueNames();
     return [...this.#entries.values()]
       .filter(({ isOperation }) => !isOperation)
       .map(({ name, className, translated }) => ({
         name: translated ? String(translated.config.name) : name,
         className,
-        stored: stored(className),
+        nameInFile: uniqueName(className),
         weights: translated?.weights ?? [],
       }));
   }

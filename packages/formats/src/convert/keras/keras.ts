@@ -113,7 +113,7 @@ function importModel(
   const optimizer = optimizerFrom({
     ...{ training, h5, report },
     parameters: trainableParameters(translated, arrays),
-    changed: context.rescaled ? 'the weights were converted' : null,
+    stateMismatch: context.rescaled ? 'the weights were converted' : null,
   });
   return { model, report, optimizer, compile };
 }
@@ -150,7 +150,7 @@ export function translateModel(config: Json, context: ImportContext, name: strin
   if (!isModel(className)) {
     throw new UnrollError(
       'value',
-      `${name} cannot be imported: the model is of the class ${className || '(none)'}, whose call is Python code. Build it as a Sequential or a functional model, and export it again.`,
+      `${name} cannot be imported: the model is of the class ${className || '(none)'}, whose method call() is Python code, which is never executed. Build it as a Sequential or a functional model, and export it again.`,
       { className },
     );
   }

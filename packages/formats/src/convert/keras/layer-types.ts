@@ -24,7 +24,7 @@ export interface WeightGroup {
  * - use: reads the mask in the same way in Keras and Unroll, and passes it on if the output has a time axis
  * - drop: Unroll would use the mask, but Keras ignores and drops it
  * - none: the output has no mask
- * - refuse: Keras uses the mask, and Unroll does not
+ * - refuse: Keras uses the mask, and Unroll does not; a model with a mask here is not imported
  * - merge: the output is valid where any input is valid
  * - concat: like merge, but joins the masks if the layer concatenates steps
  * - embedding, masking: computes a mask from the input
@@ -51,11 +51,11 @@ export interface TranslatedLayer {
 }
 
 /** Translates the config of a layer inside another layer. */
-export interface Nested {
+export interface NestedTranslator {
   layer(value: Json | undefined): TranslatedLayer;
 }
 
-export type Translator = (options: KerasOptions, name: string, nested: Nested) => TranslatedLayer;
+export type Translator = (options: KerasOptions, name: string, nested: NestedTranslator) => TranslatedLayer;
 
 /** Class names by alias or by the class name of an older version. */
 const ALIASES: Readonly<Record<string, string>> = {

@@ -9,7 +9,7 @@ import { uniqueNames } from './layers-in-recurrent.js';
 import { activationTo, constraintTo, initializerTo, regularizerTo, serialised, toSnake } from './names.js';
 
 /** A config of Unroll: `{ className, config }`. */
-export interface OwnConfig {
+export interface UnrollConfig {
   className: string;
   config: Record<string, unknown>;
 }
@@ -36,7 +36,7 @@ interface Parts {
 type Exporter = (o: Options, where: string, nested: NestedExporter) => Parts;
 
 /** Translates a layer or a model inside a layer. */
-export type NestedExporter = (unrollConfig: OwnConfig) => ExportedLayer;
+export type NestedExporter = (unrollConfig: UnrollConfig) => ExportedLayer;
 
 const flag = (o: Options, key: string, fallback: boolean): boolean =>
   (o[key] as boolean | undefined) ?? fallback;
@@ -224,11 +224,11 @@ interface ExportedCell {
   weights: WeightGroup[];
 }
 
-function cellTo({ className, config }: OwnConfig, where: string, path: string, prefix = ''): ExportedCell {
+function cellTo({ className, config }: UnrollConfig, where: string, path: string, prefix = ''): ExportedCell {
   if (className === 'StackedRNNCells') {
-    const stored = uniqueNames();
-    const cells = (config.cells as OwnConfig[]).map((cell, n) =>
-      cellTo(cell, where, `${path}/cells/${stored(cell.className)}`, `${prefix}cell_${n}/`),
+    const uniqueName = uniqueNames();
+    const cells = (config.cells as UnrollConfig[]).map((cell, n) =>
+      cellTo(cell, where, `${path}/cells/${uniqueName(cell.className)}`, `${prefix}cell_${n}/`),
     );
     return {
       keras: serialised('keras.layers', className, { cells: cells.map(({ keras }) => keras) }),
@@ -245,14 +245,14 @@ function cellTo({ className, config }: OwnConfig, where: string, path: string, p
 
 const rnn: Exporter = (o, where) => {
   only(o, where, { dropout: 0, recurrentDropout: 0 });
-  const { keras, weights } = cellTo(o.cell as OwnConfig, where, 'cell');
+  const { keras, weights } = cellTo(o.cell as UnrollConfig, where, 'cell');
   return { config: { ...sequenceOptions(o), cell: keras }, weights };
 };
 
 const bidirectional: Exporter = (o, _where, nested) => {
-  const forward = nested(o.layer as OwnConfig);
-  const backward = nested(o.backwardLayer as OwnConfig);
-  const within = (layer: ExportedLayer, config: OwnConfig, direction: string): WeightGroup[] =>
+  const forward = nested(o.layer as UnrollConfig);
+  const backward = nested(o.backwardLayer as UnrollConfig);
+  const within = (layer: ExportedLayer, config: UnrollConfig, direction: string): WeightGroup[] =>
     layer.weights.map((part) => ({
       ...part,
       path: `${direction}_layer/${part.path}`,
@@ -265,8 +265,8 @@ const bidirectional: Exporter = (o, _where, nested) => {
       backward_layer: backward.keras,
     },
     weights: [
-      ...within(forward, o.layer as OwnConfig, 'forward'),
-      ...within(backward, o.backwardLayer as OwnConfig, 'backward'),
+      ...within(forward, o.layer as UnrollConfig, 'forward'),
+      ...within(backward, o.backwardLayer as UnrollConfig, 'backward'),
     ],
     seeds: [
       ...forward.seeds.map((path) => `forward_layer/${path}`),
@@ -276,7 +276,7 @@ const bidirectional: Exporter = (o, _where, nested) => {
 };
 
 const timeDistributed: Exporter = (o, _where, nested) => {
-  const innerConfig = o.layer as OwnConfig;
+  const innerConfig = o.layer as UnrollConfig;
   const inner = nested(innerConfig);
   return {
     config: { layer: inner.keras },
@@ -352,7 +352,7 @@ export const EXPORTED: Readonly<Record<string, Exporter>> = {
 };
 
 /** Translates a layer that is not a model. @throws UnrollError `value` for a layer or an option that Keras does not have */
-export function layerTo({ className, config }: OwnConfig, nested: NestedExporter): ExportedLayer {
+export function layerTo({ className, config }: UnrollConfig, nested: NestedExporter): ExportedLayer {
   const name = String(config.name);
   const where = `Layer "${name}" (${className})`;
   const exporter = Object.hasOwn(EXPORTED, className) ? EXPORTED[className] : null;

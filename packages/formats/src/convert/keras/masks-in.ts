@@ -1,6 +1,7 @@
 /**
- * Follows masks through a model, by the rules of Keras and by the rules of Unroll. Where Unroll would use a mask that Keras
- * does not use, the importer inserts a layer that drops the mask. Where they would use different masks, the model is refused.
+ * Derives the mask of each tensor in a model, by the rules of Keras and by the rules of Unroll. Where Unroll would use a mask
+ * that Keras does not use, the importer inserts a layer that drops the mask. Where they would use different masks, the model is
+ * refused.
  *
  * A mask is represented by an expression: `x:0:0!=0` for a Masking or an Embedding layer on the tensor x:0:0, `a|b` and `a&b`
  * for unions and intersections, `[a, b]` for concatenated steps, and `reversed(a)`. Null: no mask.
@@ -154,7 +155,7 @@ const joined = (
 
 /**
  * Returns the masks after a layer with the rule `use`. A recurrent layer passes its mask on if it returns sequences; if it
- * also goes backwards, Unroll reverses the mask, and Keras does not. A global pooling layer has no mask after it.
+ * also goes backwards, Unroll reverses the mask, and Keras does not. The output of a global pooling layer has no mask.
  */
 function sequenceMasks(config: JsonObject, x: TensorMasks): TensorMasks {
   const layer = (config.layer as JsonObject | undefined)?.config as JsonObject | undefined;

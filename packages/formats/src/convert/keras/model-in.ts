@@ -9,7 +9,7 @@ import { LAYERS, translatorOf } from './layers-in.js';
 import { uniqueNames } from './layers-in-recurrent.js';
 import { applyMasks, type TensorMasks } from './masks-in.js';
 import {
-  frozen,
+  frozenOption,
   inputShapeOf,
   isModel,
   type LayerWeights,
@@ -87,7 +87,7 @@ function sequentialFrom(config: JsonObject, model: ModelContext): TranslatedMode
     objectIn(entry, 'A layer'),
   );
   const input = sequentialInput(config, entries, name);
-  const stored = uniqueNames();
+  const uniqueName = uniqueNames();
   const layers: JsonObject[] = [];
   const weights: LayerWeights[] = [];
   let rank = input?.shape.length ?? 3;
@@ -124,7 +124,7 @@ function sequentialFrom(config: JsonObject, model: ModelContext): TranslatedMode
     weights.push({
       name: String(layer.config.name),
       className,
-      stored: stored(className),
+      nameInFile: uniqueName(className),
       weights: layer.weights,
     });
   }
@@ -133,7 +133,7 @@ function sequentialFrom(config: JsonObject, model: ModelContext): TranslatedMode
     className: 'Sequential',
     config: {
       name,
-      ...frozen(config),
+      ...frozenOption(config),
       ...(input && { inputShape: input.shape, inputName: input.name }),
       layers,
     },

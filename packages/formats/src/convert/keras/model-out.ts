@@ -3,7 +3,7 @@ import { UnrollError, valueError } from '@unroll/core';
 import type { Json, JsonObject } from '@unroll/core/internal';
 import type { Network } from '@unroll/nn';
 import { uniqueNames } from './layers-in-recurrent.js';
-import { type ExportedLayer, layerTo, type OwnConfig } from './layers-out.js';
+import { type ExportedLayer, layerTo, type UnrollConfig } from './layers-out.js';
 import { type LayerWeights, weightsBelow } from './model-parts.js';
 import { serialised } from './names.js';
 
@@ -12,7 +12,7 @@ export interface ExportedModel extends ExportedLayer {
 }
 
 /** A node of a functional model in Unroll's config. */
-interface OwnNode {
+interface UnrollNode {
   layer: string;
   inputs: [number, number][];
   mask?: [number, number];
@@ -28,20 +28,20 @@ export function exportModel(model: Network): ExportedModel {
       'state',
       `${model.label} has no weights yet. Train it, or call build([[batch, ...]]) first.`,
     );
-  return modelTo(model.config as OwnConfig, null);
+  return modelTo(model.config as UnrollConfig, null);
 }
 
-function modelTo(unrollConfig: OwnConfig, masks: readonly Mask[] | null): ExportedModel {
+function modelTo(unrollConfig: UnrollConfig, masks: readonly Mask[] | null): ExportedModel {
   checkName(String(unrollConfig.config.name));
   return unrollConfig.className === 'Sequential'
     ? sequentialTo(unrollConfig.config, masks)
     : functionalTo(unrollConfig.config, masks);
 }
 
-const isModel = ({ className }: OwnConfig): boolean =>
+const isModel = ({ className }: UnrollConfig): boolean =>
   className === 'Sequential' || className === 'Functional';
 
-const nestedTo = (unrollConfig: OwnConfig): ExportedLayer =>
+const nestedTo = (unrollConfig: UnrollConfig): ExportedLayer =>
   isModel(unrollConfig) ? modelTo(unrollConfig, null) : layerTo(unrollConfig, nestedTo);
 
 /** A mask that a Masking or an Embedding layer computes from `tensor`, or a union of masks; null: no mask. */
@@ -56,7 +56,7 @@ type TensorHistory = [string, number, number];
  * @param x the first input
  */
 function partTo(
-  unrollConfig: OwnConfig,
+  unrollConfig: UnrollConfig,
   masks: readonly Mask[],
   x: TensorHistory,
 ): { part: ExportedLayer; mask: Mask } {
@@ -69,7 +69,7 @@ function partTo(
 }
 
 /** Returns the mask of the output of a layer. @throws UnrollError `value` if Keras would not use the mask as Unroll does */
-function maskAfter(unrollConfig: OwnConfig, masks: readonly Mask[], tensor: TensorHistory): Mask {
+function maskAfter(unrollConfig: UnrollConfig, masks: readonly Mask[], tensor: TensorHistory): Mask {
   const { className, config } = unrollConfig;
   const [x] = masks;
   const layer = String(config.name);
@@ -110,39 +110,39 @@ const unionOf = ([first, ...others]: readonly Mask[]): Mask =>
 const isRecurrent = (className: string): boolean =>
   /^(SimpleRNN|GRU|LSTM|RNN|Bidirectional)$/.test(className);
 
-function maskAfterRecurrent(unrollConfig: OwnConfig, x: Mask): Mask {
+function maskAfterRecurrent(unrollConfig: UnrollConfig, x: Mask): Mask {
   const { className, config } = unrollConfig;
-  const inner = className === 'Bidirectional' ? (config.layer as OwnConfig).config : config;
+  const inner = className === 'Bidirectional' ? (config.layer as UnrollConfig).config : config;
   if (inner.returnSequences !== true) return null;
   if (x && className !== 'Bidirectional' && config.goBackwards === true)
     throw maskError(unrollConfig, 'backward layers that return sequences');
   return x;
 }
 
-function maskError({ className, config }: OwnConfig, where: string): Error {
+function maskError({ className, config }: UnrollConfig, where: string): Error {
   return valueError(
     `Layer "${String(config.name)}" (${className}) cannot be exported: the export to Keras does not support masked inputs of ${where}. Remove the masking, or drop the mask before this layer with permuteLayer({ dims: [1, 2] }).`,
     { layer: config.name },
   );
 }
 
-function sequentialTo(config: OwnConfig['config'], masks: readonly Mask[] | null): ExportedModel {
+function sequentialTo(config: UnrollConfig['config'], masks: readonly Mask[] | null): ExportedModel {
   const shape = config.inputShape as number[];
-  const stored = uniqueNames();
+  const uniqueName = uniqueNames();
   const layers: LayerWeights[] = [];
   const seeds: string[] = [];
   let mask: Mask = masks?.[0] ?? null;
-  const entries = (config.layers as OwnConfig[]).map((unrollConfig) => {
+  const entries = (config.layers as UnrollConfig[]).map((unrollConfig) => {
     const result = partTo(unrollConfig, [mask], [String(unrollConfig.config.name), 0, 0]);
     ({ mask } = result);
-    const name = stored(unrollConfig.className);
+    const nameInFile = uniqueName(unrollConfig.className);
     layers.push({
       name: String(unrollConfig.config.name),
       className: unrollConfig.className,
-      stored: name,
+      nameInFile,
       weights: result.part.weights,
     });
-    seeds.push(...result.part.seeds.map((path) => `layers/${name}/${path}`));
+    seeds.push(...result.part.seeds.map((path) => `layers/${nameInFile}/${path}`));
     return result.part.keras;
   });
   const input = inputTo((config.inputName as string | undefined) ?? `${String(config.name)}_input`, shape);
@@ -174,21 +174,21 @@ function inputTo(name: string, shape: readonly number[]): JsonObject {
   });
 }
 
-function functionalTo(config: OwnConfig['config'], masks: readonly Mask[] | null): ExportedModel {
+function functionalTo(config: UnrollConfig['config'], masks: readonly Mask[] | null): ExportedModel {
   const layerConfigs = new Map(
-    (config.layers as OwnConfig[]).map((layer) => [String(layer.config.name), layer]),
+    (config.layers as UnrollConfig[]).map((layer) => [String(layer.config.name), layer]),
   );
-  const nodes = config.nodes as OwnNode[];
+  const nodes = config.nodes as UnrollNode[];
   const inputs = config.inputs as [number, number][];
   const graph = callsOf(nodes, layerConfigs, inputs, masks);
-  const stored = uniqueNames();
+  const uniqueName = uniqueNames();
   const layers: LayerWeights[] = [];
   const seeds: string[] = [];
   const entries = [...layerConfigs].map(([name, layer]) => {
     const part = graph.parts.get(name);
-    const storedName = stored(layer.className);
-    layers.push({ name, className: layer.className, stored: storedName, weights: part?.weights ?? [] });
-    seeds.push(...(part?.seeds ?? []).map((path) => `layers/${storedName}/${path}`));
+    const nameInFile = uniqueName(layer.className);
+    layers.push({ name, className: layer.className, nameInFile, weights: part?.weights ?? [] });
+    seeds.push(...(part?.seeds ?? []).map((path) => `layers/${nameInFile}/${path}`));
     const keras = part?.keras ?? inputTo(name, inputShape(layer.config));
     return { ...keras, name, inbound_nodes: graph.calls.get(name) ?? [] };
   });
@@ -212,7 +212,7 @@ function functionalTo(config: OwnConfig['config'], masks: readonly Mask[] | null
   };
 }
 
-function inputShape({ shape, batchSize }: OwnConfig['config']): number[] {
+function inputShape({ shape, batchSize }: UnrollConfig['config']): number[] {
   return [
     (batchSize as number | undefined) ?? -1,
     ...(shape as (number | null)[]).map((extent) => extent ?? -1),
@@ -230,24 +230,25 @@ interface KerasGraph {
 
 /** Translates the nodes, in order, into calls of layers. */
 function callsOf(
-  nodes: readonly OwnNode[],
-  layerConfigs: ReadonlyMap<string, OwnConfig>,
+  nodes: readonly UnrollNode[],
+  layerConfigs: ReadonlyMap<string, UnrollConfig>,
   inputs: readonly [number, number][],
   inputMasks: readonly Mask[] | null,
 ): KerasGraph {
   const parts = new Map<string, ExportedLayer>();
   const calls = new Map<string, JsonObject[]>();
   const operations = new Map<string, JsonObject[]>();
-  const numbers: number[] = [];
+  /** For each node, the index of the call of its layer. */
+  const callIndices: number[] = [];
   const masks: Mask[] = [];
   const tensor = ([node, output]: readonly [number, number]): TensorHistory => [
     nodes[node].layer,
-    numbers[node],
+    callIndices[node],
     output,
   ];
   nodes.forEach(({ layer, inputs: refs, mask }, n) => {
-    const config = layerConfigs.get(layer) as OwnConfig;
-    numbers[n] = calls.get(layer)?.length ?? 0;
+    const config = layerConfigs.get(layer) as UnrollConfig;
+    callIndices[n] = calls.get(layer)?.length ?? 0;
     if (config.className === 'InputLayer') {
       masks[n] = inputMasks?.[inputs.findIndex(([node]) => node === n)] ?? null;
       return;
@@ -281,7 +282,11 @@ const tensorTo = (history: readonly [string, number, number]): JsonObject => ({
  * A recurrent layer of Keras 3 that gets initial states does not use the mask of its input unless the call names it. Returns
  * the mask, and adds the operations that compute it from the input of its Masking or Embedding layer.
  */
-function maskTensor(unrollConfig: OwnConfig, mask: Mask, operations: Map<string, JsonObject[]>): JsonObject {
+function maskTensor(
+  unrollConfig: UnrollConfig,
+  mask: Mask,
+  operations: Map<string, JsonObject[]>,
+): JsonObject {
   if (mask === null || mask === 'union')
     throw maskError(unrollConfig, 'recurrent layers with initial states');
   const { layer, tensor, value, anyFeature } = mask;
@@ -304,7 +309,7 @@ function operation(className: string, name: string, config: JsonObject, args: Js
 }
 
 /** Returns the call of a layer. Several inputs are passed as a list, and the initial states of recurrent layers by name. */
-function callTo({ className, config }: OwnConfig, tensors: JsonObject[]): JsonObject {
+function callTo({ className, config }: UnrollConfig, tensors: JsonObject[]): JsonObject {
   const kwargs: JsonObject = {};
   if (className.endsWith('Attention')) {
     if (config.useCausalMask === true) kwargs.use_causal_mask = true;

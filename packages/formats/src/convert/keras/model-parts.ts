@@ -19,7 +19,7 @@ export interface LayerWeights {
   name: string;
   className: string;
   /** Name of the layer's weights in a file of Keras 3: `lstm_1`. */
-  stored: string;
+  nameInFile: string;
   weights: readonly WeightGroup[];
 }
 
@@ -69,7 +69,7 @@ export function inputShapeOf(config: JsonObject, where: string): number[] {
 }
 
 /** Returns the option `trainable` if the model is frozen, else no options. */
-export const frozen = (config: JsonObject): JsonObject =>
+export const frozenOption = (config: JsonObject): JsonObject =>
   config.trainable === false ? { trainable: false } : {};
 
 /** Returns a layer that drops the mask: a Permute that keeps the order of the axes. Adds it to the report. */
@@ -84,10 +84,10 @@ export function unmask(name: string, rank: number, report: ImportReport): JsonOb
 
 /** Returns the weights of all layers of a model, with paths and names relative to the model. */
 export function weightsBelow(layers: readonly LayerWeights[], config: JsonObject): WeightGroup[] {
-  return layers.flatMap(({ name, stored, weights }) =>
+  return layers.flatMap(({ name, nameInFile, weights }) =>
     weights.map((group) => ({
       ...group,
-      path: group.path ? `layers/${stored}/${group.path}` : `layers/${stored}`,
+      path: group.path ? `layers/${nameInFile}/${group.path}` : `layers/${nameInFile}`,
       parameters: group.parameters.map((parameter) => `${name}/${parameter}`),
       trainable: group.trainable && config.trainable !== false,
     })),

@@ -66,13 +66,14 @@ export function activationTo(name: unknown, where: string): string {
   throw valueError(`${where} has the activation "${String(name)}", which Keras does not have.`, { name });
 }
 
-interface Named {
+/** An initialiser, regulariser or constraint: its class and its options. */
+interface NamedConfig {
   className: string;
   config: JsonObject;
 }
 
 /** Returns class name and options of a serialised object or of a name; null if there is none. */
-function namedIn(value: Json | undefined, what: string): Named | null {
+function namedIn(value: Json | undefined, what: string): NamedConfig | null {
   if (value === null || value === undefined) return null;
   if (typeof value === 'string') return { className: value, config: {} };
   const className = classNameOf(value);
@@ -115,7 +116,7 @@ const INITIALIZERS: Readonly<Record<string, readonly string[]>> = {
  * Returns an initialiser in Unroll's form; null if Unroll does not have it. (The weights are read from the file, so the
  * outputs do not depend on the initialiser.)
  */
-export function initializerFrom(value: Json | undefined, what: string): Named | null {
+export function initializerFrom(value: Json | undefined, what: string): NamedConfig | null {
   const named = namedIn(value, what);
   if (!named) return null;
   const name = lowerFirst(toCamel(named.className)).replace(/^leCun/, 'lecun');
@@ -145,7 +146,7 @@ const REGULARIZER_ALIASES: Readonly<Record<string, string>> = {
 };
 
 /** Returns a regulariser; null if there is none. @throws UnrollError `value` for a regulariser that Unroll does not have */
-export function regularizerFrom(value: Json | undefined, what: string): Named | null {
+export function regularizerFrom(value: Json | undefined, what: string): NamedConfig | null {
   return namedFrom(value, what, REGULARIZERS, REGULARIZER_ALIASES);
 }
 
@@ -163,7 +164,7 @@ const CONSTRAINT_ALIASES: Readonly<Record<string, string>> = {
 };
 
 /** Returns a constraint; null if there is none. @throws UnrollError `value` for a constraint that Unroll does not have */
-export function constraintFrom(value: Json | undefined, what: string): Named | null {
+export function constraintFrom(value: Json | undefined, what: string): NamedConfig | null {
   return namedFrom(value, what, CONSTRAINTS, CONSTRAINT_ALIASES);
 }
 
@@ -172,7 +173,7 @@ function namedFrom(
   what: string,
   table: Readonly<Record<string, string>>,
   aliases: Readonly<Record<string, string>>,
-): Named | null {
+): NamedConfig | null {
   const named = namedIn(value, what);
   if (!named) return null;
   const name = Object.hasOwn(aliases, named.className) ? aliases[named.className] : named.className;

@@ -8,7 +8,7 @@ import { isObject } from './json.js';
 import { toCamel } from './names.js';
 import { longAttribute } from './weights-in.js';
 
-/** An optimizer: its name in Unroll, its options (Unroll's names by Keras's), and its slots in the order of Keras. */
+/** An optimizer: its name in Unroll, its options (Unroll's names by Keras's names), and its slots in the order of Keras. */
 interface OptimizerKind {
   name: string;
   options: Readonly<Record<string, string>>;
@@ -74,8 +74,8 @@ export interface OptimizerFile {
   /** In the order in which Keras lists them. */
   parameters: readonly TrainableParameter[];
   report: ImportReport;
-  /** Why the state does not fit the parameters; null if it fits. */
-  changed: string | null;
+  /** Why the optimizer's state in the file does not fit the imported parameters; null if it fits. */
+  stateMismatch: string | null;
 }
 
 /** Returns the optimizer; null if the file has none or Unroll does not have it. The report lists what is lost. */
@@ -104,8 +104,8 @@ export function optimizerFrom(file: OptimizerFile): OptimizerRecord | null {
       'it starts anew when training continues; predictions use the weights in the file',
     );
   const record = { name: kind.name, options, iterations: 0, slots: {} };
-  if (file.changed !== null) {
-    drop('state of the optimizer', `${file.changed}; training continues with a new state`);
+  if (file.stateMismatch !== null) {
+    drop('state of the optimizer', `${file.stateMismatch}; training continues with a new state`);
     return record;
   }
   const state = stateIn(file, kind, found.config);
@@ -232,10 +232,10 @@ function numberedLayout(
   const otherCount = total - 1 - count * (slots.length + (hasAverage ? 1 : 0));
   // Keras 2 stores the momentum of SGD even if the option momentum is 0.
   const hasRate = otherCount > 0 && isScalarFloat(h5, path(1));
-  const rest = otherCount - (hasRate ? 1 : 0);
+  const extraCount = otherCount - (hasRate ? 1 : 0);
   const allowed =
     kind.name === 'nadam' ? [0, 1] : kind.name === 'sgd' && slots.length === 0 ? [0, count] : [0];
-  if (!allowed.includes(rest)) return `it has ${total} arrays for ${count} parameters`;
+  if (!allowed.includes(extraCount)) return `it has ${total} arrays for ${count} parameters`;
   const start = 1 + (hasRate ? 1 : 0) + (hasAverage ? count : 0);
   const alternates = slots.length === 2 && slots[0] === 'm';
   return {

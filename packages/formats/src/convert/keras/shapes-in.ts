@@ -22,7 +22,7 @@ export function layerShapes(model: Json, version: 2 | 3): ReadonlyMap<string, Sh
     for (const { layer, shapes: outputs } of network.summaryRows())
       if (outputs && !shapes.has(layer.name)) shapes.set(layer.name, outputs[0]);
   } catch {
-    // The description then names the parts that are not supported; an import says why.
+    // The description then has no shapes, but still marks unsupported layers. An import reports the error.
     return new Map();
   }
   return shapes;

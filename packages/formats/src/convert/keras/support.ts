@@ -1,7 +1,7 @@
 /** Lists the layers and options that the import and the export of Keras models support, for docs/convert-keras.md. */
 import type { JsonObject } from '@unroll/core/internal';
 import { emptyReport } from '../imported.js';
-import type { Nested, TranslatedLayer } from './layer-types.js';
+import type { NestedTranslator, TranslatedLayer } from './layer-types.js';
 import { LAYERS } from './layers-in.js';
 import { EXPORTED } from './layers-out.js';
 import { KerasOptions } from './options.js';
@@ -10,7 +10,7 @@ export interface LayerSupport {
   /** Class name in Keras. */
   layer: string;
   /** Class name in Unroll. */
-  own: string;
+  unrollName: string;
   /** Options of Keras that the import translates. */
   options: string[];
   /** True if Unroll's layer can be exported. */
@@ -41,10 +41,15 @@ const SAMPLE: JsonObject = {
 /** Returns one row per layer of Keras, sorted by name. */
 export function kerasSupport(): LayerSupport[] {
   const inner: TranslatedLayer = { className: 'LSTM', config: { name: 'inner' }, weights: [], masks: 'use' };
-  const nested: Nested = { layer: () => inner };
+  const nested: NestedTranslator = { layer: () => inner };
   return Object.entries(LAYERS).map(([layer, translate]) => {
     const options = new KerasOptions(layer, SAMPLE, { version: 3, report: emptyReport(), rescaled: false });
     const { className } = translate(options, 'sample', nested);
-    return { layer, own: className, options: options.names, isExported: Object.hasOwn(EXPORTED, className) };
+    return {
+      layer,
+      unrollName: className,
+      options: options.names,
+      isExported: Object.hasOwn(EXPORTED, className),
+    };
   });
 }

@@ -22,6 +22,7 @@ export interface TrainingConfig {
 
 export type Values = ReadonlyMap<string, { parameter: Parameter; values: FloatArray }>;
 
+/** Keras's class names of optimizers and losses, by Unroll's names. */
 const CLASSES: Readonly<Record<string, string>> = {
   ...{ adam: 'Adam', adamw: 'AdamW', nadam: 'Nadam', sgd: 'SGD', rmsprop: 'RMSprop', adagrad: 'Adagrad' },
   mse: 'MeanSquaredError',

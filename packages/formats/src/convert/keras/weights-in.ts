@@ -14,7 +14,7 @@ import type { LayerWeights, TranslatedModel } from './model-parts.js';
  * which `get` is called takes the layer's next array.
  */
 export class ImportedArrays extends Map<string, ImportedArray> {
-  /** The arrays of custom layers that no name has taken yet, by the path of the layer, which ends with `/`. */
+  /** The arrays of custom layers that have no parameter name yet, by the path of the layer, which ends with `/`. */
   readonly ordered = new Map<string, ImportedArray[]>();
 
   override get(name: string): ImportedArray | undefined {
@@ -123,7 +123,7 @@ export function longAttribute(file: Hdf5Reader, path: string, name: string): str
 }
 
 /** A parameter of a layer: the indices of its weight group and of the parameter in the group. */
-interface Slot {
+interface ParameterEntry {
   layer: LayerWeights;
   group: number;
   index: number;
@@ -131,7 +131,7 @@ interface Slot {
   trainable: boolean;
 }
 
-function slotsOf(layer: LayerWeights): Slot[] {
+function entriesOf(layer: LayerWeights): ParameterEntry[] {
   return layer.weights.flatMap(({ parameters, trainable, fixed = 0 }, group) =>
     parameters.map((name, index) => ({
       ...{ layer, group, index, name },
@@ -140,9 +140,9 @@ function slotsOf(layer: LayerWeights): Slot[] {
   );
 }
 
-const trainableFirst = (slots: readonly Slot[]): Slot[] => [
-  ...slots.filter(({ trainable }) => trainable),
-  ...slots.filter(({ trainable }) => !trainable),
+const trainableFirst = (entries: readonly ParameterEntry[]): ParameterEntry[] => [
+  ...entries.filter(({ trainable }) => trainable),
+  ...entries.filter(({ trainable }) => !trainable),
 ];
 
 /** Adds the arrays of a layer. The file lists the trainable arrays of the layer and of its inner layers first. */
@@ -151,28 +151,28 @@ function addLayer(arrays: ImportedArrays, layer: LayerWeights, values: ImportedA
     arrays.ordered.set(`${layer.name}/`, values);
     return;
   }
-  addSlots(arrays, trainableFirst(slotsOf(layer)), values, `Layer "${layer.name}"`);
+  addEntries(arrays, trainableFirst(entriesOf(layer)), values, `Layer "${layer.name}"`);
 }
 
-function addSlots(
+function addEntries(
   arrays: ImportedArrays,
-  slots: readonly Slot[],
+  entries: readonly ParameterEntry[],
   values: readonly ImportedArray[],
   owner: string,
 ): void {
-  if (values.length !== slots.length) {
+  if (values.length !== entries.length) {
     throw new UnrollError(
       'format',
-      `${owner} must have ${slots.length} arrays (${slots.map(({ name }) => name).join(', ')}), got ${values.length}.`,
-      { owner, expected: slots.length, got: values.length },
+      `${owner} must have ${entries.length} arrays (${entries.map(({ name }) => name).join(', ')}), got ${values.length}.`,
+      { owner, expected: entries.length, got: values.length },
     );
   }
   const groups = new Map<WeightGroup, { layer: LayerWeights; values: ImportedArray[] }>();
-  slots.forEach(({ layer, group, index }, n) => {
+  entries.forEach(({ layer, group, index }, n) => {
     const key = layer.weights[group];
-    const entry = groups.get(key) ?? { layer, values: [] };
-    entry.values[index] = values[n];
-    groups.set(key, entry);
+    const found = groups.get(key) ?? { layer, values: [] };
+    found.values[index] = values[n];
+    groups.set(key, found);
   });
   for (const [group, { layer, values: groupValues }] of groups) {
     const parameters = group.parameters.map((name) => `${layer.name}/${name}`);
@@ -187,21 +187,21 @@ function addSlots(
  * @throws UnrollError `format` if the names agree with neither order, or if the number of arrays is wrong
  */
 export function assignWeights(model: WeightLayout, values: readonly ImportedArray[]): ImportedArrays {
-  const slots = model.layers.flatMap(slotsOf);
-  const orders = [trainableFirst(slots), model.layers.flatMap((layer) => trainableFirst(slotsOf(layer)))];
+  const entries = model.layers.flatMap(entriesOf);
+  const orders = [trainableFirst(entries), model.layers.flatMap((layer) => trainableFirst(entriesOf(layer)))];
   const lastPart = (name: string): string => name.slice(name.lastIndexOf('/') + 1).replace(/:\d+$/, '');
-  const fits = (order: readonly Slot[]): boolean =>
+  const fits = (order: readonly ParameterEntry[]): boolean =>
     order.length === values.length &&
     order.every(({ name }, i) => lastPart(name) === lastPart(values[i].from));
   const order = orders.find(fits);
   const arrays = new ImportedArrays();
-  if (!order && values.length === slots.length) {
+  if (!order && values.length === entries.length) {
     throw new UnrollError(
       'format',
       `The weights of the file must be ${orders[0].map(({ layer, name }) => `${layer.name}/${name}`).join(', ')}; got ${values.map(({ from }) => from).join(', ')}.`,
     );
   }
-  addSlots(arrays, order ?? orders[0], values, 'The model');
+  addEntries(arrays, order ?? orders[0], values, 'The model');
   return arrays;
 }
 

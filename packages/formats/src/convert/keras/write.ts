@@ -7,7 +7,7 @@ import { type Hdf5Writer, writeHdf5 } from '../hdf5/write.js';
 import { type ExportedModel, exportModel } from './model-out.js';
 import { type TrainingConfig, trainingTo, type Values, valuesOfParameter } from './training-out.js';
 
-/** The version of Keras that the files name. */
+/** The version of Keras whose format is written. The files contain it. */
 const KERAS_VERSION = '3.15.1';
 
 const json = (value: unknown): Uint8Array => encodeUtf8(JSON.stringify(value));
@@ -82,15 +82,15 @@ export async function writeH5(model: Network, options: ExportOptions): Promise<M
 /** Writes the arrays of each layer: first the trainable arrays, then the others. */
 function writeNamedLayers(file: Hdf5Writer, { layers }: ExportedModel, values: Values): void {
   for (const { name, weights } of layers) {
-    const slots = weights.flatMap(({ parameters, trainable, fixed = 0 }) =>
+    const entries = weights.flatMap(({ parameters, trainable, fixed = 0 }) =>
       parameters.map((parameter, i) => ({
         parameter,
         trainable: trainable && i < parameters.length - fixed,
       })),
     );
     const ordered = [
-      ...slots.filter(({ trainable }) => trainable),
-      ...slots.filter(({ trainable }) => !trainable),
+      ...entries.filter(({ trainable }) => trainable),
+      ...entries.filter(({ trainable }) => !trainable),
     ];
     const names = ordered.map(({ parameter }) => `${name}/${parameter}`);
     file.group(`/model_weights/${name}`);

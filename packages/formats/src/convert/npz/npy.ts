@@ -15,22 +15,22 @@ export interface NumpyArray {
   dtype: string;
 }
 
-type Read = (view: DataView, at: number, little: boolean) => number;
+type ReadElement = (view: DataView, at: number, littleEndian: boolean) => number;
 
 /** Functions that read one value, by data type. */
-const READERS: Readonly<Record<string, Read>> = {
+const READERS: Readonly<Record<string, ReadElement>> = {
   b1: (view, at) => (view.getUint8(at) === 0 ? 0 : 1),
   i1: (view, at) => view.getInt8(at),
   u1: (view, at) => view.getUint8(at),
-  i2: (view, at, little) => view.getInt16(at, little),
-  u2: (view, at, little) => view.getUint16(at, little),
-  i4: (view, at, little) => view.getInt32(at, little),
-  u4: (view, at, little) => view.getUint32(at, little),
-  i8: (view, at, little) => Number(view.getBigInt64(at, little)),
-  u8: (view, at, little) => Number(view.getBigUint64(at, little)),
-  f2: (view, at, little) => fromFloat16Bits(view.getUint16(at, little)),
-  f4: (view, at, little) => view.getFloat32(at, little),
-  f8: (view, at, little) => view.getFloat64(at, little),
+  i2: (view, at, littleEndian) => view.getInt16(at, littleEndian),
+  u2: (view, at, littleEndian) => view.getUint16(at, littleEndian),
+  i4: (view, at, littleEndian) => view.getInt32(at, littleEndian),
+  u4: (view, at, littleEndian) => view.getUint32(at, littleEndian),
+  i8: (view, at, littleEndian) => Number(view.getBigInt64(at, littleEndian)),
+  u8: (view, at, littleEndian) => Number(view.getBigUint64(at, littleEndian)),
+  f2: (view, at, littleEndian) => fromFloat16Bits(view.getUint16(at, littleEndian)),
+  f4: (view, at, littleEndian) => view.getFloat32(at, littleEndian),
+  f8: (view, at, littleEndian) => view.getFloat64(at, littleEndian),
 };
 
 const npyError = (name: string, problem: string): UnrollError =>
@@ -45,7 +45,7 @@ export function readNpy(bytes: Uint8Array, name: string): NumpyArray {
   const match = HEADER.exec(header);
   if (!match)
     throw npyError(name, `its header must have descr, fortran_order and shape, got ${header.slice(0, 80)}`);
-  const [, descr, fortran, sizes] = match;
+  const [, descr, columnMajor, sizes] = match;
   const [, order, dtype] = /^([<>|=])([a-zA-Z]\d*)$/.exec(descr) ?? [];
   const read = dtype !== undefined && Object.hasOwn(READERS, dtype) ? READERS[dtype] : undefined;
   if (!read) {
@@ -61,11 +61,11 @@ export function readNpy(bytes: Uint8Array, name: string): NumpyArray {
       `shape (${shape.join(', ')}) needs ${length * size} bytes, got ${bytes.length - start}`,
     );
   const data = bytes.subarray(start);
-  const little = order !== '>';
+  const littleEndian = order !== '>';
   return {
     shape,
     dtype,
-    values: valuesOf(data, { shape, dtype, read, little, fortran: fortran === 'True' }),
+    values: valuesOf(data, { shape, dtype, read, littleEndian, columnMajor: columnMajor === 'True' }),
   };
 }
 
@@ -97,19 +97,19 @@ function shapeOf(text: string, name: string): number[] {
 interface Layout {
   shape: Shape;
   dtype: string;
-  read: Read;
-  little: boolean;
-  fortran: boolean;
+  read: ReadElement;
+  littleEndian: boolean;
+  columnMajor: boolean;
 }
 
-function valuesOf(data: Uint8Array, { shape, dtype, read, little, fortran }: Layout): FloatArray {
+function valuesOf(data: Uint8Array, { shape, dtype, read, littleEndian, columnMajor }: Layout): FloatArray {
   const size = Number(dtype[1]);
   const length = data.length / size;
-  const order = fortran && shape.length > 1 ? toRowMajor(shape) : null;
-  if (dtype === 'f4' && little && !order) return new Float32Array(new Uint8Array(data).buffer);
+  const order = columnMajor && shape.length > 1 ? toRowMajor(shape) : null;
+  if (dtype === 'f4' && littleEndian && !order) return new Float32Array(new Uint8Array(data).buffer);
   const view = new DataView(data.buffer, data.byteOffset, data.byteLength);
   const out = /^(f8|[iu][48])$/.test(dtype) ? new Float64Array(length) : new Float32Array(length);
-  for (let i = 0; i < length; i++) out[order ? order(i) : i] = read(view, i * size, little);
+  for (let i = 0; i < length; i++) out[order ? order(i) : i] = read(view, i * size, littleEndian);
   return out;
 }
 

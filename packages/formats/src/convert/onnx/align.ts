@@ -2,7 +2,14 @@
 import type { FloatArray, Shape } from '@unroll/core';
 import { strided, stridesOf } from './arrays.js';
 import { type NodeContext, OtherBatchAxis } from './context.js';
-import { type Dimension, dividedBy, equalDimensions, formatDimension, known, size } from './dimensions.js';
+import {
+  type Dimension,
+  dividedBy,
+  equalDimensions,
+  formatDimension,
+  knownSize,
+  size,
+} from './dimensions.js';
 import {
   Atom,
   type Axis,
@@ -15,51 +22,51 @@ import {
 } from './values.js';
 
 /**
- * Operands with common axes: tensors of the model, numbers, and arrays whose rank is at most the rank of the tensors. For
- * `stored`, `seen` and atoms (factors of the size of an axis), see values.ts.
+ * Operands with common axes: tensors of the model, numbers, and arrays whose rank is at most the rank of the tensors.
+ * `modelAxes`, `onnxAxes` and atoms (factors of the size of an axis) are explained in values.ts.
  */
-export interface Aligned {
+export interface AlignedOperands {
   operands: (Reference | number | { shape: Shape; values: FloatArray })[];
-  stored: Axis[];
-  seen: Axis[];
+  modelAxes: Axis[];
+  onnxAxes: Axis[];
 }
 
 /** Aligns values, at least one of which is a tensor of the model. Adds layers that rearrange the axes of tensors. */
-export function align(context: NodeContext, values: readonly Value[]): Aligned {
+export function align(context: NodeContext, values: readonly Value[]): AlignedOperands {
   const tensors = values.filter((value) => value.kind === 'tensor') as ModelTensor[];
   const rank = Math.max(...values.map(rankOf));
-  const renamed = batchNames(tensors);
-  const seen: Axis[] = Array.from({ length: rank }, () => []);
-  for (const tensor of tensors) mergeAxes(context, seen, tensor, renamed);
+  const replacements = batchReplacements(tensors);
+  const onnxAxes: Axis[] = Array.from({ length: rank }, () => []);
+  for (const tensor of tensors) mergeAxes(context, onnxAxes, tensor, replacements);
   for (const value of values)
-    if (value.kind !== 'tensor') mergeConstant(context, seen, constantOperand(context, value));
-  const common = seen.map((axis) => current(axis));
-  const renamedTensors = tensors.map((tensor) => rename(tensor, renamed));
-  const stored = commonAxes(renamedTensors, common);
+    if (value.kind !== 'tensor') mergeConstant(context, onnxAxes, constantOperand(context, value));
+  const common = onnxAxes.map((axis) => current(axis));
+  const replacedTensors = tensors.map((tensor) => replaceAtoms(tensor, replacements));
+  const modelAxes = commonAxes(replacedTensors, common);
   const operands = values.map((value) => {
     if (value.kind !== 'tensor')
-      return arrangeConstant(context, constantOperand(context, value), common, stored);
-    const tensor = renamedTensors[tensors.indexOf(value)];
-    const atoms = tensor.stored.flatMap((axis) => [...current(axis)]);
-    const wanted = stored.map((axis) => axis.filter((atom) => atoms.includes(atom)));
+      return arrangeConstant(context, constantOperand(context, value), common, modelAxes);
+    const tensor = replacedTensors[tensors.indexOf(value)];
+    const atoms = tensor.modelAxes.flatMap((axis) => [...current(axis)]);
+    const wanted = modelAxes.map((axis) => axis.filter((atom) => atoms.includes(atom)));
     return context.writer.arrange(tensor, wanted).ref;
   });
-  return { operands, stored, seen: common };
+  return { operands, modelAxes, onnxAxes: common };
 }
 
-/** Returns new names for batch atoms: all become the batch of the first tensor, because a model has a single batch size. */
-export function batchNames([first, ...others]: readonly ModelTensor[]): Map<Atom, Atom> {
-  const [batch] = current(first.stored[0]);
+/** Maps the batch atom of each tensor to the batch of the first tensor, because a model has a single batch size. */
+export function batchReplacements([first, ...others]: readonly ModelTensor[]): Map<Atom, Atom> {
+  const [batch] = current(first.modelAxes[0]);
   return new Map(
     others
-      .map(({ stored }): [Atom, Atom] => [current(stored[0])[0], batch])
+      .map(({ modelAxes }): [Atom, Atom] => [current(modelAxes[0])[0], batch])
       .filter(([atom]) => atom !== batch),
   );
 }
 
 const rankOf = (value: Value): number =>
   value.kind === 'tensor'
-    ? value.seen.length
+    ? value.onnxAxes.length
     : value.kind === 'constant'
       ? value.shape.length
       : value.isScalar
@@ -69,9 +76,9 @@ const rankOf = (value: Value): number =>
 /** Converts a value that does not depend on the inputs of the model to a constant. */
 export function constantOperand(context: NodeContext, value: Value): Constant {
   if (value.kind === 'constant') return value;
-  if (value.kind === 'tensor') throw context.error('expected a constant');
+  if (value.kind === 'tensor') throw context.error('one of its inputs must be constant');
   const numbers = value.sizes.map((extent) => {
-    const number = known(extent);
+    const number = knownSize(extent);
     if (number === null) throw context.error(`it computes with the unknown size ${formatDimension(extent)}`);
     return number;
   });
@@ -83,26 +90,26 @@ export function constantOperand(context: NodeContext, value: Value): Constant {
 }
 
 /**
- * Merges the axes of a tensor into the axes of the result, `seen`. Where the result already has atoms, adds the mapping from
- * the tensor's atoms to these atoms to `renamed`.
+ * Merges the axes of a tensor into the axes of the result, `onnxAxes`. Where the result already has atoms, adds the mapping
+ * from the tensor's atoms to these atoms to `replacements`.
  */
 export function mergeAxes(
   context: NodeContext,
-  seen: Axis[],
+  onnxAxes: Axis[],
   tensor: ModelTensor,
-  renamed: Map<Atom, Atom>,
+  replacements: Map<Atom, Atom>,
 ): void {
-  const offset = seen.length - tensor.seen.length;
-  tensor.seen.forEach((axis, i) => {
+  const offset = onnxAxes.length - tensor.onnxAxes.length;
+  tensor.onnxAxes.forEach((axis, i) => {
     const added = current(axis);
-    const existing = current(seen[offset + i]);
-    if (existing.length === 0) seen[offset + i] = added;
-    else if (added.length > 0) unify(context, existing, added, renamed);
+    const existing = current(onnxAxes[offset + i]);
+    if (existing.length === 0) onnxAxes[offset + i] = added;
+    else if (added.length > 0) unify(context, existing, added, replacements);
   });
 }
 
 /** Maps the atoms of an axis to the atoms of an existing axis of the same size. Splits atoms if their sizes differ. */
-function unify(context: NodeContext, existing: Axis, added: Axis, renamed: Map<Atom, Atom>): void {
+function unify(context: NodeContext, existing: Axis, added: Axis, replacements: Map<Atom, Atom>): void {
   const a = [...existing];
   const b = [...added];
   const fail = (): never => {
@@ -112,7 +119,7 @@ function unify(context: NodeContext, existing: Axis, added: Axis, renamed: Map<A
   };
   while (a.length > 0 && b.length > 0) {
     const [x, y] = [a[0], b[0]];
-    if (x === y || renamed.get(y) === x) {
+    if (x === y || replacements.get(y) === x) {
       a.shift();
       b.shift();
     } else if (mayBeEqual(x, y) && (equalDimensions(x.size, y.size) || a.length + b.length === 2)) {
@@ -121,7 +128,7 @@ function unify(context: NodeContext, existing: Axis, added: Axis, renamed: Map<A
         if (origin) throw new OtherBatchAxis(origin.input, origin.axis);
         fail();
       }
-      renamed.set(y, x);
+      replacements.set(y, x);
       a.shift();
       b.shift();
     } else if (!splitFirst(a, y.size) && !splitFirst(b, x.size)) fail();
@@ -133,26 +140,32 @@ function unify(context: NodeContext, existing: Axis, added: Axis, renamed: Map<A
 const mayBeEqual = (x: Atom, y: Atom): boolean =>
   (x.isBatch && y.isBatch) ||
   equalDimensions(x.size, y.size) ||
-  known(x.size) === null ||
-  known(y.size) === null;
+  knownSize(x.size) === null ||
+  knownSize(y.size) === null;
 
 /** Splits the first atom of a list into an atom of size `first` and a remainder. Returns false if this is impossible. */
 export function splitFirst(list: Atom[], first: Dimension): boolean {
   const [atom] = list;
   const rest = dividedBy(atom.size, first);
-  if (rest === null || atom.isBatch || known(rest) === 1 || known(first) === 1 || known(first) === 0)
+  if (
+    rest === null ||
+    atom.isBatch ||
+    knownSize(rest) === 1 ||
+    knownSize(first) === 1 ||
+    knownSize(first) === 0
+  )
     return false;
   atom.parts = [new Atom(first), new Atom(rest)];
   list.splice(0, 1, ...atom.parts);
   return true;
 }
 
-function mergeConstant(context: NodeContext, seen: Axis[], constant: Constant): void {
-  const offset = seen.length - constant.shape.length;
+function mergeConstant(context: NodeContext, onnxAxes: Axis[], constant: Constant): void {
+  const offset = onnxAxes.length - constant.shape.length;
   constant.shape.forEach((extent, i) => {
-    if (known(extent) === 1) return;
-    const existing = current(seen[offset + i]);
-    if (existing.length === 0) seen[offset + i] = [new Atom(extent)];
+    if (knownSize(extent) === 1) return;
+    const existing = current(onnxAxes[offset + i]);
+    if (existing.length === 0) onnxAxes[offset + i] = [new Atom(extent)];
     else if (!equalDimensions(axisSize(existing), extent))
       throw context.error(
         `a constant has ${formatDimension(extent)} elements on an axis of size ${formatDimension(axisSize(existing))}`,
@@ -160,21 +173,21 @@ function mergeConstant(context: NodeContext, seen: Axis[], constant: Constant): 
   });
 }
 
-/** Returns the tensor with renamed atoms. */
-export function rename(tensor: ModelTensor, renamed: Map<Atom, Atom>): ModelTensor {
-  const map = (axis: Axis): Axis => current(axis).map((atom) => renamed.get(atom) ?? atom);
-  return { ...tensor, stored: tensor.stored.map(map), seen: tensor.seen.map(map) };
+/** Returns the tensor with its atoms replaced. */
+export function replaceAtoms(tensor: ModelTensor, replacements: Map<Atom, Atom>): ModelTensor {
+  const map = (axis: Axis): Axis => current(axis).map((atom) => replacements.get(atom) ?? atom);
+  return { ...tensor, modelAxes: tensor.modelAxes.map(map), onnxAxes: tensor.onnxAxes.map(map) };
 }
 
 /**
- * Returns stored axes that contain all atoms. They begin with the axes of the tensor that has the most atoms. Each other atom
+ * Returns model axes that contain all atoms. They begin with the axes of the tensor that has the most atoms. Each other atom
  * is inserted before the atom that follows it in the result. An axis is split if a tensor has only some of its atoms.
  */
-function commonAxes(tensors: readonly ModelTensor[], seen: readonly Axis[]): Axis[] {
-  const atomsOf = ({ stored }: ModelTensor): Atom[] => stored.flatMap((axis) => [...current(axis)]);
+function commonAxes(tensors: readonly ModelTensor[], onnxAxes: readonly Axis[]): Axis[] {
+  const atomsOf = ({ modelAxes }: ModelTensor): Atom[] => modelAxes.flatMap((axis) => [...current(axis)]);
   const base = tensors.reduce((a, b) => (atomsOf(b).length > atomsOf(a).length ? b : a));
-  const axes: Axis[] = base.stored.map(current).filter((axis, d) => axis.length > 0 || d === 0);
-  const all = [...seen.flat(), ...tensors.flatMap(atomsOf)];
+  const axes: Axis[] = base.modelAxes.map(current).filter((axis, d) => axis.length > 0 || d === 0);
+  const all = [...onnxAxes.flat(), ...tensors.flatMap(atomsOf)];
   const isIncluded = (atom: Atom): boolean => axes.some((axis) => axis.includes(atom));
   all.forEach((atom, i) => {
     if (isIncluded(atom)) return;
@@ -183,21 +196,21 @@ function commonAxes(tensors: readonly ModelTensor[], seen: readonly Axis[]): Axi
     axes.splice(Math.max(at, 1), 0, [atom]);
   });
   return axes.flatMap((axis) => {
-    const partial = tensors.some((tensor) => {
+    const isPartial = tensors.some((tensor) => {
       const tensorAtoms = atomsOf(tensor);
       const count = axis.filter((atom) => tensorAtoms.includes(atom)).length;
       return count > 0 && count < axis.length;
     });
-    return partial ? axis.map((atom) => [atom]) : [axis];
+    return isPartial ? axis.map((atom) => [atom]) : [axis];
   });
 }
 
-/** Returns a constant in the order of stored axes: a number, or an array that has size 1 on axes along which it repeats. */
+/** Returns a constant in the order of model axes: a number, or an array that has size 1 on axes along which it repeats. */
 export function arrangeConstant(
   context: NodeContext,
   constant: Constant,
-  seen: readonly Axis[],
-  stored: readonly Axis[],
+  onnxAxes: readonly Axis[],
+  modelAxes: readonly Axis[],
 ): number | { shape: Shape; values: FloatArray } {
   const { extents, values } = constant;
   if (values.length === 1) return values[0];
@@ -206,27 +219,27 @@ export function arrangeConstant(
   extents.forEach((extent, i) => {
     if (extent === 1) return;
     let stride = strides[i];
-    for (const atom of [...current(seen[seen.length - extents.length + i])].reverse()) {
-      const factor = known(atom.size);
+    for (const atom of [...current(onnxAxes[onnxAxes.length - extents.length + i])].reverse()) {
+      const factor = knownSize(atom.size);
       if (factor === null)
         throw context.error('a constant has one element per step, but the number of steps is not fixed');
       strideOf.set(atom, stride);
       stride *= factor;
     }
   });
-  const [batch] = stored[0];
+  const [batch] = modelAxes[0];
   const batchStride = strideOf.get(batch);
   if (batchStride !== undefined) {
-    if (!repeatsAlong(values, batchStride, known(batch.size) ?? 1)) {
+    if (!repeatsAlong(values, batchStride, knownSize(batch.size) ?? 1)) {
       context.rejectBatch([batch], 'it has different constants for the sequences of');
     }
     strideOf.delete(batch);
   }
-  const shape = stored.map((axis) =>
-    axis.some((atom) => strideOf.has(atom)) ? (known(axisSize(axis)) as number) : 1,
+  const shape = modelAxes.map((axis) =>
+    axis.some((atom) => strideOf.has(atom)) ? (knownSize(axisSize(axis)) as number) : 1,
   );
-  const atoms = stored.filter((axis) => axis.some((atom) => strideOf.has(atom))).flat();
-  const sizes = atoms.map((atom) => known(atom.size) as number);
+  const atoms = modelAxes.filter((axis) => axis.some((atom) => strideOf.has(atom))).flat();
+  const sizes = atoms.map((atom) => knownSize(atom.size) as number);
   const arranged = strided(
     values,
     sizes,

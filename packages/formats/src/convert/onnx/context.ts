@@ -1,7 +1,7 @@
 /** Gives the conversion of a node access to its inputs and attributes, and to the model that is being written. */
 import { UnrollError, valueError } from '@unroll/core';
 import type { ImportReport } from '../format.js';
-import { type Dimension, equalDimensions, known } from './dimensions.js';
+import { type Dimension, equalDimensions, knownSize } from './dimensions.js';
 import type { Graph, Node } from './graph.js';
 import type { ArrayValue } from './tensors.js';
 import {
@@ -83,7 +83,7 @@ export class NodeContext {
   tensor(index: number): ModelTensor {
     const value = this.input(index);
     if (value.kind === 'tensor')
-      return { ...value, stored: value.stored.map(current), seen: value.seen.map(current) };
+      return { ...value, modelAxes: value.modelAxes.map(current), onnxAxes: value.onnxAxes.map(current) };
     throw this.error(`the input ${index} must depend on the inputs of the model`);
   }
 
@@ -92,7 +92,7 @@ export class NodeContext {
     const value = this.input(index);
     const values = fullValues(value);
     if (!values) throw this.error(`${what} must be constant`);
-    const extents = shapeOf(value).map((extent) => known(extent) as number);
+    const extents = shapeOf(value).map((extent) => knownSize(extent) as number);
     const name = value.kind === 'constant' ? value.name : '';
     return { kind: 'constant', extents, values, shape: shapeOf(value), type: value.type, name };
   }
@@ -101,11 +101,11 @@ export class NodeContext {
     return this.optional(index) ? this.constant(index, what) : null;
   }
 
-  /** Returns a tensor with a stored axis of this size, except the batch, and the index of the axis; or else null. */
+  /** Returns a tensor with a model axis of this size, except the batch, and the index of the axis; or else null. */
   tensorWithAxis(extent: Dimension): { tensor: ModelTensor; at: number } | null {
     for (const value of this.#values.values()) {
       if (value.kind !== 'tensor') continue;
-      const at = value.stored.findIndex(
+      const at = value.modelAxes.findIndex(
         (axis, d) => d > 0 && equalDimensions(axisSize(current(axis)), extent),
       );
       if (at > 0) return { tensor: value, at };
@@ -176,8 +176,8 @@ export class NodeContext {
     if (atoms.length === 1 && atoms[0].isBatch) return;
     const [atom] = atoms;
     if (atom?.origin) throw new OtherBatchAxis(atom.origin.input, atom.origin.axis);
-    const other = tensor.seen.flat().find(({ origin }) => origin !== null)?.origin;
-    if (atoms.length === 0 && tensor.seen.flat().every(({ isBatch }) => !isBatch)) return;
+    const other = tensor.onnxAxes.flat().find(({ origin }) => origin !== null)?.origin;
+    if (atoms.length === 0 && tensor.onnxAxes.flat().every(({ isBatch }) => !isBatch)) return;
     if (atoms.length === 0 && other) throw new OtherBatchAxis(other.input, -1);
     throw this.error(`${what} of ${formatShapeOf(tensor)} must be the batch`);
   }

@@ -27,7 +27,7 @@ export async function describeOnnx(source: ByteSource): Promise<FileDescription>
       shape: dims,
       dtype: dataTypeName(dataType),
     })),
-    facts: factsOf(model, graph),
+    facts: propertiesOf(model, graph),
   };
 }
 
@@ -55,7 +55,7 @@ function partOf(
   };
 }
 
-function factsOf(model: ModelProto, graph: GraphProto): FileDescription['facts'] {
+function propertiesOf(model: ModelProto, graph: GraphProto): FileDescription['facts'] {
   const names = new Set(graph.initializer.map(({ name }) => name));
   const external = graph.initializer.filter(({ dataLocation }) => dataLocation === 1);
   const files = new Set(

@@ -14,7 +14,7 @@ export const size = (factor: number): Dimension => ({ factor, symbols: [] });
 export const symbol = (name: string): Dimension => ({ factor: 1, symbols: [name] });
 
 /** Returns the size as a number; null if it is unknown. */
-export function known({ factor, symbols }: Dimension): number | null {
+export function knownSize({ factor, symbols }: Dimension): number | null {
   return symbols.length === 0 || factor === 0 ? factor : null;
 }
 
@@ -60,7 +60,7 @@ export function computed(
   b: Dimension,
   compute: (a: number, b: number) => number,
 ): Dimension {
-  const [x, y] = [known(a), known(b)];
+  const [x, y] = [knownSize(a), knownSize(b)];
   if (x !== null && y !== null) return size(compute(x, y));
   if (a.symbols.join() === b.symbols.join() && (name === '+' || name === '-')) {
     const factor = compute(a.factor, b.factor);

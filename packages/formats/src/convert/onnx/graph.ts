@@ -132,7 +132,7 @@ function sortNodes(graph: GraphProto, file: string): { order: NodeProto[]; neede
       });
     return node;
   };
-  // A stack instead of recursion: graphs may be deeper than the stack of the engine.
+  // A stack instead of recursion, because graphs may be deeper than the call stack of JavaScript.
   const stack: NodeProto[] = [];
   for (const { name } of graph.output) {
     const last = need(name, 'the graph');

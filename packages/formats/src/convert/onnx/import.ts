@@ -8,7 +8,7 @@ import type { AxisOrder, ImportedModel, ImportReport } from '../format.js';
 import { buildImported, emptyReport } from '../imported.js';
 import type { ByteSource } from '../source.js';
 import { NodeContext, OtherBatchAxis } from './context.js';
-import { known } from './dimensions.js';
+import { knownSize } from './dimensions.js';
 import { type Graph, type GraphInput, readGraph } from './graph.js';
 import { operators } from './operators/index.js';
 import { recognisePatterns } from './patterns.js';
@@ -179,19 +179,19 @@ class Conversion {
       });
     const atoms = shape.map((extent, axis) => {
       const isBatch = axis === batchAxis;
-      if (known(extent) === 1 && !isBatch) return null;
+      if (knownSize(extent) === 1 && !isBatch) return null;
       return new Atom(extent, { isBatch, origin: { input: name, axis } });
     });
     const batch = atoms[batchAxis] ?? new Atom({ factor: 1, symbols: [] }, { isBatch: true });
-    const seen = atoms.map((atom): Axis => (atom ? [atom] : []));
-    const others = seen.filter((_, axis) => axis !== batchAxis);
+    const onnxAxes = atoms.map((atom): Axis => (atom ? [atom] : []));
+    const others = onnxAxes.filter((_, axis) => axis !== batchAxis);
     const ref = this.#writer.input(
       name,
-      shape.filter((_, axis) => axis !== batchAxis).map((extent) => known(extent)),
+      shape.filter((_, axis) => axis !== batchAxis).map((extent) => knownSize(extent)),
     );
-    const tensor: ModelTensor = { kind: 'tensor', ref, stored: [[batch], ...others], seen, type };
+    const tensor: ModelTensor = { kind: 'tensor', ref, modelAxes: [[batch], ...others], onnxAxes, type };
     this.#values.set(name, tensor);
-    if ((this.#graph.readers.get(name) ?? 0) > 1) this.#writer.share(ref);
+    if ((this.#graph.readers.get(name) ?? 0) > 1) this.#writer.markShared(ref);
     this.#report.mapped.push({
       from: `input "${name}" ${formatShapeOf(tensor)}`,
       to: `${this.#writer.layerOf(ref).config.name}${batchAxis > 0 ? `, with axis ${batchAxis} first` : ''}`,
@@ -218,7 +218,8 @@ class Conversion {
       if (node.op === 'Constant' && value.kind === 'constant') this.#addFromFile(value.values);
       else if (value.kind === 'constant') this.#spend(value, node.label);
       this.#values.set(name, value);
-      if (value.kind === 'tensor' && (this.#graph.readers.get(name) ?? 0) > 1) this.#writer.share(value.ref);
+      if (value.kind === 'tensor' && (this.#graph.readers.get(name) ?? 0) > 1)
+        this.#writer.markShared(value.ref);
     });
     const added = this.#writer.layers.slice(before);
     if (added.length > 0) this.#added.push({ from: node.label, layers: added });
@@ -286,22 +287,22 @@ class Conversion {
       throw new UnrollError('value', `The output "${name}" does not depend on the inputs of the model.`, {
         name,
       });
-    const batch = current(value.stored[0]);
-    const seen = value.seen.map((axis) => current(axis).filter((atom) => !batch.includes(atom)));
+    const batch = current(value.modelAxes[0]);
+    const onnxAxes = value.onnxAxes.map((axis) => current(axis).filter((atom) => !batch.includes(atom)));
     // The axis of the batch has no other atoms, unless a node has merged it with the next one.
-    const rest = seen.filter((axis, d) => axis.length > 0 || current(value.seen[d]).length === 0);
-    return this.#writer.arrange({ ...value, seen: value.seen.map(current) }, [batch, ...rest]);
+    const rest = onnxAxes.filter((axis, d) => axis.length > 0 || current(value.onnxAxes[d]).length === 0);
+    return this.#writer.arrange({ ...value, onnxAxes: value.onnxAxes.map(current) }, [batch, ...rest]);
   }
 }
 
-/** Returns, for each stored axis, the index of the seen axis with its first atom; -1 if there is none. */
-function axisOrder({ stored, seen }: ModelTensor): number[] {
+/** Returns, for each model axis, the index of the ONNX axis with its first atom; -1 if there is none. */
+function axisOrder({ modelAxes, onnxAxes }: ModelTensor): number[] {
   const used = new Set<number>();
-  return stored.map((axis) => {
-    const storedAtoms = current(axis);
-    const found = seen.findIndex((other, d) => {
+  return modelAxes.map((axis) => {
+    const modelAtoms = current(axis);
+    const found = onnxAxes.findIndex((other, d) => {
       const atoms = current(other);
-      return !used.has(d) && (storedAtoms.length === 0 ? atoms.length === 0 : atoms.includes(storedAtoms[0]));
+      return !used.has(d) && (modelAtoms.length === 0 ? atoms.length === 0 : atoms.includes(modelAtoms[0]));
     });
     used.add(found);
     return found;

@@ -1,4 +1,4 @@
-/** Moves and regroups axes of tensors of the model. For atoms, stored axes and seen axes, see values.ts. */
+/** Moves and regroups axes of tensors of the model. For atoms, model axes and ONNX axes, see values.ts. */
 import { splitFirst } from './align.js';
 import type { NodeContext } from './context.js';
 import {
@@ -6,7 +6,7 @@ import {
   dividedBy,
   equalDimensions,
   formatDimension,
-  known,
+  knownSize,
   product,
   size,
 } from './dimensions.js';
@@ -21,53 +21,57 @@ import {
 } from './values.js';
 import { sameAxis } from './writer.js';
 
-/** Returns the tensor with the atoms of a seen axis as one stored axis, and the index of that axis. */
+/** Returns the tensor with the atoms of an ONNX axis as one model axis, and the index of that axis. */
 export function isolate(
   context: NodeContext,
   tensor: ModelTensor,
   axis: number,
 ): { tensor: ModelTensor; at: number } {
-  const atoms = current(tensor.seen[axis]);
-  const stored = tensor.stored.map(current);
-  const found = stored.findIndex(
-    (storedAxis, d) => d > 0 && storedAxis.length > 0 && sameAxis(storedAxis, atoms),
+  const atoms = current(tensor.onnxAxes[axis]);
+  const modelAxes = tensor.modelAxes.map(current);
+  const found = modelAxes.findIndex(
+    (modelAxis, d) => d > 0 && modelAxis.length > 0 && sameAxis(modelAxis, atoms),
   );
   if (found > 0) return { tensor, at: found };
-  const rest = stored.flatMap((storedAxis) =>
-    storedAxis.some((atom) => atoms.includes(atom))
-      ? storedAxis.filter((atom) => !atoms.includes(atom)).map((atom) => [atom])
-      : [storedAxis],
+  const rest = modelAxes.flatMap((modelAxis) =>
+    modelAxis.some((atom) => atoms.includes(atom))
+      ? modelAxis.filter((atom) => !atoms.includes(atom)).map((atom) => [atom])
+      : [modelAxis],
   );
-  const following = tensor.seen
+  const following = tensor.onnxAxes
     .slice(axis + 1)
     .flat()
     .find(({ isBatch }) => !isBatch);
-  const next = following ? rest.findIndex((storedAxis) => storedAxis.includes(following)) : -1;
-  const firstStored = stored.findIndex((storedAxis) => storedAxis.some((atom) => atoms.includes(atom)));
+  const next = following ? rest.findIndex((modelAxis) => modelAxis.includes(following)) : -1;
+  const firstModelAxis = modelAxes.findIndex((modelAxis) => modelAxis.some((atom) => atoms.includes(atom)));
   const at = Math.max(
     1,
-    atoms.length > 0 ? Math.min(firstStored, rest.length) : next < 0 ? rest.length : next,
+    atoms.length > 0 ? Math.min(firstModelAxis, rest.length) : next < 0 ? rest.length : next,
   );
   return { tensor: context.writer.arrange(tensor, rest.toSpliced(at, 0, atoms)), at };
 }
 
-/** Returns the tensor with the batch and these seen axes as stored axes. @throws UnrollError `value` if it has others */
-export function withStored(context: NodeContext, tensor: ModelTensor, axes: readonly number[]): ModelTensor {
-  const wanted = axes.map((axis) => current(tensor.seen[axis]));
-  const batch = current(tensor.stored[0]);
+/** Returns the tensor with the batch and these ONNX axes as model axes. @throws UnrollError `value` if it has others */
+export function withModelAxes(
+  context: NodeContext,
+  tensor: ModelTensor,
+  axes: readonly number[],
+): ModelTensor {
+  const wanted = axes.map((axis) => current(tensor.onnxAxes[axis]));
+  const batch = current(tensor.modelAxes[0]);
   return context.writer.arrange(tensor, [batch, ...wanted]);
 }
 
-/** Returns the tensor with the atoms of a seen axis as its last stored axis; the other axes keep their order. */
+/** Returns the tensor with the atoms of an ONNX axis as its last model axis; the other axes keep their order. */
 export function withLast(context: NodeContext, tensor: ModelTensor, axis: number): ModelTensor {
-  const atoms = current(tensor.seen[axis]);
-  const stored = tensor.stored.map(current);
-  const others = stored.flatMap((storedAxis) =>
-    storedAxis.some((atom) => atoms.includes(atom))
-      ? storedAxis.filter((atom) => !atoms.includes(atom)).map((atom) => [atom])
-      : [storedAxis],
+  const atoms = current(tensor.onnxAxes[axis]);
+  const modelAxes = tensor.modelAxes.map(current);
+  const others = modelAxes.flatMap((modelAxis) =>
+    modelAxis.some((atom) => atoms.includes(atom))
+      ? modelAxis.filter((atom) => !atoms.includes(atom)).map((atom) => [atom])
+      : [modelAxis],
   );
-  if (sameAxis(stored[stored.length - 1], atoms) && stored.length > 1) return tensor;
+  if (sameAxis(modelAxes[modelAxes.length - 1], atoms) && modelAxes.length > 1) return tensor;
   return context.writer.arrange(tensor, [...others, atoms]);
 }
 
@@ -75,31 +79,31 @@ export function withLast(context: NodeContext, tensor: ModelTensor, axis: number
  * Returns the tensor after Reshape. A layer is added only if regrouping the axes does not suffice.
  * @param shape may contain -1 once, for a size that follows from the others
  */
-export function reshapeSeen(
+export function reshapeOnnxAxes(
   context: NodeContext,
   tensor: ModelTensor,
   shape: readonly Dimension[],
 ): ModelTensor {
-  const exact = inferred(tensor, shape);
-  const target = exact ?? inferred(tensor, assumed(tensor, shape));
+  const exact = inferMissingSize(tensor, shape);
+  const target = exact ?? inferMissingSize(tensor, withUnknownSizes(tensor, shape));
   if (exact === null && target !== null)
     context.report.defaulted.push({
       name: context.node.label,
       value: 'any size',
       reason: `its shape [${shape.map(formatDimension).join(', ')}] contains the number of steps of the exporter's example input`,
     });
-  const atoms = tensor.seen.flatMap((axis) => [...current(axis)]);
+  const atoms = tensor.onnxAxes.flatMap((axis) => [...current(axis)]);
   const fail = () =>
     context.error(
       `${formatShapeOf(tensor)} cannot be reshaped to [${shape.map(formatDimension).join(', ')}]`,
     );
   if (target === null) throw fail();
-  const mixed = regrouped(context, tensor, target);
-  if (mixed) return mixed;
-  const seen = target.map((extent): Axis => {
-    if (known(extent) === 1) return isUnitBatch(atoms[0]) ? [atoms.shift() as Atom] : [];
+  const reshapedTensor = withReshapeLayer(context, tensor, target);
+  if (reshapedTensor) return reshapedTensor;
+  const onnxAxes = target.map((extent): Axis => {
+    if (knownSize(extent) === 1) return isUnitBatch(atoms[0]) ? [atoms.shift() as Atom] : [];
     const axis: Atom[] = [];
-    for (let rest = extent; known(rest) !== 1; ) {
+    for (let rest = extent; knownSize(rest) !== 1; ) {
       const [atom] = atoms;
       if (atom === undefined) throw fail();
       const quotient = dividedBy(rest, atom.size);
@@ -116,37 +120,37 @@ export function reshapeSeen(
     return axis;
   });
   if (atoms.some((atom) => !isUnitBatch(atom))) throw fail();
-  return { ...tensor, seen };
+  return { ...tensor, onnxAxes };
 }
 
 /**
  * Replaces numbers in a shape by the unknown sizes of the tensor's leading axes. Some exporters write the number of steps of
  * their example input, although the model accepts any number.
  */
-function assumed({ seen }: ModelTensor, shape: readonly Dimension[]): Dimension[] {
-  const end = seen.findIndex((axis, d) => {
+function withUnknownSizes({ onnxAxes }: ModelTensor, shape: readonly Dimension[]): Dimension[] {
+  const end = onnxAxes.findIndex((axis, d) => {
     const extent = axisSize(current(axis));
-    const isOpen = known(extent) === null && (known(shape[d] ?? size(-1)) ?? 0) > 1;
+    const isOpen = knownSize(extent) === null && (knownSize(shape[d] ?? size(-1)) ?? 0) > 1;
     return !isOpen && !equalDimensions(extent, shape[d] ?? size(-1));
   });
-  return shape.map((extent, d) => (d < end ? axisSize(current(seen[d])) : extent));
+  return shape.map((extent, d) => (d < end ? axisSize(current(onnxAxes[d])) : extent));
 }
 
 /**
  * Adds a Reshape layer if the old and new sizes are known and are not products of common factors (for example, [2, 3] and
  * [3, 2]), and no axis but the first contains the batch. Otherwise returns null.
  */
-function regrouped(
+function withReshapeLayer(
   context: NodeContext,
   tensor: ModelTensor,
   target: readonly Dimension[],
 ): ModelTensor | null {
-  const batch = current(tensor.stored[0]);
-  const isFirst = batch.length === 1 && sameAxis(current(tensor.seen[0] ?? []), batch);
-  const unmerged = (isFirst ? tensor.seen.slice(1) : tensor.seen).map((axis) => [...current(axis)]);
+  const batch = current(tensor.modelAxes[0]);
+  const isFirst = batch.length === 1 && sameAxis(current(tensor.onnxAxes[0] ?? []), batch);
+  const unmerged = (isFirst ? tensor.onnxAxes.slice(1) : tensor.onnxAxes).map((axis) => [...current(axis)]);
   const wanted = isFirst ? target.slice(1) : target;
-  const sizes = wanted.map(known);
-  const from = unmerged.flat().map((atom) => known(atom.size));
+  const sizes = wanted.map(knownSize);
+  const from = unmerged.flat().map((atom) => knownSize(atom.size));
   const startsWithBatch = !isFirst || (target.length > 0 && equalDimensions(target[0], axisSize(batch)));
   if (
     unmerged.flat().some(({ isBatch }) => isBatch) ||
@@ -165,7 +169,7 @@ function regrouped(
     config: { targetShape: sizes },
     inputs: [flat.ref],
   });
-  return { ...tensor, ref, stored: [batch, ...axes], seen: isFirst ? [batch, ...axes] : axes };
+  return { ...tensor, ref, modelAxes: [batch, ...axes], onnxAxes: isFirst ? [batch, ...axes] : axes };
 }
 
 /** Returns true if one list of factors, in order, gives both lists of sizes as products: [2, 3] gives [6] and [2, 3]. */
@@ -181,14 +185,14 @@ function haveCommonFactors(from: readonly number[], to: readonly number[]): bool
   return all.every((border, i) => i === 0 || border % all[i - 1] === 0);
 }
 
-/** Returns true for a batch that the file fixes to one sequence. Such a batch may be missing from the seen axes. */
-const isUnitBatch = (atom: Atom | undefined): boolean => atom?.isBatch === true && known(atom.size) === 1;
+/** Returns true for a batch that the file fixes to one sequence. Such a batch may be missing from the ONNX axes. */
+const isUnitBatch = (atom: Atom | undefined): boolean => atom?.isBatch === true && knownSize(atom.size) === 1;
 
 /** Replaces the size -1 by the size that remains. Returns null if this is not a product of sizes. */
-function inferred(tensor: ModelTensor, shape: readonly Dimension[]): Dimension[] | null {
-  const at = shape.findIndex((extent) => known(extent) === -1);
+function inferMissingSize(tensor: ModelTensor, shape: readonly Dimension[]): Dimension[] | null {
+  const at = shape.findIndex((extent) => knownSize(extent) === -1);
   if (at < 0) return [...shape];
-  const total = product(tensor.seen.map(axisSize));
+  const total = product(tensor.onnxAxes.map(axisSize));
   const rest = dividedBy(total, product(shape.filter((_, i) => i !== at)));
   return rest && shape.map((extent, i) => (i === at ? rest : extent));
 }

@@ -19,7 +19,7 @@ import {
 /** Largest depth of nested messages. A node in a subgraph of a subgraph is at depth 8. */
 const MAX_DEPTH = 24;
 /** Messages up to this size in bytes are read at once. Larger messages are read field by field. */
-const WHOLE = 1 << 16;
+const MAX_MESSAGE_AT_ONCE = 1 << 16;
 /** Largest size in bytes of a field other than messages and payloads of tensors. */
 const MAX_FIELD = 1 << 24;
 /** Bytes that are read ahead in a large message. */
@@ -49,7 +49,7 @@ class FileReader {
 
   async message({ begin, end }: ByteRange, type: MessageType, depth: number): Promise<Message> {
     const { name } = this.#source;
-    if (end - begin <= WHOLE) {
+    if (end - begin <= MAX_MESSAGE_AT_ONCE) {
       const bytes = await this.#read(begin, end - begin);
       return new MessageReader(bytes, begin, name).message(type, depth);
     }
@@ -228,16 +228,16 @@ function store(into: Message, { name, type, repeated }: Field, value: unknown, f
 }
 
 /** A message to write. Payloads of tensors are bytes. Fields that are undefined are not written. */
-export type Outgoing = { readonly [field: string]: unknown };
+export type MessageToWrite = { readonly [field: string]: unknown };
 
 /** Returns the bytes of a model. */
-export function writeModel(model: Outgoing): Uint8Array {
+export function writeModel(model: MessageToWrite): Uint8Array {
   const writer = new BinaryWriter();
   writeMessage(writer, model, MODEL);
   return writer.finish();
 }
 
-function writeMessage(writer: BinaryWriter, message: Outgoing, type: MessageType): void {
+function writeMessage(writer: BinaryWriter, message: MessageToWrite, type: MessageType): void {
   for (const [number, field] of Object.entries(type)) {
     const value = message[field.name];
     if (value === undefined) continue;
@@ -257,7 +257,7 @@ function writeField(writer: BinaryWriter, number: number, type: FieldType, value
   const inner = messageOf(type);
   if (inner) {
     writer.tag(number, WireType.LengthDelimited).fork();
-    writeMessage(writer, value as Outgoing, inner);
+    writeMessage(writer, value as MessageToWrite, inner);
     writer.join();
   } else if (type === 'int') writer.tag(number, WireType.Varint).int64(value as number);
   else if (type === 'float') writer.tag(number, WireType.Bit32).float(value as number);

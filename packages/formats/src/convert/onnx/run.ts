@@ -23,7 +23,7 @@ interface RuntimeTensor {
 interface InputInfo {
   name: string;
   type: string;
-  /** A name stands for any size. */
+  /** A string is the name of an axis of any size. */
   shape: readonly (number | string)[];
 }
 interface Session {
@@ -35,8 +35,8 @@ interface Session {
 }
 
 /**
- * Runs a file. Inputs that are not given, such as the states of a stream, are zeros. If the file fixes the batch size, it is
- * run several times.
+ * Runs a file. Inputs that are not given, such as the states of a stream, are zeros. If the file fixes the batch size, the
+ * file is run several times.
  * @param inputs inputs of the imported model; the batch is the first axis
  * @returns the outputs of the imported model; the batch is the first axis
  * @throws UnrollError `value` if onnxruntime-node is not installed, or if the file does not have one of the inputs
@@ -65,8 +65,8 @@ export async function runOnnxLayers(
   const runtime = await loadRuntime();
   const axes = await axesOf(source);
   if (!axes) return [];
-  const isOutput = new Set(axes.outputs.map(({ name }) => name));
-  const layers = [...axes.layers].filter(([, { name }]) => !isOutput.has(name));
+  const outputNames = new Set(axes.outputs.map(({ name }) => name));
+  const layers = [...axes.layers].filter(([, { name }]) => !outputNames.has(name));
   if (layers.length === 0) return [];
   // Protobuf merges a message that is appended to another message: this one adds outputs to the graph.
   const addition = writeModel({ graph: { output: layers.map(([, { name }]) => ({ name })) } });
@@ -84,7 +84,7 @@ export async function runOnnxLayers(
   }
 }
 
-/** Returns the order of axes of the imported model; null, which keeps the order of the file, if Unroll cannot import it. */
+/** Returns the order of the axes in the file; null if Unroll cannot import it (the outputs then keep the axes of the file). */
 async function axesOf(source: ByteSource): Promise<Required<ImportedModel>['axes'] | null> {
   try {
     return (await importOnnx(source)).axes ?? null;
@@ -143,19 +143,21 @@ async function runBatches(
   });
   const orders = inputs.map(({ shape }, i) => axes?.inputs[i]?.axes ?? shape.map((_, d) => d));
   const total = inputs[0].shape[0];
-  const fixed = infos.map(({ shape }, i) => (orders[i][0] < 0 ? 1 : shape[orders[i][0]]));
-  const rows = fixed.find((extent) => typeof extent === 'number' && extent > 0) as number | undefined;
+  const batchSizes = infos.map(({ shape }, i) => (orders[i][0] < 0 ? 1 : shape[orders[i][0]]));
+  const fixedBatch = batchSizes.find((extent) => typeof extent === 'number' && extent > 0) as
+    | number
+    | undefined;
   const parts: NamedArray[][] = [];
-  for (let from = 0; from < total; from += rows ?? total) {
+  for (let from = 0; from < total; from += fixedBatch ?? total) {
     const feeds: Record<string, RuntimeTensor> = {};
     inputs.forEach((input, i) => {
-      const { shape, values } = toFile(rowsOf(input, from, rows ?? total), orders[i]);
+      const { shape, values } = toFile(rowsOf(input, from, fixedBatch ?? total), orders[i]);
       const { name, type } = infos[i];
       feeds[name] = new runtime.Tensor(type, dataOf(type, values), shape);
     });
     for (const { name, type, shape } of session.inputMetadata) {
       if (name in feeds) continue;
-      const fullShape = shape.map((extent) => (typeof extent === 'number' ? extent : (rows ?? total)));
+      const fullShape = shape.map((extent) => (typeof extent === 'number' ? extent : (fixedBatch ?? total)));
       feeds[name] = new runtime.Tensor(type, dataOf(type, new Float32Array(product(fullShape))), fullShape);
     }
     const results = await session.run(feeds);
@@ -172,7 +174,7 @@ async function runBatches(
 
 const product = (shape: Shape): number => shape.reduce((total, extent) => total * extent, 1);
 
-/** Returns `count` rows of a batch, beginning with row `from`. The first row follows the last. */
+/** Returns `count` rows of a batch, beginning with row `from`. After the last row, it continues with the first. */
 function rowsOf(
   { shape, values }: NamedArray,
   from: number,

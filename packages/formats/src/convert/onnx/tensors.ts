@@ -33,7 +33,7 @@ const dataType = (
 ): DataType => ({ name, type, size, read, field });
 
 const int32 = 'int32Data';
-/** The data types that Unroll reads, by number in onnx.proto: not strings, complex numbers, 8-bit floats and 4-bit types. */
+/** The data types that Unroll reads, by number in onnx.proto: not strings, complex numbers, 8-bit floats or 4-bit types. */
 const DATA_TYPES: Readonly<Record<number, DataType>> = {
   1: dataType('float32', 'float', 4, 'floatData', (view, at) => view.getFloat32(at, true)),
   2: dataType('uint8', 'int', 1, int32, (view, at) => view.getUint8(at)),
@@ -106,7 +106,7 @@ export function elementCount({ name, dims }: TensorProto, file: string): number 
 }
 
 function rawValues({ type, size, name, read }: DataType, bytes: Uint8Array, count: number): FloatArray {
-  // Engines run on little-endian machines only; the copy makes the memory aligned.
+  // Unroll assumes a little-endian machine, so the bytes need no conversion. The copy aligns them.
   if (name === 'float32') return new Float32Array(new Uint8Array(bytes).buffer);
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
   const values = type === 'float' && size < 8 ? new Float32Array(count) : new Float64Array(count);

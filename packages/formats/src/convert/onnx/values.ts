@@ -2,15 +2,15 @@
  * The values of an ONNX graph while it is converted.
  *
  * A tensor of the model is stored batch-major, but the nodes of the graph see it with other axes: a recurrent node takes
- * [steps, batch, features], and its output has an axis of directions. Therefore a value describes both: `stored` lists the
- * axes of the tensor in the model, and `seen` lists the axes of the ONNX value. Each axis is a list of atoms, which are the
- * factors of its size; an axis of size 1 has no atoms. Transpose, Squeeze, Unsqueeze, Flatten and Reshape then change only
- * `seen`, and the transposes around recurrent nodes cancel without a special rule. `arrange` (writer.ts) adds layers where a
- * node needs another order.
+ * [steps, batch, features], and its output has an axis of directions. Therefore a value describes both: `modelAxes` lists
+ * the axes of the tensor in the model, and `onnxAxes` lists the axes of the ONNX value. Each axis is a list of atoms, which
+ * are the factors of its size; an axis of size 1 has no atoms. Transpose, Squeeze, Unsqueeze, Flatten and Reshape then
+ * change only `onnxAxes`, and the transposes around recurrent nodes cancel without a special rule. `arrange` (writer.ts)
+ * adds layers where a node needs another order.
  */
 import type { FloatArray } from '@unroll/core';
 import { strided, stridesOf } from './arrays.js';
-import { type Dimension, formatDimension, known, size } from './dimensions.js';
+import { type Dimension, formatDimension, knownSize, size } from './dimensions.js';
 import type { ElementType } from './tensors.js';
 
 /** A factor of the size of an axis. The same Atom object in two axes means that they share an index. */
@@ -35,7 +35,7 @@ export class Atom {
 export type Axis = readonly Atom[];
 
 /** Returns a new axis of this size. */
-export const newAxis = (extent: Dimension): Axis => (known(extent) === 1 ? [] : [new Atom(extent)]);
+export const newAxis = (extent: Dimension): Axis => (knownSize(extent) === 1 ? [] : [new Atom(extent)]);
 
 /** Replaces each split atom with its parts. */
 export function current(axis: Axis): Axis {
@@ -61,9 +61,9 @@ export interface ModelTensor {
   kind: 'tensor';
   ref: Reference;
   /** Axes of the tensor in the model; the first is the batch. */
-  stored: readonly Axis[];
+  modelAxes: readonly Axis[];
   /** Axes of the ONNX value. */
-  seen: readonly Axis[];
+  onnxAxes: readonly Axis[];
   type: ElementType;
 }
 
@@ -101,7 +101,7 @@ export function constantOf(
 
 /** Returns the shape of a value as the graph sees it. */
 export function shapeOf(value: Value): readonly Dimension[] {
-  if (value.kind === 'tensor') return value.seen.map(axisSize);
+  if (value.kind === 'tensor') return value.onnxAxes.map(axisSize);
   if (value.kind === 'constant') return value.shape;
   return value.isScalar ? [] : [size(value.sizes.length)];
 }
@@ -119,11 +119,11 @@ export function sizesOf(value: Value): readonly Dimension[] | null {
 /** Returns the numbers of a constant, repeated to its shape; null if the value or its shape is unknown. */
 export function fullValues(value: Value): FloatArray | null {
   if (value.kind === 'sizes') {
-    const numbers = value.sizes.map(known);
+    const numbers = value.sizes.map(knownSize);
     return numbers.includes(null) ? null : Float64Array.from(numbers as number[]);
   }
   if (value.kind !== 'constant') return null;
-  const extents = value.shape.map(known);
+  const extents = value.shape.map(knownSize);
   if (extents.includes(null)) return null;
   return repeated(value.values, value.extents, extents as number[]);
 }

@@ -1,7 +1,7 @@
 /** Collects the layers, nodes and weights of the model that an ONNX graph becomes. */
 import { type FloatArray, type Shape, UnrollError } from '@unroll/core';
 import type { ImportedArray } from '../imported.js';
-import { formatDimension, known } from './dimensions.js';
+import { formatDimension, knownSize } from './dimensions.js';
 import { type Atom, type Axis, axisSize, current, type ModelTensor, type Reference } from './values.js';
 
 /** A layer to add to the model. */
@@ -11,7 +11,7 @@ export interface NewLayer {
   inputs: readonly Reference[];
   /** Weights by the name of the parameter within the layer: `kernel`, `forward_lstm/bias`. */
   weights?: Readonly<Record<string, { shape: Shape; values: FloatArray }>>;
-  /** Names the weights in error messages. Default: the name of the layer. */
+  /** Where the weights come from, for error messages. Default: the name of the layer. */
   from?: string;
   mask?: Reference;
 }
@@ -74,7 +74,7 @@ export class ModelWriter {
   }
 
   /** Marks an output that several nodes of the ONNX graph read. */
-  share([node]: Reference): void {
+  markShared([node]: Reference): void {
     this.#shared.add(node);
   }
 
@@ -104,50 +104,50 @@ export class ModelWriter {
   }
 
   /**
-   * Regroups and reorders the stored axes of a tensor. Adds layers for this if necessary.
+   * Regroups and reorders the model axes of a tensor. Adds layers for this if necessary.
    * @param wanted the new axes, which together contain all atoms of the tensor
    * @throws UnrollError `value` if the axes do not contain all atoms, or if the first atom would change
    */
   arrange(tensor: ModelTensor, wanted: readonly Axis[]): ModelTensor {
-    const stored = tensor.stored.map(current);
+    const modelAxes = tensor.modelAxes.map(current);
     const target = wanted.map(current);
-    if (sameAxes(stored, target)) return { ...tensor, stored };
+    if (sameAxes(modelAxes, target)) return { ...tensor, modelAxes };
     const order = target.flat();
-    const atoms = stored.flat();
+    const atoms = modelAxes.flat();
     if (order.length !== atoms.length || order.some((atom) => !atoms.includes(atom)) || order[0] !== atoms[0])
       throw new UnrollError(
         'value',
-        `A tensor with the axes ${formatAxes(stored)} cannot be rearranged to ${formatAxes(target)}.`,
+        `A tensor with the axes ${formatAxes(modelAxes)} cannot be rearranged to ${formatAxes(target)}.`,
       );
     if (order.every((atom, i) => atom === atoms[i])) return this.#reshape(tensor, target);
-    // Moves whole axes if they stay together, otherwise single atoms.
-    const together = stored.every((axis) => {
+    // Moves whole axes if their atoms stay together, otherwise single atoms.
+    const staysTogether = modelAxes.every((axis) => {
       const at = order.indexOf(axis[0]);
       return axis.every((atom, i) => order[at + i] === atom);
     });
-    const units = together ? stored.filter((axis) => axis.length > 0) : atoms.map((atom) => [atom]);
-    const split = this.#reshape(tensor, units);
-    const sorted = [...units].sort((a, b) => order.indexOf(a[0]) - order.indexOf(b[0]));
-    const dims = sorted.map((axis) => units.indexOf(axis));
+    const groups = staysTogether ? modelAxes.filter((axis) => axis.length > 0) : atoms.map((atom) => [atom]);
+    const split = this.#reshape(tensor, groups);
+    const sorted = [...groups].sort((a, b) => order.indexOf(a[0]) - order.indexOf(b[0]));
+    const dims = sorted.map((axis) => groups.indexOf(axis));
     const ref = this.add({ className: 'Permute', config: { dims: dims.slice(1) }, inputs: [split.ref] });
-    return this.#reshape({ ...split, ref, stored: sorted }, target);
+    return this.#reshape({ ...split, ref, modelAxes: sorted }, target);
   }
 
-  /** Returns the tensor with its atoms, in the same order, grouped into other stored axes. */
+  /** Returns the tensor with its atoms, in the same order, grouped into other model axes. */
   #reshape(tensor: ModelTensor, target: readonly Axis[]): ModelTensor {
-    const stored = tensor.stored.map(current);
-    if (sameAxes(stored, target)) return { ...tensor, stored };
+    const modelAxes = tensor.modelAxes.map(current);
+    if (sameAxes(modelAxes, target)) return { ...tensor, modelAxes };
     const shape = target.slice(1).map((axis) => {
-      const same = axis.length > 0 ? stored.findIndex((old) => sameAxis(old, axis)) : -1;
-      return same > 0 ? { axis: same } : (known(axisSize(axis)) ?? -1);
+      const same = axis.length > 0 ? modelAxes.findIndex((old) => sameAxis(old, axis)) : -1;
+      return same > 0 ? { axis: same } : (knownSize(axisSize(axis)) ?? -1);
     });
     if (shape.filter((extent) => extent === -1).length > 1)
       throw new UnrollError('value', 'A tensor with several axes of unknown size cannot be reshaped.');
-    const plain = shape.every((extent) => typeof extent === 'number');
-    const ref = plain
+    const isPlain = shape.every((extent) => typeof extent === 'number');
+    const ref = isPlain
       ? this.add({ className: 'Reshape', config: { targetShape: shape }, inputs: [tensor.ref] })
       : this.operation({ operation: 'reshape', shape }, [tensor.ref]);
-    return { ...tensor, ref, stored: target };
+    return { ...tensor, ref, modelAxes: target };
   }
 
   /**

@@ -106,7 +106,10 @@ function cellOf(call: Call, { className, config }: LayerJson): 'RNN' | 'LSTM' | 
   if (cell !== 'RNN' && recurrentActivation !== 'sigmoid')
     throw unsupported(call, `the gates of nn.${cell} must be sigmoid, got ${String(recurrentActivation)}`);
   if (cell === 'GRU' && !resetAfter)
-    throw unsupported(call, 'nn.GRU applies the reset gate after the product (resetAfter: true)');
+    throw unsupported(
+      call,
+      'nn.GRU applies the reset gate after the recurrent matrix product (resetAfter: true)',
+    );
   return cell;
 }
 
@@ -125,7 +128,7 @@ function recurrent(
     throw unsupported(call, 'its directions have different cells');
   if (
     layers.some(
-      ({ json: each }) => each.config.units !== units || (each.config.useBias ?? true) !== (useBias ?? true),
+      ({ json: { config } }) => config.units !== units || (config.useBias ?? true) !== (useBias ?? true),
     )
   )
     throw unsupported(call, 'its directions differ in units or useBias');
@@ -194,21 +197,21 @@ function bidirectional(call: Call): ExportedLayer {
 /** Exports an `RNN` layer, which has one cell or stacked cells. */
 function cells(call: Call): ExportedLayer {
   const { cell, ...options } = call.config as { cell: LayerJson } & Record<string, unknown>;
-  const stacked = cell.className === 'StackedRNNCells';
-  const inner = stacked ? (cell.config.cells as LayerJson[]) : [cell];
-  const parts = inner.map((each, n) => {
-    const last = n === inner.length - 1;
+  const isStacked = cell.className === 'StackedRNNCells';
+  const inner = isStacked ? (cell.config.cells as LayerJson[]) : [cell];
+  const parts = inner.map(({ className, config }, n) => {
+    const isLast = n === inner.length - 1;
     const json = {
-      className: each.className.replace(/Cell$/, ''),
+      className: className.replace(/Cell$/, ''),
       config: {
-        ...each.config,
-        returnSequences: last ? options.returnSequences : true,
+        ...config,
+        returnSequences: isLast ? options.returnSequences : true,
         returnState: options.returnState,
         goBackwards: n === 0 && options.goBackwards,
       },
     };
-    const name = stacked ? `${call.name}_${n}` : call.name;
-    return recurrent({ ...call, name }, [{ json, prefix: stacked ? `cell_${n}/` : '' }], 'concat');
+    const name = isStacked ? `${call.name}_${n}` : call.name;
+    return recurrent({ ...call, name }, [{ json, prefix: isStacked ? `cell_${n}/` : '' }], 'concat');
   });
   return {
     modules: parts.flatMap(({ modules }) => modules),

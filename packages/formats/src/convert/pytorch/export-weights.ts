@@ -12,7 +12,7 @@ export interface Weight {
 /** Returns the parameter of a layer with this name; undefined if the layer has none. */
 export type WeightsOf = (name: string) => Weight | undefined;
 
-/** Positions of the gates in Unroll, in PyTorch's order. */
+/** For each gate in PyTorch's order, its index in Unroll. */
 const GATES = { RNN: [0], LSTM: [0, 1, 2, 3], GRU: [1, 0, 2] } as const;
 
 /** Returns an array [G * H, columns] with its gates in this order. */

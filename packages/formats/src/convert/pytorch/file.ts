@@ -20,7 +20,7 @@ export interface TorchFile {
 
 /** Gives access to the storages of a file. */
 interface Storages {
-  little: boolean;
+  littleEndian: boolean;
   /** Reads the bytes of a storage. */
   bytes(storage: PyStorage): Promise<Uint8Array>;
 }
@@ -42,18 +42,18 @@ export async function openTorchFile(source: ByteSource): Promise<TorchFile> {
       const key = `${file} ${type?.name} ${length}`;
       const bytes = cache.get(key) ?? storages.bytes(tensor.storage);
       cache.set(key, bytes);
-      return valuesOf(tensor, await bytes, storages.little);
+      return valuesOf(tensor, await bytes, storages.littleEndian);
     },
   };
 }
 
-interface Opened {
+interface OpenedFile {
   value: PyValue;
   container: TorchFile['container'];
   storages: Storages;
 }
 
-async function openZip(source: ByteSource): Promise<Opened> {
+async function openZip(source: ByteSource): Promise<OpenedFile> {
   const index = await zipIndex(source);
   const { folder, pickle } = findPickle(source, index);
   const order = index.get(`${folder}byteorder`);
@@ -70,7 +70,7 @@ async function openZip(source: ByteSource): Promise<Opened> {
       throw damaged(source, `data/${storage.key} must have ${expected} bytes, got ${entry.size}`);
     return readZipEntry(source, entry);
   };
-  return { value, container: 'zip', storages: { little: byteorder === 'little', bytes } };
+  return { value, container: 'zip', storages: { littleEndian: byteorder === 'little', bytes } };
 }
 
 /** Finds data.pkl, which is in the only folder of the archive. */
@@ -125,38 +125,38 @@ const PROTOCOL = 1001;
  * Opens a file in the format before PyTorch 1.6: five pickles (a magic number, a version, properties of the machine, the
  * object, the keys of the storages), and then the length and the values of each storage.
  */
-async function openLegacy(source: ByteSource): Promise<Opened> {
+async function openLegacy(source: ByteSource): Promise<OpenedFile> {
   const bytes = await readAll(source);
-  const views = new Map<string, PyStorage>();
+  const storagesByKey = new Map<string, PyStorage>();
   const load = (id: PyValue): PyValue => {
     if (Array.isArray(id) && id.length > 5 && id[5] !== null)
       throw damaged(source, 'it has views of storages, which PyTorch has not written since version 0.4');
     const storage = storageOf(source, id);
-    views.set(storage.key, storage);
+    storagesByKey.set(storage.key, storage);
     return storage;
   };
-  const none = (): never => {
+  const rejectTensors = (): never => {
     throw damaged(source, 'its header refers to tensors');
   };
-  const magic = readPickle(bytes, 0, none, source.name);
+  const magic = readPickle(bytes, 0, rejectTensors, source.name);
   if (magic.value !== MAGIC)
     throw new UnrollError('format', `${source.name} is a pickle, but not a file of torch.save.`);
-  const version = readPickle(bytes, magic.end, none, source.name);
+  const version = readPickle(bytes, magic.end, rejectTensors, source.name);
   if (version.value !== PROTOCOL) throw damaged(source, 'the version of its format is unknown');
-  const machine = readPickle(bytes, version.end, none, source.name);
-  const little = machine.value instanceof Map ? machine.value.get('little_endian') !== false : true;
+  const machine = readPickle(bytes, version.end, rejectTensors, source.name);
+  const littleEndian = machine.value instanceof Map ? machine.value.get('little_endian') !== false : true;
   const object = readPickle(bytes, machine.end, load, source.name);
-  const keys = readPickle(bytes, object.end, none, source.name);
+  const keys = readPickle(bytes, object.end, rejectTensors, source.name);
   if (!Array.isArray(keys.value)) throw damaged(source, 'the list of its storages is missing');
   const ranges = new Map<string, Uint8Array>();
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   let at = keys.end;
   for (const key of keys.value) {
-    const storage = typeof key === 'string' ? views.get(key) : undefined;
+    const storage = typeof key === 'string' ? storagesByKey.get(key) : undefined;
     if (!storage || ranges.has(storage.key))
       throw damaged(source, 'the list of its storages has an unknown or repeated key');
     if (at + 8 > bytes.length) throw damaged(source, 'it is truncated');
-    const length = view.getUint32(at, little) + view.getUint32(at + 4, little) * 2 ** 32;
+    const length = view.getUint32(at, littleEndian) + view.getUint32(at + 4, littleEndian) * 2 ** 32;
     const end = at + 8 + length * (storage.type?.size ?? 1);
     if (length !== storage.length || end > bytes.length)
       throw damaged(source, `storage ${storage.key} must have ${storage.length} elements, got ${length}`);
@@ -167,7 +167,7 @@ async function openLegacy(source: ByteSource): Promise<Opened> {
     value: object.value,
     container: 'legacy',
     storages: {
-      little,
+      littleEndian,
       bytes: async ({ key, type, length }) => {
         const range = ranges.get(key);
         if (range?.length === length * (type?.size ?? 1)) return range;
@@ -178,9 +178,9 @@ async function openLegacy(source: ByteSource): Promise<Opened> {
 }
 
 /** Returns the values of a tensor as a copy, in row-major order. */
-function valuesOf(tensor: PyTensor, bytes: Uint8Array, little: boolean): FloatArray {
+function valuesOf(tensor: PyTensor, bytes: Uint8Array, littleEndian: boolean): FloatArray {
   const { type, offset, shape, strides, length } = tensor;
-  if (type.name === 'float32' && little && isContiguous(shape, strides)) {
+  if (type.name === 'float32' && littleEndian && isContiguous(shape, strides)) {
     const begin = offset * 4;
     return new Float32Array(new Uint8Array(bytes.subarray(begin, begin + 4 * length)).buffer);
   }
@@ -190,7 +190,7 @@ function valuesOf(tensor: PyTensor, bytes: Uint8Array, little: boolean): FloatAr
   const index = new Array<number>(shape.length).fill(0);
   let at = offset;
   for (let i = 0; i < length; i++) {
-    out[i] = type.read(view, at * type.size, little);
+    out[i] = type.read(view, at * type.size, littleEndian);
     // Moves to the next index in row-major order.
     for (let d = shape.length - 1; d >= 0; d--) {
       at += strides[d];

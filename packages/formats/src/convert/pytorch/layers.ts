@@ -2,7 +2,7 @@
 import type { Shape } from '@unroll/core';
 import type { RecurrentModule, SimpleModule } from './modules.js';
 import type { ModuleOptions, Plan, Step } from './plan.js';
-import { convolved, copied, type Recipe, recurrentRecipes, transposed } from './weights.js';
+import { convolutionRecipe, copyRecipe, type Recipe, recurrentRecipes, transposeRecipe } from './weights.js';
 
 interface LayerConfig {
   className: string;
@@ -86,7 +86,7 @@ const defined = (config: Record<string, unknown>): Record<string, unknown> =>
 
 function recurrent(name: string, module: RecurrentModule, options: ModuleOptions): Layers {
   const { cell, units, projection, depth, bidirectional, bias, path, output } = module;
-  const { output: which = 'sequence', nonlinearity, dropout = 0 } = options;
+  const { output: outputMode = 'sequence', nonlinearity, dropout = 0 } = options;
   const layers: LayerConfig[] = [];
   const recipes: Recipe[] = [];
   // The tensors of nn.RNNCell, nn.LSTMCell and nn.GRUCell have names without a layer number.
@@ -98,7 +98,7 @@ function recurrent(name: string, module: RecurrentModule, options: ModuleOptions
       projection: projection || undefined,
       activation: cell === 'RNN' ? nonlinearity : undefined,
       useBias: bias ? undefined : false,
-      returnSequences: n < depth - 1 || which === 'sequence',
+      returnSequences: n < depth - 1 || outputMode === 'sequence',
     });
     const className = projection > 0 ? 'ProjectedLSTM' : cell === 'RNN' ? 'SimpleRNN' : cell;
     const shape = { cell, units, projection, bias, input: n === 0 ? (module.input ?? 0) : output };
@@ -136,7 +136,7 @@ function simple(
   const tensor = (leaf: string): string => fullName(path, leaf);
   const weight = tensors.get('weight')?.shape ?? [];
   const useBias = tensors.has('bias') ? undefined : false;
-  const bias = useBias === undefined ? [copied(`${name}/bias`, tensor('bias'), [weight[0]])] : [];
+  const bias = useBias === undefined ? [copyRecipe(`${name}/bias`, tensor('bias'), [weight[0]])] : [];
   switch (module.kind) {
     case 'embedding':
       return {
@@ -146,7 +146,7 @@ function simple(
             config: { inputDim: weight[0], outputDim: weight[1], name, ...options },
           },
         ],
-        recipes: [copied(`${name}/embeddings`, tensor('weight'), weight)],
+        recipes: [copyRecipe(`${name}/embeddings`, tensor('weight'), weight)],
       };
     case 'conv1d': {
       const width = groupedWidth(module, inputWidth);
@@ -154,7 +154,7 @@ function simple(
       const config = { filters: weight[0], kernelSize: weight[2], groups: groups > 1 ? groups : undefined };
       return {
         layers: [{ className: 'Conv1D', config: defined({ ...config, useBias, name, ...options }) }],
-        recipes: [convolved(`${name}/kernel`, tensor('weight'), weight), ...bias],
+        recipes: [convolutionRecipe(`${name}/kernel`, tensor('weight'), weight), ...bias],
       };
     }
     case 'layerNorm':
@@ -163,7 +163,7 @@ function simple(
     default:
       return {
         layers: [{ className: 'Dense', config: defined({ units: weight[0], useBias, name, ...options }) }],
-        recipes: [transposed(`${name}/kernel`, tensor('weight'), weight), ...bias],
+        recipes: [transposeRecipe(`${name}/kernel`, tensor('weight'), weight), ...bias],
       };
   }
 }
@@ -187,7 +187,7 @@ function normalization(name: string, module: SimpleModule, { epsilon = 1e-5 }: M
   };
   const recipes = Object.entries(parameters)
     .filter(([leaf]) => tensors.has(leaf))
-    .map(([leaf, parameter]) => copied(`${name}/${parameter}`, fullName(path, leaf), [output]));
+    .map(([leaf, parameter]) => copyRecipe(`${name}/${parameter}`, fullName(path, leaf), [output]));
   const dropped = tensors.has('num_batches_tracked')
     ? [{ name: fullName(path, 'num_batches_tracked'), reason: 'a counter that only training uses' }]
     : [];

@@ -54,7 +54,8 @@ export function modulesOf(tensors: readonly StateTensor[]): TorchModule[] {
 function moduleOf(path: string, tensors: Map<string, StateTensor>): TorchModule {
   const cell = tensors.get('weight_ih');
   // RNNCell, LSTMCell and GRUCell have one layer, and names without a layer number.
-  if (cell) return recurrentModule(path, new Map([...tensors].map(([name, each]) => [`${name}_l0`, each])));
+  if (cell)
+    return recurrentModule(path, new Map([...tensors].map(([name, tensor]) => [`${name}_l0`, tensor])));
   if (tensors.has('weight_ih_l0')) return recurrentModule(path, tensors);
   return simpleModule(path, tensors);
 }

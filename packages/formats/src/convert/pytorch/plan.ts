@@ -27,7 +27,7 @@ export interface ModuleOptions {
   padding?: 'valid' | 'same' | 'causal';
   strides?: number;
   dilationRate?: number;
-  /** Normalisations. Default 1e-5, as in PyTorch. */
+  /** LayerNorm and BatchNorm1d. Default 1e-5, as in PyTorch. */
   epsilon?: number;
 }
 
@@ -43,8 +43,8 @@ export interface Plan {
   omitted: TorchModule[];
 }
 
-type Known = RecurrentModule | SimpleModule;
-const isKnown = (module: TorchModule): module is Known => module.kind !== 'unknown';
+type KnownModule = RecurrentModule | SimpleModule;
+const isKnown = (module: TorchModule): module is KnownModule => module.kind !== 'unknown';
 
 const nameOf = ({ path }: TorchModule): string => path || 'the module';
 
@@ -62,11 +62,11 @@ export function proposePlan(modules: readonly TorchModule[], file: string, order
       { module: other.path },
     );
   const order = chain(modules.filter(isKnown), file, ordered);
-  const undecided = layersWithoutActivation(order);
-  if (undecided)
+  const pair = layersWithoutActivation(order);
+  if (pair)
     throw needsMap(
       file,
-      `a state dict does not contain the activation between ${nameOf(undecided[0])} and ${nameOf(undecided[1])}`,
+      `a state dict does not contain the activation between ${nameOf(pair[0])} and ${nameOf(pair[1])}`,
     );
   const steps = order.map((module): Step => ({ module, options: {} }));
   return { steps, defaulted: defaultsOf(steps), omitted: [] };
@@ -79,12 +79,14 @@ const needsMap = (file: string, problem: string): UnrollError =>
   );
 
 /** Orders the modules so that the output of each module has the width of the next module's input. */
-function chain(modules: readonly Known[], file: string, ordered: boolean): Known[] {
+function chain(modules: readonly KnownModule[], file: string, ordered: boolean): KnownModule[] {
   const asListed = ordered ? resolve(modules) : null;
   if (asListed) return asListed;
   const found = permutations(modules);
   if (found.length === 1) return found[0];
-  const list = modules.map((each) => `${nameOf(each)} [${each.input ?? '?'} -> ${each.output}]`).join(', ');
+  const list = modules
+    .map((module) => `${nameOf(module)} [${module.input ?? '?'} -> ${module.output}]`)
+    .join(', ');
   const problem =
     found.length > 1
       ? 'the widths of its modules allow several orders'
@@ -93,9 +95,9 @@ function chain(modules: readonly Known[], file: string, ordered: boolean): Known
 }
 
 /** Returns the modules, with each matrix as a Linear or an Embedding; null if their widths do not fit in this order. */
-function resolve(modules: readonly Known[]): Known[] | null {
+function resolve(modules: readonly KnownModule[]): KnownModule[] | null {
   let width: number | null = null;
-  const order: Known[] = [];
+  const order: KnownModule[] = [];
   for (const [i, module] of modules.entries()) {
     const choices = module.kind === 'matrix' ? matrixChoices(module, modules[i + 1], i === 0) : [module];
     const next = choices.find((choice) => fits(choice, width, i === 0));
@@ -107,7 +109,7 @@ function resolve(modules: readonly Known[]): Known[] | null {
 }
 
 /** Returns true if a module can read features of this width. A grouped convolution reads a part of the features per group. */
-function fits(module: Known, width: number | null, isFirst: boolean): boolean {
+function fits(module: KnownModule, width: number | null, isFirst: boolean): boolean {
   if (isFirst) return true;
   if (module.kind === 'embedding' || width === null) return false;
   if (module.kind !== 'conv1d') return module.input === width;
@@ -119,16 +121,20 @@ function fits(module: Known, width: number | null, isFirst: boolean): boolean {
  * Returns a matrix as a Linear or an Embedding; an empty list if its name and its neighbours do not decide. Only the first
  * module can be an Embedding. The rows of an Embedding belong to ids, so its output width is the number of columns.
  */
-function matrixChoices(module: SimpleModule, next: Known | undefined, isFirst: boolean): SimpleModule[] {
+function matrixChoices(
+  module: SimpleModule,
+  next: KnownModule | undefined,
+  isFirst: boolean,
+): SimpleModule[] {
   const linear: SimpleModule = { ...module, kind: 'linear' };
   if (!isFirst) return [linear];
   const [rows, columns] = [module.output, module.input ?? 0];
   const table: SimpleModule = { ...module, kind: 'embedding', input: null, output: columns };
-  const named = isTableName(module.path);
+  const hasTableName = isTableName(module.path);
   const [asTable, asLinear] = [columns, rows].map(
     (width) => !next || next.input === null || next.input === width,
   );
-  if (named || (asTable && !asLinear)) return [table];
+  if (hasTableName || (asTable && !asLinear)) return [table];
   return asLinear && !asTable ? [linear] : [];
 }
 
@@ -138,11 +144,11 @@ const MAX_ATTEMPTS = 20_000;
 const MAX_MODULES = 32;
 
 /** Returns at most two of the orders that fit, and none if there are too many possibilities. */
-function permutations(modules: readonly Known[]): Known[][] {
+function permutations(modules: readonly KnownModule[]): KnownModule[][] {
   if (modules.length > MAX_MODULES) return [];
-  const found: Known[][] = [];
+  const found: KnownModule[][] = [];
   let attempts = 0;
-  const extend = (chosen: readonly Known[], rest: readonly Known[]): void => {
+  const extend = (chosen: readonly KnownModule[], rest: readonly KnownModule[]): void => {
     if (found.length > 1 || ++attempts > MAX_ATTEMPTS) return;
     if (rest.length === 0) {
       const order = resolve(chosen);
@@ -159,8 +165,8 @@ function permutations(modules: readonly Known[]): Known[][] {
 }
 
 /** Returns two successive linear layers without an activation between them (real models have one); null if none. */
-function layersWithoutActivation(order: readonly Known[]): [Known, Known] | null {
-  const isLinear = ({ kind }: Known): boolean => kind === 'linear' || kind === 'conv1d';
+function layersWithoutActivation(order: readonly KnownModule[]): [KnownModule, KnownModule] | null {
+  const isLinear = ({ kind }: KnownModule): boolean => kind === 'linear' || kind === 'conv1d';
   const layers = order.filter(({ kind }) => kind !== 'layerNorm' && kind !== 'batchNorm');
   const at = layers.findIndex((layer, i) => i > 0 && isLinear(layer) && isLinear(layers[i - 1]));
   return at < 0 ? null : [layers[at - 1], layers[at]];
@@ -192,11 +198,11 @@ export function templateOf(modules: readonly TorchModule[], file: string, ordere
   try {
     order = chain(modules.filter(isKnown), file, ordered);
   } catch {
-    // The user orders the modules.
+    // The template keeps the order of the file, and the user corrects it.
   }
   const known = order.filter(isKnown);
-  const undecided = new Set(
-    known.filter((each, i) => i + 1 < known.length && layersWithoutActivation([each, known[i + 1]])),
+  const withoutActivation = new Set(
+    known.filter((module, i) => i + 1 < known.length && layersWithoutActivation([module, known[i + 1]])),
   );
   return {
     comment:
@@ -205,20 +211,20 @@ export function templateOf(modules: readonly TorchModule[], file: string, ordere
     layers: known.map((module) => ({
       module: module.path,
       ...typeOf(module, modules),
-      ...templateOptions(module, undecided.has(module)),
+      ...templateOptions(module, withoutActivation.has(module)),
     })),
     omit: modules.filter((module) => !isKnown(module)).map(({ path }) => path),
   };
 }
 
 /** Returns the decided type of a matrix, which the user may change in the map. */
-function typeOf({ path, kind }: Known, modules: readonly TorchModule[]): { [key: string]: Json } {
+function typeOf({ path, kind }: KnownModule, modules: readonly TorchModule[]): { [key: string]: Json } {
   const isMatrix = modules.some((module) => module.path === path && module.kind === 'matrix');
   return isMatrix && kind !== 'matrix' ? { type: kind === 'embedding' ? 'Embedding' : 'Linear' } : {};
 }
 
-function templateOptions(module: Known, undecided: boolean): { [key: string]: Json } {
-  const activation = undecided ? 'relu, tanh, sigmoid, linear, ...?' : 'linear';
+function templateOptions(module: KnownModule, needsActivation: boolean): { [key: string]: Json } {
+  const activation = needsActivation ? 'relu, tanh, sigmoid, linear, ...?' : 'linear';
   switch (module.kind) {
     case 'recurrent':
       return {
@@ -263,7 +269,7 @@ export function planFromMap(map: unknown, modules: readonly TorchModule[]): Plan
     const module = typeof path === 'string' ? byPath.get(path) : undefined;
     if (!module)
       throw valueError(
-        `The map refers to the module ${JSON.stringify(path)}. The modules are ${[...byPath.keys()].map((each) => `"${each}"`).join(', ')}.`,
+        `The map refers to the module ${JSON.stringify(path)}. The modules are ${[...byPath.keys()].map((modulePath) => `"${modulePath}"`).join(', ')}.`,
       );
     if (used.has(module.path)) throw valueError(`The map uses the module "${module.path}" twice.`);
     used.add(module.path);

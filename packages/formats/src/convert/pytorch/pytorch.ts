@@ -1,6 +1,6 @@
 /** The PyTorch format: files of torch.save with a state dict or a checkpoint. */
 import type { FileDescription, ImportedModel, ImportOptions, ModelFormat } from '../format.js';
-import { countOf } from '../safetensors/header.js';
+import { countWithNoun } from '../safetensors/header.js';
 import type { ByteSource } from '../source.js';
 import { openTorchFile } from './file.js';
 import { modulesOf, type TorchModule } from './modules.js';
@@ -18,7 +18,7 @@ export const pytorchFormat: ModelFormat = {
     const kind = file.container === 'zip' ? 'PyTorch' : 'PyTorch (format before 1.6)';
     return {
       format: 'pytorch',
-      title: `${kind}, ${optimizer ? 'checkpoint' : 'state dict'} of ${countOf(tensors.length, 'tensor')}`,
+      title: `${kind}, ${optimizer ? 'checkpoint' : 'state dict'} of ${countWithNoun(tensors.length, 'tensor')}`,
       ...describeTensors(tensors),
       facts: [
         ...(optimizer ? [{ name: 'optimizer', value: 'yes' }] : []),
@@ -71,7 +71,7 @@ function describeModule(module: TorchModule): FileDescription['parts'][number] {
   if (module.kind !== 'recurrent') return { ...base, type: TYPES[module.kind], supported: true };
   const { units, depth, bidirectional, projection, bias, cell } = module;
   const notes = [
-    ...[`${units} units`, countOf(depth, 'layer')],
+    ...[`${units} units`, countWithNoun(depth, 'layer')],
     ...(bidirectional ? ['bidirectional'] : []),
     ...(projection > 0 ? [`proj_size ${projection}`] : []),
     ...(bias ? [] : ['no bias']),

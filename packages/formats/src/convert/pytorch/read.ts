@@ -33,7 +33,7 @@ export async function modelOfStateDict(
   const report = emptyReport();
   for (const { from, parameter, isSum } of planned.recipes)
     report.mapped.push({ from: from.join(isSum ? ' + ' : ', '), to: parameter });
-  report.defaulted.push(...plan.defaulted, ...untied(planned.recipes, byName));
+  report.defaulted.push(...plan.defaulted, ...sharedTensorNotes(planned.recipes, byName));
   report.dropped.push(...dropped, ...planned.dropped);
   for (const { path } of plan.omitted) report.dropped.push({ name: path, reason: 'the map omits it' });
   const model = buildImported(planned.config, arrays, [planned.inputShape]);
@@ -63,7 +63,7 @@ function tensorNamed(tensors: ReadonlyMap<string, StateTensor>, name: string): S
 }
 
 /** Reports tensors that share their memory with an earlier tensor: the model has separate copies. */
-function untied(recipes: readonly Recipe[], tensors: ReadonlyMap<string, StateTensor>) {
+function sharedTensorNotes(recipes: readonly Recipe[], tensors: ReadonlyMap<string, StateTensor>) {
   const first = new Map<string, string>();
   return recipes
     .flatMap(({ from }) => from)

@@ -47,12 +47,12 @@ export function findStateDict(file: TorchFile, name: string): StateDict {
     return { tensors: tensorsOf(file, value), ordered: true, dropped: [], optimizer: null };
   if (!(value instanceof Map)) throw noStateDict(name, value);
   const found = [...value].filter(([, part]) => isStateDict(part));
-  const rank = (key: PyValue): number => {
+  const priority = (key: PyValue): number => {
     const at = KEYS.indexOf(keyText(key));
     return at < 0 ? KEYS.length : at;
   };
-  const [best] = found.sort(([a], [b]) => rank(a) - rank(b));
-  if (!best || (rank(best[0]) === KEYS.length && found.length > 1)) throw noStateDict(name, value);
+  const [best] = found.sort(([a], [b]) => priority(a) - priority(b));
+  if (!best || (priority(best[0]) === KEYS.length && found.length > 1)) throw noStateDict(name, value);
   const optimizerKey = OPTIMIZER_KEYS.find((key) => value.has(key));
   const optimizer = optimizerKey === undefined ? null : optimizerOf(value.get(optimizerKey));
   const dropped = [...value.keys()]
@@ -63,9 +63,9 @@ export function findStateDict(file: TorchFile, name: string): StateDict {
 
 const isStateDict = (value: PyValue | undefined): value is Map<PyValue, PyValue> =>
   value instanceof Map &&
-  [...value].some(([, each]) => each instanceof PyTensor) &&
+  [...value].some(([, part]) => part instanceof PyTensor) &&
   [...value.keys()].every((key) => typeof key === 'string') &&
-  [...value].every(([key, each]) => each instanceof PyTensor || keyText(key).endsWith('_extra_state'));
+  [...value].every(([key, part]) => part instanceof PyTensor || keyText(key).endsWith('_extra_state'));
 
 /** Returns an optimizer's state dict; null for anything else. Lightning stores a list of optimizers. */
 function optimizerOf(value: PyValue | undefined): Map<PyValue, PyValue> | null {
@@ -98,7 +98,7 @@ function tensorsOf(file: TorchFile, dict: Map<PyValue, PyValue>): StateTensor[] 
 export function prefixOf(names: readonly string[]): string {
   let prefix = '';
   for (;;) {
-    const next = PREFIXES.find((each) => names.every((name) => name.startsWith(prefix + each)));
+    const next = PREFIXES.find((wrapper) => names.every((name) => name.startsWith(prefix + wrapper)));
     if (next === undefined) return prefix;
     prefix += next;
   }

@@ -16,7 +16,7 @@ export interface Recipe {
   isSum?: boolean;
 }
 
-/** Positions of the gates in PyTorch, in Unroll's order. */
+/** For each gate in Unroll's order, its index in PyTorch. */
 const GATES = { RNN: [0], LSTM: [0, 1, 2, 3], GRU: [1, 0, 2] } as const;
 export type CellType = keyof typeof GATES;
 
@@ -105,7 +105,7 @@ function concatenated(rows: readonly FloatArray[]): FloatArray {
 }
 
 /** Returns the recipe of a parameter that has the values of a tensor. */
-export const copied = (parameter: string, tensor: string, shape: Shape): Recipe => ({
+export const copyRecipe = (parameter: string, tensor: string, shape: Shape): Recipe => ({
   parameter,
   shape,
   from: [tensor],
@@ -113,7 +113,7 @@ export const copied = (parameter: string, tensor: string, shape: Shape): Recipe 
 });
 
 /** Returns the recipe of W [I, O] from a tensor [O, I]. */
-export const transposed = (parameter: string, tensor: string, [rows, columns]: Shape): Recipe => ({
+export const transposeRecipe = (parameter: string, tensor: string, [rows, columns]: Shape): Recipe => ({
   parameter,
   shape: [columns, rows],
   from: [tensor],
@@ -121,7 +121,11 @@ export const transposed = (parameter: string, tensor: string, [rows, columns]: S
 });
 
 /** Returns the recipe of W [k, I, O] from a tensor [O, I, k]. */
-export const convolved = (parameter: string, tensor: string, [filters, input, size]: Shape): Recipe => ({
+export const convolutionRecipe = (
+  parameter: string,
+  tensor: string,
+  [filters, input, size]: Shape,
+): Recipe => ({
   parameter,
   shape: [size, input, filters],
   from: [tensor],

@@ -34,7 +34,7 @@ export async function torchModelOf(model: Network, weightsFile = 'weights.pt'): 
   const { className, config } = model.config;
   const graph = config as unknown as GraphJson;
   const weightsOf = (layer: string) => (name: string) => weights.get(`${layer}/${name}`);
-  const shapes = new Map(model.summaryRows().map(({ layer, shapes: each }) => [layer.name, each]));
+  const shapes = new Map(model.summaryRows().map(({ layer, shapes: outputs }) => [layer.name, outputs]));
   const names = pythonNames(graph.layers.map((layer) => String(layer.config.name)));
   const exported = new Map<string, ExportedLayer>();
   const exportedLayer = (json: LayerJson, rank: number): ExportedLayer => {

@@ -30,4 +30,5 @@ const TYPES: Readonly<Record<string, string>> = {
 export const typeName = (dtype: string): string => TYPES[dtype] ?? dtype;
 
 /** Returns a count with its noun: `1 tensor`, `2 tensors`. */
-export const countOf = (count: number, noun: string): string => `${count} ${noun}${count === 1 ? '' : 's'}`;
+export const countWithNoun = (count: number, noun: string): string =>
+  `${count} ${noun}${count === 1 ? '' : 's'}`;

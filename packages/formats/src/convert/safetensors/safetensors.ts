@@ -7,7 +7,7 @@ import { describeTensors } from '../pytorch/pytorch.js';
 import { modelOfStateDict, templateOfStateDict } from '../pytorch/read.js';
 import { prefixOf, type StateDict } from '../pytorch/state-dict.js';
 import type { ByteSource } from '../source.js';
-import { countOf, headerOf, typeName } from './header.js';
+import { countWithNoun, headerOf, typeName } from './header.js';
 
 export const safetensorsFormat: ModelFormat = {
   name: 'safetensors',
@@ -21,7 +21,7 @@ export const safetensorsFormat: ModelFormat = {
     const { metadata } = await headerOf(source);
     return {
       format: 'safetensors',
-      title: `safetensors, ${countOf(tensors.length, 'tensor')}`,
+      title: `safetensors, ${countWithNoun(tensors.length, 'tensor')}`,
       ...describeTensors(tensors),
       facts: [...metadata].map(([name, value]) => ({ name, value })),
     };

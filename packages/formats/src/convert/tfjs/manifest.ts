@@ -10,7 +10,7 @@ export interface TfjsWeight {
   name: string;
   shape: Shape;
   /** Type of the values in the file. */
-  stored: string;
+  storedType: string;
   /** value = stored value * scale + min */
   scale: number;
   min: number;
@@ -63,11 +63,11 @@ function weightIn(value: Json): TfjsWeight {
     throw configError(`shape of ${name}`, 'a list of sizes', weight.shape);
   });
   const quantization: JsonObject = isObject(weight.quantization) ? weight.quantization : {};
-  const stored = textIn(quantization.dtype ?? weight.dtype, `dtype of ${name}`);
-  if (!Object.hasOwn(BYTES, stored))
-    throw configError(`dtype of ${name}`, `one of ${Object.keys(BYTES).join(', ')}`, stored);
+  const storedType = textIn(quantization.dtype ?? weight.dtype, `dtype of ${name}`);
+  if (!Object.hasOwn(BYTES, storedType))
+    throw configError(`dtype of ${name}`, `one of ${Object.keys(BYTES).join(', ')}`, storedType);
   return {
-    ...{ name, shape, stored },
+    ...{ name, shape, storedType },
     scale: quantization.scale === undefined ? 1 : numberIn(quantization.scale, `scale of ${name}`),
     min: quantization.min === undefined ? 0 : numberIn(quantization.min, `min of ${name}`),
     isOptimizer: weight.group === 'optimizer',
@@ -91,7 +91,7 @@ export async function readManifest(
     }
     let at = 0;
     for (const weight of weights) {
-      const size = sizeOf(weight.shape) * BYTES[weight.stored];
+      const size = sizeOf(weight.shape) * BYTES[weight.storedType];
       if (!(at + size <= bytes.length)) throw lengthError(paths, bytes.length, at + size);
       const part = bytes.slice(at, at + size);
       arrays.push({
@@ -118,8 +118,8 @@ async function contentOf(
   path: string,
   files: ReadonlyMap<string, Uint8Array> | undefined,
 ): Promise<Uint8Array> {
-  const given = files?.get(path) ?? files?.get(path.slice(path.lastIndexOf('/') + 1));
-  if (given) return given;
+  const content = files?.get(path) ?? files?.get(path.slice(path.lastIndexOf('/') + 1));
+  if (content) return content;
   if (!source.sibling) {
     throw new UnrollError(
       'format',
@@ -131,9 +131,9 @@ async function contentOf(
   return file.read(0, file.size);
 }
 
-function valuesOf({ buffer }: Uint8Array<ArrayBuffer>, { stored, scale, min }: TfjsWeight): FloatArray {
-  if (stored === 'float32') return new Float32Array(buffer);
-  if (stored === 'float16') return Float32Array.from(new Uint16Array(buffer), fromFloat16Bits);
-  const integers = { int32: Int32Array, uint16: Uint16Array }[stored] ?? Uint8Array;
+function valuesOf({ buffer }: Uint8Array<ArrayBuffer>, { storedType, scale, min }: TfjsWeight): FloatArray {
+  if (storedType === 'float32') return new Float32Array(buffer);
+  if (storedType === 'float16') return Float32Array.from(new Uint16Array(buffer), fromFloat16Bits);
+  const integers = { int32: Int32Array, uint16: Uint16Array }[storedType] ?? Uint8Array;
   return Float32Array.from(new integers(buffer), (value) => value * scale + min);
 }

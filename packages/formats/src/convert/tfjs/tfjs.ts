@@ -1,4 +1,7 @@
-/** The format of TensorFlow.js: a layers model in `model.json`, with its weights in further files. */
+/**
+ * The format `layers-model` of TensorFlow.js: the layers in `model.json`, and the weights in other files. (The other format,
+ * `graph-model`, has TensorFlow operations instead of layers, and cannot be imported.)
+ */
 import { UnrollError, valueError } from '@unroll/core';
 import { decodeUtf8, type Json, type JsonObject, parseStrictJson } from '@unroll/core/internal';
 import type { FileDescription, ImportedModel, ModelFormat } from '../format.js';
@@ -34,7 +37,7 @@ export const tfjsFormat: ModelFormat = {
       title: `TensorFlow.js layers model, ${parts.length} layers`,
       parts,
       tensors: manifest.flatMap(({ weights }) =>
-        weights.map(({ name, shape, stored }) => ({ name, shape, dtype: stored })),
+        weights.map(({ name, shape, storedType }) => ({ name, shape, dtype: storedType })),
       ),
       facts: version ? [{ name: 'Keras', value: version }] : [],
     };
@@ -45,10 +48,10 @@ export const tfjsFormat: ModelFormat = {
     const context: ImportContext = { version: dialectOf(version), report, rescaled: false };
     const translated = translateModel(config, context, source.name);
     const all = await readManifest(source, manifest, files);
-    const optimizer = all.filter(({ isOptimizer }) => isOptimizer).length;
-    if (optimizer > 0) {
+    const optimizerCount = all.filter(({ isOptimizer }) => isOptimizer).length;
+    if (optimizerCount > 0) {
       const reason = 'training continues with a new state; predictions do not depend on it';
-      report.dropped.push({ name: `state of the optimizer (${optimizer} arrays)`, reason });
+      report.dropped.push({ name: `state of the optimizer (${optimizerCount} arrays)`, reason });
     }
     const weights = all.filter(({ isOptimizer }) => !isOptimizer).map(({ array }) => array);
     const arrays = assignWeights(translated, weights);

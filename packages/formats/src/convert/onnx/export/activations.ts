@@ -1,6 +1,7 @@
 /** Writes activations as ONNX nodes, and as activation functions of recurrent nodes. */
 import type { Attribute, OnnxGraph } from './graph.js';
 
+/** Adds the nodes of an activation of x, and returns the name of the result. */
 type Build = (graph: OnnxGraph, x: string) => string;
 
 const node =

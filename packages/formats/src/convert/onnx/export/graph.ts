@@ -1,6 +1,6 @@
 /** Collects the nodes and initializers of an ONNX graph that is being written. */
 import { type FloatArray, type Shape, valueError } from '@unroll/core';
-import type { Outgoing } from '../protobuf.js';
+import type { MessageToWrite } from '../protobuf.js';
 
 /** The value of an attribute: integers, strings, or numbers marked as floats. */
 export type Attribute =
@@ -16,7 +16,7 @@ export interface GraphTensor {
   name: string;
   /** -1: any size. */
   shape: Shape;
-  /** The mask of the steps, [batch, steps], 1 and 0 as floats; null: all steps count. */
+  /** The mask of the steps, [batch, steps], 1 and 0 as floats; null: all steps are valid. */
   mask: string | null;
 }
 
@@ -28,14 +28,14 @@ export const BOOL = 9;
 
 export class OnnxGraph {
   readonly opset: number;
-  readonly #nodes: Outgoing[] = [];
-  readonly #initializers: Outgoing[] = [];
-  readonly #inputs: Outgoing[] = [];
-  readonly #outputs: Outgoing[] = [];
+  readonly #nodes: MessageToWrite[] = [];
+  readonly #initializers: MessageToWrite[] = [];
+  readonly #inputs: MessageToWrite[] = [];
+  readonly #outputs: MessageToWrite[] = [];
   readonly #names = new Map<string, number>();
   /** Names of constants by their content, and of weights by their key. */
   readonly #constants = new Map<string, string>();
-  /** Outputs of Transpose, with their order and input. */
+  /** The input and the order of the axes of each Transpose node, by its output. */
   readonly #transposed = new Map<string, { from: string; perm: readonly number[] }>();
 
   constructor(opset: number) {
@@ -90,8 +90,12 @@ export class OnnxGraph {
     if (found) return found;
     const name = this.unique(key);
     const data = Float32Array.from(values);
-    if (!data.every((value) => Number.isFinite(value) || key.startsWith('constant')))
-      throw valueError(`${key} has values that float32 cannot represent.`);
+    const at = key.startsWith('constant') ? -1 : data.findIndex((value) => !Number.isFinite(value));
+    if (at >= 0)
+      throw valueError(
+        `${key} has the value ${values[at]} at index ${at}. To be exported, weights must be finite and within the range of float32.`,
+        { key, position: at, value: values[at] },
+      );
     this.#constants.set(`float ${key}`, name);
     this.#initializers.push(tensorOf(name, FLOAT, shape, new Uint8Array(data.buffer)));
     return name;
@@ -115,7 +119,7 @@ export class OnnxGraph {
   }
 
   /** Returns the GraphProto message. */
-  message(name: string): Outgoing {
+  message(name: string): MessageToWrite {
     return {
       node: this.#nodes,
       name,
@@ -136,7 +140,7 @@ export class OnnxGraph {
 }
 
 /** Returns the inputs and attributes of a reduction. Before opset 18, only ReduceSum has its axes as an input. */
-export function reduced(
+export function reductionArguments(
   graph: OnnxGraph,
   x: string,
   axes: readonly number[],
@@ -154,7 +158,7 @@ function nodeOf(
   output: readonly string[],
   name: string,
   attributes: Readonly<Record<string, Attribute>>,
-): Outgoing {
+): MessageToWrite {
   const last = input.findLastIndex((value) => value !== '');
   return {
     input: input.slice(0, last + 1),
@@ -166,7 +170,7 @@ function nodeOf(
 }
 
 /** Returns an attribute with its type in onnx.proto. */
-function attributeOf(value: Attribute): Outgoing {
+function attributeOf(value: Attribute): MessageToWrite {
   const text = (item: string): Uint8Array => new TextEncoder().encode(item);
   if (typeof value === 'number') return { i: value, type: 2 };
   if (typeof value === 'string') return { s: text(value), type: 3 };
@@ -176,11 +180,11 @@ function attributeOf(value: Attribute): Outgoing {
   return { strings: (value as readonly string[]).map(text), type: 8 };
 }
 
-function tensorOf(name: string, dataType: number, dims: Shape, rawData: Uint8Array): Outgoing {
+function tensorOf(name: string, dataType: number, dims: Shape, rawData: Uint8Array): MessageToWrite {
   return { dims, dataType, name, rawData };
 }
 
-function valueInfo(name: string, shape: readonly (number | string)[], elemType: number): Outgoing {
+function valueInfo(name: string, shape: readonly (number | string)[], elemType: number): MessageToWrite {
   const dim = shape.map((extent) => (typeof extent === 'number' ? { value: extent } : { param: extent }));
   return { name, type: { tensorType: { elemType, shape: { dim } } } };
 }

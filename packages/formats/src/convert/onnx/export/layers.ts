@@ -3,7 +3,7 @@ import { Network, Recurrent } from '@unroll/nn';
 import { transposed } from '../arrays.js';
 import { activations } from './activations.js';
 import type { LayerCall } from './call.js';
-import { BOOL, FLOAT, type GraphTensor, INT64, type OnnxGraph, reduced } from './graph.js';
+import { BOOL, FLOAT, type GraphTensor, INT64, type OnnxGraph, reductionArguments } from './graph.js';
 import { exportNetwork } from './network.js';
 import { exportOperation } from './operations.js';
 import { exportBidirectional, exportRecurrent } from './recurrent.js';
@@ -68,7 +68,7 @@ const masking: LayerExporter = (call) => {
   const { graph, config } = call;
   const [x] = call.inputs;
   const differs = notEqual(graph, x.name, Math.fround(Number(config.maskValue ?? 0)));
-  const valid = graph.node('ReduceMax', ...reduced(graph, differs, [2], false));
+  const valid = graph.node('ReduceMax', ...reductionArguments(graph, differs, [2], false));
   const mask = bothMasks(graph, valid, x.mask);
   return output(call, zeroMasked(graph, { ...x, mask }), mask);
 };
@@ -97,10 +97,10 @@ const layerNormalization: LayerExporter = (call) => {
     });
     return output(call, y, x.mask);
   }
-  const mean = graph.node('ReduceMean', ...reduced(graph, x.name, axes, true));
+  const mean = graph.node('ReduceMean', ...reductionArguments(graph, x.name, axes, true));
   const difference = graph.node('Sub', [x.name, mean]);
   const square = graph.node('Mul', [difference, difference]);
-  const variance = graph.node('ReduceMean', ...reduced(graph, square, axes, true));
+  const variance = graph.node('ReduceMean', ...reductionArguments(graph, square, axes, true));
   const deviation = graph.node('Sqrt', [graph.node('Add', [variance, graph.number(epsilon)])]);
   const scaled = graph.node('Mul', [graph.node('Div', [difference, deviation]), gamma]);
   return output(call, beta.length > 0 ? graph.node('Add', [scaled, ...beta]) : scaled, x.mask);
@@ -110,8 +110,8 @@ const batchNormalization: LayerExporter = (call) => {
   const { graph, config } = call;
   const [x] = call.inputs;
   const rank = x.shape.length;
-  const given = Number(config.axis ?? -1);
-  const axis = given < 0 ? given + rank : given;
+  const option = Number(config.axis ?? -1);
+  const axis = option < 0 ? option + rank : option;
   const size = x.shape[axis];
   const constant = (name: string, value: number): string =>
     call.weight(name)
@@ -230,9 +230,9 @@ const globalAverage: LayerExporter = (call) => {
   const { graph, config } = call;
   const [x] = call.inputs;
   const keep = config.keepDims === true;
-  if (!x.mask) return output(call, graph.node('ReduceMean', ...reduced(graph, x.name, [1], keep)));
-  const total = graph.node('ReduceSum', ...reduced(graph, zeroMasked(graph, x), [1], keep, true));
-  const count = graph.node('ReduceSum', ...reduced(graph, x.mask, [1], true, true));
+  if (!x.mask) return output(call, graph.node('ReduceMean', ...reductionArguments(graph, x.name, [1], keep)));
+  const total = graph.node('ReduceSum', ...reductionArguments(graph, zeroMasked(graph, x), [1], keep, true));
+  const count = graph.node('ReduceSum', ...reductionArguments(graph, x.mask, [1], true, true));
   const divisor = graph.node('Max', [count, graph.number(1)]);
   return output(
     call,
@@ -244,12 +244,12 @@ const globalMax: LayerExporter = (call) => {
   const { graph, config } = call;
   const [x] = call.inputs;
   const keep = config.keepDims === true;
-  if (!x.mask) return output(call, graph.node('ReduceMax', ...reduced(graph, x.name, [1], keep)));
+  if (!x.mask) return output(call, graph.node('ReduceMax', ...reductionArguments(graph, x.name, [1], keep)));
   const valid = graph.node('Cast', [graph.node('Unsqueeze', [x.mask, graph.integers([2])])], { to: BOOL });
   const lowest = graph.number(-3.4028234663852886e38);
   const largest = graph.node(
     'ReduceMax',
-    ...reduced(graph, graph.node('Where', [valid, x.name, lowest]), [1], keep),
+    ...reductionArguments(graph, graph.node('Where', [valid, x.name, lowest]), [1], keep),
   );
   const isEmpty = graph.node('Equal', [largest, lowest]);
   return output(call, graph.node('Where', [isEmpty, graph.number(0), largest]));
@@ -304,8 +304,8 @@ function merging(op: 'Add' | 'Mul'): LayerExporter {
 const concatenate: LayerExporter = (call) => {
   const { graph, config } = call;
   const rank = call.inputs[0].shape.length;
-  const given = Number(config.axis ?? -1);
-  const axis = given < 0 ? given + rank : given;
+  const option = Number(config.axis ?? -1);
+  const axis = option < 0 ? option + rank : option;
   const isMasked = call.inputs.some(({ mask }) => mask);
   if (axis === 1 && isMasked) throw call.error('sequences with masks cannot be joined along the time axis');
   const y = graph.node(
@@ -395,6 +395,6 @@ export function exportLayer(call: LayerCall): GraphTensor[] {
     : undefined;
   if (exporter) return exporter(call);
   throw call.error(
-    `there are no nodes for it. Supported layers: ${[...Object.keys(layerExporters), 'recurrent layers'].join(', ')}`,
+    `the export has no nodes for this layer. Supported layers: ${[...Object.keys(layerExporters), 'recurrent layers'].join(', ')}`,
   );
 }

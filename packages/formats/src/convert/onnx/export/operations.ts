@@ -1,6 +1,6 @@
 /** Writes `TensorOperation` layers, which occur in imported models, as nodes. */
 import type { LayerCall } from './call.js';
-import { BOOL, FLOAT, type GraphTensor, type OnnxGraph, reduced } from './graph.js';
+import { BOOL, FLOAT, type GraphTensor, type OnnxGraph, reductionArguments } from './graph.js';
 
 /** Operations that one node computes, with its operator. */
 const NODES: Readonly<Record<string, string>> = {
@@ -116,12 +116,13 @@ function resultOf(call: LayerCall, options: Options, operands: readonly string[]
   if (Object.hasOwn(REDUCTIONS, operation))
     return graph.node(
       REDUCTIONS[operation],
-      ...reduced(graph, operands[0], axes, keepDims, operation === 'sum'),
+      ...reductionArguments(graph, operands[0], axes, keepDims, operation === 'sum'),
     );
   if (Object.hasOwn(COMPOSED, operation)) return COMPOSED[operation](graph, operands, options, call);
-  throw call.error(`there are no nodes for the operation ${operation}`);
+  throw call.error(`the export has no nodes for the operation ${operation}`);
 }
 
+/** Adds the nodes of an operation, and returns the name of the result. */
 type Build = (graph: OnnxGraph, operands: readonly string[], options: Options, call: LayerCall) => string;
 
 /** Operations that need several nodes, or a node with other inputs than the operands. */

@@ -41,7 +41,7 @@ interface Direction {
   attributes: Readonly<Record<string, Attribute>>;
 }
 
-/** Indices in Unroll of the gates, in ONNX's order. */
+/** For each gate in ONNX's order, its index in Unroll. */
 const GATES = { RNN: [0], LSTM: [0, 3, 1, 2], GRU: [0, 1, 2] } as const;
 /** ONNX's default activations. */
 const DEFAULTS = { RNN: ['Tanh'], LSTM: ['Sigmoid', 'Tanh', 'Tanh'], GRU: ['Sigmoid', 'Tanh'] } as const;
@@ -83,7 +83,7 @@ function gateMatrix(
 
 function functionsOf({ call, cell }: CellSource, op: Direction['op']): readonly RecurrentFunction[] {
   const { activation = 'tanh', recurrentActivation = 'sigmoid', functions } = cell.config;
-  const given = functions as readonly RecurrentFunction[] | undefined;
+  const cellFunctions = functions as readonly RecurrentFunction[] | undefined;
   const isGeneral = cell.className.startsWith('General');
   const names =
     op === 'RNN'
@@ -92,12 +92,12 @@ function functionsOf({ call, cell }: CellSource, op: Direction['op']): readonly 
         ? [recurrentActivation, activation, activation]
         : [recurrentActivation, activation];
   const found: readonly (RecurrentFunction | null)[] = isGeneral
-    ? (given?.map(generalFunction) ?? DEFAULTS[op].map((name) => ({ name })))
+    ? (cellFunctions?.map(generalFunction) ?? DEFAULTS[op].map((name) => ({ name })))
     : names.map(recurrentFunction);
   const missing = found.indexOf(null);
   if (missing < 0) return found as RecurrentFunction[];
   throw call.error(
-    `recurrent nodes do not have the activation ${String(isGeneral ? given?.[missing].name : names[missing])}`,
+    `recurrent nodes do not have the activation ${String(isGeneral ? cellFunctions?.[missing].name : names[missing])}`,
   );
 }
 
@@ -185,9 +185,9 @@ interface BiasRules {
 function biasOf(source: CellSource, { gates, signs, units, resetAfter, expand }: BiasRules): FloatArray {
   const width = gates.length * units;
   const out = new Float32Array(2 * width);
-  const given = weightOf(source, 'bias');
-  if (!given) return out;
-  const bias = expand(given);
+  const weight = weightOf(source, 'bias');
+  if (!weight) return out;
+  const bias = expand(weight);
   const rows = bias.values.length / width;
   const sorted = (values: FloatArray): FloatArray =>
     gateMatrix({ shape: [1, width], values }, gates, units, signs);
@@ -200,9 +200,9 @@ function biasOf(source: CellSource, { gates, signs, units, resetAfter, expand }:
 
 /** Returns the peephole weights in ONNX's order i o f; null if the cell has none. */
 function peepholesOf(source: CellSource, units: number): FloatArray | null {
-  const given = weightOf(source, 'peephole');
-  if (!given) return null;
-  const row = (index: number): FloatArray => strided(given.values, [units], [1], index * units);
+  const weight = weightOf(source, 'peephole');
+  if (!weight) return null;
+  const row = (index: number): FloatArray => strided(weight.values, [units], [1], index * units);
   return Float32Array.from([...row(0), ...row(2), ...row(1)]);
 }
 
@@ -278,7 +278,7 @@ function addNode(
     [D, 2 * gates * units],
   );
   const names = op === 'LSTM' ? ['h', 'c'] : ['h'];
-  const given = names.map((_, i) =>
+  const stacked = names.map((_, i) =>
     stackStates(
       graph,
       initial.filter((__, n) => n % names.length === i),
@@ -298,7 +298,7 @@ function addNode(
   const [alphas, betas] = [parameters('alpha'), parameters('beta')];
   const [Y, ...finals] = graph.nodes(
     op,
-    [graph.transpose(x, [1, 0, 2]), W, R, B, lengths, ...given, ...(op === 'LSTM' ? [peepholes] : [])],
+    [graph.transpose(x, [1, 0, 2]), W, R, B, lengths, ...stacked, ...(op === 'LSTM' ? [peepholes] : [])],
     1 + names.length,
     {
       ...{ hidden_size: units, direction },
@@ -343,7 +343,7 @@ export const reversed = (graph: OnnxGraph, x: string): string =>
   ]);
 
 /** A recurrent layer with its inputs. */
-interface Run {
+interface LayerRun {
   layer: Recurrent;
   call: LayerCall;
   x: string;
@@ -353,18 +353,18 @@ interface Run {
   key: string;
 }
 
-interface Result {
+interface LayerResult {
   /** The outputs of all steps, [batch, steps, units]. */
   y: string;
   /** The last output, [batch, units]. */
   last: string;
   states: string[];
   /** The concatenated outputs of both directions, if one node computes both. */
-  both?: string;
+  concatenated?: string;
 }
 
 /** Adds the nodes of all cells of a layer. The outputs of a layer that returns sequences are in processing order. */
-function runLayer({ layer, call, x, mask, initial, key }: Run): Result {
+function runLayer({ layer, call, x, mask, initial, key }: LayerRun): LayerResult {
   const { graph } = call;
   const { goBackwards } = layer;
   const { zeroOutputForMask = false } = layer.options;
@@ -409,9 +409,10 @@ function lastIfValid(graph: OnnxGraph, mask: string, last: string): string {
 
 /** Returns the initial states: inputs of the layer, or else new inputs of the graph for streaming and for stateful layers. */
 function initialStates(call: LayerCall, layer: Recurrent): { initial: string[]; streamed: string[] } {
-  const [, ...given] = call.inputs;
+  const [, ...stateInputs] = call.inputs;
   const isStreamed = call.settings.streaming || layer.stateful;
-  if (given.length > 0 || !isStreamed) return { initial: given.map(({ name }) => name), streamed: [] };
+  if (stateInputs.length > 0 || !isStreamed)
+    return { initial: stateInputs.map(({ name }) => name), streamed: [] };
   const streamed = Object.entries(layer.cell.stateSizes).map(([name, size]) => call.stateInput(name, [size]));
   return { initial: streamed, streamed };
 }
@@ -437,12 +438,12 @@ export function exportBidirectional(call: LayerCall): GraphTensor[] {
   const { forwardLayer, backwardLayer, mergeMode } = call.layer as Bidirectional;
   const layers = [forwardLayer, backwardLayer];
   if (forwardLayer.stateful) throw call.error('a stateful bidirectional layer is not supported');
-  const both = bothDirections(call, layers) ?? layers.map((layer, i) => oneDirection(call, layer, i));
+  const results = bothDirections(call, layers) ?? layers.map((layer, i) => oneDirection(call, layer, i));
   const { returnSequences, returnState } = forwardLayer;
-  const [forward, backward] = both.map(({ y, last }) => (returnSequences ? y : last));
-  const whole = returnSequences && mergeMode === 'concat' ? both[0].both : undefined;
-  const merged = whole ? [whole] : merge(call, mergeMode, forward, backward);
-  const names = [...merged, ...(returnState ? both.flatMap(({ states }) => states) : [])];
+  const [forward, backward] = results.map(({ y, last }) => (returnSequences ? y : last));
+  const concatenated = returnSequences && mergeMode === 'concat' ? results[0].concatenated : undefined;
+  const merged = concatenated ? [concatenated] : merge(call, mergeMode, forward, backward);
+  const names = [...merged, ...(returnState ? results.flatMap(({ states }) => states) : [])];
   const mask = returnSequences ? call.inputs[0].mask : null;
   return call.shapes.map((shape, i) => ({ name: names[i], shape, mask: i < merged.length ? mask : null }));
 }
@@ -451,7 +452,7 @@ export function exportBidirectional(call: LayerCall): GraphTensor[] {
  * Adds one node for both directions. Returns null if two nodes are necessary, because the directions have stacked cells, or
  * differ in their operator, units or attributes.
  */
-function bothDirections(call: LayerCall, layers: readonly Recurrent[]): Result[] | null {
+function bothDirections(call: LayerCall, layers: readonly Recurrent[]): LayerResult[] | null {
   const { graph } = call;
   const [x] = call.inputs;
   if (layers.some(({ cell }) => cell.cells)) return null;
@@ -481,16 +482,16 @@ function bothDirections(call: LayerCall, layers: readonly Recurrent[]): Result[]
       y: isSequence && needsHalves ? half(d) : '',
       last: directionStates[0],
       states: directionStates,
-      both: aligned,
+      concatenated: aligned,
     };
   });
 }
 
 /** Adds the nodes of one direction. Its outputs are in time order. */
-function oneDirection(call: LayerCall, layer: Recurrent, index: number): Result {
-  const [x, ...given] = call.inputs;
-  const count = given.length / 2;
-  const initial = given.slice(index * count, (index + 1) * count).map(({ name }) => name);
+function oneDirection(call: LayerCall, layer: Recurrent, index: number): LayerResult {
+  const [x, ...stateInputs] = call.inputs;
+  const count = stateInputs.length / 2;
+  const initial = stateInputs.slice(index * count, (index + 1) * count).map(({ name }) => name);
   const key = `${call.path}.${layer.name}`;
   const result = runLayer({ layer, call, x: x.name, mask: x.mask, initial, key });
   return { ...result, y: layer.goBackwards ? reversed(call.graph, result.y) : result.y };

@@ -44,9 +44,9 @@ export function cellFunctions(
   const betas = [...context.numbers('activation_beta', [])];
   if (names.length !== defaults.length * directions)
     throw context.error(`activations must have ${defaults.length * directions} names, got ${names.length}`);
-  const functions = names.map((given): CellFunction => {
-    const key = given.toLowerCase();
-    if (!Object.hasOwn(FUNCTIONS, key)) throw context.error(`there is no activation "${given}"`);
+  const functions = names.map((onnxName): CellFunction => {
+    const key = onnxName.toLowerCase();
+    if (!Object.hasOwn(FUNCTIONS, key)) throw context.error(`there is no activation "${onnxName}"`);
     const { name, alpha, beta } = FUNCTIONS[key];
     return {
       name,

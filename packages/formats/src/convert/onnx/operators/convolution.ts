@@ -1,8 +1,8 @@
 /** Converts convolution and pooling over time. ONNX has the channels before the steps: [batch, channels, steps]. */
 import { transposed } from '../arrays.js';
 import type { NodeContext } from '../context.js';
-import { computed, type Dimension, known, size } from '../dimensions.js';
-import { withStored } from '../layout.js';
+import { computed, type Dimension, knownSize, size } from '../dimensions.js';
+import { withModelAxes } from '../layout.js';
 import { type Axis, axisSize, current, type ModelTensor, newAxis, type Value } from '../values.js';
 import type { Operator } from './operator.js';
 import { padded } from './selection.js';
@@ -27,9 +27,10 @@ interface Windows {
  */
 function windowsOf(context: NodeContext, x: ModelTensor, kernel: readonly number[]): Windows {
   const rank = kernel.length;
-  if (x.seen.length !== rank + 2) throw context.error(`X must have ${rank + 2} axes, got ${x.seen.length}`);
+  if (x.onnxAxes.length !== rank + 2)
+    throw context.error(`X must have ${rank + 2} axes, got ${x.onnxAxes.length}`);
   const wide = kernel.flatMap((extent, d) =>
-    extent !== 1 || known(axisSize(x.seen[d + 2])) !== 1 ? [d] : [],
+    extent !== 1 || knownSize(axisSize(x.onnxAxes[d + 2])) !== 1 ? [d] : [],
   );
   if (wide.length > 1) throw context.error('only windows over one axis, the steps, are supported');
   const d = wide[0] ?? rank - 1;
@@ -45,7 +46,7 @@ function windowsOf(context: NodeContext, x: ModelTensor, kernel: readonly number
   const window = { size: kernel[d], strides: strides[d] ?? 1, dilation: dilations[d] ?? 1, axis: d + 2 };
   return {
     ...window,
-    ...padding(context, window, known(axisSize(x.seen[d + 2])), [pads[d] ?? 0, pads[d + rank] ?? 0]),
+    ...padding(context, window, knownSize(axisSize(x.onnxAxes[d + 2])), [pads[d] ?? 0, pads[d + rank] ?? 0]),
   };
 }
 
@@ -101,26 +102,26 @@ function overSteps(
   width: Dimension,
 ): ModelTensor {
   const { size: extent, strides, dilation, axis } = windows;
-  context.requireBatch(x.seen[0], x, 'the first axis');
+  context.requireBatch(x.onnxAxes[0], x, 'the first axis');
   const name = paddingName(windows);
   const paddedX = name ? x : padded(context, x, axis, windows.before, windows.after);
-  const input = withStored(context, paddedX, [axis, 1]);
+  const input = withModelAxes(context, paddedX, [axis, 1]);
   const padding = name ?? 'valid';
   const config = { ...layer.config, strides, ...(padding !== 'valid' && { padding }) };
   const ref = context.writer.add({ from: context.node.label, ...layer, config, inputs: [input.ref] });
   const span = (extent - 1) * dilation + 1;
-  const steps = axisSize(paddedX.seen[axis]);
+  const steps = axisSize(paddedX.onnxAxes[axis]);
   const count =
     padding === 'valid'
       ? computed('w', steps, size(span), (length, window) => Math.floor((length - window) / strides) + 1)
       : computed('s', steps, size(strides), (length, stride) => Math.ceil(length / stride));
   const atoms: Axis =
-    (padding === 'valid' && span > 1) || strides > 1 ? newAxis(count) : current(paddedX.seen[axis]);
+    (padding === 'valid' && span > 1) || strides > 1 ? newAxis(count) : current(paddedX.onnxAxes[axis]);
   const channels = newAxis(width);
   return {
     ...{ kind: 'tensor', ref, type: 'float' },
-    stored: [current(input.stored[0]), atoms, channels],
-    seen: x.seen.map((seen, d) => (d === axis ? atoms : d === 1 ? channels : current(seen))),
+    modelAxes: [current(input.modelAxes[0]), atoms, channels],
+    onnxAxes: x.onnxAxes.map((old, d) => (d === axis ? atoms : d === 1 ? channels : current(old))),
   };
 }
 
@@ -176,7 +177,7 @@ function pooling(className: string): Operator['convert'] {
     const name = paddingName(windows);
     if (name === null && !(isAverage && countsPadding)) throw context.error('this padding is not supported');
     const config = { poolSize: windows.size };
-    const width = axisSize(x.seen[1]);
+    const width = axisSize(x.onnxAxes[1]);
     if (!isAverage || !countsPadding) return [overSteps(context, x, windows, { className, config }, width)];
     const paddedX = padded(context, x, windows.axis, windows.before, windows.after);
     return [overSteps(context, paddedX, { ...windows, before: 0, after: 0 }, { className, config }, width)];

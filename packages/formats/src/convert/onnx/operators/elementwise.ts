@@ -5,7 +5,7 @@
 import { align, arrangeConstant, constantOperand } from '../align.js';
 import { broadcastExtents } from '../arrays.js';
 import type { NodeContext } from '../context.js';
-import { computed, type Dimension, known, size } from '../dimensions.js';
+import { computed, type Dimension, knownSize, size } from '../dimensions.js';
 import type { ElementType } from '../tensors.js';
 import {
   type Constant,
@@ -123,8 +123,12 @@ export function applyTo(
 export function activate(context: NodeContext, tensor: ModelTensor, activation: string): ModelTensor {
   const { writer } = context;
   const layer = writer.layerOf(tensor.ref);
-  const isFree = !writer.isShared(tensor.ref) && context.isOnlyReader(0);
-  if (isFree && ['Dense', 'Conv1D'].includes(layer.className) && layer.config.activation === undefined) {
+  const hasNoOtherReader = !writer.isShared(tensor.ref) && context.isOnlyReader(0);
+  if (
+    hasNoOtherReader &&
+    ['Dense', 'Conv1D'].includes(layer.className) &&
+    layer.config.activation === undefined
+  ) {
     layer.config.activation = activation;
     return tensor;
   }
@@ -166,14 +170,14 @@ function binary(op: string): Operator['convert'] {
 function remainder(context: NodeContext): Value[] {
   const [a, b] = [context.input(0), context.input(1)];
   const quotient = combine(context, BINARY.Div, a, b);
-  const whole: Value =
+  const truncated: Value =
     quotient.kind === 'tensor'
       ? { ...quotient, ref: context.writer.operation({ operation: 'truncate' }, [quotient.ref]) }
       : {
           ...constantOperand(context, quotient),
           values: constantOperand(context, quotient).values.map(Math.trunc),
         };
-  return [combine(context, BINARY.Sub, a, combine(context, BINARY.Mul, whole, b))];
+  return [combine(context, BINARY.Sub, a, combine(context, BINARY.Mul, truncated, b))];
 }
 
 /** Applies an operator with two inputs. */
@@ -181,12 +185,12 @@ export function combine(context: NodeContext, entry: Binary, a: Value, b: Value)
   if (a.kind !== 'tensor' && b.kind !== 'tensor') return combineConstants(context, entry, a, b);
   const fused = fuseBias(context, entry, a, b);
   if (fused) return fused;
-  const isWhole = a.type !== 'float' && entry.operation === 'divide';
-  const { operands, stored, seen } = align(context, [a, b]);
+  const isIntegerDivision = a.type !== 'float' && entry.operation === 'divide';
+  const { operands, modelAxes, onnxAxes } = align(context, [a, b]);
   const type = entry.type ?? (a.kind === 'tensor' ? a : b).type;
   const result = operation(context, entry.operation, operands, entry.layer);
-  const ref = isWhole ? context.writer.operation({ operation: 'truncate' }, [result]) : result;
-  return { kind: 'tensor', ref, stored, seen, type };
+  const ref = isIntegerDivision ? context.writer.operation({ operation: 'truncate' }, [result]) : result;
+  return { kind: 'tensor', ref, modelAxes, onnxAxes, type };
 }
 
 /** Adds a layer that computes an operation from aligned operands. */
@@ -222,20 +226,20 @@ function fuseBias(context: NodeContext, { operation: name }: Binary, a: Value, b
   if (name !== 'add' || tensor.kind !== 'tensor' || bias.kind !== 'constant') return null;
   const { writer } = context;
   const layer = writer.layerOf(tensor.ref);
-  const isFree = !writer.isShared(tensor.ref) && context.isOnlyReader(index);
+  const hasNoOtherReader = !writer.isShared(tensor.ref) && context.isOnlyReader(index);
   const { useBias, activation } = layer.config;
-  if (!isFree || !['Dense', 'Conv1D'].includes(layer.className) || useBias !== false || activation)
+  if (!hasNoOtherReader || !['Dense', 'Conv1D'].includes(layer.className) || useBias !== false || activation)
     return null;
-  if (bias.shape.length > tensor.seen.length || bias.extents.length !== bias.shape.length) return null;
-  if (bias.extents.some((extent, i) => known(bias.shape[i]) !== extent)) return null;
+  if (bias.shape.length > tensor.onnxAxes.length || bias.extents.length !== bias.shape.length) return null;
+  if (bias.extents.some((extent, i) => knownSize(bias.shape[i]) !== extent)) return null;
   const units = Number(layer.config.units ?? layer.config.filters);
   if (
     shapeOf(tensor).some(
-      (extent, d) => !fits(extent, bias.extents[d - tensor.seen.length + bias.extents.length]),
+      (extent, d) => !fits(extent, bias.extents[d - tensor.onnxAxes.length + bias.extents.length]),
     )
   )
     return null;
-  const arranged = arrangeConstant(context, bias, tensor.seen, tensor.stored);
+  const arranged = arrangeConstant(context, bias, tensor.onnxAxes, tensor.modelAxes);
   if (typeof arranged === 'number' || arranged.shape.length !== 1 || arranged.shape[0] !== units) return null;
   layer.config.useBias = true;
   // Not a copy of the file's array: the writer merges layers that have the same arrays.
@@ -249,13 +253,13 @@ function fuseBias(context: NodeContext, { operation: name }: Binary, a: Value, b
 }
 
 const fits = (extent: Dimension, other: number | undefined): boolean =>
-  other === undefined || other === 1 || known(extent) === other;
+  other === undefined || other === 1 || knownSize(extent) === other;
 
 function combineConstants(context: NodeContext, { scalar, sizes, type }: Binary, a: Value, b: Value): Value {
-  const isWhole = a.type === 'int' && b.type === 'int';
+  const isInteger = a.type === 'int' && b.type === 'int';
   const compute = (x: number, y: number): number => {
     const result = scalar(x, y);
-    return isWhole ? Math.trunc(result) : result;
+    return isInteger ? Math.trunc(result) : result;
   };
   const resultType = type ?? a.type;
   if (a.kind === 'sizes' || b.kind === 'sizes')
@@ -270,7 +274,7 @@ function combineConstants(context: NodeContext, { scalar, sizes, type }: Binary,
   const rank = Math.max(x.shape.length, y.shape.length);
   const at = (shape: readonly Dimension[], d: number): Dimension => shape[d - rank + shape.length] ?? size(1);
   const shape = Array.from({ length: rank }, (_, d) =>
-    known(at(x.shape, d)) === 1 ? at(y.shape, d) : at(x.shape, d),
+    knownSize(at(x.shape, d)) === 1 ? at(y.shape, d) : at(x.shape, d),
   );
   return {
     kind: 'constant',
@@ -299,12 +303,12 @@ function combineSizes(
     // A size is positive, so it equals no number below 1.
     if (
       context.node.op === 'Equal' &&
-      [p, q].some((extent) => (known(extent) ?? 1) < 1) &&
-      known(p) !== known(q)
+      [p, q].some((extent) => (knownSize(extent) ?? 1) < 1) &&
+      knownSize(p) !== knownSize(q)
     )
       return size(0);
     const result =
-      name || (known(p) !== null && known(q) !== null) ? computed(name ?? '', p, q, compute) : null;
+      name || (knownSize(p) !== null && knownSize(q) !== null) ? computed(name ?? '', p, q, compute) : null;
     if (result) return result;
     throw context.error('it depends on an unknown size');
   });
@@ -332,9 +336,15 @@ function where(context: NodeContext): Value[] {
     if (chosen.every((value) => value !== 0)) return [x];
     if (chosen.every((value) => value === 0)) return [y];
   }
-  const { operands, stored, seen } = align(context, values);
+  const { operands, modelAxes, onnxAxes } = align(context, values);
   return [
-    { kind: 'tensor', ref: operation(context, 'where', operands.map(finite)), stored, seen, type: x.type },
+    {
+      kind: 'tensor',
+      ref: operation(context, 'where', operands.map(finite)),
+      modelAxes,
+      onnxAxes,
+      type: x.type,
+    },
   ];
 }
 

@@ -1,9 +1,9 @@
-/** Converts matrix products. A product with a constant matrix becomes a Dense layer. */
+/** Converts matrix products. A product with a constant matrix becomes a Dense layer. For axes and atoms, see ../values.ts. */
 import type { FloatArray } from '@unroll/core';
-import { batchNames, constantOperand, mergeAxes, rename } from '../align.js';
+import { batchReplacements, constantOperand, mergeAxes, replaceAtoms } from '../align.js';
 import { transposed } from '../arrays.js';
 import type { NodeContext } from '../context.js';
-import { known, size } from '../dimensions.js';
+import { knownSize, size } from '../dimensions.js';
 import { withLast } from '../layout.js';
 import {
   type Axis,
@@ -33,12 +33,12 @@ function dense(
   axis: number,
   { kernel, units, bias, from }: Weights,
 ): ModelTensor {
-  const inputs = known(axisSize(tensor.seen[axis]));
+  const inputs = knownSize(axisSize(tensor.onnxAxes[axis]));
   if (inputs === null || inputs * units !== kernel.length)
     throw context.error(
       `the matrix has ${kernel.length / units} rows, but the other input has a different number of features`,
     );
-  context.rejectBatch(tensor.seen[axis], 'it multiplies');
+  context.rejectBatch(tensor.onnxAxes[axis], 'it multiplies');
   const aligned = withLast(context, tensor, axis);
   const ref = context.writer.add({
     className: 'Dense',
@@ -53,8 +53,8 @@ function dense(
   const feature = newAxis(size(units));
   return {
     ...{ kind: 'tensor', ref, type: 'float' },
-    stored: aligned.stored.toSpliced(-1, 1, feature),
-    seen: aligned.seen.toSpliced(axis, 1, feature),
+    modelAxes: aligned.modelAxes.toSpliced(-1, 1, feature),
+    onnxAxes: aligned.onnxAxes.toSpliced(axis, 1, feature),
   };
 }
 
@@ -66,18 +66,18 @@ function matmul(context: NodeContext): Value[] {
     const { extents, values, name } = matrix(context, 1);
     const isVector = extents.length === 1;
     const units = isVector ? 1 : extents[1];
-    const last = a.seen.length - 1;
+    const last = a.onnxAxes.length - 1;
     const y = dense(context, context.tensor(0), last, { kernel: values, units, from: name });
-    return [isVector ? { ...y, seen: y.seen.slice(0, -1) } : y];
+    return [isVector ? { ...y, onnxAxes: y.onnxAxes.slice(0, -1) } : y];
   }
   if (b.kind !== 'tensor') return [constantProduct(context, constantOperand(context, a))];
   const left = matrix(context, 0);
-  if (left.extents.length !== 2 || b.seen.length < 2)
+  if (left.extents.length !== 2 || b.onnxAxes.length < 2)
     throw context.error(
       'a constant on the left must be a matrix, and the other input must have at least two axes',
     );
   const kernel = transposed(left, [1, 0]).values;
-  const axis = b.seen.length - 2;
+  const axis = b.onnxAxes.length - 2;
   return [dense(context, context.tensor(1), axis, { kernel, units: left.extents[0], from: left.name })];
 }
 
@@ -92,7 +92,7 @@ function constantProduct(context: NodeContext, a: Constant): Value {
   );
   const left = repeated(a.values, a.extents, [...leading, rows]);
   const last = a.shape.at(-1);
-  if (b.extents.length !== 2 || !left || last === undefined || known(last) !== rows)
+  if (b.extents.length !== 2 || !left || last === undefined || knownSize(last) !== rows)
     throw context.error('it multiplies constants whose shapes do not fit each other');
   const values = new Float64Array((left.length / rows) * columns);
   for (let i = 0; i < values.length; i++) {
@@ -116,44 +116,46 @@ function matrix(
 
 /** Multiplies two tensors of the model. A left tensor with one axis is a row, and a right tensor with one axis a column. */
 function product(context: NodeContext, a: ModelTensor, b: ModelTensor): Value {
-  const row: ModelTensor = a.seen.length === 1 ? { ...a, seen: [[], ...a.seen] } : a;
-  const column: ModelTensor = b.seen.length === 1 ? { ...b, seen: [...b.seen, []] } : b;
+  const row: ModelTensor = a.onnxAxes.length === 1 ? { ...a, onnxAxes: [[], ...a.onnxAxes] } : a;
+  const column: ModelTensor = b.onnxAxes.length === 1 ? { ...b, onnxAxes: [...b.onnxAxes, []] } : b;
   const y = matrixProduct(context, row, column);
-  const last = y.seen.length - 1;
-  const seen = y.seen.filter((_, d) => !(row !== a && d === last - 1) && !(column !== b && d === last));
-  return { ...y, seen };
+  const last = y.onnxAxes.length - 1;
+  const onnxAxes = y.onnxAxes.filter(
+    (_, d) => !(row !== a && d === last - 1) && !(column !== b && d === last),
+  );
+  return { ...y, onnxAxes };
 }
 
 /** Multiplies two tensors of the model over their last two axes. */
 function matrixProduct(context: NodeContext, a: ModelTensor, b: ModelTensor): ModelTensor {
-  const rank = Math.max(a.seen.length, b.seen.length);
-  if (a.seen.length !== rank || b.seen.length !== rank) {
+  const rank = Math.max(a.onnxAxes.length, b.onnxAxes.length);
+  if (a.onnxAxes.length !== rank || b.onnxAxes.length !== rank) {
     const padded = (tensor: ModelTensor): ModelTensor => ({
       ...tensor,
-      seen: [...new Array<Axis>(rank - tensor.seen.length).fill([]), ...tensor.seen],
+      onnxAxes: [...new Array<Axis>(rank - tensor.onnxAxes.length).fill([]), ...tensor.onnxAxes],
     });
     return matrixProduct(context, padded(a), padded(b));
   }
-  const leadingAxes = (tensor: ModelTensor): Axis[] => tensor.seen.slice(0, -2).map(current);
+  const leadingAxes = (tensor: ModelTensor): Axis[] => tensor.onnxAxes.slice(0, -2).map(current);
   const common: Axis[] = Array.from({ length: rank - 1 }, () => []);
-  const renamed = batchNames([a, b]);
-  mergeAxes(context, common, { ...a, seen: [...leadingAxes(a), a.seen[rank - 1]] }, renamed);
-  mergeAxes(context, common, { ...b, seen: [...leadingAxes(b), b.seen[rank - 2]] }, renamed);
-  const [p, q] = [rename(a, renamed), rename(b, renamed)];
-  const batch = current(p.stored[0]);
+  const replacements = batchReplacements([a, b]);
+  mergeAxes(context, common, { ...a, onnxAxes: [...leadingAxes(a), a.onnxAxes[rank - 1]] }, replacements);
+  mergeAxes(context, common, { ...b, onnxAxes: [...leadingAxes(b), b.onnxAxes[rank - 2]] }, replacements);
+  const [p, q] = [replaceAtoms(a, replacements), replaceAtoms(b, replacements)];
+  const batch = current(p.modelAxes[0]);
   const leading = leadingAxes(p)
     .map((axis) => axis.filter((atom) => !batch.includes(atom)))
     .filter((axis) => axis.length > 0);
-  const [m, k] = p.seen.slice(-2).map(current);
-  const n = current(q.seen[rank - 1]);
+  const [m, k] = p.onnxAxes.slice(-2).map(current);
+  const n = current(q.onnxAxes[rank - 1]);
   for (const axis of [m, k, n]) context.rejectBatch(axis, 'it multiplies matrices over');
   const left = context.writer.arrange(p, [batch, ...leading, m, k]);
   const right = context.writer.arrange(q, [batch, ...leading, k, n]);
   const ref = context.writer.operation({ operation: 'matmul' }, [left.ref, right.ref]);
   return {
     ...{ kind: 'tensor', ref, type: 'float' },
-    stored: [batch, ...leading, m, n],
-    seen: [...leadingAxes(p), m, n],
+    modelAxes: [batch, ...leading, m, n],
+    onnxAxes: [...leadingAxes(p), m, n],
   };
 }
 
@@ -161,14 +163,14 @@ function gemm(context: NodeContext): Value[] {
   const [alpha, beta] = [context.number('alpha', 1), context.number('beta', 1)];
   const a = context.tensor(0);
   const b = context.constant(1, 'the matrix B');
-  if (a.seen.length !== 2 || b.extents.length !== 2) throw context.error('its inputs must be matrices');
+  if (a.onnxAxes.length !== 2 || b.extents.length !== 2) throw context.error('its inputs must be matrices');
   const scaled = (values: FloatArray, factor: number): FloatArray =>
     factor === 1 ? values : values.map((value) => value * factor);
   const isTransposed = context.number('transB', 0) !== 0;
   const units = b.extents[isTransposed ? 0 : 1];
   const kernel = scaled(isTransposed ? transposed(b, [1, 0]).values : b.values, alpha);
   const axis = context.number('transA', 0) === 0 ? 1 : 0;
-  const left = axis === 1 ? a : { ...a, seen: [a.seen[1], a.seen[0]] };
+  const left = axis === 1 ? a : { ...a, onnxAxes: [a.onnxAxes[1], a.onnxAxes[0]] };
   const c = context.optional(2);
   if (c === null) return [dense(context, left, 1, { kernel, units, from: b.name })];
   const bias = context.constant(2, 'the matrix C');

@@ -1,8 +1,8 @@
-/** Converts normalisation, softmax and reductions. */
+/** Converts normalisation, softmax and reductions. For axes and atoms, see ../values.ts. */
 import type { FloatArray } from '@unroll/core';
 import { strided, stridesOf } from '../arrays.js';
 import type { NodeContext } from '../context.js';
-import { known, product } from '../dimensions.js';
+import { knownSize, product } from '../dimensions.js';
 import { isolate, withLast } from '../layout.js';
 import {
   type Axis,
@@ -23,20 +23,20 @@ import { numbersFrom, simplified } from './structure.js';
 function softmax(activation: string): Operator['convert'] {
   return (context) => {
     const value = context.tensor(0);
-    const rank = value.seen.length;
+    const rank = value.onnxAxes.length;
     const axis = context.axis(context.number('axis', context.opset < 13 ? 1 : -1), rank);
     // Before opset 13, all axes from `axis` on are normalised together.
-    const merged = context.opset < 13 ? value.seen.slice(axis).flat() : current(value.seen[axis]);
+    const merged = context.opset < 13 ? value.onnxAxes.slice(axis).flat() : current(value.onnxAxes[axis]);
     context.rejectBatch(merged, 'it normalises over');
-    const joined = context.opset < 13 ? [...value.seen.slice(0, axis), merged] : value.seen;
-    const aligned = withLast(context, { ...value, seen: joined }, Math.min(axis, joined.length - 1));
-    return [{ ...activate(context, aligned, activation), seen: value.seen }];
+    const joined = context.opset < 13 ? [...value.onnxAxes.slice(0, axis), merged] : value.onnxAxes;
+    const aligned = withLast(context, { ...value, onnxAxes: joined }, Math.min(axis, joined.length - 1));
+    return [{ ...activate(context, aligned, activation), onnxAxes: value.onnxAxes }];
   };
 }
 
 function layerNormalization(context: NodeContext): (Value | undefined)[] {
   const value = context.tensor(0);
-  const rank = value.seen.length;
+  const rank = value.onnxAxes.length;
   const axis = context.axis(context.number('axis', -1), rank);
   if (context.isOutputRead(1) || context.isOutputRead(2))
     throw context.error('its outputs Mean and InvStdDev are not supported');
@@ -44,10 +44,10 @@ function layerNormalization(context: NodeContext): (Value | undefined)[] {
   const bias = context.optionalConstant(2, 'the bias');
   let aligned = value;
   for (let d = axis; d < rank; d++) {
-    context.rejectBatch(value.seen[d], 'it normalises over');
+    context.rejectBatch(value.onnxAxes[d], 'it normalises over');
     aligned = withLast(context, aligned, d);
   }
-  const shape = value.seen.slice(axis).map((extent) => known(axisSize(extent)) ?? -1);
+  const shape = value.onnxAxes.slice(axis).map((extent) => knownSize(axisSize(extent)) ?? -1);
   if (shape.includes(-1)) throw context.error('it normalises over an axis of unknown size');
   const epsilon = context.number('epsilon', 1e-5);
   const axes = shape.length === 1 ? -1 : shape.map((_, d) => d - shape.length);
@@ -89,10 +89,10 @@ function batchNormalization(context: NodeContext): (Value | undefined)[] {
   const value = context.tensor(0);
   if (context.number('training_mode', 0) !== 0) throw context.error('its training mode is not supported');
   if (context.number('spatial', 1) !== 1) throw context.error('spatial must be 1');
-  if (value.seen.length < 2) throw context.error('X must have a channel axis');
-  context.rejectBatch(value.seen[1], 'it normalises');
+  if (value.onnxAxes.length < 2) throw context.error('X must have a channel axis');
+  context.rejectBatch(value.onnxAxes[1], 'it normalises');
   const { tensor, at } = isolate(context, value, 1);
-  const channels = known(axisSize(value.seen[1])) ?? -1;
+  const channels = knownSize(axisSize(value.onnxAxes[1])) ?? -1;
   const names = ['gamma', 'beta', 'moving_mean', 'moving_variance'];
   const weights = Object.fromEntries(
     names.map((name, i) => {
@@ -102,7 +102,7 @@ function batchNormalization(context: NodeContext): (Value | undefined)[] {
       return [name, { shape: [channels], values }];
     }),
   );
-  const isLast = at === tensor.stored.length - 1;
+  const isLast = at === tensor.modelAxes.length - 1;
   const ref = context.writer.add({
     className: 'BatchNormalization',
     config: {
@@ -121,10 +121,10 @@ function reduce(operation: string): Operator['convert'] {
   return (context) => {
     const value = context.input(0);
     const rank = shapeOf(value).length;
-    const given = numbersFrom(context, 1, 'axes');
-    if (!given?.length && context.number('noop_with_empty_axes', 0) !== 0) return [value];
-    const axes = given?.length
-      ? given.map((axis) => context.axis(axis, rank))
+    const listedAxes = numbersFrom(context, 1, 'axes');
+    if (!listedAxes?.length && context.number('noop_with_empty_axes', 0) !== 0) return [value];
+    const axes = listedAxes?.length
+      ? listedAxes.map((axis) => context.axis(axis, rank))
       : Array.from({ length: rank }, (_, d) => d);
     const keepDims = context.number('keepdims', 1) !== 0;
     if (value.kind !== 'tensor') return [reduceConstant(context, value, operation)];
@@ -135,9 +135,9 @@ function reduce(operation: string): Operator['convert'] {
 /** Reduces a constant vector. Except for products of sizes, it may have at most 64 elements. */
 function reduceConstant(context: NodeContext, value: Value, operation: string): Value {
   const sizes = sizesOf(value);
-  const keeps = context.number('keepdims', 1) !== 0 && shapeOf(value).length === 1;
+  const keepsAxis = context.number('keepdims', 1) !== 0 && shapeOf(value).length === 1;
   if (operation === 'prod' && sizes)
-    return simplified({ kind: 'sizes', isScalar: !keeps, sizes: [product(sizes)], type: value.type });
+    return simplified({ kind: 'sizes', isScalar: !keepsAxis, sizes: [product(sizes)], type: value.type });
   const values = fullValues(value);
   const compute: Readonly<Record<string, (list: number[]) => number>> = {
     sum: (list) => list.reduce((a, b) => a + b, 0),
@@ -146,7 +146,7 @@ function reduceConstant(context: NodeContext, value: Value, operation: string): 
   };
   if (!values || values.length > 64 || shapeOf(value).length > 1 || !Object.hasOwn(compute, operation))
     throw context.error('it reduces a constant, which Unroll does not compute');
-  return constantOf(keeps ? [1] : [], Float64Array.of(compute[operation]([...values])), value.type);
+  return constantOf(keepsAxis ? [1] : [], Float64Array.of(compute[operation]([...values])), value.type);
 }
 
 /** The layers that reduce the steps of sequences, by operation. */
@@ -162,32 +162,40 @@ export function reduceTensor(
   { operation, axes, keepDims }: { operation: string; axes: readonly number[]; keepDims: boolean },
 ): ModelTensor {
   if (operation === 'prod') throw context.error('products of elements are not supported');
-  const reduced = axes.flatMap((axis) => [...current(value.seen[axis])]);
-  context.rejectBatch(reduced, 'it reduces');
-  const seen = value.seen.map((axis, d) => (axes.includes(d) ? [] : current(axis)));
-  const remaining = keepDims ? seen : seen.filter((_, d) => !axes.includes(d));
-  if (reduced.length === 0 && operation !== 'norm2' && operation !== 'sumSquare' && operation !== 'norm1')
-    return { ...value, seen: remaining };
-  const split = value.stored.flatMap((axis): Axis[] => {
+  const reducedAtoms = axes.flatMap((axis) => [...current(value.onnxAxes[axis])]);
+  context.rejectBatch(reducedAtoms, 'it reduces');
+  const onnxAxes = value.onnxAxes.map((axis, d) => (axes.includes(d) ? [] : current(axis)));
+  const remaining = keepDims ? onnxAxes : onnxAxes.filter((_, d) => !axes.includes(d));
+  if (
+    reducedAtoms.length === 0 &&
+    operation !== 'norm2' &&
+    operation !== 'sumSquare' &&
+    operation !== 'norm1'
+  )
+    return { ...value, onnxAxes: remaining };
+  const split = value.modelAxes.flatMap((axis): Axis[] => {
     const atoms = current(axis);
-    const count = atoms.filter((atom) => reduced.includes(atom)).length;
+    const count = atoms.filter((atom) => reducedAtoms.includes(atom)).length;
     return count === 0 || count === atoms.length ? [atoms] : atoms.map((atom) => [atom]);
   });
   const arranged = context.writer.arrange(value, split);
-  const at = arranged.stored.flatMap((axis, d) => (axis.some((atom) => reduced.includes(atom)) ? [d] : []));
-  const stored = arranged.stored.filter((_, d) => !at.includes(d));
-  const isPooling = arranged.stored.length === 3 && at.join() === '1' && Object.hasOwn(POOLING, operation);
+  const reducedAxes = arranged.modelAxes.flatMap((axis, d) =>
+    axis.some((atom) => reducedAtoms.includes(atom)) ? [d] : [],
+  );
+  const modelAxes = arranged.modelAxes.filter((_, d) => !reducedAxes.includes(d));
+  const isPooling =
+    arranged.modelAxes.length === 3 && reducedAxes.join() === '1' && Object.hasOwn(POOLING, operation);
   const ref = isPooling
     ? context.writer.add({ className: POOLING[operation], config: {}, inputs: [arranged.ref] })
-    : context.writer.operation({ operation, axes: at }, [arranged.ref]);
-  return { ...arranged, ref, stored, seen: remaining };
+    : context.writer.operation({ operation, axes: reducedAxes }, [arranged.ref]);
+  return { ...arranged, ref, modelAxes, onnxAxes: remaining };
 }
 
 /** Returns the conversion of pooling over all steps. X is [batch, channels, steps, ...]. */
 function globalPooling(operation: string): Operator['convert'] {
   return (context) => {
     const value = context.tensor(0);
-    const axes = value.seen.flatMap((_, d) => (d < 2 ? [] : [d]));
+    const axes = value.onnxAxes.flatMap((_, d) => (d < 2 ? [] : [d]));
     return [reduceTensor(context, value, { operation, axes, keepDims: true })];
   };
 }

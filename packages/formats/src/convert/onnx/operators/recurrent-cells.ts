@@ -10,13 +10,13 @@ import { type CellFunction, namedFunction } from './cell-functions.js';
 
 export type Kind = 'RNN' | 'LSTM' | 'GRU';
 
-/** Positions of the gates in ONNX, in the order of Unroll. */
+/** For each gate in Unroll's order, its index in ONNX. */
 export const GATES: Readonly<Record<Kind, readonly number[]>> = {
   RNN: [0],
   LSTM: [0, 2, 3, 1],
   GRU: [0, 1, 2],
 };
-/** Positions of the peephole weights in ONNX (i o f), in the order of Unroll (i f o). */
+/** For each row of peephole weights in Unroll's order (i f o), its index in ONNX (i o f). */
 const PEEPHOLES = [0, 2, 1];
 
 export interface Matrix {
@@ -32,7 +32,7 @@ export interface Direction {
 }
 
 /** The properties of a node. */
-export interface Setting {
+export interface NodeProperties {
   kind: Kind;
   units: number;
   /** Number of input features. */
@@ -48,7 +48,7 @@ export interface Setting {
 /** Returns the part of a weight matrix that belongs to a direction, with its gates in the order of Unroll. */
 function weightsOf(
   context: NodeContext,
-  { kind, units, directions }: Setting,
+  { kind, units, directions }: NodeProperties,
   index: number,
   what: string,
   direction: number,
@@ -74,23 +74,23 @@ function weightsOf(
 
 export function directionOf(
   context: NodeContext,
-  setting: Setting,
+  properties: NodeProperties,
   direction: number,
   functions: readonly CellFunction[],
 ): Direction {
-  const { kind, units, features } = setting;
+  const { kind, units, features } = properties;
   const gates = GATES[kind].length;
-  const W = weightsOf(context, setting, 1, 'the weight matrix W', direction, features);
-  const U = weightsOf(context, setting, 2, 'the recurrence matrix R', direction, units);
-  const biases = biasesOf(context, setting, direction);
+  const W = weightsOf(context, properties, 1, 'the weight matrix W', direction, features);
+  const U = weightsOf(context, properties, 2, 'the recurrence matrix R', direction, units);
+  const biases = biasesOf(context, properties, direction);
   const weights: Record<string, Matrix> = {
     kernel: { shape: [features, gates * units], values: W },
     recurrent_kernel: { shape: [units, gates * units], values: U },
   };
   const base = { units, useBias: biases !== null };
-  if (kind === 'RNN') return rnnCell(setting, functions, { base, weights, biases });
-  if (kind === 'GRU') return gruCell(context, setting, functions, { base, weights, biases });
-  return lstmCell(context, setting, functions, { base, weights, biases, direction });
+  if (kind === 'RNN') return rnnCell(properties, functions, { base, weights, biases });
+  if (kind === 'GRU') return gruCell(context, properties, functions, { base, weights, biases });
+  return lstmCell(context, properties, functions, { base, weights, biases, direction });
 }
 
 interface CellParts {
@@ -100,19 +100,21 @@ interface CellParts {
   biases: readonly [FloatArray, FloatArray] | null;
 }
 
-function biasesOf(context: NodeContext, setting: Setting, direction: number): CellParts['biases'] {
-  const { kind, units, directions } = setting;
-  const given = context.optionalConstant(3, 'the bias B');
-  if (!given) return null;
+function biasesOf(context: NodeContext, properties: NodeProperties, direction: number): CellParts['biases'] {
+  const { kind, units, directions } = properties;
+  const constant = context.optionalConstant(3, 'the bias B');
+  if (!constant) return null;
   const gates = GATES[kind];
   const width = gates.length * units;
-  if (given.values.length !== directions * 2 * width)
-    throw context.error(`the bias B has ${given.values.length} elements, expected ${directions * 2 * width}`);
+  if (constant.values.length !== directions * 2 * width)
+    throw context.error(
+      `the bias B has ${constant.values.length} elements, expected ${directions * 2 * width}`,
+    );
   const part = (half: number): FloatArray => {
-    const out = new (given.values.constructor as Float32ArrayConstructor)(width);
+    const out = new (constant.values.constructor as Float32ArrayConstructor)(width);
     gates.forEach((from, to) => {
       const begin = (direction * 2 + half) * width + from * units;
-      out.set(given.values.subarray(begin, begin + units), to * units);
+      out.set(constant.values.subarray(begin, begin + units), to * units);
     });
     return out;
   };
@@ -126,7 +128,7 @@ const summed = ([a, b]: readonly [FloatArray, FloatArray]): Matrix => ({
 });
 
 function rnnCell(
-  { clip }: Setting,
+  { clip }: NodeProperties,
   [f]: readonly CellFunction[],
   { base, weights, biases }: CellParts,
 ): Direction {
@@ -143,7 +145,7 @@ const option = (name: string, value: string, initial: string): Record<string, st
 
 function gruCell(
   context: NodeContext,
-  { clip, units }: Setting,
+  { clip, units }: NodeProperties,
   functions: readonly CellFunction[],
   { base, weights, biases }: CellParts,
 ): Direction {
@@ -170,7 +172,7 @@ function gruCell(
 
 function lstmCell(
   context: NodeContext,
-  { clip, units, directions }: Setting,
+  { clip, units, directions }: NodeProperties,
   functions: readonly CellFunction[],
   { base, weights, biases, direction }: CellParts & { direction: number },
 ): Direction {

@@ -4,8 +4,8 @@
  */
 import type { FloatArray } from '@unroll/core';
 import type { NodeContext } from '../context.js';
-import { known, size } from '../dimensions.js';
-import { isolate, withStored } from '../layout.js';
+import { knownSize, size } from '../dimensions.js';
+import { isolate, withModelAxes } from '../layout.js';
 import {
   type Axis,
   axisSize,
@@ -24,33 +24,33 @@ import {
   GATES,
   type Kind,
   type Matrix,
-  type Setting,
+  type NodeProperties,
 } from './recurrent-cells.js';
 
 function convert(kind: Kind): Operator['convert'] {
   return (context) => {
     const x = context.tensor(0);
-    const setting = settingOf(context, kind, x);
-    const { directions, batchFirst } = setting;
-    if (x.seen.length !== 3) throw context.error(`X must have 3 axes, got ${x.seen.length}`);
-    context.requireBatch(x.seen[batchFirst ? 0 : 1], x, 'the batch axis');
-    const input = withStored(context, x, batchFirst ? [1, 2] : [0, 2]);
+    const properties = propertiesOf(context, kind, x);
+    const { directions, batchFirst } = properties;
+    if (x.onnxAxes.length !== 3) throw context.error(`X must have 3 axes, got ${x.onnxAxes.length}`);
+    context.requireBatch(x.onnxAxes[batchFirst ? 0 : 1], x, 'the batch axis');
+    const input = withModelAxes(context, x, batchFirst ? [1, 2] : [0, 2]);
     const functions = cellFunctions(context, kind, directions);
     const layers = Array.from({ length: directions }, (_, d) =>
-      directionOf(context, setting, d, functions[d]),
+      directionOf(context, properties, d, functions[d]),
     );
     const reverse = context.text('direction', 'forward') === 'reverse';
-    return addLayer(context, setting, { input, layers, reverse, seen: x.seen });
+    return addLayer(context, properties, { input, layers, reverse, onnxAxes: x.onnxAxes });
   };
 }
 
-function settingOf(context: NodeContext, kind: Kind, x: ModelTensor): Setting {
+function propertiesOf(context: NodeContext, kind: Kind, x: ModelTensor): NodeProperties {
   const direction = context.text('direction', 'forward');
   if (!['forward', 'reverse', 'bidirectional'].includes(direction))
     throw context.error(`the direction must be forward, reverse or bidirectional, got ${direction}`);
   const { extents } = context.constant(2, 'the recurrence matrix R');
   const units = extents[2] ?? 0;
-  const features = known(axisSize(x.seen[2] ?? [])) ?? -1;
+  const features = knownSize(axisSize(x.onnxAxes[2] ?? [])) ?? -1;
   const directions = direction === 'bidirectional' ? 2 : 1;
   const hidden = context.number('hidden_size', units);
   const gates = GATES[kind].length;
@@ -69,22 +69,22 @@ interface Layers {
   layers: Direction[];
   reverse: boolean;
   /** The axes of X. */
-  seen: readonly Axis[];
+  onnxAxes: readonly Axis[];
 }
 
 function addLayer(
   context: NodeContext,
-  setting: Setting,
-  { input, layers, reverse, seen }: Layers,
+  properties: NodeProperties,
+  { input, layers, reverse, onnxAxes }: Layers,
 ): (Value | undefined)[] {
   const { writer } = context;
-  const { states, kind } = setting;
+  const { states, kind } = properties;
   const returnSequences = context.isOutputRead(0);
   const needsStates = states.some((_, i) => context.isOutputRead(i + 1));
   // Without sequences, the output is the last h.
   const returnState = context.isOutputRead(2) || (returnSequences && needsStates);
   const mask = lengthMask(context, input);
-  const initial = initialStates(context, setting, input);
+  const initial = initialStates(context, properties, input);
   const options = { returnSequences, ...(returnState && { returnState }) };
   const zeroes = mask && returnSequences ? { zeroOutputForMask: true } : {};
   const from = context.node.label;
@@ -119,14 +119,14 @@ function addLayer(
       ...common,
     });
   }
-  return outputs(context, setting, {
+  return outputs(context, properties, {
     node,
     isMasked: mask !== null,
     returnSequences,
     returnState,
     reverse,
     input,
-    seen,
+    onnxAxes,
   });
 }
 
@@ -134,7 +134,7 @@ function addLayer(
 function lengthMask(context: NodeContext, input: ModelTensor): Reference | null {
   const lengths = context.optional(4);
   if (lengths === null) return null;
-  const steps = known(axisSize(input.stored[1]));
+  const steps = knownSize(axisSize(input.modelAxes[1]));
   if (lengths.kind !== 'tensor') {
     const values = fullValues(lengths);
     // Lengths of the kind `sizes` are computed from shapes: they repeat the unknown number of steps.
@@ -143,47 +143,53 @@ function lengthMask(context: NodeContext, input: ModelTensor): Reference | null 
       'sequence_lens must be an input of the model, or the number of steps for all sequences',
     );
   }
-  context.requireBatch(lengths.seen[0] ?? [], lengths, 'the axis of sequence_lens');
+  context.requireBatch(lengths.onnxAxes[0] ?? [], lengths, 'the axis of sequence_lens');
   return context.writer.operation({ operation: 'lengthMask' }, [input.ref, lengths.ref]);
 }
 
 /** Returns the initial states of all directions, [batch, units] each; none if they are zeros. */
-function initialStates(context: NodeContext, setting: Setting, input: ModelTensor): Reference[] {
-  const { states, directions } = setting;
-  const given = states.map((_, i) => context.optional(5 + i));
+function initialStates(context: NodeContext, properties: NodeProperties, input: ModelTensor): Reference[] {
+  const { states, directions } = properties;
+  const values = states.map((_, i) => context.optional(5 + i));
   const isZero = (value: Value | null): boolean =>
     value === null || (value.kind === 'constant' && value.values.every((number) => number === 0));
-  if (given.every(isZero)) return [];
-  const byState = given.map((value) => stateParts(context, setting, input, value));
+  if (values.every(isZero)) return [];
+  const byState = values.map((value) => stateParts(context, properties, input, value));
   return Array.from({ length: directions }, (_, d) => byState.map((parts) => parts[d])).flat();
 }
 
 /** Returns an initial state [batch, units] for each direction. */
 function stateParts(
   context: NodeContext,
-  setting: Setting,
+  properties: NodeProperties,
   input: ModelTensor,
   value: Value | null,
 ): Reference[] {
-  const { units, directions, batchFirst } = setting;
+  const { units, directions, batchFirst } = properties;
   const { writer } = context;
-  if (value === null || value.kind !== 'tensor') return constantState(context, setting, input, value);
+  if (value === null || value.kind !== 'tensor') return constantState(context, properties, input, value);
   const axes = batchFirst ? [1, 0, 2] : [0, 1, 2];
-  const seen = axes.map((axis) => current(value.seen[axis] ?? []));
-  context.requireBatch(seen[1], value, 'the batch axis of an initial state');
-  const state: ModelTensor = { ...value, stored: value.stored.map(current), seen };
-  if (directions === 1) return [writer.arrange(state, [current(state.stored[0]), seen[2]]).ref];
+  const onnxAxes = axes.map((axis) => current(value.onnxAxes[axis] ?? []));
+  context.requireBatch(onnxAxes[1], value, 'the batch axis of an initial state');
+  const state: ModelTensor = { ...value, modelAxes: value.modelAxes.map(current), onnxAxes };
+  if (directions === 1) return [writer.arrange(state, [current(state.modelAxes[0]), onnxAxes[2]]).ref];
   const { tensor, at } = isolate(context, state, 0);
-  const whole = writer.arrange(tensor, [current(state.stored[0]), tensor.stored[at], seen[2]]);
+  const allDirections = writer.arrange(tensor, [
+    current(state.modelAxes[0]),
+    tensor.modelAxes[at],
+    onnxAxes[2],
+  ]);
   return Array.from({ length: directions }, (_, d) =>
-    units > 0 ? writer.operation({ operation: 'take', axis: 1, indices: d }, [whole.ref]) : whole.ref,
+    units > 0
+      ? writer.operation({ operation: 'take', axis: 1, indices: d }, [allDirections.ref])
+      : allDirections.ref,
   );
 }
 
 /** Returns constant initial states, one for each direction. @param value null: zeros */
 function constantState(
   context: NodeContext,
-  { units, directions, batchFirst }: Setting,
+  { units, directions, batchFirst }: NodeProperties,
   input: ModelTensor,
   value: Value | null,
 ): Reference[] {
@@ -214,25 +220,31 @@ interface LayerOutputs {
   returnState: boolean;
   reverse: boolean;
   input: ModelTensor;
-  seen: readonly Axis[];
+  onnxAxes: readonly Axis[];
 }
 
 /** Returns Y, Y_h and Y_c. */
-function outputs(context: NodeContext, setting: Setting, layer: LayerOutputs): (Value | undefined)[] {
-  const { states, units, directions, batchFirst } = setting;
-  const { node, returnSequences, returnState, input, seen } = layer;
+function outputs(
+  context: NodeContext,
+  properties: NodeProperties,
+  layer: LayerOutputs,
+): (Value | undefined)[] {
+  const { states, units, directions, batchFirst } = properties;
+  const { node, returnSequences, returnState, input, onnxAxes } = layer;
   const { writer } = context;
-  const batch = current(input.stored[0]);
+  const batch = current(input.modelAxes[0]);
   const feature = newAxis(size(units));
   const direction = newAxis(size(directions));
-  const batchSeen = current(seen[batchFirst ? 0 : 1]);
+  const onnxBatchAxis = current(onnxAxes[batchFirst ? 0 : 1]);
   const float = { kind: 'tensor', type: 'float' } as const;
 
-  const steps = current(input.stored[1]);
+  const steps = current(input.modelAxes[1]);
   const Y = (): ModelTensor => {
     const ref = alignedSequence(context, layer);
-    const axes = batchFirst ? [batchSeen, steps, direction, feature] : [steps, direction, batchSeen, feature];
-    return { ...float, ref, stored: [batch, steps, [...direction, ...feature]], seen: axes };
+    const axes = batchFirst
+      ? [onnxBatchAxis, steps, direction, feature]
+      : [steps, direction, onnxBatchAxis, feature];
+    return { ...float, ref, modelAxes: [batch, steps, [...direction, ...feature]], onnxAxes: axes };
   };
   const state = (index: number): ModelTensor => {
     const refs = Array.from({ length: directions }, (_, d): Reference => {
@@ -243,8 +255,8 @@ function outputs(context: NodeContext, setting: Setting, layer: LayerOutputs): (
     const ref = isMerged
       ? writer.add({ className: 'Concatenate', config: { axis: 1 }, inputs: refs })
       : refs[0];
-    const axes = batchFirst ? [batchSeen, direction, feature] : [direction, batchSeen, feature];
-    return { ...float, ref, stored: [batch, [...direction, ...feature]], seen: axes };
+    const axes = batchFirst ? [onnxBatchAxis, direction, feature] : [direction, onnxBatchAxis, feature];
+    return { ...float, ref, modelAxes: [batch, [...direction, ...feature]], onnxAxes: axes };
   };
   return [
     returnSequences ? Y() : undefined,

@@ -1,8 +1,8 @@
-/** Converts nodes that select, join or pad elements. */
-import { batchNames, constantOperand, mergeAxes, rename } from '../align.js';
+/** Converts nodes that select, join or pad elements. For axes and atoms, see ../values.ts. */
+import { batchReplacements, constantOperand, mergeAxes, replaceAtoms } from '../align.js';
 import { checkCount, joined, taken } from '../arrays.js';
 import type { NodeContext } from '../context.js';
-import { computed, type Dimension, known, size } from '../dimensions.js';
+import { computed, type Dimension, knownSize, size } from '../dimensions.js';
 import { isolate } from '../layout.js';
 import {
   type Axis,
@@ -20,7 +20,7 @@ import {
   type Value,
 } from '../values.js';
 import type { Operator } from './operator.js';
-import { asSizes, full, numbersFrom, reshaped, simplified } from './structure.js';
+import { asSizes, fullConstant, numbersFrom, reshaped, simplified } from './structure.js';
 
 /** Returns the elements of a value at indices along an axis. */
 function select(context: NodeContext, value: Value, axis: number, indices: readonly number[]): Value {
@@ -31,9 +31,9 @@ function select(context: NodeContext, value: Value, axis: number, indices: reado
     const { extents, values } = (value.extents[at] ?? 1) === 1 ? value : taken(value, at, indices);
     return { ...value, extents, values, shape, name: '' };
   }
-  const whole = full(context, value);
-  const { extents, values } = taken(whole, axis, indices);
-  return constantOf(extents, values, whole.type);
+  const constant = fullConstant(context, value);
+  const { extents, values } = taken(constant, axis, indices);
+  return constantOf(extents, values, constant.type);
 }
 
 /** Returns true for ends that mean "until the end of the axis", such as the largest int32 or int64. */
@@ -47,7 +47,7 @@ export function sliced(
   { start, end, step = 1 }: { start: number; end: number; step?: number },
 ): Value {
   const extent = shapeOf(value)[axis];
-  const length = known(extent);
+  const length = knownSize(extent);
   const range = length === null ? null : sliceRange(length, start, end, step);
   if (value.kind !== 'tensor') {
     if (!range) throw context.error('it slices a constant of unknown size');
@@ -56,13 +56,13 @@ export function sliced(
   }
   const isWhole = range?.count === length && step === 1;
   if (isWhole || (length === null && start === 0 && isOpenEnd(end) && step === 1)) return value;
-  context.rejectBatch(value.seen[axis], 'it slices');
+  context.rejectBatch(value.onnxAxes[axis], 'it slices');
   if (step !== 1) return strideSlice(context, value, axis, { range, length, start, step });
-  if (current(value.seen[axis]).length === 0) throw context.error('it returns no elements');
+  if (current(value.onnxAxes[axis]).length === 0) throw context.error('it returns no elements');
   if (range?.count === 0) throw context.error('it returns no elements');
   if (range?.count === 1 || (length === null && start === -1 && isOpenEnd(end))) {
-    const one = takeFrom(context, value, axis, range ? range.from : -1) as ModelTensor;
-    return { ...one, seen: one.seen.toSpliced(axis, 0, []) };
+    const element = takeFrom(context, value, axis, range ? range.from : -1) as ModelTensor;
+    return { ...element, onnxAxes: element.onnxAxes.toSpliced(axis, 0, []) };
   }
   const { tensor, at } = isolate(context, value, axis);
   const isOpen = length === null ? isOpenEnd(end) : end >= length;
@@ -123,7 +123,7 @@ function indicesOf({ from, count, step }: SliceRange): number[] {
   return Array.from({ length: count }, (_, i) => from + i * step);
 }
 
-/** Returns the tensor of a layer that changes the size of an axis. @param at index of the stored axis */
+/** Returns the tensor of a layer that changes the size of an axis. @param at index of the model axis */
 export function replaceAxis(
   tensor: ModelTensor,
   axis: number,
@@ -135,8 +135,8 @@ export function replaceAxis(
   return {
     ...tensor,
     ref,
-    stored: tensor.stored.toSpliced(at, 1, atoms),
-    seen: tensor.seen.toSpliced(axis, 1, atoms),
+    modelAxes: tensor.modelAxes.toSpliced(at, 1, atoms),
+    onnxAxes: tensor.onnxAxes.toSpliced(axis, 1, atoms),
   };
 }
 
@@ -160,7 +160,7 @@ function split(context: NodeContext): Value[] {
   const shape = shapeOf(value);
   const axis = context.axis(context.number('axis', 0), shape.length);
   const count = context.node.outputs.length;
-  const length = known(shape[axis]);
+  const length = knownSize(shape[axis]);
   const parts = numbersFrom(context, 1, 'split') ?? equalParts(length, context.number('num_outputs', count));
   if (!parts) throw context.error('it splits an axis of unknown size into equal parts');
   let start = 0;
@@ -207,7 +207,7 @@ function concatConstants(context: NodeContext, constants: readonly Constant[], a
   ]);
   const common = shape.map((_, d) => Math.max(...padded.map((extents) => extents[d] ?? 1)));
   const arrays = constants.map(({ values, extents, shape: constantShape }, i) => {
-    const count = known(constantShape[axis]);
+    const count = knownSize(constantShape[axis]);
     if (count === null || constantShape.length !== shape.length)
       throw context.error('it joins constants of unknown size');
     const target = common.with(axis, count);
@@ -222,28 +222,28 @@ function concatConstants(context: NodeContext, constants: readonly Constant[], a
 function concatTensors(context: NodeContext, values: readonly Value[], axis: number): Value {
   const tensors = values.map((value) => {
     if (value.kind !== 'tensor') throw context.error('it joins constants with tensors of the model');
-    context.rejectBatch(value.seen[axis], 'it joins sequences along');
+    context.rejectBatch(value.onnxAxes[axis], 'it joins sequences along');
     return value;
   });
-  const renamed = batchNames(tensors);
-  const without = (tensor: ModelTensor): ModelTensor => ({
+  const replacements = batchReplacements(tensors);
+  const withoutAxis = (tensor: ModelTensor): ModelTensor => ({
     ...tensor,
-    seen: tensor.seen.toSpliced(axis, 1, []),
+    onnxAxes: tensor.onnxAxes.toSpliced(axis, 1, []),
   });
-  const seen: Axis[] = tensors[0].seen.map(() => []);
-  for (const tensor of tensors) mergeAxes(context, seen, without(tensor), renamed);
-  const inputs = tensors.map((tensor) => rename(tensor, renamed));
+  const onnxAxes: Axis[] = tensors[0].onnxAxes.map(() => []);
+  for (const tensor of tensors) mergeAxes(context, onnxAxes, withoutAxis(tensor), replacements);
+  const inputs = tensors.map((tensor) => replaceAtoms(tensor, replacements));
   const { tensor: base, at } = isolate(context, inputs[0], axis);
   const refs = inputs.map((tensor, i) =>
     i === 0
       ? base.ref
-      : context.writer.arrange(tensor, base.stored.toSpliced(at, 1, current(tensor.seen[axis]))).ref,
+      : context.writer.arrange(tensor, base.modelAxes.toSpliced(at, 1, current(tensor.onnxAxes[axis]))).ref,
   );
   const ref = context.writer.add({ className: 'Concatenate', config: { axis: at }, inputs: refs });
   const extent = tensors
-    .map((tensor) => axisSize(tensor.seen[axis]))
+    .map((tensor) => axisSize(tensor.onnxAxes[axis]))
     .reduce((a, b) => computed('+', a, b, (x, y) => x + y));
-  return replaceAxis({ ...base, seen: base.seen.map(current) }, axis, at, ref, extent);
+  return replaceAxis({ ...base, onnxAxes: base.onnxAxes.map(current) }, axis, at, ref, extent);
 }
 
 function gather(context: NodeContext): Value[] {
@@ -255,7 +255,7 @@ function gather(context: NodeContext): Value[] {
   if (!numbers) throw context.error('the indices must be constant');
   const shape = shapeOf(indices);
   const isScalar = shape.length === 0;
-  const extent = known(shapeOf(value)[axis]);
+  const extent = knownSize(shapeOf(value)[axis]);
   const list = Array.from(numbers, (index) => (index < 0 && extent !== null ? index + extent : index));
   if (extent !== null && list.some((index) => !(index >= 0 && index < extent)))
     throw context.error(`the indices must be from ${-extent} to ${extent - 1}`);
@@ -276,17 +276,26 @@ function takeFrom(
 ): Value {
   const isScalar = typeof indices === 'number';
   // An axis of size 1, such as a batch that the file fixes to one sequence, needs no layer to select its element.
-  if (known(shapeOf(value)[axis]) === 1) {
-    if (isScalar) return { ...value, seen: value.seen.toSpliced(axis, 1) };
+  if (knownSize(shapeOf(value)[axis]) === 1) {
+    if (isScalar) return { ...value, onnxAxes: value.onnxAxes.toSpliced(axis, 1) };
     if (indices.length === 1) return value;
   }
-  context.rejectBatch(value.seen[axis], 'it selects from');
+  context.rejectBatch(value.onnxAxes[axis], 'it selects from');
   const { tensor, at } = isolate(context, value, axis);
   if (isScalar && returnLastStep(context, tensor, axis, at, indices))
-    return { ...tensor, stored: tensor.stored.toSpliced(at, 1), seen: tensor.seen.toSpliced(axis, 1) };
+    return {
+      ...tensor,
+      modelAxes: tensor.modelAxes.toSpliced(at, 1),
+      onnxAxes: tensor.onnxAxes.toSpliced(axis, 1),
+    };
   const ref = context.writer.operation({ operation: 'take', axis: at, indices }, [tensor.ref]);
   if (!isScalar) return replaceAxis(tensor, axis, at, ref, size(indices.length));
-  return { ...tensor, ref, stored: tensor.stored.toSpliced(at, 1), seen: tensor.seen.toSpliced(axis, 1) };
+  return {
+    ...tensor,
+    ref,
+    modelAxes: tensor.modelAxes.toSpliced(at, 1),
+    onnxAxes: tensor.onnxAxes.toSpliced(axis, 1),
+  };
 }
 
 /** Makes a recurrent layer return only its last step. Returns false if this is impossible, or if another step is read. */
@@ -299,11 +308,11 @@ function returnLastStep(
 ): boolean {
   const { writer } = context;
   const { config } = writer.layerOf(tensor.ref);
-  const steps = known(axisSize(tensor.seen[axis]));
+  const steps = knownSize(axisSize(tensor.onnxAxes[axis]));
   const isLast = index === -1 || (steps !== null && index === steps - 1);
   const isForward = config.returnSequences === true && !config.goBackwards && !config.layer;
-  const isFree = tensor.ref[1] === 0 && !writer.isShared(tensor.ref) && context.isOnlyReader(0);
-  if (at !== 1 || !isLast || !isForward || !isFree) return false;
+  const hasNoOtherReader = tensor.ref[1] === 0 && !writer.isShared(tensor.ref) && context.isOnlyReader(0);
+  if (at !== 1 || !isLast || !isForward || !hasNoOtherReader) return false;
   config.returnSequences = false;
   return true;
 }
@@ -326,8 +335,8 @@ function embedding(context: NodeContext, indices: ModelTensor, axis: number): Va
   return {
     ...indices,
     ref,
-    stored: [...indices.stored, feature],
-    seen: [...indices.seen, feature],
+    modelAxes: [...indices.modelAxes, feature],
+    onnxAxes: [...indices.onnxAxes, feature],
     type: 'float',
   };
 }
@@ -336,14 +345,14 @@ function pad(context: NodeContext): Value[] {
   const mode = context.text('mode', 'constant');
   if (mode !== 'constant') throw context.error(`the mode ${mode} is not supported`);
   const pads = numbersFrom(context, 1, 'pads') ?? context.numbers('paddings', []);
-  const given = context.optionalConstant(2, 'the value')?.values[0] ?? context.number('value', 0);
+  const padValue = context.optionalConstant(2, 'the value')?.values[0] ?? context.number('value', 0);
   let value = context.tensor(0);
-  const axes = (numbersFrom(context, 3, 'axes') ?? value.seen.map((_, d) => d)).map((axis) =>
-    context.axis(axis, value.seen.length),
+  const axes = (numbersFrom(context, 3, 'axes') ?? value.onnxAxes.map((_, d) => d)).map((axis) =>
+    context.axis(axis, value.onnxAxes.length),
   );
   axes.forEach((axis, i) => {
     const [before, after] = [pads[i], pads[i + axes.length]];
-    if (before || after) value = padded(context, value, axis, before, after, given);
+    if (before || after) value = padded(context, value, axis, before, after, padValue);
   });
   return [value];
 }
@@ -358,22 +367,22 @@ export function padded(
   value = 0,
 ): ModelTensor {
   if (before < 0 || after < 0) throw context.error('a negative padding is not supported');
-  context.rejectBatch(tensor.seen[axis], 'it pads');
+  context.rejectBatch(tensor.onnxAxes[axis], 'it pads');
   const { tensor: isolated, at } = isolate(context, tensor, axis);
   const numbers = { axis: at, before, after, ...(value !== 0 && { alpha: value }) };
   const ref = context.writer.operation({ operation: 'pad', ...numbers }, [isolated.ref]);
-  const extent = computed('+', axisSize(isolated.seen[axis]), size(before + after), (a, b) => a + b);
+  const extent = computed('+', axisSize(isolated.onnxAxes[axis]), size(before + after), (a, b) => a + b);
   return replaceAxis(isolated, axis, at, ref, extent);
 }
 
 function cumulativeSum(context: NodeContext): Value[] {
   const value = context.tensor(0);
-  const [given] = numbersFrom(context, 1, 'axis') ?? [];
-  if (given === undefined) throw context.error('the axis is missing');
-  const axis = context.axis(given, value.seen.length);
-  context.rejectBatch(value.seen[axis], 'it adds along');
+  const [signedAxis] = numbersFrom(context, 1, 'axis') ?? [];
+  if (signedAxis === undefined) throw context.error('the axis is missing');
+  const axis = context.axis(signedAxis, value.onnxAxes.length);
+  context.rejectBatch(value.onnxAxes[axis], 'it adds along');
   const exclusive = context.number('exclusive', 0) !== 0;
-  if (known(axisSize(value.seen[axis])) === 1 && !exclusive) return [value];
+  if (knownSize(axisSize(value.onnxAxes[axis])) === 1 && !exclusive) return [value];
   const { tensor, at } = isolate(context, value, axis);
   const flags = {
     ...(exclusive && { exclusive }),

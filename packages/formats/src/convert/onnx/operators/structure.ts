@@ -1,9 +1,9 @@
-/** Converts nodes that change shapes, and nodes that compute sizes and constants. */
+/** Converts nodes that change shapes, and nodes that compute sizes and constants. For axes and atoms, see ../values.ts. */
 import type { FloatArray } from '@unroll/core';
 import { checkCount, transposed } from '../arrays.js';
 import type { NodeContext } from '../context.js';
-import { type Dimension, formatDimension, known, product, size } from '../dimensions.js';
-import { reshapeSeen } from '../layout.js';
+import { type Dimension, formatDimension, knownSize, product, size } from '../dimensions.js';
+import { reshapeOnnxAxes } from '../layout.js';
 import {
   type Axis,
   type Constant,
@@ -36,7 +36,7 @@ export function numbersFrom(context: NodeContext, index: number, attribute: stri
   const sizes = sizesFrom(context, index, attribute);
   if (!sizes) return null;
   return sizes.map((extent) => {
-    const number = known(extent);
+    const number = knownSize(extent);
     if (number === null) throw context.error('it depends on an unknown size');
     return number;
   });
@@ -54,11 +54,11 @@ export function simplified(value: Value): Value {
 }
 
 /** Returns a constant with its values repeated to its shape. */
-export function full(context: NodeContext, value: Value): Constant {
+export function fullConstant(context: NodeContext, value: Value): Constant {
   const values = fullValues(value);
   if (!values) throw context.error('it has a constant of unknown size');
   return constantOf(
-    shapeOf(value).map((extent) => known(extent) as number),
+    shapeOf(value).map((extent) => knownSize(extent) as number),
     values,
     value.type,
   );
@@ -75,7 +75,7 @@ function transpose(context: NodeContext): Value[] {
   );
   if (order.length !== rank || new Set(order).size !== rank || order.some((d) => !(d >= 0 && d < rank)))
     throw context.error(`perm must be a permutation of ${rank} axes, got [${order.join(', ')}]`);
-  if (value.kind === 'tensor') return [{ ...value, seen: order.map((axis) => value.seen[axis]) }];
+  if (value.kind === 'tensor') return [{ ...value, onnxAxes: order.map((axis) => value.onnxAxes[axis]) }];
   if (value.kind === 'sizes') return [value];
   const lead = value.shape.length - value.extents.length;
   const extents = [...new Array<number>(lead).fill(1), ...value.extents];
@@ -85,22 +85,24 @@ function transpose(context: NodeContext): Value[] {
 
 /** Returns a value with another shape and the same elements. */
 export function reshaped(context: NodeContext, value: Value, shape: readonly Dimension[]): Value {
-  if (value.kind === 'tensor') return reshapeSeen(context, value, shape);
+  if (value.kind === 'tensor') return reshapeOnnxAxes(context, value, shape);
   if (value.kind === 'sizes') {
     if (shape.length > 1) throw context.error('it changes the shape of unknown sizes');
     return { ...value, isScalar: shape.length === 0 };
   }
-  if (value.values.length === 1 && shape.every((extent) => known(extent) !== -1))
+  if (value.values.length === 1 && shape.every((extent) => knownSize(extent) !== -1))
     return { ...value, extents: shape.map(() => 1), shape };
-  const whole = full(context, value);
-  const rest = shape.reduce((total, extent) => total * Math.abs(known(extent) ?? Number.NaN), 1);
+  const constant = fullConstant(context, value);
+  const rest = shape.reduce((total, extent) => total * Math.abs(knownSize(extent) ?? Number.NaN), 1);
   const extents = shape.map((extent) => {
-    const number = known(extent) ?? Number.NaN;
-    return number === -1 ? whole.values.length / rest : number;
+    const number = knownSize(extent) ?? Number.NaN;
+    return number === -1 ? constant.values.length / rest : number;
   });
-  if (extents.reduce((total, extent) => total * extent, 1) !== whole.values.length)
-    throw context.error(`a constant of ${whole.values.length} elements cannot have the shape [${extents}]`);
-  return constantOf(extents, whole.values, whole.type, value.name);
+  if (extents.reduce((total, extent) => total * extent, 1) !== constant.values.length)
+    throw context.error(
+      `a constant of ${constant.values.length} elements cannot have the shape [${extents}]`,
+    );
+  return constantOf(extents, constant.values, constant.type, value.name);
 }
 
 function reshape(context: NodeContext): Value[] {
@@ -110,7 +112,7 @@ function reshape(context: NodeContext): Value[] {
   const target = sizesFrom(context, 1, 'shape');
   if (!target) throw context.error('the shape is missing');
   const shape = target.map((extent, d) =>
-    known(extent) === 0 && zeroCopiesSize ? (from[d] ?? extent) : extent,
+    knownSize(extent) === 0 && zeroCopiesSize ? (from[d] ?? extent) : extent,
   );
   return [reshaped(context, value, shape)];
 }
@@ -118,15 +120,15 @@ function reshape(context: NodeContext): Value[] {
 function flatten(context: NodeContext): Value[] {
   const value = context.input(0);
   const shape = shapeOf(value);
-  const given = context.number('axis', 1);
-  const axis = given === shape.length ? given : context.axis(given, shape.length);
+  const attribute = context.number('axis', 1);
+  const axis = attribute === shape.length ? attribute : context.axis(attribute, shape.length);
   if (value.kind !== 'tensor') {
-    const whole = full(context, value);
-    const rows = whole.extents.slice(0, axis).reduce((total, extent) => total * extent, 1);
+    const constant = fullConstant(context, value);
+    const rows = constant.extents.slice(0, axis).reduce((total, extent) => total * extent, 1);
     return [reshaped(context, value, [size(rows), size(-1)])];
   }
   const join = (axes: readonly Axis[]): Axis => axes.flatMap((axis) => [...current(axis)]);
-  return [{ ...value, seen: [join(value.seen.slice(0, axis)), join(value.seen.slice(axis))] }];
+  return [{ ...value, onnxAxes: [join(value.onnxAxes.slice(0, axis)), join(value.onnxAxes.slice(axis))] }];
 }
 
 function squeeze(context: NodeContext): Value[] {
@@ -134,29 +136,29 @@ function squeeze(context: NodeContext): Value[] {
   const shape = shapeOf(value);
   const axes =
     numbersFrom(context, 1, 'axes')?.map((axis) => context.axis(axis, shape.length)) ??
-    shape.flatMap((extent, d) => (known(extent) === 1 ? [d] : []));
+    shape.flatMap((extent, d) => (knownSize(extent) === 1 ? [d] : []));
   if (value.kind === 'sizes') return [{ ...value, isScalar: true }];
-  if (axes.some((axis) => known(shape[axis]) !== 1))
+  if (axes.some((axis) => knownSize(shape[axis]) !== 1))
     throw context.error('it removes an axis whose size is not 1');
   const remaining = <T>(list: readonly T[]): T[] => list.filter((_, d) => !axes.includes(d));
-  if (value.kind === 'tensor') return [{ ...value, seen: remaining(value.seen) }];
+  if (value.kind === 'tensor') return [{ ...value, onnxAxes: remaining(value.onnxAxes) }];
   return [reshaped(context, value, remaining(shape))];
 }
 
 function unsqueeze(context: NodeContext): Value[] {
   const value = context.input(0);
-  const given = numbersFrom(context, 1, 'axes');
-  if (!given) throw context.error('the axes are missing');
-  const rank = shapeOf(value).length + given.length;
+  const newAxes = numbersFrom(context, 1, 'axes');
+  if (!newAxes) throw context.error('the axes are missing');
+  const rank = shapeOf(value).length + newAxes.length;
   context.checkRank(rank);
-  const axes = given.map((axis) => context.axis(axis, rank)).sort((a, b) => a - b);
+  const axes = newAxes.map((axis) => context.axis(axis, rank)).sort((a, b) => a - b);
   if (value.kind === 'sizes') {
     if (value.isScalar && rank === 1) return [{ ...value, isScalar: false }];
     throw context.error('it adds an axis to unknown sizes');
   }
   const insert = <T>(list: readonly T[], item: T): T[] =>
     axes.reduce((result, axis) => result.toSpliced(axis, 0, item), [...list]);
-  if (value.kind === 'tensor') return [{ ...value, seen: insert<Axis>(value.seen, []) }];
+  if (value.kind === 'tensor') return [{ ...value, onnxAxes: insert<Axis>(value.onnxAxes, []) }];
   return [reshaped(context, value, insert(shapeOf(value), size(1)))];
 }
 
@@ -171,7 +173,7 @@ function expand(context: NodeContext): Value[] {
       from[d - rank + from.length] ?? size(1),
       target[d - rank + target.length] ?? size(1),
     ];
-    return known(extent) === 1 ? wanted : extent;
+    return knownSize(extent) === 1 ? wanted : extent;
   });
   checkSizes(context, shape);
   if (value.kind === 'sizes') throw context.error('it repeats unknown sizes');
@@ -181,22 +183,24 @@ function expand(context: NodeContext): Value[] {
 
 /** Repeats a tensor of the model along axes of size 1. */
 function broadcast(context: NodeContext, tensor: ModelTensor, shape: readonly Dimension[]): Value {
-  const lead = shape.length - tensor.seen.length;
-  const seen: Axis[] = [...new Array<Axis>(lead).fill([]), ...tensor.seen.map(current)];
-  const added = shape.flatMap((extent, d) => (seen[d].length === 0 && known(extent) !== 1 ? [d] : []));
-  if (added.length === 0) return { ...tensor, seen };
-  const sizes = added.map((d) => known(shape[d]));
+  const lead = shape.length - tensor.onnxAxes.length;
+  const onnxAxes: Axis[] = [...new Array<Axis>(lead).fill([]), ...tensor.onnxAxes.map(current)];
+  const added = shape.flatMap((extent, d) =>
+    onnxAxes[d].length === 0 && knownSize(extent) !== 1 ? [d] : [],
+  );
+  if (added.length === 0) return { ...tensor, onnxAxes };
+  const sizes = added.map((d) => knownSize(shape[d]));
   if (sizes.includes(null)) throw context.error('it repeats a tensor an unknown number of times');
-  const stored = tensor.stored.map(current);
-  const wider = context.writer.arrange(tensor, [stored[0], ...added.map(() => []), ...stored.slice(1)]);
-  const extents = [...sizes, ...stored.slice(1).map((_, i) => ({ axis: 1 + added.length + i }))];
+  const modelAxes = tensor.modelAxes.map(current);
+  const wider = context.writer.arrange(tensor, [modelAxes[0], ...added.map(() => []), ...modelAxes.slice(1)]);
+  const extents = [...sizes, ...modelAxes.slice(1).map((_, i) => ({ axis: 1 + added.length + i }))];
   const ref = context.writer.operation({ operation: 'broadcast', shape: extents }, [wider.ref]);
   const atoms = added.map((d) => newAxis(shape[d]));
   return {
     ...tensor,
     ref,
-    stored: [stored[0], ...atoms, ...stored.slice(1)],
-    seen: seen.map((axis, d) => (added.includes(d) ? atoms[added.indexOf(d)] : axis)),
+    modelAxes: [modelAxes[0], ...atoms, ...modelAxes.slice(1)],
+    onnxAxes: onnxAxes.map((axis, d) => (added.includes(d) ? atoms[added.indexOf(d)] : axis)),
   };
 }
 
@@ -217,9 +221,9 @@ function tile(context: NodeContext): Value[] {
   const shape = shapeOf(value);
   if (!repeats || repeats.length !== shape.length) throw context.error('the repeats are missing');
   checkSizes(context, repeats);
-  if (repeats.some((count, d) => known(count) !== 1 && known(shape[d]) !== 1))
+  if (repeats.some((count, d) => knownSize(count) !== 1 && knownSize(shape[d]) !== 1))
     throw context.error('it repeats an axis whose size is not 1');
-  const wider = shape.map((extent, d) => (known(extent) === 1 ? repeats[d] : extent));
+  const wider = shape.map((extent, d) => (knownSize(extent) === 1 ? repeats[d] : extent));
   if (value.kind === 'sizes') throw context.error('it repeats unknown sizes');
   return [value.kind === 'constant' ? { ...value, shape: wider } : broadcast(context, value, wider)];
 }
@@ -277,7 +281,7 @@ function range(context: NodeContext): Value[] {
   const { type } = context.input(0);
   const [limit] = sizesFrom(context, 1, '') ?? [];
   const [[start], [delta]] = [0, 2].map((i) => context.constant(i, 'the range').values);
-  const end = limit && known(limit);
+  const end = limit && knownSize(limit);
   if (limit && end === null) return [openRange(context, limit, start, delta)];
   const count = Math.max(0, Math.ceil((Number(end) - start) / delta));
   checkCount(count, 0);
@@ -292,9 +296,15 @@ function openRange(context: NodeContext, limit: Dimension, start: number, delta:
   if (!found) throw context.error(`no axis of a sequence has the size ${formatDimension(limit)}`);
   const { tensor, at } = found;
   const ref = context.writer.operation({ operation: 'indices', axis: at }, [tensor.ref]);
-  context.writer.share(tensor.ref);
+  context.writer.markShared(tensor.ref);
   const steps = newAxis(limit);
-  return { kind: 'tensor', ref, stored: [current(tensor.stored[0]), steps], seen: [steps], type: 'int' };
+  return {
+    kind: 'tensor',
+    ref,
+    modelAxes: [current(tensor.modelAxes[0]), steps],
+    onnxAxes: [steps],
+    type: 'int',
+  };
 }
 
 export const structure: Record<string, Operator> = {

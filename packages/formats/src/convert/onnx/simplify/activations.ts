@@ -56,8 +56,8 @@ export function recogniseActivation(graph: LayerGraph, at: number): boolean {
 /** Makes an activation an option of the layer before it, if no other node reads that layer. */
 function fuse(graph: LayerGraph, at: number, input: Reference, activation: string): void {
   const { className, config } = graph.layer(input[0]);
-  const isFree = graph.isReadOnce(input[0]) && config.activation === undefined;
-  if (!isFree || !['Dense', 'Conv1D'].includes(className)) return;
+  const canFuse = graph.isReadOnce(input[0]) && config.activation === undefined;
+  if (!canFuse || !['Dense', 'Conv1D'].includes(className)) return;
   config.activation = activation;
   graph.replace(at, input);
 }

@@ -105,8 +105,8 @@ function joinFinalSteps(graph: LayerGraph, at: number): boolean {
 }
 
 /**
- * Returns the half of the features and the step of a sequence from which a tensor [batch, features] was taken, in any order;
- * null for other tensors.
+ * For a tensor [batch, features / 2] that was selected from a sequence [batch, steps, features], returns the half of the
+ * features and the step. The step may have been selected before or after the half. Returns null for other tensors.
  */
 function stepOf(graph: LayerGraph, ref: Reference): { half: Part; step: number } | null {
   const taken = operationAt(graph, ref, 'take');

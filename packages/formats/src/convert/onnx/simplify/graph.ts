@@ -1,4 +1,4 @@
-/** The graph of imported layers, in which rules can replace groups of layers by one layer. */
+/** The graph of imported layers, in which rules replace groups of layers by one layer. */
 import type { FloatArray } from '@unroll/core';
 import type { Reference } from '../values.js';
 import type { LayerEntry, ModelWriter, NewLayer, NodeEntry } from '../writer.js';
@@ -6,6 +6,7 @@ import type { LayerEntry, ModelWriter, NewLayer, NodeEntry } from '../writer.js'
 /** Stands for an output of the model in the list of a node's readers. */
 const OUTPUT = -1;
 
+/** A node is identified by its index, `at`. */
 export class LayerGraph {
   readonly #writer: ModelWriter;
   readonly #outputs: Reference[];
@@ -134,7 +135,7 @@ export class LayerGraph {
 
 const sourcesOf = ({ inputs, mask }: NodeEntry): readonly Reference[] => (mask ? [...inputs, mask] : inputs);
 
-/** A rule looks at a node and the layers before it. Returns true if it has changed the graph. */
+/** A rule looks at the node with the index `at` and the layers before it. It returns true if it has changed the graph. */
 export type Rule = (graph: LayerGraph, at: number) => boolean;
 
 /** Returns the options of the `TensorOperation` that computes a tensor; null if another operation or layer computes it. */

@@ -23,21 +23,21 @@ const RULES: readonly Rule[] = [
 ];
 
 /** Maximum number of rounds over a graph. Each round finds replacements that the previous round has made possible. */
-const MAX_PASSES = 8;
+const MAX_ROUNDS = 8;
 
 /** The result of the rules. */
-export interface Simplified {
+export interface SimplifyResult {
   /** The outputs of the model. */
   outputs: Reference[];
   /** Returns the tensor that now has the values of a tensor; null if no layer computes them any more. */
   moved(ref: Reference): Reference | null;
 }
 
-/** Applies the rules until no rule changes the graph, at most {@link MAX_PASSES} times. */
-export function simplify(writer: ModelWriter, outputs: readonly Reference[]): Simplified {
+/** Applies the rules until no rule changes the graph, at most {@link MAX_ROUNDS} times. */
+export function simplify(writer: ModelWriter, outputs: readonly Reference[]): SimplifyResult {
   const currentOutputs = [...outputs];
   const graph = new LayerGraph(writer, currentOutputs);
-  for (let pass = 0, changed = true; changed && pass < MAX_PASSES; pass++) {
+  for (let round = 0, changed = true; changed && round < MAX_ROUNDS; round++) {
     changed = false;
     for (let at = 0; at < graph.size; at++)
       for (const rule of RULES) if (graph.isUsed(at) && rule(graph, at)) changed = true;

@@ -84,10 +84,10 @@ export function lastStep(graph: LayerGraph, at: number): boolean {
   const { className, config } = graph.layer(source[0]);
   const { inputs, mask } = graph.node(source[0]);
   if (RECURRENT.test(className) && source[1] === 0 && !mask && config.returnSequences === true) {
-    const isFree = graph.isReadOnce(source[0]) && (!reversed || graph.isReadOnce(input[0]));
-    if (isFree && !config.returnState) config.returnSequences = false;
+    const isReadOnlyHere = graph.isReadOnce(source[0]) && (!reversed || graph.isReadOnce(input[0]));
+    if (isReadOnlyHere && !config.returnState) config.returnSequences = false;
     else config.returnState = true;
-    graph.replace(at, isFree && !config.returnState ? source : [source[0], 1]);
+    graph.replace(at, isReadOnlyHere && !config.returnState ? source : [source[0], 1]);
     return true;
   }
   if (reversed || inputs.length !== 1 || !leadsToRecurrent(graph, source)) return false;
