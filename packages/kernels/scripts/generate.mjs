@@ -190,7 +190,7 @@ const typescript = (parsed) => {
   for (const { name, training } of kernels) if (training) out.push(`  '${name}',`);
   out.push('];', '');
   for (const { name, value, comment } of constants)
-    out.push(...docComment(comment), `export const ${camel(`_${name}`.slice(1))} = ${value};`);
+    out.push(...docComment(comment), `export const ${camel(name)} = ${value};`);
   for (const { group, names } of codes) {
     out.push('', `export const ${group} = {`);
     for (const [i, name] of names.entries()) out.push(`  ${name}: ${i},`);
@@ -243,7 +243,7 @@ const calls = ({ structs, kernels }) => {
     out.push(
       `export const call${capital(camel(name))} = ({ kernels, calls }: KernelModule, c: ${struct}): void => {`,
       `  put${struct}(calls.slots, c${hasFloats(structs, struct) ? ', calls.floats' : ''});`,
-      `  kernels.${name}(calls.at);`,
+      `  kernels.${name}(calls.address);`,
       '};',
     );
   }
