@@ -18,7 +18,7 @@ const noisy = Float64Array.from(
 );
 const point = (...values: number[]) => ({ median: Float64Array.from(values), lower: [], upper: [] });
 
-describe('weights by hand', () => {
+describe('the weights of an ensemble', () => {
   const panel = panelFromTable(tableOf([0, 0, 0, 0, 10, 10]), { target: 'y' });
   const origins = [3, 4].map((origin) => ({ series: 0, origin }));
   const errorsOf = (first: number[], second: number[]) =>
@@ -30,10 +30,10 @@ describe('weights by hand', () => {
     ['lstm', errorsOf([1, 10], [10, 10])],
   ]);
   test('use errors at earlier rows only, in the unit of the series', () => {
-    const each = errors.get('naive')!;
+    const naive = errors.get('naive')!;
     // The errors are 4 at row 3, 0 at row 4 (twice) and 20 at row 5; the unit is 2.
-    assert.deepEqual([each.mean(3), each.mean(4), each.mean(5)], [Number.NaN, 2, 2 / 3]);
-    assert.equal(each.mean(Number.POSITIVE_INFINITY), (4 + 0 + 0 + 20) / 2 / 4);
+    assert.deepEqual([naive.mean(3), naive.mean(4), naive.mean(5)], [Number.NaN, 2, 2 / 3]);
+    assert.equal(naive.mean(Number.POSITIVE_INFINITY), (4 + 0 + 0 + 20) / 2 / 4);
   });
   test('are proportional to the inverse squared errors of the network and two baselines', () => {
     // The errors at row 3 are 2 (theta), 2 (ets) and 1 (lstm), so the weights are proportional to 1/4, 1/4 and 1.

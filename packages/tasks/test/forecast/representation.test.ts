@@ -40,7 +40,7 @@ const plan = {
   ...{ horizon: 12, chunk: 12, season: 12 },
 };
 
-describe('the views', () => {
+describe('the chosen representations', () => {
   test('of a stationary series with a season: seasonal differences, without subtracting the last one', () => {
     const { views, reason } = chooseViews(seriesOf(seasonal, 10), plan, [12, 1]);
     assert.ok(
@@ -101,7 +101,7 @@ test('logarithms are used if they lower the held-out error', () => {
 });
 
 describe('the centre of a window, computed by hand', () => {
-  const values = Float64Array.of(1, 2, 4, 6, 9, 11); // changes over two rows: 3 4 5 5
+  const values = Float64Array.of(1, 2, 4, 6, 9, 11); // differences over two rows: 3 4 5 5
   for (const [anchor, centre] of [
     ['last', 5],
     ['mean', 14 / 3],
@@ -138,7 +138,7 @@ describe('the centre of a window, computed by hand', () => {
   }
 });
 
-test('a saved model forecasts with the same views', async () => {
+test('a saved model forecasts with the same representations', async () => {
   const table = tableOf(seriesOf(seasonal, 6));
   const options = { target: 'y', series: 'id', horizon: 12, units: 4, epochs: 2, baselines: [] };
   const { model, plan: made, forecasts } = await forecast(table, options);

@@ -9,10 +9,10 @@ function examples(transform: WindowTransform, values: Float64Array, from = 0) {
   const first = Math.max(warmUp(transform.config), from);
   const count = Math.max(0, values.length - transform.config.horizon - first + 1);
   const prepared = transform.prepare(values);
-  const each = (part: (row: number) => Float64Array) =>
+  const concatRows = (part: (row: number) => Float64Array) =>
     Float64Array.from(Array.from({ length: count }, (_, n) => [...part(first + n)]).flat());
-  const inputs = each((row) => transform.input(prepared, row));
-  return { count, first, inputs, targets: each((row) => transform.targets(prepared, row)) };
+  const inputs = concatRows((row) => transform.input(prepared, row));
+  return { count, first, inputs, targets: concatRows((row) => transform.targets(prepared, row)) };
 }
 const input = (transform: WindowTransform, history: Float64Array) =>
   transform.input(transform.prepare(history), history.length);
@@ -23,14 +23,14 @@ const unit = (transform: WindowTransform, history: Float64Array) =>
 
 const plan = { scaler: 'changes' as const, log: false, lag: 2, window: 2, horizon: 3, absolute: true };
 
-test('one pair by hand', () => {
-  // values 1 2 4 6 9 11 15; changes over two rows: 3 4 5 5 6 (from row 2 on)
+test('the inputs and targets of one training pair, computed by hand', () => {
+  // values 1 2 4 6 9 11 15; differences over two rows: 3 4 5 5 6 (from row 2 on)
   const transform = new WindowTransform({ ...plan, centre: 0, scale: 2, mean: 1, deviation: 4, floor: 0 });
   const { count, first, inputs, targets } = examples(transform, Float64Array.of(1, 2, 4, 6, 9, 11, 15));
   assert.deepEqual([count, first], [1, 4]);
-  // the window ends in row 3, whose change is 4: (3-4)/2 and (4-4)/2; absolute (3-1)/4 and (4-1)/4
+  // the window ends in row 3, whose difference is 4: (3-4)/2 and (4-4)/2; absolute (3-1)/4 and (4-1)/4
   assert.deepEqual([...inputs], [-0.5, 0.5, 0, 0.75]);
-  // changes of the horizon: 9-4=5, 11-6=5, and over two seasons (15-4)/2=5.5; minus the centre 4, divided by the scale 2
+  // differences of the horizon: 9-4=5, 11-6=5, and over two seasons (15-4)/2=5.5; minus the centre 4, divided by the scale 2
   assert.deepEqual([...targets], [0.5, 0.5, 0.75]);
 });
 
@@ -43,9 +43,9 @@ test('pairs may begin at a later row', () => {
   assert.deepEqual(later.inputs, all.inputs.slice(8));
 });
 
-test('fitting by hand: scale over all windows, mean and deviation of the changes', () => {
+test('fitting by hand: scale over all windows, mean and deviation of the differences', () => {
   const { config } = WindowTransform.fit(Float64Array.of(1, 2, 4, 6, 9, 11), plan);
-  // changes 3 4 5 5; the windows that end in rows 3, 4 and 5, minus their last change: (-1 0) (-1 0) (0 0)
+  // differences 3 4 5 5; the windows that end in rows 3, 4 and 5, minus their last difference: (-1 0) (-1 0) (0 0)
   assert.equal(config.scale, Math.sqrt(2 / 6));
   assert.equal(config.mean, 17 / 4);
   assert.ok(Math.abs(config.deviation - Math.sqrt(11 / 16)) < 1e-15);
@@ -81,7 +81,7 @@ describe('outputs invert targets', () => {
   }
 });
 
-test('a network that outputs 0 forecasts last season plus the latest change', () => {
+test('a network that outputs 0 forecasts the last season plus the latest seasonal difference', () => {
   const transform = new WindowTransform({
     ...plan,
     absolute: false,
@@ -91,7 +91,7 @@ test('a network that outputs 0 forecasts last season plus the latest change', ()
     deviation: 1,
     floor: 0,
   });
-  // last season 9 11, latest change 11-6=5: 9+5, 11+5, and one season later 9+2·5
+  // last season 9 11, latest difference 11-6=5: 9+5, 11+5, and one season later 9+2·5
   assert.deepEqual([...output(transform, Float64Array.of(1, 2, 4, 6, 9, 11), [0, 0, 0])], [14, 16, 19]);
 });
 
