@@ -145,11 +145,14 @@ const MIN_FILLED_SHARE = 0.05;
 /** Returns the step of which all distances between rows are multiples. @throws UnrollError `data` if there is none */
 function commonStep(series: readonly ArrayLike<number>[], unit: 'step' | 'millisecond' | 'month'): number {
   const counts = new Map<number, number>();
+  /** The time of the first row at each distance from the row before it. */
+  const firstTimes = new Map<number, number>();
   let total = 0;
   for (const times of series) {
     for (let i = 1; i < times.length; i++, total++) {
-      const distance = distanceBefore(times, i);
+      const distance = Number((times[i] - times[i - 1]).toPrecision(12));
       counts.set(distance, (counts.get(distance) ?? 0) + 1);
+      if (!firstTimes.has(distance)) firstTimes.set(distance, times[i]);
     }
   }
   const dividesAll = (step: number) =>
@@ -160,24 +163,15 @@ function commonStep(series: readonly ArrayLike<number>[], unit: 'step' | 'millis
   const smallest = Math.min(...counts.keys());
   const span = [...counts].reduce((sum, [distance, count]) => sum + distance * count, 0);
   if (dividesAll(smallest) && total >= (span / smallest) * MIN_FILLED_SHARE) return smallest;
-  const other = [...counts.keys()].find((distance) => distance % mostFrequent !== 0)!;
-  const times = series.find((list) => firstRowAfter(list, other) > 0)!;
+  const [odd, time] = [...firstTimes].find(([distance]) => distance % mostFrequent !== 0)!;
   throw new UnrollError(
     'data',
     `The times follow no regular step: most rows are ${formatDistance(mostFrequent, unit)} apart, but the row at ` +
-      `${formatPosition(times[firstRowAfter(times, other)], unit)} is ${formatDistance(other, unit)} after the row before it. ` +
+      `${formatPosition(time, unit)} is ${formatDistance(odd, unit)} after the row before it. ` +
       'Resample the rows to one frequency first.',
-    { step: mostFrequent, odd: other },
+    { step: mostFrequent, odd },
   );
 }
-
-/** Returns the distance between row i and the row before it, without rounding errors. */
-const distanceBefore = (times: ArrayLike<number>, i: number): number =>
-  Number((times[i] - times[i - 1]).toPrecision(12));
-
-/** Returns the index of the first row at the given distance from the row before it, or -1. */
-const firstRowAfter = (times: ArrayLike<number>, distance: number): number =>
-  Array.from(times).findIndex((_, i) => i > 0 && distanceBefore(times, i) === distance);
 
 const describeStep = ({ unit, every }: Frequency) => `${every} ${unit}${every === 1 ? '' : 's'}`;
 

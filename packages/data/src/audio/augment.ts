@@ -85,7 +85,7 @@ function randomRange(size: number, share: number, random: RandomStream): { start
 }
 
 /**
- * Returns frames that are stretched or compressed along time and frequency, by linear interpolation: a cheap approximation of speed
+ * Returns frames that are stretched or compressed in time and in frequency, by linear interpolation: a cheap approximation of speed
  * perturbation and of vocal tract length perturbation (Jaitly & Hinton 2013).
  * @param values [frames, width], row by row
  * @param factors with `time` 1.1, the sound is slower and has a tenth more frames; with `frequency` 1.1, feature f moves to 1.1 f
