@@ -129,9 +129,9 @@ export function checkHeader(view: DataView, source: string): boolean {
   if (kind === 'RIFX') throw formatError(source, 'big-endian WAV files (RIFX) are not supported');
   const isLarge = kind === 'RF64' || kind === 'BW64';
   if ((kind !== 'RIFF' && !isLarge) || nameAt(view, 8) !== 'WAVE') {
-    const known = isLongEnough ? containerOf(view) : undefined;
-    const found = known === undefined ? '' : `, got ${known}. Convert it to WAV`;
-    throw formatError(source, `a WAV file must start with "RIFF" and "WAVE"${found}`);
+    const container = isLongEnough ? containerOf(view) : undefined;
+    const hint = container === undefined ? '' : `, got ${container}. Convert it to WAV`;
+    throw formatError(source, `a WAV file must start with "RIFF" and "WAVE"${hint}`);
   }
   return isLarge;
 }

@@ -104,8 +104,8 @@ function headerOf(chunks: readonly Chunk[], source: string): Header {
   const view = new DataView(first.data.buffer, first.data.byteOffset, 13);
   const [width, height] = [view.getUint32(0), view.getUint32(4)];
   const [depth, colour, compression, filter, interlace] = first.data.subarray(8);
-  const known = COLOURS[colour];
-  if (known === undefined || !known.depths.includes(depth))
+  const colourType = COLOURS[colour];
+  if (colourType === undefined || !colourType.depths.includes(depth))
     throw damaged(`colour type ${colour} with ${depth} bits does not exist`);
   if (compression !== 0 || filter !== 0 || interlace > 1)
     throw damaged('its compression, filter or interlace method is unknown');
@@ -118,7 +118,7 @@ function headerOf(chunks: readonly Chunk[], source: string): Header {
     );
   const isIndexed = colour === 3;
   if (isIndexed && !chunks.some(({ type }) => type === 'PLTE')) throw damaged('the chunk PLTE is missing');
-  return { width, height, depth, channels: known.channels, isIndexed, isInterlaced };
+  return { width, height, depth, channels: colourType.channels, isIndexed, isInterlaced };
 }
 
 /** Checks that the decompressed data has exactly the size of the image, without storing it. */

@@ -115,10 +115,10 @@ describe('the option select: series', () => {
     });
   };
   const perSeries: ForecastOptions = { ...options, series: 's', time: 't', select: 'series' };
-  const made = forecast(panelOf(), perSeries);
+  const trained = forecast(panelOf(), perSeries);
 
   test('each series is forecast by its best model; the saved model does the same', async () => {
-    const { winner, model, forecasts, notes, leaderboard } = await made;
+    const { winner, model, forecasts, notes, leaderboard } = await trained;
     assert.equal(winner, 'per-series');
     assert.ok(leaderboard.some((row) => row.model === 'per-series'));
     const { series } = model.pipeline.combination!;
@@ -133,7 +133,7 @@ describe('the option select: series', () => {
     assert.deepEqual((await loaded.forecast()).forecasts, forecasts);
   });
   test('values after an origin do not change the choice', async () => {
-    const one = await made;
+    const one = await trained;
     const second = one.plan.origins[1]!;
     const other = await forecast(panelOf(second), perSeries);
     const known = one.origins.flatMap(({ origin }, n) => (origin <= second ? [n] : []));

@@ -28,19 +28,19 @@ const options = {
   units: 4,
   epochs: 1,
 };
-const made = forecast(tableOf(rows(0, 48)), options);
+const trained = forecast(tableOf(rows(0, 48)), options);
 /** Returns a model that is the baseline `seasonal-naive`, with interval margins of 0.5 and 2. */
 const seasonal = async (changes: Partial<Pipeline> = {}): Promise<ForecastModel> => {
-  const { pipeline } = (await made).model;
+  const { pipeline } = (await trained).model;
   const margins = [
     [0.5, 0.5, 0.5, 0.5],
     [2, 2, 2, 2],
   ];
   const rule = { model: 'seasonal-naive', fallback: 'seasonal-naive', views: [], head: 'point' as const };
   const series = pipeline.series.map((stored) => ({ ...stored, unit: 1, transforms: [] }));
-  const own = { ...pipeline, ...rule, series, margins, fallbackMargins: margins };
+  const baseline = { ...pipeline, ...rule, series, margins, fallbackMargins: margins };
   return new ForecastModel(
-    { ...own, plan: { ...pipeline.plan, log: false, scaler: 'changes' }, ...changes },
+    { ...baseline, plan: { ...pipeline.plan, log: false, scaler: 'changes' }, ...changes },
     null,
   );
 };

@@ -28,8 +28,8 @@ function shiftedSeries({
   const random = new RandomStream(seed, 'shift').normal(rows);
   return Float64Array.from(
     random,
-    (each, t) =>
-      240 + 0.4 * t + 20 * Math.sin((2 * Math.PI * t) / season) + noise * each + (t >= at ? shift : 0),
+    (value, t) =>
+      240 + 0.4 * t + 20 * Math.sin((2 * Math.PI * t) / season) + noise * value + (t >= at ? shift : 0),
   );
 }
 
@@ -42,7 +42,7 @@ function jumpAfterSwings(rows = 960): Float64Array {
   const swings = [300, 360, 430, 500, 580, 650];
   const swing = (t: number): number => Math.max(0, ...swings.map((at) => 150 - 15 * Math.abs(t - at)));
   const quiet = new RandomStream(3, 'quiet').normal(rows, 0, 0.5);
-  return Float64Array.from(quiet, (each, t) => each + swing(t) + (t >= 900 ? 60 : 0));
+  return Float64Array.from(quiet, (value, t) => value + swing(t) + (t >= 900 ? 60 : 0));
 }
 
 describe('the search', () => {
@@ -78,13 +78,13 @@ describe('the search', () => {
       assert.deepEqual(shiftRowsOf(shiftedSeries({ rows: 200, season: 12, seed }), 12), [], `season ${seed}`);
       const noise = new RandomStream(seed, 'walk').normal(200);
       let level = 0;
-      const walk = Float64Array.from(noise, (each) => (level += each));
+      const walk = Float64Array.from(noise, (step) => (level += step));
       assert.deepEqual(shiftRowsOf(walk, 1), [], `walk ${seed}`);
       assert.deepEqual(shiftRowsOf(walk, 12), [], `walk with season ${seed}`);
       const outlier = shiftedSeries({ rows: 200, season: 12, seed });
       outlier[150] += 400;
       assert.deepEqual(shiftRowsOf(outlier, 12), [], `outlier ${seed}`);
-      const counts = noise.map((each) => Math.max(0, Math.round(each - 0.8)));
+      const counts = noise.map((value) => Math.max(0, Math.round(value - 0.8)));
       assert.deepEqual(shiftRowsOf(Float64Array.from(counts), 1), [], `counts ${seed}`);
     }
   });
@@ -203,7 +203,7 @@ test('the backtest does not change if rows after its last origin are changed', a
   const values = shiftedSeries({ rows: 96, season: 12, shift: 300, at: 70 });
   const changed = values.map((value, t) => (t < 90 ? value : value + 500));
   const [a, b] = await Promise.all(
-    [values, changed].map((each) => forecast(tableOf({ a: each }), { ...options, series: 'id' })),
+    [values, changed].map((series) => forecast(tableOf({ a: series }), { ...options, series: 'id' })),
   );
   assert.deepEqual(a.plan, b.plan);
   for (const [m, { model, forecasts }] of a.backtest.entries())

@@ -63,8 +63,8 @@ describe('outputs invert targets', () => {
       for (const absolute of [false, true]) {
         test(`log ${log}, lag ${lag}, absolute ${absolute}`, () => {
           const values = Float64Array.from(new RandomStream(1, 'series').uniform(24, 5, 9));
-          const own = { scaler: 'changes' as const, log, lag, absolute, window: 4, horizon: 7 };
-          const transform = WindowTransform.fit(values, own);
+          const transformPlan = { scaler: 'changes' as const, log, lag, absolute, window: 4, horizon: 7 };
+          const transform = WindowTransform.fit(values, transformPlan);
           const { count, inputs, targets } = examples(transform, values);
           const width = 4 * transform.channels;
           for (let n = 0; n < count; n++) {
@@ -114,7 +114,7 @@ test('rejects too few rows and logarithms of zero', () => {
 
 describe('other scalers', () => {
   const values = Float64Array.of(3, 1, 4, 1, 5, 9, 2, 6);
-  const own = { log: false, lag: 1, window: 2, horizon: 1, absolute: false };
+  const common = { log: false, lag: 1, window: 2, horizon: 1, absolute: false };
   // Inputs 2 and 6 (the last window), and the target 2 after 5 and 9.
   const spread = Math.sqrt(values.reduce((sum, value) => sum + (value - 3.875) ** 2, 0) / 8);
   const cases: [WindowScaler, (value: number) => number][] = [
@@ -124,13 +124,13 @@ describe('other scalers', () => {
   ];
   for (const [scaler, scale] of cases) {
     test(`${scaler}: scaled by statistics of the training rows`, () => {
-      const transform = WindowTransform.fit(values, { ...own, scaler });
+      const transform = WindowTransform.fit(values, { ...common, scaler });
       close(input(transform, values), Float64Array.of(scale(2), scale(6)));
       close(examples(transform, values).targets.slice(-2, -1), Float64Array.of(scale(2)));
     });
   }
   test('instance: scales each window separately, invariant to shift and scale', () => {
-    const transform = WindowTransform.fit(values, { ...own, scaler: 'instance' });
+    const transform = WindowTransform.fit(values, { ...common, scaler: 'instance' });
     const moved = new WindowTransform({ ...transform.config, scale: 3 * transform.config.scale });
     close(
       input(
@@ -143,7 +143,7 @@ describe('other scalers', () => {
     assert.ok(Math.abs(a! + b!) < 1e-12 && b! > 0.5 && b! < 1, 'mean 0, deviation a little below 1');
   });
   test('counts: inputs are divided by 1 + the mean of the window, without a centre; targets are unchanged', () => {
-    const transform = WindowTransform.fit(values, { ...own, scaler: 'counts' });
+    const transform = WindowTransform.fit(values, { ...common, scaler: 'counts' });
     close(input(transform, values), Float64Array.of(2 / 5, 6 / 5));
     assert.deepEqual([...examples(transform, values).targets], [4, 1, 5, 9, 2, 6]);
     assert.equal(unit(transform, values), 5);
@@ -152,7 +152,7 @@ describe('other scalers', () => {
   for (const scaler of ['standard', 'robust', 'minmax', 'instance'] as const) {
     test(`${scaler}: outputs invert targets, also for a constant series`, () => {
       for (const series of [values, new Float64Array(8).fill(7)]) {
-        const transform = WindowTransform.fit(series, { ...own, scaler, horizon: 2 });
+        const transform = WindowTransform.fit(series, { ...common, scaler, horizon: 2 });
         const { targets } = examples(transform, series);
         close(output(transform, series.slice(0, -2), targets.slice(-2)), series.slice(-2));
       }
