@@ -86,7 +86,7 @@ export const parseKernels = (text) => {
       .filter((arg) => arg.trim())
       .map((arg) => readDeclaration(arg, name));
     const [, struct] = /^const (\w+) ?&$/.exec(args[0]?.type ?? '') ?? [];
-    if (struct && !structs.some((one) => one.name === struct)) {
+    if (struct && !structs.some((candidate) => candidate.name === struct)) {
       throw new Error(`kernels.h: ${name}: there is no struct "${struct}"`);
     }
     if (args.length > MOST_ARGUMENTS) {
@@ -113,7 +113,7 @@ export const parseKernels = (text) => {
 
 /** Returns the fields of a struct and its bases, in the order of the slots of the call area. */
 const allFields = (structs, name) => {
-  const { base, fields } = structs.find((one) => one.name === name);
+  const { base, fields } = structs.find((candidate) => candidate.name === name);
   return base ? [...allFields(structs, base), ...fields] : fields;
 };
 
