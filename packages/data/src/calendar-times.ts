@@ -1,7 +1,7 @@
 /**
- * Reads calendar times from texts. One template must fit all cells of a column. If several templates fit, the
- * regularity of the resulting times decides, then their order, then a convention; if none of these does, an error asks for the
- * order of the dates.
+ * Reads calendar times from texts. One template (such as `DD.MM.YYYY`) must fit all cells of a column. If several templates fit, one
+ * is chosen by the first criterion that decides: only its times follow a regular step; only its times are in order; only it reads
+ * dates with periods in their usual order, day first. If none decides, an error asks for the order of day, month and year.
  */
 import type { UnrollError } from '@unroll/core';
 import { exactFrequency, periodsBetween } from './frequency.js';
@@ -165,9 +165,8 @@ function daysWithoutYear(table: Table, name: string, text: string, { values }: R
 const MIN_RATIO = 5;
 
 /**
- * Chooses a reading by the regularity of its times, else by their order, else by convention (dates with periods begin
- * with the day). Returns it with a note about the reason.
- * @throws UnrollError `data` if none of these decides
+ * Chooses a reading by the criteria at the top of this file, and returns it with a note about the reason.
+ * @throws UnrollError `data` if no criterion decides
  */
 function chooseReading(
   table: Table,
@@ -229,7 +228,7 @@ function filledShare(values: Float64Array, format: TimeFormat): number {
  */
 function withOneOffset(name: string, { template, values, zones }: Reading): TimeColumn {
   const zone = zones?.at(-1) ?? null;
-  if (zones === null || zones.every((each) => each === zone))
+  if (zones === null || zones.every((written) => written === zone))
     return { name, values, format: { template, zone }, notes: [] };
   if (filledShare(values, { template, zone }) > 0)
     return { name, values, format: { template, zone: 'Z' }, notes: [] };

@@ -41,7 +41,7 @@ const MS: Record<Exclude<FrequencyUnit, 'step' | 'month' | 'business-day'>, numb
 
 /** Returns the frequency in words, such as "monthly" or "every 15 minutes". */
 export function describeFrequency({ unit, every }: Frequency): string {
-  if (unit === 'step') return every === 1 ? 'one step a row' : `steps of ${every}`;
+  if (unit === 'step') return every === 1 ? 'one step per row' : `steps of ${every}`;
   if (unit === 'month' && every === 3) return 'quarterly';
   if (unit === 'month' && every === 12) return 'yearly';
   if (every !== 1) return `every ${every} ${unit}s`;
@@ -98,7 +98,7 @@ export function exactFrequency(times: SeriesTimes, format: WrittenFormat): Frequ
   if (format.template === 'number') return { unit: 'step', every: commonStep(series, 'step') };
   const { local, offset } = toLocalTimes(series, format);
   const calendar = monthFrequency(local, anchorDay) ?? (onBusinessDays(local) ? BUSINESS_DAYS : null);
-  return calendar === null ? msFrequency(commonStep(series, 'millisecond')) : withOffset(calendar, offset);
+  return calendar === null ? msFrequency(commonStep(local, 'millisecond')) : withOffset(calendar, offset);
 }
 
 /** Converts UTC times to the local time of the file, in which months and weekdays are counted. */
@@ -145,11 +145,14 @@ const MIN_FILLED_SHARE = 0.05;
 /** Returns the step of which all distances between rows are multiples. @throws UnrollError `data` if there is none */
 function commonStep(series: readonly ArrayLike<number>[], unit: 'step' | 'millisecond' | 'month'): number {
   const counts = new Map<number, number>();
+  /** The time of the first row at each distance from the row before it. */
+  const firstTimes = new Map<number, number>();
   let total = 0;
   for (const times of series) {
     for (let i = 1; i < times.length; i++, total++) {
       const distance = Number((times[i] - times[i - 1]).toPrecision(12));
       counts.set(distance, (counts.get(distance) ?? 0) + 1);
+      if (!firstTimes.has(distance)) firstTimes.set(distance, times[i]);
     }
   }
   const dividesAll = (step: number) =>
@@ -160,18 +163,33 @@ function commonStep(series: readonly ArrayLike<number>[], unit: 'step' | 'millis
   const smallest = Math.min(...counts.keys());
   const span = [...counts].reduce((sum, [distance, count]) => sum + distance * count, 0);
   if (dividesAll(smallest) && total >= (span / smallest) * MIN_FILLED_SHARE) return smallest;
-  const other = [...counts.keys()].find((distance) => distance % mostFrequent !== 0)!;
-  const format = (step: number) =>
-    unit === 'millisecond' ? describeStep(msFrequency(step)) : `${step} ${unit}s`;
+  const [odd, time] = [...firstTimes].find(([distance]) => distance % mostFrequent !== 0)!;
   throw new UnrollError(
     'data',
-    `The times follow no regular step: most rows lie ${format(mostFrequent)} apart, and some ${format(other)}. ` +
+    `The times follow no regular step: most rows are ${formatDistance(mostFrequent, unit)} apart, but the row at ` +
+      `${formatPosition(time, unit)} is ${formatDistance(odd, unit)} after the row before it. ` +
       'Resample the rows to one frequency first.',
-    { step: mostFrequent, odd: other },
+    { step: mostFrequent, odd },
   );
 }
 
 const describeStep = ({ unit, every }: Frequency) => `${every} ${unit}${every === 1 ? '' : 's'}`;
+
+/** Formats a distance between rows for a message, such as "1 day and 1 second". */
+function formatDistance(distance: number, unit: 'step' | 'millisecond' | 'month'): string {
+  if (unit !== 'millisecond') return describeStep({ unit, every: distance });
+  const days = Math.floor(distance / DAY);
+  const remainder = distance % DAY;
+  if (days === 0 || remainder === 0) return describeStep(msFrequency(distance));
+  return `${describeStep({ unit: 'day', every: days })} and ${describeStep(msFrequency(remainder))}`;
+}
+
+/** Formats a time for a message: a number, a month (given as the number of months since year 0), or a date with its clock time. */
+function formatPosition(time: number, unit: 'step' | 'millisecond' | 'month'): string {
+  if (unit === 'step') return String(time);
+  if (unit === 'month') return `${Math.floor(time / 12)}-${String((time % 12) + 1).padStart(2, '0')}`;
+  return new Date(time).toISOString().replace(/(?:T00:00:00)?\.000Z$|Z$/, '');
+}
 
 /** Returns the number of months since year 0. */
 function monthIndex(time: number): number {

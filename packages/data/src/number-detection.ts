@@ -153,26 +153,26 @@ export function numberFormats(
   const requested = options.decimal ?? (thousands === '.' ? ',' : thousands === ',' ? '.' : undefined);
   const evidence = columns.map(collectEvidence);
   const required = requested ?? requiredDecimal(evidence);
-  const decimals = evidence.map((each) => decimalOf(each, { requested, required, delimiter, thousands }));
+  const decimals = evidence.map((counts) => decimalOf(counts, { requested, required, delimiter, thousands }));
   const commas = decimals.some(
     ({ decimal }, i) => decimal === ',' && (evidence[i].comma > 0 || evidence[i].ambiguous > 0),
   );
   const decimal = required ?? (commas && delimiter !== ',' ? ',' : '.');
-  const formats = evidence.map((each, i): ColumnFormat => {
-    const decision: Decision = each.numeric === 0 ? { decimal, isDefault: true } : decimals[i];
-    const mixed = mixedUnits(each);
+  const formats = evidence.map((counts, i): ColumnFormat => {
+    const decision: Decision = counts.numeric === 0 ? { decimal, isDefault: true } : decimals[i];
+    const mixed = mixedUnits(counts);
     const { decimal: mark, isDefault } = decision;
     const notes = [
       ...(decision.note === undefined ? [] : [decision.note(names[i])]),
-      ...signNotes(names[i], each, mixed),
+      ...signNotes(names[i], counts, mixed),
     ];
     return {
-      kind: kindOf(each),
+      kind: kindOf(counts),
       format: {
         ...{ decimal: mark, ...(isDefault && { isDefault }) },
         ...{ ...(thousands && { thousands }), ...(mixed && { mixed }) },
       },
-      notes: each.numeric < each.filled ? [] : notes,
+      notes: counts.numeric < counts.filled ? [] : notes,
     };
   });
   return { decimal, columns: formats };
@@ -191,7 +191,7 @@ function requiredDecimal(evidence: readonly Evidence[]): Decimal | undefined {
   return commas > 0 && points === 0 ? ',' : points > 0 && commas === 0 ? '.' : undefined;
 }
 
-/** What is known apart from the cells of the column. */
+/** Information about the decimal separator of a column that does not come from its own cells. */
 interface DecimalContext {
   /** The decimal separator that the options determine. */
   requested: Decimal | undefined;

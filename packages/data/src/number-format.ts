@@ -129,8 +129,8 @@ export function partsOf(cell: string): NumberParts | undefined {
     c4 = '',
     last = '',
   ] = match;
-  const signs = [sign, inner, last].filter((each) => each !== '');
-  const currencies = [c1, c2, c3, c4].filter((each) => each !== '');
+  const signs = [sign, inner, last].filter((text) => text !== '');
+  const currencies = [c1, c2, c3, c4].filter((text) => text !== '');
   const parentheses = open !== '';
   if (signs.length > 1 || currencies.length > 1 || parentheses !== (close !== '')) return undefined;
   if (parentheses && signs.length > 0) return undefined;

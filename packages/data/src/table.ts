@@ -92,8 +92,8 @@ export function makeTable(parts: TableParts): Table {
   const { decimal, columns } = numberFormats(names, cells, parts);
   return {
     source,
-    columns: columns.map((each, i) => ({
-      ...{ name: names[i], position: i + 1, ...each, cells: cells[i] },
+    columns: columns.map((detected, i) => ({
+      ...{ name: names[i], position: i + 1, ...detected, cells: cells[i] },
       ...(nestedRows[i] >= 0 && {
         firstNestedRow: nestedRows[i],
         values: parts.nested?.get(parts.names[i]),

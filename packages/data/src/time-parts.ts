@@ -25,7 +25,7 @@ export function findTimeParts(names: readonly string[]): string | undefined {
  * @throws UnrollError `data` if one of the columns does not exist
  */
 export function withTimeParts(table: Table, name: string): Table {
-  if (!name.includes(',') || table.columns.some((each) => each.name === name)) return table;
+  if (!name.includes(',') || table.columns.some((existing) => existing.name === name)) return table;
   const parts = sortParts(name.split(',').map((part) => column(table, part.trim())));
   const join = parts[0].kind === 'number' ? joinNumbers : joinDate;
   const cells = Array.from({ length: table.rowCount }, (_, row) => {

@@ -66,17 +66,17 @@ const partsOf = (template: string): Part[] =>
       text: text.replace(/^\[(.*)\]$/, '$1'),
     }));
 
-interface Compiled {
+interface CompiledTemplate {
   pattern: RegExp;
   /** The capture group of each token. */
   groups: Readonly<Record<string, number>>;
 }
 
-const compiled = new Map<string, Compiled>();
+const compiledTemplates = new Map<string, CompiledTemplate>();
 
 /** Returns the regular expression of a template. */
-function compile(template: string): Compiled {
-  let result = compiled.get(template);
+function compile(template: string): CompiledTemplate {
+  let result = compiledTemplates.get(template);
   if (result === undefined) {
     const parts = partsOf(template);
     const source = parts
@@ -87,7 +87,7 @@ function compile(template: string): Compiled {
     const tokens = parts.flatMap(({ token }) => (token === null ? [] : [token]));
     const groups = Object.fromEntries(tokens.map((token, i) => [token, i + 1]));
     result = { pattern: new RegExp(`^${source}$`, 'u'), groups };
-    compiled.set(template, result);
+    compiledTemplates.set(template, result);
   }
   return result;
 }

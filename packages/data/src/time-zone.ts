@@ -104,11 +104,11 @@ export function detectTimezone(values: Float64Array): string | undefined {
  */
 export function toLocalDays(values: Float64Array, timezone: string): Float64Array | undefined {
   const instants = distinct(values);
-  const days = instants.every((instant) => beginsDay(instant, timezone));
+  const areDayStarts = instants.every((instant) => beginsDay(instant, timezone));
   const localTimes = new Map<number, number>();
   for (const instant of instants) {
     const wall = wallTime(instant, timezone);
-    localTimes.set(instant, days ? Math.floor(wall / DAY) * DAY : wall);
+    localTimes.set(instant, areDayStarts ? Math.floor(wall / DAY) * DAY : wall);
   }
   const [first] = localTimes.values();
   for (const wall of localTimes.values()) if ((wall - first) % DAY !== 0) return undefined;

@@ -129,8 +129,8 @@ function readTexts(table: Table, name: string, options: TimeOptions): TimeColumn
 /** Converts a column of Date objects. */
 function readDates(name: string, cells: readonly Date[]): TimeColumn {
   const values = Float64Array.from(cells, (cell) => cell.getTime());
-  const days = values.every((value) => value % DAY === 0);
-  const format = days
+  const areDates = values.every((value) => value % DAY === 0);
+  const format = areDates
     ? { template: 'YYYY-MM-DD', zone: null }
     : { template: 'YYYY-MM-DDTHH:mm:ssZ', zone: 'Z' };
   return { name, values, format, notes: [] };

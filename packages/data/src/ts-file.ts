@@ -84,7 +84,7 @@ class TsReader {
   }
 
   #readHeader(line: string): void {
-    const [key, value = '', ...rest] = line.split(/\s+/);
+    const [key, value = '', ...labels] = line.split(/\s+/);
     const name = key.slice(1).toLowerCase();
     if (!key.startsWith('@') || !KEYS.includes(name))
       throw this.#error(
@@ -100,7 +100,7 @@ class TsReader {
     else if (name === 'dimension' || name === 'dimensions') header.dimensions = this.#count(key, value);
     else if (name === 'serieslength') header.length = this.#count(key, value);
     else if (name === 'equallength') header.equalLength = this.#flag(key, value);
-    else if (name === 'classlabel' && this.#flag(key, value)) header.labels = rest;
+    else if (name === 'classlabel' && this.#flag(key, value)) header.labels = labels;
   }
 
   #flag(key: string, value: string): boolean {

@@ -54,7 +54,7 @@ describe('the next times are written in the format of the file', () => {
     },
     'years as numbers': {
       rows: ['2021', '2022', '2023'],
-      frequency: 'one step a row',
+      frequency: 'one step per row',
       next: ['2024', '2025'],
     },
     days: {
@@ -260,7 +260,8 @@ test('a regular series may have many gaps, but rows must be at multiples of its 
   );
   assert.throws(() => inferFrequency([0, day, 2 * day + 1000], { template: 'YYYY-MM-DDTHH:mm' }), {
     message:
-      'The times follow no regular step: most rows lie 1 day apart, and some 86401 seconds. Resample the rows to one frequency first.',
+      'The times follow no regular step: most rows are 1 day apart, but the row at 1970-01-03T00:00:01 is 1 day and 1 second after ' +
+      'the row before it. Resample the rows to one frequency first.',
   });
 });
 

@@ -139,7 +139,7 @@ napi_value call_with(void (*)(const Struct&), std::index_sequence<index...>, nap
   Slots from{instance, slots};
   Struct call;
   if (!unroll::read_fields(from, call)) return bad_field(env, *name, from);
-  Entered entered(instance);
+  KernelScope scope(instance);
   function(call);
   return nullptr;
 }
@@ -161,7 +161,7 @@ napi_value call_with(Result (*)(Args...), std::index_sequence<index...>, napi_en
          (bad = index, pointer = std::is_pointer_v<Args>, false)) && ...)) {
     return bad_argument(env, *name, given, arity, bad, pointer);
   }
-  Entered entered(instance);
+  KernelScope scope(instance);
   if constexpr (std::is_void_v<Result>) {
     function(std::get<index>(args)...);
     return nullptr;
@@ -265,7 +265,7 @@ napi_value add_function(napi_env env, napi_value object, const char* name, size_
 napi_value active_threads(napi_env env, napi_callback_info info) {
   void* instance;
   TRY(napi_get_cb_info(env, info, nullptr, nullptr, nullptr, &instance));
-  Entered entered(*static_cast<Instance*>(instance));
+  KernelScope scope(*static_cast<Instance*>(instance));
   napi_value result;
   TRY(napi_create_int32(env, unroll::parallel_threads(), &result));
   return result;
@@ -274,7 +274,7 @@ napi_value active_threads(napi_env env, napi_callback_info info) {
 napi_value panel_bytes(napi_env env, napi_callback_info info) {
   void* instance;
   TRY(napi_get_cb_info(env, info, nullptr, nullptr, nullptr, &instance));
-  Entered entered(*static_cast<Instance*>(instance));
+  KernelScope scope(*static_cast<Instance*>(instance));
   napi_value result;
   TRY(napi_create_int32(env, unroll::panel_bytes(), &result));
   return result;
@@ -287,7 +287,7 @@ napi_value check_pool(napi_env env, napi_callback_info info) {
   int32_t rounds;
   TRY(napi_get_cb_info(env, info, &given, &value, nullptr, &instance));
   TRY(napi_get_value_int32(env, value, &rounds));
-  Entered entered(*static_cast<Instance*>(instance));
+  KernelScope scope(*static_cast<Instance*>(instance));
   TRY(napi_create_int32(env, unroll::pool_check(rounds), &result));
   return result;
 }
@@ -306,10 +306,11 @@ const Isa* choose_isa(const char* wanted) {
   return nullptr;
 }
 
-// Returns the default of panel_bytes() (see parallel.h). Parts are faster if the core multiplies vectors faster than the L2
-// cache delivers the weights of a tile, that is, with AVX-512 at full rate. AMD's family 19h (Zen 3 and 4) executes AVX-512 at
-// half rate, so whole panels are as fast there. A third of the L1 cache is for the panel, the rest for the sums and the rows. If
-// the panel took half, some sets of the cache would need more lines than they have ways, and some tiles would read a part again.
+// Returns the default of panel_bytes(), the size of the parts of a panel (see parallel.h). Dividing panels into parts is faster
+// if the core multiplies vectors faster than the L2 cache delivers the weights of a tile, that is, with AVX-512 at full rate.
+// AMD's family 19h (Zen 3 and 4) executes AVX-512 at half rate, so whole panels are as fast there. A third of the L1 cache is
+// for the panel, the rest for the sums and the rows. If the panel took half, some sets of the cache would need more lines than
+// they have ways, and some tiles would read a part again.
 int default_panel_bytes([[maybe_unused]] const Isa& isa) {
 #if defined(__x86_64__)
   unsigned a, b, c, d, size = 0;

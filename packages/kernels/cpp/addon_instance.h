@@ -46,25 +46,25 @@ void release(Instance* instance) {
   if (--instance->references == 0) delete instance;
 }
 
-// While an Entered exists, kernels on this thread use the pool of the instance and treat denormal numbers as zero.
-struct Entered {
+// While a KernelScope exists, kernels on this thread use the pool of the instance and treat denormal numbers as zero.
+struct KernelScope {
   unroll::Pool* outer;
 #if defined(__x86_64__)
   unsigned control = __builtin_ia32_stmxcsr();
-  explicit Entered(Instance& instance) : outer(unroll::pool_enter(instance.pool)) {
+  explicit KernelScope(Instance& instance) : outer(unroll::pool_enter(instance.pool)) {
     __builtin_ia32_ldmxcsr(control | 0x8040);
   }
-  ~Entered() {
+  ~KernelScope() {
     __builtin_ia32_ldmxcsr(control);
     unroll::pool_enter(outer);
   }
 #else
   uint64_t control;
-  explicit Entered(Instance& instance) : outer(unroll::pool_enter(instance.pool)) {
+  explicit KernelScope(Instance& instance) : outer(unroll::pool_enter(instance.pool)) {
     asm volatile("mrs %0, fpcr" : "=r"(control));
     asm volatile("msr fpcr, %0" : : "r"(control | (uint64_t(1) << 24)));
   }
-  ~Entered() {
+  ~KernelScope() {
     asm volatile("msr fpcr, %0" : : "r"(control));
     unroll::pool_enter(outer);
   }

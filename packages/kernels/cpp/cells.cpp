@@ -59,8 +59,8 @@ template void panel_sums(int, int, const Part&, const float*, const Factor<>&, f
 template void panel_sums(int, int, const Part&, const float*, const Factor<half>&, float*, long);
 #endif
 
-void back_through(const Steps& s, long t, const Factor<>& x, const Factor<>& y, bool add, float* dh,
-                  const Part& part) {
+void compute_state_gradient(const Steps& s, long t, const Factor<>& x, const Factor<>& y, bool add, float* dh,
+                            const Part& part) {
   const float *mask = s.mask ? s.mask + t * s.B : nullptr, *rmask = s.rmask;
   over_panels(s.H, part, t, {Sum<>{{}, x, y}}, [&](const float* z, long zRow, long b, int m, long column, int columns) {
     for (int r = 0; r < m; r++, b++, z += zRow) {

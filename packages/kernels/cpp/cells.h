@@ -307,7 +307,7 @@ void panel_sums(int columns, int n, const Part& part, const float* start, const 
 
 // Computes the gradient of h_{t-1} from the gradients of the gates, for the rows of a part that are valid at step t:
 // dh = (x + y) * rmask, plus dh if `add`.
-void back_through(const Steps& s, long t, const Factor<>& x, const Factor<>& y, bool add, float* dh,
-                  const Part& part);
+void compute_state_gradient(const Steps& s, long t, const Factor<>& x, const Factor<>& y, bool add, float* dh,
+                            const Part& part);
 
 }  // namespace unroll::UNROLL_ISA

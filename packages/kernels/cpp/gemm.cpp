@@ -92,8 +92,8 @@ void block(const Product& p, int column, const Panels& panels, int from, int k, 
     (p.transB ? pack_panel_transposed : pack_panel<float>)(p.transB ? p.B + from : p.B + from * p.ldb, p.ldb, k,
                                                            column + panels.column(j), panels.columns(j),
                                                            panels.width(j), packedB + (long)panels.column(j) * k);
-  // The sums of tiles that use each part of k in turn (see tile.h), between the parts.
-  alignas(64) float waiting[most_in_turn * accumulators * VL];
+  // The sums of the tiles so far, while other tiles use the current part of k (see Parts in tile.h).
+  alignas(64) float partial_sums[most_in_turn * accumulators * VL];
   const int heights = ceil_div(p.m, MC), widest = ceil_div(panels.vectors, panels.count);
   for (int h = 0; h < heights; h++) {
     const int row = split(p.m, heights, h), rows = split(p.m, heights, h + 1) - row;
@@ -107,7 +107,7 @@ void block(const Product& p, int column, const Panels& panels, int from, int k, 
         Tile t = {k, packedA + (long)first * k, 0, packedB + (long)at * k, nv * VL, 0, nullptr, 0, nullptr, 0};
         if (!p.transA) t.a = p.A + (row + first) * p.lda + from, t.aRow = p.lda;
         tile_into(p, t, m, nv, 1, row + first, column + at, panels.columns(j), add, parts, k_part, fetch,
-                  waiting + (most_in_turn > 1 ? i % most_in_turn : 0) * accumulators * VL);
+                  partial_sums + (most_in_turn > 1 ? i % most_in_turn : 0) * accumulators * VL);
       };
       for (int first = 0, last; first < tiles; first = last) {
         last = parts.count > 1 ? min(tiles, first + most_in_turn) : first + 1;

@@ -147,8 +147,8 @@ void backward(const GruBackward& f, const Part& part) {
     for (int b = part.first; b < part.last; b++) cell_gradient<standard>(f, step, t, b, part.unit, part.end);
     team_barrier();
     const float* dG = f.dG + t * f.B * 4 * H;
-    back_through(f, t, {dG, 4 * H, 2 * H, f.packed}, {dG + 3 * H, 4 * H, H, f.packed + panels_size(2 * H, H)}, true,
-                 f.dh, part);
+    compute_state_gradient(f, t, {dG, 4 * H, 2 * H, f.packed}, {dG + 3 * H, 4 * H, H, f.packed + panels_size(2 * H, H)},
+                           true, f.dh, part);
   }
 }
 

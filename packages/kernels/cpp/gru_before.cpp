@@ -165,7 +165,7 @@ void backward(const GruBackward& f, const Part& part) {
     };
     over_panels(H, part, t, {Sum<>{{}, {dG + 2 * H, 3 * H, H, f.packed + panels_size(2 * H, H)}}}, finish);
     team_barrier();
-    back_through(f, t, {dG, 3 * H, 2 * H, f.packed}, {}, true, f.dh, part);
+    compute_state_gradient(f, t, {dG, 3 * H, 2 * H, f.packed}, {}, true, f.dh, part);
   }
 }
 

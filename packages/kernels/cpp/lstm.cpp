@@ -267,7 +267,7 @@ void backward(const LstmBackward& s, const Part& part) {
   for (long t = s.T - 1; t >= 0; t--) {
     for (int b = part.first; b < part.last; b++) cell_gradient<standard>(s, t, b, part.unit, part.end);
     team_barrier();
-    back_through(s, t, {s.dG + t * s.B * G, G, G, s.packed}, {}, false, s.dh, part);
+    compute_state_gradient(s, t, {s.dG + t * s.B * G, G, G, s.packed}, {}, false, s.dh, part);
   }
 }
 

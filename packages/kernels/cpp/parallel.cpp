@@ -71,10 +71,10 @@ namespace {
 
 #if defined(__wasm__)
 Pool the_pool;
-inline Pool* entered() { return &the_pool; }
+inline Pool* entered_pool() { return &the_pool; }
 #else
 thread_local Pool* the_pool = nullptr;
-inline Pool* entered() { return the_pool; }
+inline Pool* entered_pool() { return the_pool; }
 #endif
 
 // 0: not in a body; 1: in a body without a team; n: the caller in a team of n; -n: a worker in a team of n. Workers may
@@ -195,7 +195,7 @@ void run(Pool& pool, int helpers, int count, void (*body)(void*, int), void* con
 }  // namespace
 
 int parallel_threads() {
-  Pool* pool = entered();
+  Pool* pool = entered_pool();
   if (!pool || team_size) return 1;
   int helpers = pool->wanted.load() - 1;
   while (pool->present < helpers && pool->slots[pool->present].state.load() != absent) pool->present++;
@@ -213,19 +213,19 @@ void parallel_for(int count, void (*body)(void*, int), void* context) {
   int threads = count > 1 ? parallel_threads() : 1;
   if (threads > count) threads = count;
   if (threads < 2) return serial(count, body, context);
-  run(*entered(), threads - 1, count, body, context, false);
+  run(*entered_pool(), threads - 1, count, body, context, false);
 }
 
 void parallel_team(int count, void (*body)(void*, int), void* context) {
   if (count < 2) return serial(count, body, context);
   if (count > parallel_threads()) __builtin_trap();  // one thread cannot run several bodies that wait for each other
-  run(*entered(), count - 1, count, body, context, true);
+  run(*entered_pool(), count - 1, count, body, context, true);
 }
 
 void team_barrier() {
   const int members = team_size < 0 ? -team_size : team_size;
   if (members < 2) return;
-  Pool& pool = *entered();
+  Pool& pool = *entered_pool();
   int32_t phase = pool.barrier_phase.load();
   if (pool.barrier_count.add(1) + 1 == members) {
     pool.barrier_count.store(0);
@@ -245,7 +245,7 @@ void team_barrier() {
   }
 }
 
-int pool_get_threads() { return entered() && entered()->wanted.load() > 1 ? entered()->wanted.load() : 1; }
+int pool_get_threads() { return entered_pool() && entered_pool()->wanted.load() > 1 ? entered_pool()->wanted.load() : 1; }
 static int store_wanted(Pool& pool, int count) {
   count = count < 1 ? 1 : count > most_threads ? most_threads : count;
   pool.wanted.store(count);
@@ -344,7 +344,7 @@ Pool* pool_enter(Pool* pool) {
 }
 
 void pool_set_threads(int count) {
-  Pool* pool = entered();
+  Pool* pool = entered_pool();
   if (!pool) return;
   count = store_wanted(*pool, count);
   pool->callers_core = Pool::unset;

@@ -79,7 +79,7 @@ void rnn_backward(const RnnBackward& s) {
         }
       }
       team_barrier();
-      back_through(s, t, {s.dG + t * B * H, H, H, s.packed}, {}, false, s.dh, part);
+      compute_state_gradient(s, t, {s.dG + t * B * H, H, H, s.packed}, {}, false, s.dh, part);
     }
   });
 }

@@ -1,6 +1,6 @@
-// The vector type of this build (VL floats in one register) and the few operations that need intrinsics. No other file uses
-// intrinsics for arithmetic: the rest computes with `v` (floats) and `vi` (32-bit integers, and the lane masks that
-// comparisons return: all ones or 0).
+// The vector type of this build (VL floats in one register) and the few operations that need intrinsics. Apart from the maximum
+// in double.h, all other files compute with `v` (floats) and `vi` (32-bit integers, and the lane masks that comparisons return:
+// all ones or 0), without intrinsics.
 //
 // Every file is compiled once per instruction set with -DUNROLL_ISA=<name>. All symbols, even inline ones, are in the
 // namespace unroll::UNROLL_ISA, so that the linker never mixes functions of different instruction sets. Only madd() fuses a

@@ -1,7 +1,7 @@
 // Builds the WebAssembly modules of the kernels with @yowasp/clang, so that no system toolchain is needed:
 //   dist/kernels.wasm                  strict SIMD: bit-identical results on every machine
 //   dist/kernels-threads.wasm          strict SIMD, with threads
-//   dist/kernels-relaxed.wasm          relaxed SIMD: fused multiply-add if the host supports it
+//   dist/kernels-relaxed.wasm          relaxed SIMD: fused multiply-add if the machine supports it
 //   dist/kernels-relaxed-threads.wasm  relaxed SIMD, with threads
 //   dist/kernels-infer.wasm            strict SIMD, only the kernels for inference, as small as possible at the same speed
 //   dist/kernels-infer-threads.wasm    the same, with threads
@@ -24,7 +24,7 @@ import {
   prune,
   readSources,
   setCurrent,
-  writeWhole,
+  writeAtomically,
 } from './common.mjs';
 import { generate } from './generate.mjs';
 
@@ -191,12 +191,12 @@ export const buildWasm = async () => {
   try {
     await eachParallel(missing, width, async ({ unit, flags, used, path }) => {
       const files = { ...used, [unit]: units[unit] };
-      writeWhole(path, await compilers.call('clang++', [...flags, unit, '-o', 'out.o'], files, 'out.o'));
+      writeAtomically(path, await compilers.call('clang++', [...flags, unit, '-o', 'out.o'], files, 'out.o'));
     });
     await eachParallel(stale, width, async ({ path, infer, args, parts, key }) => {
       const files = Object.fromEntries(parts.map((name) => [name, readFileSync(objects.get(name).path)]));
       const linked = await compilers.call('wasm-ld', [...args, '-o', 'out.wasm'], files, 'out.wasm');
-      writeWhole(path, infer ? await shrink(linked) : linked);
+      writeAtomically(path, infer ? await shrink(linked) : linked);
       setCurrent(path, key);
     });
   } finally {

@@ -1,6 +1,7 @@
-// Counts how often the forward pass of an LSTM reads each line of its weights from the L2 cache or beyond, with and without
-// dividing the weights into parts that fit the L1 cache (docs/decisions/052-l1-parts.md). Runs the AVX2 build under valgrind's lackey, because valgrind does not support
-// AVX-512, and passes its trace of memory accesses to a model of an L1 data cache (48 kB, 12 ways, least recently used).
+// Counts how often the forward pass of an LSTM reads each cache line of its weights from the L2 cache or beyond, with and without
+// dividing the weights into parts that fit the L1 cache (docs/decisions/052-l1-parts.md). Runs the AVX2 build under valgrind's
+// lackey, because valgrind does not support AVX-512, and passes its trace of memory accesses to a model of an L1 data cache (48 kB,
+// 12 ways, least recently used).
 //
 //   node packages/kernels/scripts/cache-trace.mjs          prints a Markdown table (bench/INNER-LOOPS.md)
 //
@@ -36,7 +37,7 @@ const UNITS = [
   'parallel',
 ];
 
-/** Runs one step of an LSTM twice. Misses count from the line BEGIN on, when the caches are warm. */
+/** Runs one step of an LSTM twice. Misses are counted from the printed line BEGIN on, when the cache is warm. */
 const PROGRAM = `
 #include <stdlib.h>
 #include <stdio.h>

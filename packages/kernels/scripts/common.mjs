@@ -47,7 +47,7 @@ export const hash = (...parts) => {
 };
 
 /** Writes a file atomically: readers see the old or the new file, and processes that have mapped the old one keep it. */
-export const writeWhole = (file, data) => {
+export const writeAtomically = (file, data) => {
   mkdirSync(dirname(file), { recursive: true });
   const draft = `${file}.${process.pid}.draft`;
   writeFileSync(draft, data);
@@ -59,7 +59,7 @@ const stamp = (file) => join(cache, `${hash(file)}.stamp`);
 /** Returns whether `file` exists and was built from the inputs with the hash `key`. */
 export const isCurrent = (file, key) =>
   existsSync(file) && existsSync(stamp(file)) && readFileSync(stamp(file), 'utf8') === key;
-export const setCurrent = (file, key) => writeWhole(stamp(file), key);
+export const setCurrent = (file, key) => writeAtomically(stamp(file), key);
 /** Deletes a build output and the record of what it was built from. */
 export const removeOutput = (file) => {
   rmSync(file, { force: true });

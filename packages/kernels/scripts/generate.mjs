@@ -86,7 +86,7 @@ export const parseKernels = (text) => {
       .filter((arg) => arg.trim())
       .map((arg) => readDeclaration(arg, name));
     const [, struct] = /^const (\w+) ?&$/.exec(args[0]?.type ?? '') ?? [];
-    if (struct && !structs.some((one) => one.name === struct)) {
+    if (struct && !structs.some((candidate) => candidate.name === struct)) {
       throw new Error(`kernels.h: ${name}: there is no struct "${struct}"`);
     }
     if (args.length > MOST_ARGUMENTS) {
@@ -113,7 +113,7 @@ export const parseKernels = (text) => {
 
 /** Returns the fields of a struct and its bases, in the order of the slots of the call area. */
 const allFields = (structs, name) => {
-  const { base, fields } = structs.find((one) => one.name === name);
+  const { base, fields } = structs.find((candidate) => candidate.name === name);
   return base ? [...allFields(structs, base), ...fields] : fields;
 };
 
@@ -190,7 +190,7 @@ const typescript = (parsed) => {
   for (const { name, training } of kernels) if (training) out.push(`  '${name}',`);
   out.push('];', '');
   for (const { name, value, comment } of constants)
-    out.push(...docComment(comment), `export const ${camel(`_${name}`.slice(1))} = ${value};`);
+    out.push(...docComment(comment), `export const ${camel(name)} = ${value};`);
   for (const { group, names } of codes) {
     out.push('', `export const ${group} = {`);
     for (const [i, name] of names.entries()) out.push(`  ${name}: ${i},`);
@@ -243,7 +243,7 @@ const calls = ({ structs, kernels }) => {
     out.push(
       `export const call${capital(camel(name))} = ({ kernels, calls }: KernelModule, c: ${struct}): void => {`,
       `  put${struct}(calls.slots, c${hasFloats(structs, struct) ? ', calls.floats' : ''});`,
-      `  kernels.${name}(calls.at);`,
+      `  kernels.${name}(calls.address);`,
       '};',
     );
   }

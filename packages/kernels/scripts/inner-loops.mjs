@@ -61,9 +61,9 @@ const loopsOf = (assembly) => {
       const [, target] = /^\s+j\w+\s+(\.L\w+)/.exec(line) ?? [];
       const start = labels.get(target);
       if (start === undefined) continue;
-      const body = lines.slice(start + 1, i + 1).filter((one) => /^\s+[a-z]/.test(one));
-      if (body.slice(0, -1).some((one) => /^\s+(j|ret)/.test(one))) continue; // not an inner loop
-      const products = body.filter((one) => /vfmadd/.test(one)).length;
+      const body = lines.slice(start + 1, i + 1).filter((instruction) => /^\s+[a-z]/.test(instruction));
+      if (body.slice(0, -1).some((instruction) => /^\s+(j|ret)/.test(instruction))) continue; // not an inner loop
+      const products = body.filter((instruction) => /vfmadd/.test(instruction)).length;
       // AVX2 repeats the body of the loop over k. The copy in front of the loop, for an odd k, contains no branch.
       if (products === m * nv * panels || products === 2 * m * nv * panels)
         loops.push({ m: +m, nv: +nv, panels: +panels, fetch: fetch === '1', weight, products, body });
@@ -170,7 +170,9 @@ const estimate = (folder) => {
       join(cpp, 'tile.cpp'),
     ]);
     const processors = PROCESSORS[build];
-    const bare = Object.fromEntries(processors.map((one) => [one, bareCyclesOf(one, build, folder)]));
+    const bare = Object.fromEntries(
+      processors.map((processor) => [processor, bareCyclesOf(processor, build, folder)]),
+    );
     console.log(`| ${build}: rows x vectors | ${processors.join(' | ')} |`);
     console.log(`| --- | ${processors.map(() => '---:').join(' | ')} |`);
     const widest = build === 'avx512' ? 4 : 2;

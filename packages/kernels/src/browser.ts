@@ -1,7 +1,7 @@
 // The entry point for browsers and their workers: WebAssembly, with threads if the page is cross-origin isolated.
 import { wantedKind } from './choice.js';
 import { type KernelChoice, KernelLoadError, type KernelModule } from './types.js';
-import { instantiateWasm, type WasmHost, type WorkerStart } from './wasm.js';
+import { instantiateWasm, type WasmOptions, type WorkerStart } from './wasm.js';
 
 export * from './calls.generated.js';
 export { choiceFor } from './choice.js';
@@ -83,7 +83,7 @@ const compile = async (url: URL): Promise<WebAssembly.Module> => {
 
 const loadBuild = async (
   url: URL,
-  build: Pick<WasmHost, 'relaxed' | 'infer' | 'threads'>,
+  build: Pick<WasmOptions, 'relaxed' | 'infer' | 'threads'>,
 ): Promise<KernelModule> => {
   try {
     const kernels = instantiateWasm({
@@ -160,6 +160,6 @@ export const loadKernelsSync = (_choice: KernelChoice = {}): KernelModule => {
   throw new KernelLoadError('in a browser kernels load asynchronously: await ready() first', 'not-ready');
 };
 
-/** Returns the full builds that this page can load, the default first. */
+/** Returns the builds with training kernels that this page can load, the default first. */
 export const listVariants = (): string[] =>
   canShare() ? ['strict-threads', 'strict', 'relaxed-threads', 'relaxed'] : ['strict', 'relaxed'];

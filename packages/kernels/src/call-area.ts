@@ -11,7 +11,8 @@ export const CALL_BYTES = 8 * callSlots;
  * whose addresses are longer, it has one double per field.
  */
 export interface CallArea {
-  readonly at: Pointer;
+  /** Address of the call area. */
+  readonly address: Pointer;
   /** For the integers and addresses of a struct. Like `floats`, it is replaced when the memory grows. */
   readonly slots: Slots;
   /** For the floats of a struct. */

@@ -22,9 +22,9 @@ interface Addon {
 
 declare const __filename: string; // in a CommonJS bundle, which has no import.meta.url
 
-const here = import.meta.url ?? pathToFileURL(__filename).href;
-const require = createRequire(here);
-let folder = here;
+const thisFile = import.meta.url ?? pathToFileURL(__filename).href;
+const require = createRequire(thisFile);
+let folder = thisFile;
 
 /**
  * Sets the folder of the kernel files, for bundles, which do not contain them. Call it before any other function.
@@ -37,7 +37,7 @@ export const kernelsAt = (address: string | URL): void => {
 };
 
 /** Returns the URL of a file in the folder of the kernel files. */
-export const beside = (file: string): URL => new URL(file, folder);
+export const kernelFile = (file: string): URL => new URL(file, folder);
 
 const HOW_TO =
   'install the optional dependencies of @unroll/kernels or, in a clone, install g++ or clang++ and run `npm run build`; ' +
@@ -49,7 +49,7 @@ const findAddon = (): string => {
   } catch {
     // There is no package for this platform, or npm did not install optional dependencies.
   }
-  const built = fileURLToPath(beside('unroll.node'));
+  const built = fileURLToPath(kernelFile('unroll.node'));
   if (existsSync(built)) return built;
   throw new KernelLoadError(
     `there are no native kernels for ${process.platform}-${process.arch} here: ${HOW_TO}`,
@@ -82,9 +82,9 @@ export const nativeIsas = (): string[] => {
 
 /** Returns the call area. It begins at address 64, because kernels read address 0 as a null pointer. */
 const callAreaOf = (buffer: ArrayBuffer): CallArea => {
-  const at = 64;
-  const slots = new Float64Array(buffer, at, callSlots);
-  return { at, slots, floats: slots };
+  const address = 64;
+  const slots = new Float64Array(buffer, address, callSlots);
+  return { address, slots, floats: slots };
 };
 
 /** Reads UNROLL_PANEL_BYTES, which replaces the default of KernelModule.panelBytes in tests and measurements. */
@@ -132,7 +132,7 @@ export const loadNative = (isa?: string): KernelModule => {
     },
     memory: {
       buffer,
-      heapBase: calls.at + CALL_BYTES,
+      heapBase: calls.address + CALL_BYTES,
       limit: buffer.byteLength,
       reserve: (bytes) => bytes <= buffer.byteLength,
     },

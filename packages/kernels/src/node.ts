@@ -3,9 +3,9 @@ import { readFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { SHARE_ENV, Worker } from 'node:worker_threads';
 import { wantedKind } from './choice.js';
-import { beside, loadNative, nativeIsas } from './native-node.js';
+import { kernelFile, loadNative, nativeIsas } from './native-node.js';
 import { type KernelChoice, KernelLoadError, type KernelModule } from './types.js';
-import { instantiateWasm, type WasmHost, type WorkerStart } from './wasm.js';
+import { instantiateWasm, type WasmOptions, type WorkerStart } from './wasm.js';
 
 export * from './calls.generated.js';
 export { choiceFor } from './choice.js';
@@ -24,7 +24,7 @@ const defaultThreads = (most: number): number => {
 
 const readWasm = (file: string): Uint8Array<ArrayBuffer> => {
   try {
-    return new Uint8Array(readFileSync(beside(file)));
+    return new Uint8Array(readFileSync(kernelFile(file)));
   } catch (error) {
     throw new KernelLoadError(
       `${file} cannot be read (${(error as Error).message}). Reinstall @unroll/kernels; if this program is a ` +
@@ -38,7 +38,7 @@ const readWasm = (file: string): Uint8Array<ArrayBuffer> => {
 };
 
 /** The properties that identify a WebAssembly build. */
-type Build = Pick<WasmHost, 'relaxed' | 'infer' | 'threads'>;
+type Build = Pick<WasmOptions, 'relaxed' | 'infer' | 'threads'>;
 
 const wasmFile = ({ relaxed, infer, threads }: Build): string =>
   `kernels${relaxed ? '-relaxed' : ''}${infer ? '-infer' : ''}${threads ? '-threads' : ''}.wasm`;
@@ -49,7 +49,7 @@ const spawn = (start: WorkerStart): void => {
       `a kernel thread could not start; the others do its work: ${(error as Error).message}`,
     );
   try {
-    const worker = new Worker(beside('worker-node.js'), {
+    const worker = new Worker(kernelFile('worker-node.js'), {
       workerData: start,
       execArgv: [],
       env: SHARE_ENV,
@@ -122,7 +122,7 @@ export const loadKernels = async (choice: KernelChoice = {}): Promise<KernelModu
 /** Loads the inference-only WebAssembly kernels. Rejects with KernelLoadError. */
 export const loadInferenceKernels = async (): Promise<KernelModule> => loadKernelsSync({ infer: true });
 
-/** Returns the full builds that this machine can load, the default first. */
+/** Returns the builds with training kernels that this machine can load, the default first. */
 export const listVariants = (): string[] => {
   const wasm = ['strict-threads', 'strict', 'relaxed-threads', 'relaxed'].filter((variant) => {
     const [relaxed, threads] = [variant.startsWith('relaxed'), variant.endsWith('threads')];

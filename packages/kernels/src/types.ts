@@ -45,7 +45,7 @@ export interface KernelChoice {
   kind?: 'native' | 'wasm';
   /** Native: the instruction set. Default: the best that this machine supports. */
   isa?: string;
-  /** WebAssembly: relaxed SIMD. Faster if the host fuses multiply and add, but results depend on the host. */
+  /** WebAssembly: relaxed SIMD. Faster if the machine fuses multiply and add, but results depend on the machine. */
   relaxed?: boolean;
   /** WebAssembly: the small inference-only build. Calling a training kernel throws. */
   infer?: boolean;

@@ -26,16 +26,18 @@ export interface WorkerStart {
   scratch: number;
 }
 
-export interface WasmHost {
+/** The compiled module and its properties, and what the entry point for Node or browsers provides. */
+export interface WasmOptions {
   module: WebAssembly.Module;
   relaxed: boolean;
   infer: boolean;
   threads: boolean;
-  /** The number of threads that can run at the same time. If there are more threads, they do not spin. */
+  /** The number of threads that can run at the same time. If there are more, waiting threads sleep without spinning first. */
   cores: number;
   maxThreads: number;
   /** Whether this thread may block. The main thread of a page may not. */
   mayWait: boolean;
+  /** Starts a worker, which calls {@link enterPool}. */
   spawn(start: WorkerStart): void;
 }
 
@@ -89,7 +91,11 @@ class WasmMemory implements LinearMemory {
   readonly limit: number;
   heapBase = 0;
   /** The call area. Its address is set once the layout is known. */
-  readonly calls: { at: Pointer; slots: Slots; floats: Slots } = { at: 0, slots: NONE, floats: NONE };
+  readonly calls: { address: Pointer; slots: Slots; floats: Slots } = {
+    address: 0,
+    slots: NONE,
+    floats: NONE,
+  };
 
   constructor(wasm: WebAssembly.Memory, pages: number) {
     this.wasm = wasm;
@@ -101,8 +107,8 @@ class WasmMemory implements LinearMemory {
 
   updateCallViews(): void {
     const { calls, buffer } = this;
-    calls.slots = new Int32Array(buffer, calls.at, callSlots);
-    calls.floats = new Float32Array(buffer, calls.at, callSlots);
+    calls.slots = new Int32Array(buffer, calls.address, callSlots);
+    calls.floats = new Float32Array(buffer, calls.address, callSlots);
   }
 
   reserve(bytes: number): boolean {
@@ -129,34 +135,34 @@ const kernelsOf = (exports: WebAssembly.Exports, infer: boolean): KernelExports 
 };
 
 /** Instantiates the module and lays out its memory. May throw WebAssembly errors; the loader adds the name of the file. */
-export const instantiateWasm = (host: WasmHost): KernelModule => {
-  const shared = host.threads ? sharedMemory() : undefined;
-  const instance = new WebAssembly.Instance(host.module, shared ? { env: { memory: shared.wasm } } : {});
-  const kernels = kernelsOf(instance.exports, host.infer);
+export const instantiateWasm = (options: WasmOptions): KernelModule => {
+  const shared = options.threads ? sharedMemory() : undefined;
+  const instance = new WebAssembly.Instance(options.module, shared ? { env: { memory: shared.wasm } } : {});
+  const kernels = kernelsOf(instance.exports, options.infer);
   const pool = instance.exports as unknown as PoolExports & Partial<WorkerExports>;
   const memory = shared ?? new WasmMemory(pool.memory!, MOST_PAGES);
 
   const scratchBytes = align(pool.pool_scratch_bytes());
   const storageBytes = align(pool.__tls_size?.value ?? 0);
   const workerBytes = storageBytes + STACK + scratchBytes;
-  const maxThreads = host.threads ? host.maxThreads : 1;
+  const maxThreads = options.threads ? options.maxThreads : 1;
   const firstScratch = align(pool.__heap_base.value);
   const firstWorker = firstScratch + scratchBytes;
   const { calls } = memory;
-  calls.at = firstWorker + (maxThreads - 1) * workerBytes;
-  memory.heapBase = calls.at + CALL_BYTES;
+  calls.address = firstWorker + (maxThreads - 1) * workerBytes;
+  memory.heapBase = calls.address + CALL_BYTES;
   if (!memory.reserve(memory.heapBase)) {
     throw new KernelLoadError(`no memory for ${maxThreads} threads of kernels`, 'wasm-failed');
   }
   memory.updateCallViews();
-  pool.pool_configure(host.cores, host.mayWait ? 1 : 0, firstScratch);
+  pool.pool_configure(options.cores, options.mayWait ? 1 : 0, firstScratch);
 
   let started = 1;
   let threads = 1;
   return {
     kind: 'wasm',
-    variant: `${host.infer ? 'infer' : host.relaxed ? 'relaxed' : 'strict'}${host.threads ? '-threads' : ''}`,
-    inferenceOnly: host.infer,
+    variant: `${options.infer ? 'infer' : options.relaxed ? 'relaxed' : 'strict'}${options.threads ? '-threads' : ''}`,
+    inferenceOnly: options.infer,
     kernels,
     memory,
     calls,
@@ -173,8 +179,8 @@ export const instantiateWasm = (host: WasmHost): KernelModule => {
       threads = checkedThreads(count, maxThreads);
       for (; started < threads; started++) {
         const base = firstWorker + (started - 1) * workerBytes;
-        host.spawn({
-          module: host.module,
+        options.spawn({
+          module: options.module,
           memory: memory.wasm,
           storage: base,
           stackTop: base + storageBytes + STACK,

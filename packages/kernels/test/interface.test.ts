@@ -24,9 +24,9 @@ const { parseKernels, versionOf } = (await import(
   versionOf(parsed: object): number;
 };
 
-describe('names and arity', () => {
+describe('names and numbers of arguments', () => {
   for (const variant of listVariants()) {
-    test(variant, () => {
+    test(`${variant} exports every kernel with its number of arguments`, () => {
       const exports = loadKernelsSync(choiceFor(variant)).kernels as unknown as Record<
         string,
         (() => void) | undefined
@@ -35,7 +35,7 @@ describe('names and arity', () => {
       assert.deepEqual(found, kernelArity);
     });
   }
-  test('the list includes the recurrent cells', () => {
+  test('kernelArity lists the recurrent cells; no kernel takes more than four arguments', () => {
     assert.equal(kernelArity.lstm_backward, 1);
     assert.ok(Object.values(kernelArity).every((count) => count <= 4));
     assert.ok(Object.keys(kernelArity).length >= 24);
@@ -49,7 +49,7 @@ describe('names and arity', () => {
 
 describe('reading kernels.h', () => {
   const head = '#endif\n';
-  test('the version changes with names, arguments and operations, and with nothing else', () => {
+  test('the version changes with names, arguments and operations, but not with comments', () => {
     const version = (text: string): number => versionOf(parseKernels(head + text));
     const one = version('CODES(Op, o_a)\nKERNEL(void, f, (int n))');
     assert.equal(version('CODES(Op, o_a)\n\n// What f does.\nKERNEL(void, f, (int n))'), one);
@@ -89,7 +89,7 @@ describe('structs', () => {
   const head = '#endif\nCONSTANT(call_slots, 3)\n';
   const layout =
     'struct Base {\n  int n;  // how many\n};\nstruct Call : Base {\n  const float* x;  // [n] | null\n};\n';
-  test('the version changes with the fields and with the constants', () => {
+  test('the version changes with the fields and with the constants, but not with comments', () => {
     const kernel = 'KERNEL(void, f, (const Call& call))';
     const version = (text: string): number => versionOf(parseKernels(text + kernel));
     const one = version(head + layout);
@@ -121,7 +121,7 @@ describe('structs', () => {
 for (const isa of listVariants()
   .filter((variant) => !/strict|relaxed/.test(variant))
   .slice(0, 1)) {
-  test(`${isa}: the error names an invalid field`, () => {
+  test(`${isa}: the error for an invalid argument names the kernel and the field`, () => {
     const module = loadKernelsSync(choiceFor(isa));
     const call = { x: module.memory.heapBase, y: module.memory.heapBase, rows: 1, n: 1, log: 0 };
     assert.throws(

@@ -41,7 +41,7 @@ describe('choice', () => {
   test('each variant can be loaded by name', () => {
     for (const variant of variants) assert.equal(loadKernelsSync(choiceFor(variant)).variant, variant);
   });
-  test('UNROLL_THREADS sets the threads, and one thread needs no shared memory', async () => {
+  test('UNROLL_THREADS sets the number of threads; for one thread, the build without threads is loaded', async () => {
     const script = `import { loadKernelsSync as load } from ${JSON.stringify(entry)};
       const modules = [load(), load({ kind: 'wasm' })];
       console.log(modules.map((m) => m.threads).join(), modules[1].variant);`;
@@ -54,7 +54,7 @@ describe('choice', () => {
       () => loadKernelsSync(choice),
       (error) => error instanceof KernelLoadError && error.code === code && message.test(error.message),
     );
-  test('options of the other kind are rejected', () => {
+  test('contradictory options and an unknown kind are rejected', () => {
     assertRejected({ kind: 'wasm', isa: 'avx2' }, 'bad-choice', /isa "avx2" is for native/);
     assertRejected({ kind: 'native', relaxed: true }, 'bad-choice', /belong to WebAssembly/);
     assertRejected({ relaxed: true, infer: true }, 'bad-choice', /no build with both relaxed and infer/);
@@ -69,7 +69,7 @@ describe('choice', () => {
       new RegExp(`"sse9" is not available here; these are: ${variants[0]}`),
     );
   });
-  test('relaxed SIMD is rejected if the host does not support it', {
+  test('relaxed SIMD is rejected if this version of Node does not support it', {
     skip: variants.includes('relaxed') ? 'this Node has relaxed SIMD' : false,
   }, () => {
     assertRejected({ relaxed: true }, 'relaxed-unavailable', /use Node 21 or later/);
@@ -242,7 +242,7 @@ describe('memory', () => {
 
 describe('processes', () => {
   for (const variant of variants) {
-    test(`${variant}: a process with sleeping threads exits soon and by itself`, async () => {
+    test(`${variant}: a process exits without delay while its kernel threads sleep`, async () => {
       const script = `import { choiceFor, loadKernelsSync } from ${JSON.stringify(entry)};
         const module = loadKernelsSync(choiceFor(${JSON.stringify(variant)}));
         module.setThreads(4);

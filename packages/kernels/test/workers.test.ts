@@ -1,4 +1,5 @@
-// The kernels in several worker threads of one process. Each instance has a separate memory and thread pool.
+// Several instances of the kernels in one process, each with its own memory and thread pool: products in worker threads, terminated
+// workers, the cores on which threads run, and more threads than rows.
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { once } from 'node:events';

@@ -1,4 +1,4 @@
-/** Windows of short-time spectra, periodic as in librosa and torchaudio. */
+/** Window functions of the short-time Fourier transform, periodic as in librosa and torchaudio. */
 
 export type WindowName = 'hann' | 'hamming' | 'blackman' | 'rectangular';
 

@@ -51,7 +51,7 @@ export interface SpecAugmentOptions {
 }
 
 /**
- * Replaces random ranges of features and of frames (SpecAugment, Park et al. 2019, without time warping). Changes `values`.
+ * Sets random ranges of features and of frames to `options.value`, in place (SpecAugment, Park et al. 2019, without time warping).
  * @param values [frames, width], row by row
  */
 export function specAugment(
@@ -85,8 +85,8 @@ function randomRange(size: number, share: number, random: RandomStream): { start
 }
 
 /**
- * Returns frames with another speed and other frequencies, by linear interpolation: a cheap approximation of speed perturbation
- * and of vocal tract length perturbation (Jaitly & Hinton 2013).
+ * Returns frames that are stretched or compressed in time and in frequency, by linear interpolation: a cheap approximation of speed
+ * perturbation and of vocal tract length perturbation (Jaitly & Hinton 2013).
  * @param values [frames, width], row by row
  * @param factors with `time` 1.1, the sound is slower and has a tenth more frames; with `frequency` 1.1, feature f moves to 1.1 f
  * @returns new frames, at least one
@@ -105,17 +105,17 @@ export function warpFrames(
   for (let t = 0; t < frames; t++) {
     const row = neighbours(frames === 1 ? 0 : (t * (length - 1)) / (frames - 1), length);
     for (let f = 0; f < width; f++) {
-      const { low, high, share } = columns[f];
-      const at = (r: number): number =>
-        (1 - share) * values[r * width + low] + share * values[r * width + high];
-      out[t * width + f] = (1 - row.share) * at(row.low) + row.share * at(row.high);
+      const { low, high, weight } = columns[f];
+      const valueInRow = (r: number): number =>
+        (1 - weight) * values[r * width + low] + weight * values[r * width + high];
+      out[t * width + f] = (1 - row.weight) * valueInRow(row.low) + row.weight * valueInRow(row.high);
     }
   }
   return out;
 }
 
-/** Returns the indices on both sides of a fractional position in a list, and the weight of the higher one. */
-function neighbours(position: number, size: number): { low: number; high: number; share: number } {
+/** Returns the indices on both sides of a fractional position in a list, and the weight of the higher index in the interpolation. */
+function neighbours(position: number, size: number): { low: number; high: number; weight: number } {
   const low = Math.min(size - 1, Math.floor(position));
-  return { low, high: Math.min(size - 1, low + 1), share: low === size - 1 ? 0 : position - low };
+  return { low, high: Math.min(size - 1, low + 1), weight: low === size - 1 ? 0 : position - low };
 }

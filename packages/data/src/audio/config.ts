@@ -19,7 +19,7 @@ export interface AudioFeatureOptions {
   hopLength?: number;
   /** Size of the FFT, at least `windowLength`; the window is padded with zeros. Default: the next power of two. */
   fftSize?: number;
-  /** Default `hann`. */
+  /** Window function. Default `hann`. */
   window?: WindowName;
   /**
    * True: the middle of frame t is at sample t * hopLength, and the sound is padded with half of `fftSize` on both sides. False:
@@ -34,7 +34,7 @@ export interface AudioFeatureOptions {
   minFrequency?: number;
   /** Upper edge of the last filter in Hz. Default: half the sample rate. */
   maxFrequency?: number;
-  /** Default `slaney`, as in librosa. */
+  /** Scale on which the filters are evenly spaced. Default `slaney`, as in librosa. */
   melScale?: MelScale;
   /**
    * `area`: filters of equal area (librosa). `peak`: filters with a peak of 1 (torchaudio). Default: `area` for

@@ -8,9 +8,9 @@ import { joined } from './joined.js';
 export interface DeltaOptions {
   /** Number of values of a frame. */
   width: number;
-  /** Derivatives are appended for this number of values at the end of a frame. */
+  /** Only the last `last` values of a frame get derivatives, which are appended to the frame. */
   last: number;
-  /** Number of frames on each side. */
+  /** Number of frames on each side from which a derivative is estimated. */
   radius: number;
 }
 

@@ -1,4 +1,4 @@
-/** Cuts samples, which arrive in chunks, into overlapping frames. */
+/** Cuts samples, which arrive in chunks, into overlapping frames, and returns the spectra of the frames. */
 import { UnrollError } from '@unroll/core';
 import type { AudioFeatureConfig } from './config.js';
 import type { FrameTransform } from './frame-transform.js';

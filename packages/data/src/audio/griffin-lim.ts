@@ -15,7 +15,7 @@ export interface GriffinLimOptions {
   hopLength?: number;
   /** Samples of a window. Default: `fftSize`. */
   windowLength?: number;
-  /** Default `hann`. */
+  /** Window function. Default `hann`. */
   window?: WindowName;
   /** Number of iterations. Default 32. */
   iterations?: number;

@@ -115,11 +115,11 @@ export function melToSound(
   const samples = griffinLim(magnitudes, {
     ...{ fftSize, hopLength, windowLength, window, iterations, seed },
   });
-  return sharpness === 1 ? samples : withLevelOf(samples, magnitudes, sharpness);
+  return sharpness === 1 ? samples : restoreLevel(samples, magnitudes, sharpness);
 }
 
-/** Returns the samples, scaled so that their energy is that of the magnitudes before sharpening. */
-function withLevelOf(samples: Float32Array, magnitudes: Float32Array, sharpness: number): Float32Array {
+/** Returns the samples, scaled to the energy that the magnitudes had before sharpening. */
+function restoreLevel(samples: Float32Array, magnitudes: Float32Array, sharpness: number): Float32Array {
   let [before, after] = [0, 0];
   for (const value of magnitudes) {
     before += value ** (2 / sharpness);

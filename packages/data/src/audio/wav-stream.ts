@@ -4,7 +4,7 @@ import { checkOptions } from '@unroll/core/internal';
 import {
   CHUNK_HEADER,
   checkHeader,
-  damaged,
+  formatError,
   formatOf,
   isUnknownSize,
   nameAt,
@@ -49,7 +49,7 @@ export class WavStream {
     const start = this.#format === null ? this.#readHeader(view) : 0;
     if (this.#format === null) {
       if (all.length > MAX_HEADER)
-        throw damaged(this.#source, `the first ${MAX_HEADER} bytes have no data chunk`);
+        throw formatError(this.#source, `the first ${MAX_HEADER} bytes have no data chunk`);
       this.#bytes = all;
       return new Float32Array(0);
     }
@@ -65,10 +65,10 @@ export class WavStream {
   /** Checks that the file is complete. @throws UnrollError `format` if it is truncated, `data` if it has no samples */
   end(): void {
     if (this.#format === null)
-      throw damaged(this.#source, 'the file is truncated or damaged: it must have a data chunk');
+      throw formatError(this.#source, 'the file is truncated or damaged: it must have a data chunk');
     const isTruncated = Number.isFinite(this.#left) ? this.#left > 0 : this.#bytes.length > 0;
     if (isTruncated)
-      throw damaged(this.#source, 'the file is truncated or damaged: samples are missing at its end');
+      throw formatError(this.#source, 'the file is truncated or damaged: samples are missing at its end');
     if (this.#count === 0)
       throw new UnrollError('data', `${this.#source}: the file has no samples.`, { source: this.#source });
   }
@@ -78,12 +78,12 @@ export class WavStream {
     const size = view.byteLength;
     if (size < RIFF_HEADER) return 0;
     if (checkHeader(view, this.#source))
-      throw damaged(this.#source, 'files of more than 4 GiB (RF64) cannot be read as a stream');
+      throw formatError(this.#source, 'files of more than 4 GiB (RF64) cannot be read as a stream');
     let format: WavFormat | null = null;
     for (let at = RIFF_HEADER; at + CHUNK_HEADER <= size; ) {
       const [name, stated, start] = [nameAt(view, at), view.getUint32(at + 4, true), at + CHUNK_HEADER];
       if (name === 'data') {
-        if (format === null) throw damaged(this.#source, 'the data chunk must follow a fmt chunk');
+        if (format === null) throw formatError(this.#source, 'the data chunk must follow a fmt chunk');
         this.#format = format;
         if (!isUnknownSize(stated)) this.#left = stated;
         return start;

@@ -30,8 +30,8 @@ export function writeWav(sound: Waveform, options: WriteWavOptions = {}): Uint8A
       'data',
       `writeWav: a WAV file can have at most ${MAX_CHANNELS} channels, got ${channels.length}.`,
     );
-  if (length === 0 || channels.some((each) => each.length !== length)) {
-    const lengths = channels.slice(0, 4).map((each) => each.length);
+  if (length === 0 || channels.some((samples) => samples.length !== length)) {
+    const lengths = channels.slice(0, 4).map((samples) => samples.length);
     const message = `writeWav: all channels must have the same number of samples, at least one, got ${lengths.join(', ') || 'none'}.`;
     throw new UnrollError('data', message);
   }

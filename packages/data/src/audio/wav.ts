@@ -30,7 +30,7 @@ export function readWav(bytes: Uint8Array, options: WavOptions = {}): WavSound {
   const { encoding, codec, channels: count, frameBytes, sampleRate } = format;
   if (data.length === 0) throw new UnrollError('data', `${source}: the file has no samples.`, { source });
   if (data.length % frameBytes !== 0) {
-    throw damaged(
+    throw formatError(
       source,
       `the data chunk must have a multiple of ${frameBytes} bytes, got ${data.length}. The file is truncated or damaged`,
     );
@@ -58,7 +58,8 @@ function checkFinite(channels: readonly Float32Array[], source: string): void {
   }
 }
 
-export const damaged = (source: string, problem: string): UnrollError =>
+/** Returns an error about the content of a WAV file. */
+export const formatError = (source: string, problem: string): UnrollError =>
   new UnrollError('format', `${source}: ${problem}.`, { source });
 
 /** A range of bytes. */
@@ -102,35 +103,35 @@ function chunksOf(view: DataView, source: string): { format: WavFormat; data: Ra
     const start = at + CHUNK_HEADER;
     const stated = view.getUint32(at + 4, true);
     if (name === 'data') {
-      if (format === undefined) throw damaged(source, 'the data chunk must follow a fmt chunk');
+      if (format === undefined) throw formatError(source, 'the data chunk must follow a fmt chunk');
       return { format, data: { start, length: dataLength(size - start, stated, large, source) } };
     }
     if (stated > size - start) {
       const problem = `${JSON.stringify(name)} must have ${stated} bytes, got ${size - start}`;
-      throw damaged(source, `the file is truncated or damaged: its chunk ${problem}`);
+      throw formatError(source, `the file is truncated or damaged: its chunk ${problem}`);
     }
     if (name === 'fmt ') {
-      if (format !== undefined) throw damaged(source, 'the file has two fmt chunks');
+      if (format !== undefined) throw formatError(source, 'the file has two fmt chunks');
       format = formatOf(view, { start, length: stated }, source);
     }
     if (name === 'ds64' && isLarge && stated >= 16) large = largeSize(view, start);
     at = nextChunk(view, start + stated);
   }
   const missing = format === undefined ? 'a fmt chunk and a data chunk' : 'a data chunk';
-  throw damaged(source, `the file is truncated or damaged: it must have ${missing}`);
+  throw formatError(source, `the file is truncated or damaged: it must have ${missing}`);
 }
 
 /** Checks the first bytes. @returns whether the file is RF64 or BW64, whose data size is in the chunk ds64 */
 export function checkHeader(view: DataView, source: string): boolean {
-  if (view.byteLength === 0) throw damaged(source, 'the file is empty');
+  if (view.byteLength === 0) throw formatError(source, 'the file is empty');
   const isLongEnough = view.byteLength >= RIFF_HEADER;
   const kind = isLongEnough ? nameAt(view, 0) : '';
-  if (kind === 'RIFX') throw damaged(source, 'big-endian WAV files (RIFX) are not supported');
+  if (kind === 'RIFX') throw formatError(source, 'big-endian WAV files (RIFX) are not supported');
   const isLarge = kind === 'RF64' || kind === 'BW64';
   if ((kind !== 'RIFF' && !isLarge) || nameAt(view, 8) !== 'WAVE') {
-    const known = isLongEnough ? containerOf(view) : undefined;
-    const found = known === undefined ? '' : `, got ${known}. Convert it to WAV`;
-    throw damaged(source, `a WAV file must start with "RIFF" and "WAVE"${found}`);
+    const container = isLongEnough ? containerOf(view) : undefined;
+    const hint = container === undefined ? '' : `, got ${container}. Convert it to WAV`;
+    throw formatError(source, `a WAV file must start with "RIFF" and "WAVE"${hint}`);
   }
   return isLarge;
 }
@@ -159,7 +160,7 @@ function dataLength(available: number, stated: number, large: number | undefined
   if (isUnknownSize(stated) && large === undefined) return available;
   const length = stated === UNKNOWN_SIZE && large !== undefined ? large : stated;
   if (length <= available) return length;
-  throw damaged(
+  throw formatError(
     source,
     `the file is truncated or damaged: its data chunk must have ${length} bytes, got ${available}`,
   );
@@ -183,7 +184,7 @@ const GUID_TAIL = '000000001000800000aa00389b71';
 
 /** Parses the fmt chunk. */
 export function formatOf(view: DataView, { start, length }: Range, source: string): WavFormat {
-  if (length < 16) throw damaged(source, `the fmt chunk must have at least 16 bytes, got ${length}`);
+  if (length < 16) throw formatError(source, `the fmt chunk must have at least 16 bytes, got ${length}`);
   let tag = view.getUint16(start, true);
   const channels = view.getUint16(start + 2, true);
   const sampleRate = view.getUint32(start + 4, true);
@@ -191,14 +192,15 @@ export function formatOf(view: DataView, { start, length }: Range, source: strin
   const bits = view.getUint16(start + 14, true);
   if (tag === EXTENSIBLE) {
     if (length < 40)
-      throw damaged(source, `the extensible fmt chunk must have at least 40 bytes, got ${length}`);
+      throw formatError(source, `the extensible fmt chunk must have at least 40 bytes, got ${length}`);
     const tail = Array.from({ length: 14 }, (_, i) => view.getUint8(start + 26 + i));
     const hex = tail.map((byte) => byte.toString(16).padStart(2, '0')).join('');
-    if (hex !== GUID_TAIL) throw damaged(source, 'the encoding of the extensible format is not supported');
+    if (hex !== GUID_TAIL)
+      throw formatError(source, 'the encoding of the extensible format is not supported');
     tag = view.getUint16(start + 24, true);
   }
-  if (channels === 0) throw damaged(source, 'the number of channels must be at least 1, got 0');
-  if (sampleRate === 0) throw damaged(source, 'the sample rate must be at least 1 Hz, got 0');
+  if (channels === 0) throw formatError(source, 'the number of channels must be at least 1, got 0');
+  if (sampleRate === 0) throw formatError(source, 'the sample rate must be at least 1 Hz, got 0');
   return { ...codecOf({ tag, bits, channels, frameBytes }, source), channels, frameBytes, sampleRate };
 }
 
@@ -218,7 +220,7 @@ function codecOf({ tag, bits, channels, frameBytes }: FormatFields, source: stri
     return tag === 1 ? codec.bytes === Math.ceil(bits / 8) : codec.bytes * 8 === bits;
   });
   if (found === undefined) {
-    throw damaged(
+    throw formatError(
       source,
       `the encoding must be PCM of up to 32 bits, float of 32 or 64 bits, mu-law or A-law, got format ${tag} with ${bits} bits`,
     );
@@ -227,7 +229,7 @@ function codecOf({ tag, bits, channels, frameBytes }: FormatFields, source: stri
   const isWider = tag === 1 && codec.bytes > 1 && stride === 4;
   if (stride !== codec.bytes && !isWider) {
     const layout = `${channels} channel${channels === 1 ? '' : 's'} of ${bits} bits`;
-    throw damaged(
+    throw formatError(
       source,
       `a frame of ${layout} must have ${codec.bytes * channels} bytes, got ${frameBytes}`,
     );

@@ -34,7 +34,8 @@ export interface GifFile {
 class Reader {
   readonly bytes: Uint8Array;
   readonly source: string;
-  at = 0;
+  /** Index of the next byte. */
+  offset = 0;
 
   constructor(bytes: Uint8Array, source: string) {
     this.bytes = bytes;
@@ -42,10 +43,10 @@ class Reader {
   }
 
   take(count: number): Uint8Array {
-    if (this.at + count > this.bytes.length)
+    if (this.offset + count > this.bytes.length)
       throw imageError(this.source, `the GIF file is truncated at byte ${this.bytes.length}`);
-    this.at += count;
-    return this.bytes.subarray(this.at - count, this.at);
+    this.offset += count;
+    return this.bytes.subarray(this.offset - count, this.offset);
   }
 
   byte(): number {
@@ -96,7 +97,7 @@ export function parseGif(bytes: Uint8Array, source: string): GifFile {
         throw imageError(source, `frame ${blocks.length + 1} of the GIF file extends beyond the picture`);
       blocks.push(block);
       control = { transparent: -1, disposal: 0 };
-    } else throw imageError(source, `the GIF file is damaged at byte ${reader.at - 1}`);
+    } else throw imageError(source, `the GIF file is damaged at byte ${reader.offset - 1}`);
   }
   if (blocks.length === 0) throw imageError(source, 'the GIF file has no frames');
   if (blocks.length * width * height > MAX_GIF_PIXELS) {

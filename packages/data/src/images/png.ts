@@ -18,7 +18,7 @@ export const isPng = (bytes: Uint8Array): boolean => SIGNATURE.every((byte, i) =
 interface Chunk {
   type: string;
   /** The whole chunk: length, type, data and checksum. */
-  whole: Uint8Array;
+  bytes: Uint8Array;
   data: Uint8Array;
 }
 
@@ -53,7 +53,7 @@ export function readPng(bytes: Uint8Array, source: string): Image {
   checkData(chunks, header, source);
   let image: DecodedPng;
   try {
-    image = decode(joined(chunks));
+    image = decode(pngOf(chunks));
   } catch (error) {
     throw imageError(source, `the PNG file is damaged (${(error as Error).message})`);
   }
@@ -72,7 +72,7 @@ function chunksOf(bytes: Uint8Array, source: string): Chunk[] {
     if (NEEDED.includes(type)) {
       if (crc(bytes.subarray(at + 4, end - 4)) !== view.getUint32(end - 4))
         throw imageError(source, `the PNG file is damaged: chunk ${type} at byte ${at} has a wrong checksum`);
-      chunks.push({ type, whole: bytes.subarray(at, end), data: bytes.subarray(at + 8, end - 4) });
+      chunks.push({ type, bytes: bytes.subarray(at, end), data: bytes.subarray(at + 8, end - 4) });
       if (type === 'IEND') return chunks;
     }
     at = end;
@@ -104,8 +104,8 @@ function headerOf(chunks: readonly Chunk[], source: string): Header {
   const view = new DataView(first.data.buffer, first.data.byteOffset, 13);
   const [width, height] = [view.getUint32(0), view.getUint32(4)];
   const [depth, colour, compression, filter, interlace] = first.data.subarray(8);
-  const known = COLOURS[colour];
-  if (known === undefined || !known.depths.includes(depth))
+  const colourType = COLOURS[colour];
+  if (colourType === undefined || !colourType.depths.includes(depth))
     throw damaged(`colour type ${colour} with ${depth} bits does not exist`);
   if (compression !== 0 || filter !== 0 || interlace > 1)
     throw damaged('its compression, filter or interlace method is unknown');
@@ -118,7 +118,7 @@ function headerOf(chunks: readonly Chunk[], source: string): Header {
     );
   const isIndexed = colour === 3;
   if (isIndexed && !chunks.some(({ type }) => type === 'PLTE')) throw damaged('the chunk PLTE is missing');
-  return { width, height, depth, channels: known.channels, isIndexed, isInterlaced };
+  return { width, height, depth, channels: colourType.channels, isIndexed, isInterlaced };
 }
 
 /** Checks that the decompressed data has exactly the size of the image, without storing it. */
@@ -164,14 +164,14 @@ function expectedBytes({ width, height, depth, channels, isInterlaced }: Header)
 }
 
 /** Returns a PNG file with only these chunks. */
-function joined(chunks: readonly Chunk[]): Uint8Array {
-  const length = chunks.reduce((sum, { whole }) => sum + whole.length, SIGNATURE.length);
+function pngOf(chunks: readonly Chunk[]): Uint8Array {
+  const length = chunks.reduce((sum, { bytes }) => sum + bytes.length, SIGNATURE.length);
   const out = new Uint8Array(length);
   out.set(SIGNATURE);
   let at = SIGNATURE.length;
-  for (const { whole } of chunks) {
-    out.set(whole, at);
-    at += whole.length;
+  for (const { bytes } of chunks) {
+    out.set(bytes, at);
+    at += bytes.length;
   }
   return out;
 }
@@ -181,13 +181,13 @@ function pixelsOf(image: DecodedPng, header: Header, source: string): Image {
   const { width, height } = header;
   const count = width * height;
   if (header.isIndexed) {
-    const values = indexed(image, source);
+    const values = applyPalette(image, source);
     const channels = values.length / count;
-    return { width, height, channels: 3, data: overBlack(values, count, channels, 255) };
+    return { width, height, channels: 3, data: drawOverBlack(values, count, channels, 255) };
   }
   const { channels, depth } = header;
-  const values = depth < 8 ? unpacked(image.data as Uint8Array, header) : image.data;
-  const data = overBlack(values, count, channels, 2 ** depth - 1);
+  const values = depth < 8 ? unpackBits(image.data as Uint8Array, header) : image.data;
+  const data = drawOverBlack(values, count, channels, 2 ** depth - 1);
   const transparent = image.transparency;
   if (transparent !== undefined && transparent.length === channels) {
     for (let i = 0; i < count; i++)
@@ -197,7 +197,7 @@ function pixelsOf(image: DecodedPng, header: Header, source: string): Image {
   return { width, height, channels: channels < 3 ? 1 : 3, data };
 }
 
-function indexed(image: DecodedPng, source: string): Uint8Array {
+function applyPalette(image: DecodedPng, source: string): Uint8Array {
   try {
     return convertIndexedToRgb(image);
   } catch (error) {
@@ -206,7 +206,7 @@ function indexed(image: DecodedPng, source: string): Uint8Array {
 }
 
 /** Returns one value for each pixel of a grey image with fewer than 8 bits. */
-function unpacked(bytes: Uint8Array, { width, height, depth }: Header): Uint8Array {
+function unpackBits(bytes: Uint8Array, { width, height, depth }: Header): Uint8Array {
   const perByte = 8 / depth;
   const perRow = Math.ceil(width / perByte);
   const out = new Uint8Array(width * height);
@@ -222,7 +222,12 @@ function unpacked(bytes: Uint8Array, { width, height, depth }: Header): Uint8Arr
  * Returns pixels of 8 bits per channel, drawn over black. If there are 2 or 4 channels, the last one is the opacity.
  * @param maxValue largest value of a channel
  */
-function overBlack(values: ArrayLike<number>, count: number, channels: number, maxValue: number): Uint8Array {
+function drawOverBlack(
+  values: ArrayLike<number>,
+  count: number,
+  channels: number,
+  maxValue: number,
+): Uint8Array {
   const colours = channels - 1 + (channels % 2);
   const out = new Uint8Array(count * colours);
   for (let i = 0; i < count; i++) {

@@ -146,8 +146,8 @@ function step5(word: string): string {
   const stem = word.slice(0, -1);
   const m = measure(stem);
   const shortened = word.endsWith('e') && (m > 1 || (m === 1 && !endsShort(stem))) ? stem : word;
-  const rest = shortened.slice(0, -1);
-  return shortened.endsWith('ll') && measure(rest) > 1 ? rest : shortened;
+  const withoutLast = shortened.slice(0, -1);
+  return shortened.endsWith('ll') && measure(withoutLast) > 1 ? withoutLast : shortened;
 }
 
 /** Returns the stem of a lower-case English word, such as `relat` of `relational`. */

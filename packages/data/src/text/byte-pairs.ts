@@ -6,7 +6,7 @@
 import { valueError } from '@unroll/core';
 import { formatValue } from '@unroll/core/internal';
 import { normalizeText } from './normalize.js';
-import { LITERAL_SPACE_MARK, preTokens, SPACE } from './pre-tokens.js';
+import { ESCAPED_SPACE_MARKER, preTokens, SPACE_MARKER } from './pre-tokens.js';
 import type { BytePairsConfig, Tokenizer } from './types.js';
 
 export interface BytePairTokenizer extends Tokenizer {
@@ -36,12 +36,12 @@ const CACHE_SIZE = 50_000;
 export function bytePairs(config: Required<BytePairsConfig>): BytePairTokenizer {
   const table = new MergeTable(config);
   const cache = new Map<string, readonly string[]>();
-  const tokensOf = (unit: string): readonly string[] => {
-    const cached = cache.get(unit);
+  const tokensOf = (preToken: string): readonly string[] => {
+    const cached = cache.get(preToken);
     if (cached !== undefined) return cached;
-    const tokens = table.split(unit);
+    const tokens = table.split(preToken);
     if (cache.size >= CACHE_SIZE) cache.clear();
-    cache.set(unit, tokens);
+    cache.set(preToken, tokens);
     return tokens;
   };
   return {
@@ -52,8 +52,8 @@ export function bytePairs(config: Required<BytePairsConfig>): BytePairTokenizer 
     normalize: (text) => normalizeText(text, config).replace(/\p{Surrogate}/gu, '\uFFFD'),
     tokens(text) {
       const tokens: string[] = [];
-      for (const unit of preTokens(normalizeText(text, config))) {
-        for (const token of tokensOf(unit)) tokens.push(token);
+      for (const preToken of preTokens(normalizeText(text, config))) {
+        for (const token of tokensOf(preToken)) tokens.push(token);
       }
       return tokens;
     },
@@ -77,9 +77,9 @@ class MergeTable {
 
   constructor({ characters, merges }: BytePairsConfig) {
     this.tokens = Array.from(characters);
-    if (!this.tokens.includes(SPACE)) {
+    if (!this.tokens.includes(SPACE_MARKER)) {
       throw valueError(
-        `tokenizer of bytePairs: characters must contain "${SPACE}", which stands for a space, got ` +
+        `tokenizer of bytePairs: characters must contain "${SPACE_MARKER}", which stands for a space, got ` +
           `${formatValue(characters)}. Learn them with learnBytePairs.`,
       );
     }
@@ -107,9 +107,9 @@ class MergeTable {
     return id;
   }
 
-  /** Returns the tokens of a unit (see pre-tokens.ts): applies the earliest merge, at its first position, until none applies. */
-  split(unit: string): string[] {
-    const chars = Array.from(unit);
+  /** Returns the tokens of a pre-token (see pre-tokens.ts): applies the earliest merge, at its first position, until none applies. */
+  split(preToken: string): string[] {
+    const chars = Array.from(preToken);
     const ids = chars.map((char) => this.#ids.get(char) ?? UNKNOWN);
     // The merge of each token with the next one.
     const merges = ids.map((id, i) => this.#mergeOf(id, ids[i + 1]));
@@ -150,7 +150,7 @@ const encoder = new TextEncoder();
 const decoder = new TextDecoder('utf-8', { ignoreBOM: true });
 
 const bytesOf = (char: string): string[] =>
-  Array.from(encoder.encode(char === LITERAL_SPACE_MARK ? SPACE : char), (byte) => BYTES[byte]);
+  Array.from(encoder.encode(char === ESCAPED_SPACE_MARKER ? SPACE_MARKER : char), (byte) => BYTES[byte]);
 
 /** Joins tokens to a text. Byte tokens that are not valid UTF-8, which a model can generate, become U+FFFD. */
 function detokenize(tokens: readonly string[]): string {
@@ -167,7 +167,7 @@ function detokenize(tokens: readonly string[]): string {
       continue;
     }
     decodeBytes();
-    text += token.replaceAll(SPACE, ' ');
+    text += token.replaceAll(SPACE_MARKER, ' ');
   }
   decodeBytes();
   return text.startsWith(' ') ? text.slice(1) : text;

@@ -8,7 +8,7 @@ import { checkOptions } from '@unroll/core/internal';
 import { BYTES, type BytePairTokenizer, bytePairs, pairKey } from './byte-pairs.js';
 import { checkedTexts, NORMALIZE_OPTIONS, normalizeConfig, normalizeText } from './normalize.js';
 import { PairHeap } from './pair-heap.js';
-import { LITERAL_SPACE_MARK, preTokens, SPACE } from './pre-tokens.js';
+import { ESCAPED_SPACE_MARKER, preTokens, SPACE_MARKER } from './pre-tokens.js';
 import type { NormalizeOptions } from './types.js';
 
 export interface BytePairOptions extends NormalizeOptions {
@@ -34,25 +34,30 @@ export function learnBytePairs(texts: Iterable<string>, options: BytePairOptions
       { vocabularySize },
     );
   }
-  const units = new Map<string, number>();
+  const preTokenCounts = new Map<string, number>();
   for (const text of checkedTexts(owner, texts)) {
-    for (const unit of preTokens(normalizeText(text, normalization)))
-      units.set(unit, (units.get(unit) ?? 0) + 1);
+    for (const preToken of preTokens(normalizeText(text, normalization)))
+      preTokenCounts.set(preToken, (preTokenCounts.get(preToken) ?? 0) + 1);
   }
-  if (units.size === 0) throw valueError(`${owner} needs at least one text that is not empty, got none.`);
+  if (preTokenCounts.size === 0)
+    throw valueError(`${owner} needs at least one text that is not empty, got none.`);
   const room = vocabularySize - BYTES.length;
-  const characters = frequentCharacters(units, room, minCount);
-  const merges = new Learner(characters, units).learn(room, minCount);
+  const characters = frequentCharacters(preTokenCounts, room, minCount);
+  const merges = new Learner(characters, preTokenCounts).learn(room, minCount);
   return bytePairs({ kind: 'bytePairs', ...normalization, characters: characters.join(''), merges });
 }
 
 /** Returns the characters that become tokens, in order of code points: always the space, and the most frequent others. */
-function frequentCharacters(units: ReadonlyMap<string, number>, room: number, minCount: number): string[] {
+function frequentCharacters(
+  preTokenCounts: ReadonlyMap<string, number>,
+  room: number,
+  minCount: number,
+): string[] {
   const counts = new Map<string, number>();
-  for (const [unit, count] of units)
-    for (const char of unit) counts.set(char, (counts.get(char) ?? 0) + count);
-  counts.delete(LITERAL_SPACE_MARK);
-  counts.set(SPACE, Number.POSITIVE_INFINITY);
+  for (const [preToken, count] of preTokenCounts)
+    for (const char of preToken) counts.set(char, (counts.get(char) ?? 0) + count);
+  counts.delete(ESCAPED_SPACE_MARKER);
+  counts.set(SPACE_MARKER, Number.POSITIVE_INFINITY);
   return [...counts]
     .filter(([, count]) => count >= minCount)
     .sort(([a, countA], [b, countB]) => (countA === countB ? byCodePoint(a, b) : countB - countA))
@@ -63,6 +68,7 @@ function frequentCharacters(units: ReadonlyMap<string, number>, room: number, mi
 
 const byCodePoint = (a: string, b: string): number => (a.codePointAt(0) ?? 0) - (b.codePointAt(0) ?? 0);
 
+/** A pre-token (see pre-tokens.ts) of the training texts. */
 interface Word {
   /** Ids of the tokens; -1 for a character that is not a token. */
   ids: number[];
@@ -85,11 +91,11 @@ class Learner {
   /** Pairs whose count has grown since they were last put into the heap. */
   readonly #grown = new Set<number>();
 
-  constructor(characters: readonly string[], units: ReadonlyMap<string, number>) {
+  constructor(characters: readonly string[], preTokenCounts: ReadonlyMap<string, number>) {
     this.#tokens = [...characters];
     this.#ids = new Map(characters.map((char, id) => [char, id]));
-    for (const [unit, count] of units) {
-      const word = { ids: Array.from(unit, (char) => this.#ids.get(char) ?? -1), count };
+    for (const [preToken, count] of preTokenCounts) {
+      const word = { ids: Array.from(preToken, (char) => this.#ids.get(char) ?? -1), count };
       for (let i = 0; i + 1 < word.ids.length; i++) this.#change(word.ids[i], word.ids[i + 1], word, count);
     }
     this.#updateHeap();

@@ -28,7 +28,7 @@ export class BinaryRows implements RowReader {
       const end = tokenEnd + 1 + 4 * this.#width;
       if (tokenEnd < 0 || end > bytes.length) break;
       this.#rows++;
-      const id = this.#table.wanted(decoder.decode(bytes.subarray(tokenStart, tokenEnd)));
+      const id = this.#table.idToFill(decoder.decode(bytes.subarray(tokenStart, tokenEnd)));
       if (id !== undefined) {
         const vector = Float32Array.from({ length: this.#width }, (_, i) =>
           view.getFloat32(tokenEnd + 1 + 4 * i, true),

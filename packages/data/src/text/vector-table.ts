@@ -47,7 +47,7 @@ export class VectorTable {
   }
 
   /** Returns the id of a token that is in the vocabulary and has no vector yet, or undefined. */
-  wanted(token: string): number | undefined {
+  idToFill(token: string): number | undefined {
     const id = this.vocabulary.id(token);
     return id === undefined || this.found[id] === 1 ? undefined : id;
   }

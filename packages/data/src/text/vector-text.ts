@@ -53,15 +53,15 @@ export class TextRows implements RowReader {
     if (this.#count !== null && this.#rows > this.#count) this.#table.checkCount(this.#count, this.#rows);
     const tokenEnd = nextSeparator(bytes, start, end);
     const firstField = decoder.decode(bytes.subarray(start, tokenEnd));
-    if (!isFirst && !isOpen && !this.#spaced && this.#table.wanted(firstField) === undefined) return;
+    if (!isFirst && !isOpen && !this.#spaced && this.#table.idToFill(firstField) === undefined) return;
     const line = (): string => decoder.decode(bytes.subarray(start, end));
     if (isFirst && this.#count === null) this.#table.setWidth(this.#measure(line()));
     const width = this.#table.width ?? 0;
     const valuesStart = valuesStartOf(bytes, start, end, width);
     if (valuesStart < 0) throw this.#widthError(firstField, line().split(SEPARATOR).length - 1, width);
     const token = decoder.decode(bytes.subarray(start, valuesStart - 1));
-    const id = this.#table.wanted(token);
-    const isChecked = isFirst || isOpen || this.#table.wanted(firstField) !== undefined;
+    const id = this.#table.idToFill(token);
+    const isChecked = isFirst || isOpen || this.#table.idToFill(firstField) !== undefined;
     if (id === undefined && token !== firstField && isChecked) this.#checkToken(token, firstField, width);
     if (id === undefined && !isFirst && !isOpen) return;
     const values = decoder.decode(bytes.subarray(valuesStart, end)).split(SEPARATOR);

@@ -72,8 +72,8 @@ export async function readVectors(chunks: ByteChunks, options: ReadVectorsOption
     );
   }
   const table = new VectorTable(source, vocabulary, width);
-  let opened: Opened | undefined;
-  let rest: Uint8Array = new Uint8Array(0);
+  let file: VectorFile | undefined;
+  let unread: Uint8Array = new Uint8Array(0);
   for await (const chunk of iterate(chunks)) {
     if (!(chunk instanceof Uint8Array)) {
       throw valueError(
@@ -81,23 +81,23 @@ export async function readVectors(chunks: ByteChunks, options: ReadVectorsOption
           'bytes in memory as [bytes].',
       );
     }
-    let bytes = concat(rest, chunk);
-    if (opened === undefined && (opened = open(bytes, format, table, false)) !== undefined)
-      bytes = bytes.subarray(opened.start);
+    let bytes = concat(unread, chunk);
+    if (file === undefined && (file = readHeader(bytes, format, table, false)) !== undefined)
+      bytes = bytes.subarray(file.start);
     // A copy, because the source may use the memory of the chunk again.
-    rest = bytes.slice(opened?.rows.read(bytes, false) ?? 0);
-    if (rest.length > MAX_ROW) throw table.error(`a line must not exceed ${MAX_ROW} bytes. ${NOT_VECTORS}`);
+    unread = bytes.slice(file?.rows.read(bytes, false) ?? 0);
+    if (unread.length > MAX_ROW) throw table.error(`a line must not exceed ${MAX_ROW} bytes. ${NOT_VECTORS}`);
   }
-  if (opened === undefined && (opened = open(rest, format, table, true)) !== undefined)
-    rest = rest.subarray(opened.start);
-  if (opened === undefined) throw table.error('the file is empty.');
-  opened.rows.read(rest, true);
+  if (file === undefined && (file = readHeader(unread, format, table, true)) !== undefined)
+    unread = unread.subarray(file.start);
+  if (file === undefined) throw table.error('the file is empty.');
+  file.rows.read(unread, true);
   const { values, found } = table;
   return {
     width: table.width ?? 0,
     values,
     found,
-    format: opened.format,
+    format: file.format,
     coverage: coverageOf(vocabulary, found),
   };
 }
@@ -105,7 +105,8 @@ export async function readVectors(chunks: ByteChunks, options: ReadVectorsOption
 /** A longer row shows that the file has another format. */
 const MAX_ROW = 2 ** 20;
 
-interface Opened {
+/** What the beginning of a file shows: its format, and the reader of its rows. */
+interface VectorFile {
   format: VectorFormat;
   rows: RowReader;
   /** Index of the first byte after the header. */
@@ -113,12 +114,12 @@ interface Opened {
 }
 
 /** Reads the header, if there is one, and detects the format. Returns undefined if more bytes are needed. */
-function open(
+function readHeader(
   bytes: Uint8Array,
   requested: VectorFormat | undefined,
   table: VectorTable,
   atEnd: boolean,
-): Opened | undefined {
+): VectorFile | undefined {
   checkContainer(bytes, table);
   const lineEnd = bytes.indexOf(10);
   if (bytes.length === 0 || (lineEnd < 0 && !atEnd)) return undefined;

@@ -170,7 +170,7 @@ export function buildVocabulary(
     { minCount: 'count', maxSize: 'count', specials: 'array', include: 'array' },
   );
   const counts = countTokens(tokenLists);
-  const [special, always] = [new Set(specials), new Set(include)];
+  const [specialSet, includeSet] = [new Set(specials), new Set(include)];
   const required = new Set([...specials, ...include]).size;
   if (maxSize !== null && maxSize < required) {
     throw valueError(
@@ -179,11 +179,11 @@ export function buildVocabulary(
     );
   }
   const frequent = [...counts].filter(
-    ([token, count]) => count >= minCount && !special.has(token) && !always.has(token),
+    ([token, count]) => count >= minCount && !specialSet.has(token) && !includeSet.has(token),
   );
   const limit = maxSize === null ? frequent.length : maxSize - required;
-  const included = [...always]
-    .filter((token) => !special.has(token))
+  const included = [...includeSet]
+    .filter((token) => !specialSet.has(token))
     .map((token): [string, number] => [token, counts.get(token) ?? 0]);
   const others = [...frequent.sort(byCount).slice(0, limit), ...included].sort(byCount);
   const tokens = [...specials, ...others.map(([token]) => token)];

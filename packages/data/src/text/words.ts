@@ -13,16 +13,16 @@ export function icuVersion(): string | null {
 /** Creates a tokenizer of words and punctuation marks. `config` has been checked. */
 export function words(config: Required<WordsConfig>): Tokenizer {
   const segments = segmentsOf(segmenterOf(config.locale));
-  const here = icuVersion();
+  const currentIcu = icuVersion();
   const name = (version: string | null): string =>
     version === null ? 'an unknown version of ICU' : `ICU ${version}`;
   const note =
-    `The tokenizer was made with ${name(config.icu)}, and this environment has ${name(here)}: some words may be split ` +
+    `The tokenizer was made with ${name(config.icu)}, and this environment has ${name(currentIcu)}: some words may be split ` +
     'differently, above all in Chinese, Japanese and Thai. Train again here if the results differ.';
   return {
     kind: 'words',
     config,
-    notes: config.icu === here ? [] : [note],
+    notes: config.icu === currentIcu ? [] : [note],
     normalize: (text) => normalizeText(text, config),
     tokens: (text) => splitWords(normalizeText(text, config), segments),
     detokenize: joinWords,
@@ -83,16 +83,16 @@ function splitWords(text: string, segments: Segments): string[] {
 function joinWords(tokens: readonly string[]): string {
   let text = '';
   const spacing = new Spacing();
-  let joined = false;
+  let joinerBefore = false;
   for (const token of tokens) {
     if (token === JOINER) {
-      joined = true;
+      joinerBefore = true;
       continue;
     }
-    if (!joined && !ONLY_WHITESPACE.test(token) && spacing.isExpectedBefore(token)) text += ' ';
+    if (!joinerBefore && !ONLY_WHITESPACE.test(token) && spacing.isExpectedBefore(token)) text += ' ';
     text += unescapeJoiner(token);
     spacing.add(token);
-    joined = false;
+    joinerBefore = false;
   }
   return text;
 }
@@ -116,7 +116,7 @@ function segmentsOf(segmenter: Intl.Segmenter): Segments {
     for (const part of parts(text)) for (const { segment } of segmenter.segment(part)) found.push(segment);
     return found;
   };
-  const cached = (piece: string): readonly string[] => {
+  const splitCached = (piece: string): readonly string[] => {
     let found = cache.get(piece);
     if (found === undefined) {
       found = split(piece);
@@ -127,7 +127,7 @@ function segmentsOf(segmenter: Intl.Segmenter): Segments {
     return found;
   };
   return (text) =>
-    PRINTABLE_ASCII.test(text) ? (text.match(/ +|[^ ]+/g) ?? []).flatMap(cached) : split(text);
+    PRINTABLE_ASCII.test(text) ? (text.match(/ +|[^ ]+/g) ?? []).flatMap(splitCached) : split(text);
 }
 
 /**

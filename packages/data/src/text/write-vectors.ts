@@ -69,7 +69,7 @@ function* rows(
     const row = values.subarray(id * width, (id + 1) * width);
     if (format === 'word2vecBinary')
       yield* [encodeUtf8(`${tokens[id]} `), littleEndian(row), Uint8Array.of(10)];
-    else yield encodeUtf8(`${tokens[id]} ${Array.from(row, shortest).join(' ')}\n`);
+    else yield encodeUtf8(`${tokens[id]} ${Array.from(row, shortestDecimal).join(' ')}\n`);
   }
 }
 
@@ -80,7 +80,7 @@ function littleEndian(row: Float32Array): Uint8Array {
 }
 
 /** Returns the shortest decimal number that is rounded to the float32 value. Nine digits are always enough. */
-function shortest(value: number): string {
+function shortestDecimal(value: number): string {
   for (let digits = 6; digits < 9; digits++) {
     const text = String(Number(value.toPrecision(digits)));
     if (Math.fround(Number(text)) === value) return text;
@@ -92,7 +92,7 @@ function shortest(value: number): string {
 function* chunksOf(pieces: Iterable<Uint8Array>): Generator<Uint8Array> {
   let chunk: Uint8Array[] = [];
   let length = 0;
-  const joined = (): Uint8Array => {
+  const takeChunk = (): Uint8Array => {
     const bytes = new Uint8Array(length);
     let offset = 0;
     for (const piece of chunk) {
@@ -105,7 +105,7 @@ function* chunksOf(pieces: Iterable<Uint8Array>): Generator<Uint8Array> {
   for (const piece of pieces) {
     chunk.push(piece);
     length += piece.length;
-    if (length >= CHUNK) yield joined();
+    if (length >= CHUNK) yield takeChunk();
   }
-  if (length > 0) yield joined();
+  if (length > 0) yield takeChunk();
 }

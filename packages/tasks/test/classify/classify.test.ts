@@ -1,4 +1,4 @@
-// Text classification: what is chosen from the data, what is learned, and what is rejected.
+// Text classification: training, prediction and saving, the settings chosen from the data, pretrained vectors, and errors.
 import assert from 'node:assert/strict';
 import { before, describe, test } from 'node:test';
 import { readVectors } from '@unroll/data';
@@ -152,8 +152,8 @@ describe('a trained classifier', () => {
   });
 });
 
-describe('chosen from the data', () => {
-  test('a validation split with the same share of each label, the same for the same seed', () => {
+describe('prepareClassifier chooses', () => {
+  test('a validation split in which each label has the same share as in the data; equal for equal seeds', () => {
     const plan = prepareClassifier(textTable([100, 50, 30]), COLUMNS);
     const counts = [0, 0, 0];
     for (const [id] of plan.validation.classes) counts[id]++;
@@ -162,7 +162,7 @@ describe('chosen from the data', () => {
     const again = prepareClassifier(textTable([100, 50, 30]), COLUMNS);
     assert.deepEqual(again.validationTexts, plan.validationTexts);
   });
-  test('a vocabulary of the training texts only', () => {
+  test('a vocabulary from the training texts only', () => {
     const validation = tableOf(['newword good', 'another bad'], ['c1', 'c0']);
     const plan = prepareClassifier(table, { ...COLUMNS, validation });
     assert.equal(encoderOf(plan).vocabulary.id('newword'), undefined);
@@ -223,7 +223,7 @@ describe('pretrained vectors', () => {
     const size = Math.hypot(...rowOf('film'), ...rowOf('tale'));
     assert.ok(size > 0.1 && size < 4, `${size}`);
   });
-  test('cause words that occur once to be kept in a large vocabulary', () => {
+  test('make a large vocabulary keep words that occur only once', () => {
     const words = Array.from({ length: 2400 }, (_, i) => `word${String.fromCharCode(97 + (i % 26))}${i}`);
     const table = tableOf(
       words.map((word) => `${word} film`),
@@ -250,7 +250,7 @@ test('a label may have one training row if validation rows are given', () => {
   assert.deepEqual(prepareClassifier(table, options).labels, ['x', 'y']);
 });
 
-describe('rejects', () => {
+describe('prepareClassifier rejects', () => {
   const cases: Record<string, [(string | null)[], (string | null)[], RegExp]> = {
     'one label only': [
       ['a', 'b'],

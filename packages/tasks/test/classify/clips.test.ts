@@ -1,5 +1,4 @@
-// Classification of clips: what is learned, that padding does not matter, saving, the pipeline, several labels, and what is
-// rejected.
+// Classification of clips: training, padding, saving, the pipeline, several labels, and errors.
 import assert from 'node:assert/strict';
 import { before, describe, test } from 'node:test';
 import type { Table } from '@unroll/data';
@@ -16,7 +15,7 @@ import {
 import { ClipEncoder, type EncodedClip, FrameEncoder } from '@unroll/tasks/internal';
 import { boxes, boxTable, tableOf } from '../shared/boxes.js';
 
-const COLUMNS = { frames: 'clip', label: 'way' };
+const COLUMNS = { frames: 'clip', label: 'direction' };
 const SMALL = { ...COLUMNS, units: 8, epochs: 8, dropout: 0.1, learningRate: 0.005 };
 
 describe('a classifier of clips', () => {
@@ -27,17 +26,17 @@ describe('a classifier of clips', () => {
     ({ model } = result);
   });
 
-  test('learns a direction', async () => {
+  test('learns the direction in which a box moves', async () => {
     const { metrics } = await model.evaluate({ rows: boxTable(boxes(40, 2)) });
     assert.ok(metrics!.accuracy > 0.95, `accuracy ${metrics!.accuracy}`);
   });
 
   test('predicts the same for a clip alone and in a batch, and after saving and loading', async () => {
     const clips = boxes(6, 3).map(({ frames }) => frames);
-    const together = (await model.pipe(clips, { topK: null })) as { score: number }[][];
+    const batch = (await model.pipe(clips, { topK: null })) as { score: number }[][];
     for (const [i, clip] of clips.entries()) {
       const [{ score }] = (await model.pipe(clip)) as { score: number }[];
-      assert.ok(Math.abs(score - together[i][0].score) < 1e-5);
+      assert.ok(Math.abs(score - batch[i][0].score) < 1e-5);
     }
     const loaded = taskModelFromFiles(await model.toFiles());
     assert.deepEqual(await loaded.pipe!(clips), await model.pipe(clips));
@@ -50,8 +49,8 @@ describe('a classifier of clips', () => {
     ]);
   });
 
-  test('takes arrays, images with opacity, and rows', async () => {
-    const [{ frames, way }] = boxes(1, 4);
+  test('predicts the same for images, arrays and images with opacity; also predicts rows of a table', async () => {
+    const [{ frames, direction }] = boxes(1, 4);
     const values = Uint8Array.from(frames.flatMap(({ data }) => [...data]));
     const images = frames.map(({ data, ...size }) => ({
       ...size,
@@ -62,7 +61,7 @@ describe('a classifier of clips', () => {
     assert.deepEqual(columns, ['clip', 'label', 'score']);
     assert.deepEqual(
       rows.map(([name, label]) => [name, label]),
-      [['clip 1', way], ['clip 2', way], ['clip 3', way], ['line 1', 'left']], // biome-ignore format: one line
+      [['clip 1', direction], ['clip 2', direction], ['clip 3', direction], ['line 1', 'left']], // biome-ignore format: one line
     );
     assert.ok(
       rows.slice(1, 3).every(([, , score]) => Math.abs((score as number) - (rows[0][2] as number)) < 1e-4),
@@ -97,7 +96,7 @@ describe('a classifier of clips', () => {
 
 test('a classifier of clips learns several labels, with optical differences and some of the frames', async () => {
   const list = boxes(40);
-  const labels = list.map(({ way }, i) => `${way};${i % 2 === 0 ? 'even' : 'odd'}`);
+  const labels = list.map(({ direction }, i) => `${direction};${i % 2 === 0 ? 'even' : 'odd'}`);
   const rows = tableOf(list.map(({ frames }) => frames), labels); // biome-ignore format: one line
   const options = { ...SMALL, multiLabel: ';', opticalDifference: true, framesPerClip: 4 };
   const { model, plan } = await trainClassifier(rows, options);
@@ -117,13 +116,13 @@ test('batches of long clips are smaller', () => {
   assert.equal(encoder.batchSize([clip(16), clip(256)]), 2);
 });
 
-describe('rejected', () => {
+describe('prepareClassifier rejects', () => {
   const list = boxes(12);
   const table = boxTable(list);
   const CASES: Record<string, [Table, Partial<ClassifyOptions>, RegExp]> = {
     'a cell without a clip': [tableOf(['none' as unknown as Clip], ['left']), {}, /boxes\.jsonl, line 1, column 1 \("clip"\): the cell must hold a clip, got "none"/],
     'frames of two sizes': [
-      tableOf([[...list[0].frames, { width: 4, height: 4, data: new Uint8Array(16) }], ...list.map(({ frames }) => frames)], ['left', ...list.map(({ way }) => way)]),
+      tableOf([[...list[0].frames, { width: 4, height: 4, data: new Uint8Array(16) }], ...list.map(({ frames }) => frames)], ['left', ...list.map(({ direction }) => direction)]),
       { seed: 1 },
       /boxes\.jsonl, line 1, column 1 \("clip"\): all frames of a clip must have the same size, but frame 1 has 16 × 12 pixels, frame 6 has 4 × 4\./,
     ],

@@ -1,4 +1,4 @@
-// Several labels per input: scores as in scikit-learn, what is learned, and the labels that are read.
+// Several labels per input: scores as in scikit-learn, training and prediction, and how labels are parsed.
 import assert from 'node:assert/strict';
 import { before, describe, test } from 'node:test';
 import { makeTable, parseJsonLines, type Table } from '@unroll/data';
@@ -13,7 +13,7 @@ import {
 const COLUMNS = { text: 'text', label: 'tags', multiLabel: ';' };
 
 /** Returns texts with up to three tags, each of which follows from a word. */
-function tagged(count: number, shift = 0): Table {
+function taggedTable(count: number, shift = 0): Table {
   const rows = Array.from({ length: count }, (_, n) => {
     const i = n + shift;
     const words = ['the', 'film', `take${i % 5}`];
@@ -48,11 +48,11 @@ describe('a classifier with several labels per text', () => {
   let result: ClassifyResult;
   before(async () => {
     const sizes = { units: 8, embedding: 8, networks: 2, epochs: 25, dropout: 0.1, learningRate: 0.02 };
-    result = await trainClassifier(tagged(240), { ...COLUMNS, ...sizes });
+    result = await trainClassifier(taggedTable(240), { ...COLUMNS, ...sizes });
   });
 
   test('learns labels that follow from words', async () => {
-    const { metrics, columns, tables } = await result.model.evaluate({ rows: tagged(60, 7) });
+    const { metrics, columns, tables } = await result.model.evaluate({ rows: taggedTable(60, 7) });
     assert.deepEqual(Object.keys(metrics!), ['micro_f1', 'macro_f1', 'exact_match']);
     assert.ok(metrics!.micro_f1 > 0.95 && metrics!.exact_match > 0.9, JSON.stringify(metrics));
     assert.deepEqual(
@@ -113,7 +113,7 @@ describe('labels', () => {
     assert.deepEqual(all.sort(), ['', '', '0', '0,1', '1']);
   });
   test('keep at least one training row each', () => {
-    const { training } = prepareClassifier(tagged(30), COLUMNS);
+    const { training } = prepareClassifier(taggedTable(30), COLUMNS);
     assert.equal(new Set(training.classes.flatMap((ids) => [...ids])).size, 3);
   });
   test('are rejected if there are fewer than two, or if the separator is empty', () => {

@@ -1,4 +1,4 @@
-// The n-gram model of texts: which n-grams a text has, the weights of naive Bayes, and what it adds to the networks.
+// The n-gram model of texts: which n-grams a text has, the weights of naive Bayes, and the weight of the model beside the networks.
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { encodeUtf8 } from '@unroll/core/internal';
@@ -25,7 +25,7 @@ const COLUMNS = { text: 'text', label: 'label' };
 const WORDS = { tokens: 2, characters: null, buckets: 2 ** 16 };
 
 describe('n-grams', () => {
-  test('of tokens: each counts once, and has the same row in every text', () => {
+  test('of tokens: each counts once, and has the same row of the table in every text', () => {
     const rows = ngramsOf(['a', 'good', 'a', 'good', 'film'], WORDS);
     // a, good, film, "a good", "good a", "good film"
     assert.equal(rows.length, 6);
@@ -117,19 +117,19 @@ describe('the weights of naive Bayes', () => {
     const classes = [0, 0, 1, 1].map((k) => Int32Array.of(k));
     const large = { ...config, buckets: WORDS.buckets };
     const weights = naiveBayes({ tokens, classes }, { tokens, classes }, large, options);
-    const at = (word: string): number[] => [...weights.slice(2 * rowOf(word), 2 * rowOf(word) + 2)];
+    const weightsOf = (word: string): number[] => [...weights.slice(2 * rowOf(word), 2 * rowOf(word) + 2)];
     const offset = Math.log(3 / 6); // (2 + 1) / (4 + 2) for both labels
     // "good" occurs twice with label 0 and never with 1; both labels have two texts of one word.
     const half = 0.5 * Math.log(3);
-    const scale = (at('good')[0] - offset) / half;
+    const scale = (weightsOf('good')[0] - offset) / half;
     assert.ok(scale > 1, `${scale}`);
     for (const [word, ratio] of [
       ['good', half],
       ['bad', -0.5 * Math.log(2)],
       ['unseen', 0],
     ] as const) {
-      assert.ok(Math.abs(at(word)[0] - (offset + scale * ratio)) < 1e-5, word);
-      assert.ok(Math.abs(at(word)[1] - (offset - scale * ratio)) < 1e-5, word);
+      assert.ok(Math.abs(weightsOf(word)[0] - (offset + scale * ratio)) < 1e-5, word);
+      assert.ok(Math.abs(weightsOf(word)[1] - (offset - scale * ratio)) < 1e-5, word);
     }
   });
   test('are multiplied by the factor with the lowest loss, with class weights', () => {
@@ -149,9 +149,9 @@ describe('the weights of naive Bayes', () => {
     const classes = [[0], [0, 1], [], []].map((ids) => Int32Array.from(ids));
     const large = { ...config, buckets: WORDS.buckets };
     const weights = naiveBayes({ tokens, classes }, { tokens, classes }, large, options);
-    const at = (word: string): number[] => [...weights.slice(2 * rowOf(word), 2 * rowOf(word) + 2)];
-    assert.ok(at('good')[0] > at('unseen')[0] && at('unseen')[0] > at('bad')[0]);
-    assert.ok(Math.abs(at('unseen')[1] - Math.log(2 / 4)) < 1e-6); // (1 + 1) / (4 - 1 + 1)
+    const weightsOf = (word: string): number[] => [...weights.slice(2 * rowOf(word), 2 * rowOf(word) + 2)];
+    assert.ok(weightsOf('good')[0] > weightsOf('unseen')[0] && weightsOf('unseen')[0] > weightsOf('bad')[0]);
+    assert.ok(Math.abs(weightsOf('unseen')[1] - Math.log(2 / 4)) < 1e-6); // (1 + 1) / (4 - 1 + 1)
   });
 });
 
@@ -239,7 +239,7 @@ describe('a classifier with n-grams', () => {
       message: /the network must have 2 inputs, got 1/,
     });
   });
-  test('is rejected for too many labels or tokens, if it is requested', () => {
+  test('cannot be requested for too many labels or tokens; by default, n-grams are then left out', () => {
     const hasNGrams = (data: Parameters<typeof prepareClassifier>[0], ngrams?: boolean): boolean => {
       const { encoder } = prepareClassifier(data, { ...COLUMNS, ...(ngrams !== undefined && { ngrams }) });
       return encoder.kind === 'text' && encoder.ngrams !== null;

@@ -1,4 +1,4 @@
-// Classification of numeric sequences: how they are read, what is learned, and what is rejected.
+// Classification of numeric sequences: training, prediction and saving, the encoding of steps, and errors.
 import assert from 'node:assert/strict';
 import { before, describe, test } from 'node:test';
 import { RandomStream } from '@unroll/core';
@@ -49,7 +49,7 @@ describe('a classifier of sequences', () => {
     result = await trainClassifier(tableOf(motions(120)), SMALL);
   });
 
-  test('learns a direction', async () => {
+  test('learns whether the first feature rises or falls', async () => {
     const { metrics } = await result.model.evaluate({ rows: tableOf(motions(60, 2)) });
     assert.ok(metrics!.accuracy > 0.95, `accuracy ${metrics!.accuracy}`);
   });
@@ -108,18 +108,18 @@ describe('a classifier of sequences', () => {
       const { lines } = classifyPlanEvent(prepareClassifier(tableOf(motions(20)), options));
       return lines.find(({ label }) => label === 'network')?.text;
     };
-    const rest = 'bidirectional lstm of 8 units, dropout 0.1';
-    assert.equal(networkOf(), `mean of 2 networks: two convolutions of 64 filters, ${rest}`);
-    assert.equal(networkOf(16), `mean of 2 networks: two convolutions of 16 filters, ${rest}`);
-    assert.equal(networkOf(0), `mean of 2 networks: ${rest}`);
+    const recurrent = 'bidirectional lstm of 8 units, dropout 0.1';
+    assert.equal(networkOf(), `mean of 2 networks: two convolutions of 64 filters, ${recurrent}`);
+    assert.equal(networkOf(16), `mean of 2 networks: two convolutions of 16 filters, ${recurrent}`);
+    assert.equal(networkOf(0), `mean of 2 networks: ${recurrent}`);
     const names = result.model.network.layers.map(({ className }) => className);
     for (const name of ['Conv1D', 'BatchNormalization', 'MaxPooling1D'])
-      assert.equal(names.filter((each) => each === name).length, 4, name);
+      assert.equal(names.filter((className) => className === name).length, 4, name);
   });
 
-  test('describes itself', () => {
-    const facts = Object.fromEntries(result.model.describe().map(({ name, value }) => [name, value]));
-    assert.deepEqual([facts.sequence, facts.label, facts.features], ['motion', 'kind', 2]);
+  test('describe returns the columns and the number of features', () => {
+    const properties = Object.fromEntries(result.model.describe().map(({ name, value }) => [name, value]));
+    assert.deepEqual([properties.sequence, properties.label, properties.features], ['motion', 'kind', 2]);
   });
 });
 
@@ -143,7 +143,7 @@ describe('encoded sequences', () => {
     assert.equal(plan.missing, 0.2);
     assert.equal(plan.validationTexts[1], 'line 2');
   });
-  test('contain the changes from step to step; missing values are filled and extremes limited', () => {
+  test('contain the values and their differences from the previous step; missing values are filled, and extreme values limited', () => {
     const root = Math.sqrt(5);
     const close = (sequence: unknown, expected: number[]) => {
       const [{ values }] = encoder.encodeValues([sequence]);
@@ -165,7 +165,7 @@ describe('encoded sequences', () => {
   });
 });
 
-describe('rejected', () => {
+describe('prepareClassifier rejects', () => {
   const good = [0, 1, 0, 1].map((kind) => ({ motion: [[1, kind]], kind }));
   const cases: Record<string, [unknown, RegExp]> = {
     'another number of features': [

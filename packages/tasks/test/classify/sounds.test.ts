@@ -1,4 +1,4 @@
-// Classification of sounds: how they are read, what is learned, that volume and padding do not matter, and what is rejected.
+// Classification of sounds: training, formats of a sound, volume and padding, verification, saving, and errors.
 import assert from 'node:assert/strict';
 import { before, describe, test } from 'node:test';
 import { RandomStream } from '@unroll/core';
@@ -29,12 +29,12 @@ describe('a classifier of sounds', () => {
   });
   const probabilitiesOf = async (sounds: readonly Sound[]): Promise<number[][]> => {
     const scores = (await model.pipe(sounds, { topK: null })) as { label: string; score: number }[][];
-    return scores.map((each) =>
-      ['down', 'up'].map((name) => each.find(({ label }) => label === name)!.score),
+    return scores.map((scoresOfSound) =>
+      ['down', 'up'].map((name) => scoresOfSound.find(({ label }) => label === name)!.score),
     );
   };
 
-  test('learns a direction', async () => {
+  test('learns whether a tone rises or falls', async () => {
     const { metrics } = await model.evaluate({ rows: toneTable(tones(60, 2)) });
     assert.ok(metrics!.accuracy > 0.95, `accuracy ${metrics!.accuracy}`);
   });
@@ -51,21 +51,21 @@ describe('a classifier of sounds', () => {
     };
     for (const [name, sound] of Object.entries(same))
       assert.ok(close((await probabilitiesOf([sound]))[0], expected, 1e-3), name);
-    const [twice] = tones(1, 3, 2 * RATE);
-    assert.ok(close((await probabilitiesOf([twice]))[0], expected, 0.1), 'another rate');
+    const [doubleRate] = tones(1, 3, 2 * RATE);
+    assert.ok(close((await probabilitiesOf([doubleRate]))[0], expected, 0.1), 'another rate');
   });
 
   test('predicts the same for a sound alone and in a batch, and after saving and loading', async () => {
     const sounds = tones(5, 4);
-    const together = await probabilitiesOf(sounds);
+    const batch = await probabilitiesOf(sounds);
     for (const [i, sound] of sounds.entries())
-      assert.ok(close((await probabilitiesOf([sound]))[0], together[i], 1e-6));
+      assert.ok(close((await probabilitiesOf([sound]))[0], batch[i], 1e-6));
     const loaded = taskModelFromFiles(await model.toFiles());
     assert.deepEqual(await loaded.pipe!(sounds), await model.pipe(sounds));
     assert.equal(loaded.audio, 'sound');
   });
 
-  test('says whether it predicts one label or several', () => {
+  test('the text about the model says whether it predicts one label or several', () => {
     assert.match(model.about, /^Predicts the label of the WAV file of --audio, or/);
     const several = new ClassifyModel({ ...model.pipeline, multiLabel: ';' }, model.network);
     assert.match(several.about, /^Predicts the labels of the WAV file of --audio, or/);
@@ -104,7 +104,7 @@ describe('a classifier of sounds', () => {
     assert.equal(((await model.pipe(list)) as unknown[]).length, 3);
   });
 
-  test('the report shows spectrograms', () => {
+  test('the report shows a spectrogram for each label, and the features', () => {
     const html = classifyReport(result, { backend: 'reference', seconds: 1 });
     assert.match(html, /<h2>Spectrograms<\/h2>/);
     assert.equal(html.match(/aria-label="Spectrogram of /g)?.length, 2);
@@ -182,9 +182,9 @@ describe('prepareClassifier', () => {
     assert.equal(settings.augment, true);
     const rows = Uint32Array.of(0, 1);
     const random = new RandomStream(1, 'batch');
-    const steps = [null, random, random].map((each) => encoder.batch(training.inputs, rows, each).x);
+    const steps = [null, random, random].map((stream) => encoder.batch(training.inputs, rows, stream).x);
     const values = steps.map((x) => [...x.dataSync()].join());
-    assert.equal(values[1], values[2], 'the same stream gives the same changes');
+    assert.equal(values[1], values[2], 'the same stream gives the same augmentation');
     assert.notEqual(values[0], values[1]);
   });
 

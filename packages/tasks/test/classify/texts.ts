@@ -23,7 +23,7 @@ const FILLERS = [
   'was',
 ];
 
-/** Returns a text of 4 to 12 words with a cue of the class. */
+/** Returns a text of 4 to 12 words one of which is a cue, a word that determines the label. */
 function textOf(random: RandomStream, label: number): string {
   const [length, position, cue] = random.uniform(3);
   const words = Array.from(

@@ -1,4 +1,4 @@
-// Comparisons of cells: the order, means and spreads, and when a winner is named.
+// Comparisons of cells: the winner, the table (order, means and standard deviations), and the report.
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import {
@@ -21,7 +21,7 @@ const ACCURACY = {
 } as const;
 const MASE = { name: 'mase', title: 'MASE', format: 'number', decimals: 3, higherIsBetter: false } as const;
 
-/** Returns a comparison of cells with these qualities, one for each seed. */
+/** Returns a comparison of cells with these values of the metric, one for each seed. */
 function comparison(
   qualities: Record<string, number[]>,
   metric: Comparison['metric'] = ACCURACY,

@@ -1,4 +1,4 @@
-// Descriptions of clips: training, alignments, padding, saving, the pipeline, resumed runs, and errors.
+// The task describe, which writes one sentence per clip: training, alignments, padding, saving, the pipeline, resumed runs, errors.
 import assert from 'node:assert/strict';
 import { before, describe, test } from 'node:test';
 import {
@@ -25,7 +25,7 @@ const SMALL = {
   learningRate: 0.005,
 };
 
-describe('a describer', () => {
+describe('a model that describes clips', () => {
   let result: DescribeResult;
   let model: DescribeModel;
   before(async () => {
@@ -41,14 +41,14 @@ describe('a describer', () => {
 
   test('gives the same descriptions of single clips and of a batch, and after saving and loading', async () => {
     const clips = boxes(5, 3).map(({ frames }) => frames);
-    const together = await model.pipe(clips);
+    const batch = await model.pipe(clips);
     for (const [i, clip] of clips.entries()) {
       const [{ generatedText, score }] = await model.pipe(clip);
-      assert.equal(generatedText, together[i].generatedText);
-      assert.ok(Math.abs(score - together[i].score) < 1e-4);
+      assert.equal(generatedText, batch[i].generatedText);
+      assert.ok(Math.abs(score - batch[i].score) < 1e-4);
     }
     const loaded = taskModelFromFiles(await model.toFiles());
-    assert.deepEqual(await loaded.pipe!(clips), together);
+    assert.deepEqual(await loaded.pipe!(clips), batch);
     assert.deepEqual([loaded.frames, loaded.format], ['clip', 'unroll-describe-1']);
   });
 
@@ -74,7 +74,7 @@ describe('a describer', () => {
     assert.match(rows[0][3] as string, /^a=\d box=\d moves=\d left=\d$/);
   });
 
-  test('numbers the frames of a long clip as in the clip', async () => {
+  test('reports frame numbers of the original clip if the network reads only some of its frames', async () => {
     const table = boxTable(boxes(8));
     const { model: twoFrames } = await trainDescriber(table, { ...SMALL, epochs: 1, framesPerClip: 2 });
     const [{ frames }] = boxes(1, 4);
@@ -106,7 +106,7 @@ describe('a describer', () => {
   });
 });
 
-test('the exact match ignores white space only', () => {
+test('the exact match ignores differences in white space, but not in case', () => {
   const scores = describeScores(['a  b', 'A b', 'c'], ['a b', 'a b', 'c '], { perplexity: 1, bleu: {} });
   assert.equal(scores.exactMatch, 2 / 3);
 });

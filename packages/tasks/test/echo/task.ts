@@ -1,4 +1,5 @@
-// A second task, to prove that commands know none: it says back what it is given. One folder, and a line in a registry.
+// The smallest task, for tests: its model returns the texts that it is given. The tests show that commands, which do not know this
+// task, work with its models as soon as it is in a registry.
 import { UnrollError } from '@unroll/core';
 import { makeTable, type Table } from '@unroll/data';
 import {
@@ -13,9 +14,9 @@ import {
 const FORMAT = 'unroll-echo-2';
 const OPTIONS: readonly TaskOption[] = [
   { name: 'times', type: 'integer', least: 1, default: 1, help: 'how often each text is said' },
-  { name: 'gain', type: 'number', default: 1, help: 'how loud it comes back' },
+  { name: 'gain', type: 'number', default: 1, help: 'factor of the loudness' },
   { name: 'upper', type: 'flag', help: 'say it in capitals' },
-  { name: 'mark', type: 'text', help: 'what stands behind it' },
+  { name: 'mark', type: 'text', help: 'text after each echo' },
   { name: 'echo-rows', type: 'table', help: 'more rows to say' },
 ];
 

@@ -1,3 +1,5 @@
+// Levels of intervals that adapt to the coverage of recent forecasts: compared with a slow implementation of the definition, their
+// limits, and no use of later rows.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { RandomStream } from '@unroll/core';
@@ -6,7 +8,7 @@ import { AdaptiveLevels, partOfHorizon, type StepOutcomes } from '@unroll/tasks/
 const HORIZON = 6;
 const LEVELS = [0.8, 0.95];
 
-/** Returns absolute normal errors of forecasts from each origin for three series, multiplied by `sizeAt` of their row. */
+/** Returns the absolute values of normal errors, multiplied by `sizeAt(row)`, for each step of the forecasts of three series. */
 function outcomes(origins: number, sizeAt: (index: number) => number, seed = 0): StepOutcomes[] {
   const series = 3;
   return Array.from({ length: HORIZON }, (_, k) => {
@@ -50,17 +52,17 @@ function slowLevel(
   return levels[until]!;
 }
 
-test('levels equal those computed by the definition, also with equal scores', () => {
+test('levels equal those computed by the definition, also if scores are equal to each other', () => {
   const steps = outcomes(70, (index) => 1 + index / 40);
   for (const { scores } of steps)
-    for (const each of scores) each.set(each.map((score) => Math.round(4 * score) / 4));
+    for (const list of scores) list.set(list.map((score) => Math.round(4 * score) / 4));
   const adapted = new AdaptiveLevels(steps, LEVELS, 0.05);
   for (const l of LEVELS.keys()) {
     for (const part of [0, 1, 2]) {
       for (const origin of [0, 20, 45, 70]) {
-        const want = slowLevel(steps, l, part, 0.05, origin);
+        const expected = slowLevel(steps, l, part, 0.05, origin);
         assert.ok(
-          Math.abs(adapted.at(origin, l, part) - want) < 1e-12,
+          Math.abs(adapted.at(origin, l, part) - expected) < 1e-12,
           `level ${l}, part ${part}, origin ${origin}`,
         );
       }
@@ -76,15 +78,15 @@ test('scores that no margin of the level can exclude are left out', () => {
 });
 
 test('levels rise if errors grow, fall if they shrink, and stay near the nominal level otherwise', () => {
-  const at = (sizeAt: (index: number) => number) =>
+  const lastLevel = (sizeAt: (index: number) => number) =>
     new AdaptiveLevels(outcomes(400, sizeAt), LEVELS, 0.02).at(400, 0, 1);
-  assert.ok(at((index) => (index < 200 ? 1 : 2)) > 0.87);
-  assert.ok(at((index) => (index < 200 ? 1 : 0.5)) < 0.7);
-  const constant = at(() => 1);
+  assert.ok(lastLevel((index) => (index < 200 ? 1 : 2)) > 0.87);
+  assert.ok(lastLevel((index) => (index < 200 ? 1 : 0.5)) < 0.7);
+  const constant = lastLevel(() => 1);
   assert.ok(Math.abs(constant - 0.8) < 0.04, `${constant}`);
 });
 
-test('the share outside that a level aims at stays between a quarter and twice the nominal share', () => {
+test('one minus the level stays between a quarter of and twice its nominal value', () => {
   const extreme = (size: number) =>
     new AdaptiveLevels(
       outcomes(300, (index) => (index < 100 ? 1 : size)),
@@ -102,9 +104,11 @@ test('a level at an origin depends only on the rows before it', () => {
   const origin = 60;
   const changed = steps.map(({ index, scores }) => ({
     index,
-    scores: scores.map((each) => each.map((score, n) => (index[n]! < origin ? score : 1000 + n))),
+    scores: scores.map((list) => list.map((score, n) => (index[n]! < origin ? score : 1000 + n))),
   }));
-  const [before, after] = [steps, changed].map((each) => new AdaptiveLevels(each, LEVELS, 0.1));
+  const [before, after] = [steps, changed].map(
+    (outcomesOfSteps) => new AdaptiveLevels(outcomesOfSteps, LEVELS, 0.1),
+  );
   for (const l of LEVELS.keys())
     for (const part of [0, 1, 2]) {
       assert.equal(after!.at(origin, l, part), before!.at(origin, l, part));

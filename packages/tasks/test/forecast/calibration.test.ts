@@ -1,4 +1,4 @@
-// Intervals from past errors: computed by hand, without later rows, and with their nominal coverage.
+// Intervals from past errors: margins computed by hand, no use of later rows, and coverage close to the nominal coverage.
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { RandomStream } from '@unroll/core';
@@ -15,7 +15,7 @@ const point = (value: number, levels: number) => ({
 });
 const plain = { log: false, nonNegative: [false], units: [2], floors: [0], ceilings: [1] };
 
-describe('by hand', () => {
+describe('a calibration, computed by hand', () => {
   // Every forecast is 0; the errors are 1, -2, 3, -4, ..., 9, and the scores are their absolute values.
   const values = Array.from({ length: 10 }, (_, i) => (i % 2 === 0 ? i + 1 : -(i + 1)));
   const learned = (levels: number[]) => {
@@ -25,7 +25,7 @@ describe('by hand', () => {
     return calibration;
   };
 
-  test('with nine errors, the margin of the 80 % interval is the eighth score: rank ceil(10·0.8)', () => {
+  test('uses the eighth of nine scores as the margin of the 80 % interval: rank ceil(10·0.8)', () => {
     const { lower, upper } = learned([0.8]).widen(panelOf(values), { series: 0, origin: 9 }, point(100, 1));
     assert.deepEqual([lower[0]![0], upper[0]![0]], [92, 108]);
   });
@@ -56,7 +56,7 @@ describe('by hand', () => {
     const tight = calibration.widen(panelOf(values), { series: 0, origin: 9 }, narrow);
     assert.deepEqual([tight.lower[0]![0], tight.upper[0]![0]], [0, 0]);
   });
-  test('if there are too few errors for a level, an interval that covered all values is unchanged, but contains the others', () => {
+  test('does not change an interval that covered all values if its level has too few errors; it still contains the intervals of lower levels', () => {
     const calibration = new Calibration([0.5, 0.999999], 1, plain);
     const head = {
       median: Float64Array.of(0),
@@ -73,7 +73,7 @@ describe('by hand', () => {
     const nested = calibration.widen(panelOf(values), { series: 0, origin: 9 }, crossed);
     assert.deepEqual(nested.upper.map(([value]) => value), [17, 17]); // biome-ignore format: one line
   });
-  test('with a log transform, an upper bound is at most ten times the median or the largest value', () => {
+  test('limits upper bounds to ten times the median or the largest value, if the target is log-transformed', () => {
     const log = { log: true, nonNegative: [false], units: [1], floors: [1e-3], ceilings: [25] };
     const calibration = new Calibration([0.5], 1, log);
     calibration.learn(panelOf([20, 20]), { series: 0, origin: 0 }, point(-5, 1)); // a factor of 20,000
@@ -86,7 +86,7 @@ describe('by hand', () => {
     );
     assert.ok(bounds.every(({ lower }) => lower[0]![0]! > 0));
   });
-  test('errors are factors with a log transform', () => {
+  test('treats errors as factors if the target is log-transformed', () => {
     const calibration = new Calibration([0.5], 1, {
       log: true,
       nonNegative: [false],

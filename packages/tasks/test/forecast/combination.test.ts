@@ -18,7 +18,7 @@ const noisy = Float64Array.from(
 );
 const point = (...values: number[]) => ({ median: Float64Array.from(values), lower: [], upper: [] });
 
-describe('weights by hand', () => {
+describe('the weights of an ensemble', () => {
   const panel = panelFromTable(tableOf([0, 0, 0, 0, 10, 10]), { target: 'y' });
   const origins = [3, 4].map((origin) => ({ series: 0, origin }));
   const errorsOf = (first: number[], second: number[]) =>
@@ -30,10 +30,10 @@ describe('weights by hand', () => {
     ['lstm', errorsOf([1, 10], [10, 10])],
   ]);
   test('use errors at earlier rows only, in the unit of the series', () => {
-    const each = errors.get('naive')!;
+    const naive = errors.get('naive')!;
     // The errors are 4 at row 3, 0 at row 4 (twice) and 20 at row 5; the unit is 2.
-    assert.deepEqual([each.mean(3), each.mean(4), each.mean(5)], [Number.NaN, 2, 2 / 3]);
-    assert.equal(each.mean(Number.POSITIVE_INFINITY), (4 + 0 + 0 + 20) / 2 / 4);
+    assert.deepEqual([naive.mean(3), naive.mean(4), naive.mean(5)], [Number.NaN, 2, 2 / 3]);
+    assert.equal(naive.mean(Number.POSITIVE_INFINITY), (4 + 0 + 0 + 20) / 2 / 4);
   });
   test('are proportional to the inverse squared errors of the network and two baselines', () => {
     // The errors at row 3 are 2 (theta), 2 (ets) and 1 (lstm), so the weights are proportional to 1/4, 1/4 and 1.
@@ -115,10 +115,10 @@ describe('the option select: series', () => {
     });
   };
   const perSeries: ForecastOptions = { ...options, series: 's', time: 't', select: 'series' };
-  const made = forecast(panelOf(), perSeries);
+  const trained = forecast(panelOf(), perSeries);
 
   test('each series is forecast by its best model; the saved model does the same', async () => {
-    const { winner, model, forecasts, notes, leaderboard } = await made;
+    const { winner, model, forecasts, notes, leaderboard } = await trained;
     assert.equal(winner, 'per-series');
     assert.ok(leaderboard.some((row) => row.model === 'per-series'));
     const { series } = model.pipeline.combination!;
@@ -133,7 +133,7 @@ describe('the option select: series', () => {
     assert.deepEqual((await loaded.forecast()).forecasts, forecasts);
   });
   test('values after an origin do not change the choice', async () => {
-    const one = await made;
+    const one = await trained;
     const second = one.plan.origins[1]!;
     const other = await forecast(panelOf(second), perSeries);
     const known = one.origins.flatMap(({ origin }, n) => (origin <= second ? [n] : []));

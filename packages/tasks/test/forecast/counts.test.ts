@@ -28,24 +28,24 @@ const options: ForecastOptions = {
   ...{ levels: [0.2, 0.4, 0.6, 0.8, 0.95], units: 16, epochs: 15 },
 };
 const table = counts();
-const made = forecast(table, { ...options, head: 'negbin' });
+const trained = forecast(table, { ...options, head: 'negbin' });
 
 describe('head negbin', () => {
   test('the loss of its quantiles is at least 10 % lower than with a normal distribution', async () => {
-    const wql = (result: Awaited<typeof made>) =>
+    const wql = (result: Awaited<typeof trained>) =>
       result.leaderboard.find(({ model }) => model === 'lstm')!.wql;
     const normal = wql(await forecast(table, { ...options, head: 'gaussian' }));
-    const negbin = wql(await made);
+    const negbin = wql(await trained);
     assert.ok(negbin < 0.9 * normal, `${negbin}, and ${normal} of the normal distribution`);
   });
 
   test('its intervals have at least their nominal coverage, since counts are integers', async () => {
-    const { coverage } = (await made).leaderboard.find(({ model }) => model === 'lstm')!;
+    const { coverage } = (await trained).leaderboard.find(({ model }) => model === 'lstm')!;
     assert.ok(coverage['80']! >= 0.77 && coverage['95']! >= 0.93, JSON.stringify(coverage));
   });
 
   test('no bound is below 0, and the mean is positive where the median is 0', async () => {
-    const { winner, forecasts, backtest } = await made;
+    const { winner, forecasts, backtest } = await trained;
     assert.equal(winner, 'lstm');
     const tested = backtest.find(({ model }) => model === 'lstm')!.forecasts;
     for (const { lower } of [...forecasts, ...tested])
@@ -56,7 +56,7 @@ describe('head negbin', () => {
   });
 
   test('a saved and loaded model makes the same forecast', async () => {
-    const { model, forecasts } = await made;
+    const { model, forecasts } = await trained;
     assert.deepEqual(
       (await ForecastModel.fromFiles(await model.toFiles()).forecast(table)).forecasts,
       forecasts,
@@ -67,14 +67,14 @@ describe('head negbin', () => {
     const salesOf = (values: number[]) =>
       makeTable({ source: 'sales.csv', names: ['t', 'y'], cells: [values.map((_, t) => t), values] });
     const values = Array.from({ length: 40 }, (_, t) => t % 5);
-    const own = { target: 'y', time: 't', horizon: 2, head: 'negbin' } as const;
+    const countOptions = { target: 'y', time: 't', horizon: 2, head: 'negbin' } as const;
     for (const wrong of [2.5, -1]) {
-      await assert.rejects(forecast(salesOf(values.with(7, wrong)), own), {
+      await assert.rejects(forecast(salesOf(values.with(7, wrong)), countOptions), {
         message: `sales.csv, column "y": the head negbin needs counts (non-negative integers), got ${wrong} at 7. Use the head quantile instead.`,
         code: 'data',
       });
     }
-    await assert.rejects(forecast(salesOf(values), { ...own, scaler: 'standard' }), {
+    await assert.rejects(forecast(salesOf(values), { ...countOptions, scaler: 'standard' }), {
       message: 'The option scaler cannot be used with the head negbin, which has its own scaling.',
     });
   });

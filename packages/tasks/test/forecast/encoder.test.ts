@@ -1,4 +1,4 @@
-// The inputs of the networks: every channel of one training pair computed by hand, and which pairs there are.
+// The inputs of the networks: every channel of one training pair computed by hand, and which rows give training pairs.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { parseCsv } from '@unroll/data';
@@ -89,7 +89,7 @@ test('a past covariate is relative to the window like the target, a category is 
   ]);
 });
 
-test('models of earlier versions read values of past covariates, and changes of future covariates relative to the last row', () => {
+test('saved models of earlier versions encode past covariates as values, and future covariates also as differences from the last row', () => {
   const text = 't,y,sun,price\n0,1,0,10\n1,2,2,20\n2,4,4,40\n3,7,8,50\n4,,,70\n5,,,60\n';
   const panel = read(text, { time: 't', past: ['sun'], future: ['price'] });
   const { config } = PanelEncoder.fit(panel, { ...plan, anchor: 'mean' }, 4);
@@ -139,7 +139,7 @@ test('subsamples pairs reproducibly and independently of the season', () => {
   );
 });
 
-test('cannot forecast a series that was too short in training, or from an origin with too few rows before it', () => {
+test('canForecast is false for a series that was too short in training, and for an origin with too few rows before it', () => {
   const panel = read('s,t,y\nA,1,1\nA,2,2\nA,3,3\nB,3,1\nB,4,2\nB,5,4\n', { series: 's', time: 't' });
   const encoder = PanelEncoder.fit(panel, plan, 3);
   assert.ok(encoder.canForecast({ series: 0, origin: 3 }));

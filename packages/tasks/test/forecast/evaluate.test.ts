@@ -28,19 +28,19 @@ const options = {
   units: 4,
   epochs: 1,
 };
-const made = forecast(tableOf(rows(0, 48)), options);
+const trained = forecast(tableOf(rows(0, 48)), options);
 /** Returns a model that is the baseline `seasonal-naive`, with interval margins of 0.5 and 2. */
 const seasonal = async (changes: Partial<Pipeline> = {}): Promise<ForecastModel> => {
-  const { pipeline } = (await made).model;
+  const { pipeline } = (await trained).model;
   const margins = [
     [0.5, 0.5, 0.5, 0.5],
     [2, 2, 2, 2],
   ];
   const rule = { model: 'seasonal-naive', fallback: 'seasonal-naive', views: [], head: 'point' as const };
-  const series = pipeline.series.map((each) => ({ ...each, unit: 1, transforms: [] }));
-  const own = { ...pipeline, ...rule, series, margins, fallbackMargins: margins };
+  const series = pipeline.series.map((stored) => ({ ...stored, unit: 1, transforms: [] }));
+  const baseline = { ...pipeline, ...rule, series, margins, fallbackMargins: margins };
   return new ForecastModel(
-    { ...own, plan: { ...pipeline.plan, log: false, scaler: 'changes' }, ...changes },
+    { ...baseline, plan: { ...pipeline.plan, log: false, scaler: 'changes' }, ...changes },
     null,
   );
 };
@@ -51,7 +51,7 @@ describe('the evaluation of a baseline', () => {
   test('gives the scores computed by hand if the forecasts are 1 too low everywhere', async () => {
     const model = await seasonal();
     const scores = await model.evaluate({ rows: tableOf(rows(48, 52)) });
-    const { model: name, mase, rmse, mae, smape, ...rest } = scoresOf(scores);
+    const { model: name, mase, rmse, mae, smape, ...coverages } = scoresOf(scores);
     assert.equal(scores.rows.length, 1, 'the best baseline is the model');
     // For the forecasts from rows 48 to 51, 4, 3, 2 and 1 actual values are known. Each is 1 larger than one season before.
     assert.deepEqual([name, mase, rmse, mae], ['seasonal-naive', 1, 1, 1]);
@@ -59,7 +59,7 @@ describe('the evaluation of a baseline', () => {
     const actuals = [22, 32, 27, 52].map((value, i) => ({ value, count: i + 1 }));
     const sum = actuals.reduce((total, { value, count }) => total + (count * 2) / (2 * value - 1), 0);
     assert.ok(Math.abs(Number(smape) - (100 * sum) / 10) < 1e-9, `${smape}`);
-    assert.deepEqual([rest['coverage-80'], rest['coverage-95']], [0, 1]);
+    assert.deepEqual([coverages['coverage-80'], coverages['coverage-95']], [0, 1]);
     assert.deepEqual(scores.notes, [
       'Rows up to 47 are training rows stored in the model.',
       '4 forecasts of up to 4 rows, from 48 to 51.',
@@ -117,17 +117,21 @@ describe('a network', () => {
 });
 
 describe('an evaluation is rejected', () => {
-  const refused = async (model: ForecastModel, table: Table | undefined, message: RegExp, code = 'data') =>
-    assert.rejects(model.evaluate({ rows: table }), { code, message });
+  const assertRejected = async (
+    model: ForecastModel,
+    table: Table | undefined,
+    message: RegExp,
+    code = 'data',
+  ) => assert.rejects(model.evaluate({ rows: table }), { code, message });
   test('without rows', async () =>
-    refused(
+    assertRejected(
       await seasonal(),
       undefined,
       /evaluate needs data with rows newer than the training data/,
       'value',
     ));
   test('without a value after the stored rows', async () =>
-    refused(
+    assertRejected(
       await seasonal(),
       tableOf([...rows(0, 48), ['A', 48, null]]),
       /^new\.csv has no values of "y" after 47, the last training row of the model\. Provide newer rows\.$/,
@@ -135,11 +139,11 @@ describe('an evaluation is rejected', () => {
   test('if the training rows have no times', async () => {
     const { pipeline } = await seasonal();
     const model = await seasonal({ time: { ...pipeline.time, name: 'row' } });
-    await refused(model, tableOf(rows(0, 52)), /trained on rows without times/);
+    await assertRejected(model, tableOf(rows(0, 52)), /trained on rows without times/);
   });
   test('if the times do not continue the training rows', async () => {
     const between = rows(48, 60).map((row): typeof row => [row[0], row[1] + 0.5, row[2]]);
-    await refused(
+    await assertRejected(
       await seasonal(),
       tableOf(between),
       /^new\.csv: the times do not continue the training rows of the model \(/,
@@ -182,9 +186,9 @@ describe('a forecasting model', () => {
       code: 'format',
       message: 'pipeline.json: unknown baseline "guess".',
     }));
-  test('describes itself', async () => {
-    const facts = (await seasonal()).describe();
-    const wanted = {
+  test('describe returns the columns, the horizon, the season and the model that forecasts', async () => {
+    const properties = (await seasonal()).describe();
+    const expected = {
       target: 'y',
       time: 't',
       horizon: 4,
@@ -192,11 +196,11 @@ describe('a forecasting model', () => {
       'forecast by': 'seasonal-naive',
       'rows up to': '47',
     };
-    for (const [name, value] of Object.entries(wanted))
+    for (const [name, value] of Object.entries(expected))
       assert.deepEqual(
-        facts.find((fact) => fact.name === name),
+        properties.find((property) => property.name === name),
         { name, value },
       );
-    assert.deepEqual(JSON.parse(JSON.stringify(facts)), facts);
+    assert.deepEqual(JSON.parse(JSON.stringify(properties)), properties);
   });
 });

@@ -9,7 +9,7 @@ import { type ForecastOptions, type ForecastResult, forecast, type RunEvent } fr
 
 const file = new URL('../../../cli/data/air-passengers.csv', import.meta.url);
 const passengers = parseCsv(readFileSync(file, 'utf8'));
-const steps = (values: ArrayLike<number>): Table =>
+const tableOf = (values: ArrayLike<number>): Table =>
   makeTable({ source: 's', names: ['y'], cells: [Array.from(values)] });
 const quick: ForecastOptions = { target: 'y', horizon: 4, season: 4, window: 4, units: 4, epochs: 3 };
 // Runs in which the network wins with few units and epochs, because there are no fitted baselines.
@@ -20,7 +20,7 @@ const rmseOf = (result: ForecastResult, model: string) =>
 const ALL_MODELS = ['drift', 'ensemble', 'ets', 'lstm', 'naive', 'seasonal-naive', 'theta'];
 
 describe('air passengers, trained on the first 96 months, tested on the last 48', () => {
-  test('twelve months ahead, four times', async () => {
+  test('twelve months ahead, four times: the ensemble has the lowest error, with an RMSE below 28', async () => {
     const result = await forecast(passengers, { target: 'passengers', horizon: 12 });
     assert.deepEqual(result.leaderboard.map(({ model }) => model).sort(), ALL_MODELS);
     assert.ok(rmseOf(result, 'theta') < 35 && rmseOf(result, 'ets') < 35, 'theta and ETS');
@@ -35,7 +35,7 @@ describe('air passengers, trained on the first 96 months, tested on the last 48'
     assert.ok(november > 380 && november < 480, `November 1961: ${november}`);
   });
 
-  test('one month ahead, 48 times', async () => {
+  test('one month ahead, 48 times: the LSTM has an RMSE below 20', async () => {
     const result = await forecast(passengers, { target: 'passengers', horizon: 1, windows: 48, step: 1 });
     assert.ok(Math.abs(rmseOf(result, 'seasonal-naive') - 41.85) < 0.01, 'same month last year');
     assert.ok(Math.abs(rmseOf(result, 'naive') - 48.04) < 0.01, 'last month');
@@ -53,9 +53,9 @@ describe('rows after an origin do not affect its forecast', () => {
       refit ? 'if networks are retrained before each origin' : 'if networks are trained once',
       async () => {
         const options = { ...quick, windows: 3, refit };
-        const one = await forecast(steps(values), options);
+        const one = await forecast(tableOf(values), options);
         const other = await forecast(
-          steps(values.map((value, t) => (t < 52 ? value : -1000 * value))),
+          tableOf(values.map((value, t) => (t < 52 ? value : -1000 * value))),
           options,
         );
         assert.deepEqual(one.plan.origins, [48, 52, 56]);
@@ -101,7 +101,7 @@ test('without levels, no networks are trained for calibration, and the medians a
 });
 
 test('sorts the levels', async () => {
-  const { levels } = await forecast(steps(Array.from({ length: 48 }, (_, t) => t % 5)), {
+  const { levels } = await forecast(tableOf(Array.from({ length: 48 }, (_, t) => t % 5)), {
     ...quick,
     levels: [0.8, 1e-7],
   });
@@ -110,13 +110,13 @@ test('sorts the levels', async () => {
 
 test('a baseline with the same score wins and makes the forecast', async () => {
   const season = [10, 20, 15, 40];
-  const result = await forecast(steps(Array.from({ length: 48 }, (_, t) => season[t % 4]!)), quick);
+  const result = await forecast(tableOf(Array.from({ length: 48 }, (_, t) => season[t % 4]!)), quick);
   assert.equal(result.winner, 'seasonal-naive');
   assert.deepEqual([...result.forecasts[0]!.median], season);
 });
 
 test('without a season the leaderboard has no seasonal baseline', async () => {
-  const result = await forecast(steps(new RandomStream(5, 'series').normal(60)), { ...quick, season: 1 });
+  const result = await forecast(tableOf(new RandomStream(5, 'series').normal(60)), { ...quick, season: 1 });
   assert.deepEqual(result.leaderboard.map((row) => row.model).sort(), [
     'drift',
     'ensemble',
@@ -128,7 +128,7 @@ test('without a season the leaderboard has no seasonal baseline', async () => {
 });
 
 test('croston-sba is a baseline of intermittent series; the option baselines chooses the fitted baselines', async () => {
-  const sparse = steps(Array.from({ length: 60 }, (_, t) => (t % 3 === 0 ? (t % 5) + 1 : 0)));
+  const sparse = tableOf(Array.from({ length: 60 }, (_, t) => (t % 3 === 0 ? (t % 5) + 1 : 0)));
   const modelsOf = async (baselines?: ForecastOptions['baselines']) => {
     const { leaderboard } = await forecast(sparse, { ...quick, season: 1, ...(baselines && { baselines }) });
     return leaderboard.map(({ model }) => model).sort();
@@ -160,7 +160,7 @@ test('if a baseline wins, a note names it and says how much higher the MASE of t
 test('missing values are not scored', async () => {
   const values = Array.from({ length: 48 }, (_, t) => (t % 4) * 10 + t);
   const gaps = values.map((value, t) => (t === 46 ? Number.NaN : value));
-  const result = await forecast(steps(gaps), { ...quick, windows: 1 });
+  const result = await forecast(tableOf(gaps), { ...quick, windows: 1 });
   assert.equal(rmseOf(result, 'seasonal-naive'), 4); // rows 44, 45 and 47 are each 4 higher than one season before
   assert.ok(result.leaderboard.every((row) => Number.isFinite(row.mae)));
 });
@@ -202,7 +202,7 @@ test('events survive a JSON round trip; progress increases up to 1', async () =>
   const run = (table: Table, options: ForecastOptions) =>
     forecast(table, { ...options, onEvent: (event) => events.push(event) });
   await run(passengers, { ...air, levels: [0.99] });
-  await run(steps(new Float64Array(48).fill(7)), quick); // a constant series, whose MASE is undefined
+  await run(tableOf(new Float64Array(48).fill(7)), quick); // a constant series, whose MASE is undefined
   for (const event of events) assert.deepEqual(JSON.parse(JSON.stringify(event)), event);
   assert.ok(events.some((event) => event.event === 'scores' && event.rows.flat().includes(null)));
   const end = events.findIndex(({ event }) => event === 'result');
@@ -221,7 +221,7 @@ test('a budget ends the search for the number of epochs; every network trains fo
   const onEvent = (event: RunEvent): void => {
     if (event.event === 'epoch') epochs.push(`${event.stage} ${event.epoch}`);
   };
-  const series = steps(Float64Array.from({ length: 60 }, (_, t) => 50 + t + 10 * Math.sin(t)));
+  const series = tableOf(Float64Array.from({ length: 60 }, (_, t) => 50 + t + 10 * Math.sin(t)));
   const result = await forecast(series, { ...quick, epochs: 50, windows: 1, budget: 1e-6, onEvent });
   assert.equal(result.forecasts[0]!.median.length, 4);
   const trainings = ['calibrate 1', 'backtest 1', 'final 1'];
@@ -239,7 +239,7 @@ test('a budget ends the search for the number of epochs; every network trains fo
 
 test('a signal stops the run with its reason', async () => {
   const controller = new AbortController();
-  const run = forecast(steps(new RandomStream(7, 'series').normal(60)), {
+  const run = forecast(tableOf(new RandomStream(7, 'series').normal(60)), {
     ...quick,
     epochs: 1000,
     signal: controller.signal,
@@ -328,7 +328,7 @@ describe('scalers', () => {
     });
   }
   test('rejects an unsuitable or unknown scaler', async () => {
-    const zero = steps(Array.from({ length: 48 }, (_, t) => t % 4));
+    const zero = tableOf(Array.from({ length: 48 }, (_, t) => t % 4));
     await assert.rejects(forecast(zero, { ...quick, scaler: 'log' }), {
       message:
         'The scaler log needs positive values, got zero or negative values in "y". Choose another scaler.',
@@ -360,7 +360,7 @@ describe('recursive decoding', () => {
     const next = await medianOf([...values, whole[0]!]);
     for (let k = 0; k < 3; k++) assert.ok(Math.abs(next[k]! / whole[k + 1]! - 1) < 1e-5, `${next} ${whole}`);
     // Errors grow with the horizon step, and intervals become wider.
-    const { lower, upper } = backtest.find((each) => each.model === 'lstm')!.forecasts.at(-1)!;
+    const { lower, upper } = backtest.find((tested) => tested.model === 'lstm')!.forecasts.at(-1)!;
     assert.ok(upper[0]![3]! / lower[0]![3]! > upper[0]![0]! / lower[0]![0]!);
   });
   test('rejects an unknown decoding', async () =>

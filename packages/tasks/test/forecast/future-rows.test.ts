@@ -72,8 +72,8 @@ test('Date cells (as in Parquet files) and times in several columns are joined, 
     ['"year,month",x', '2025-01,5'],
     ['x,year,month', '5,2025,1'],
   ]) {
-    const wanted = { target: 'y', future: ['x'] };
-    const joined = panelFromTable(addFutureRows(parts, csv(more), wanted), wanted);
+    const joinOptions = { target: 'y', future: ['x'] };
+    const joined = panelFromTable(addFutureRows(parts, csv(more), joinOptions), joinOptions);
     assert.deepEqual([...joined.series[0]!.covariates[0]!], [3, 4, 5]);
     assert.equal(joined.time.name, 'year,month');
   }

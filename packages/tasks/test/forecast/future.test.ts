@@ -16,15 +16,21 @@ describe('missing future covariates', () => {
       source: 'f.csv',
     });
   const options = { target: 'sold', series: 'shop', horizon: 2, future: ['price', 'open'] };
-  const known = (shop: string, month: string, price: string, open = 'yes') => [shop, month, '', price, open];
+  const futureRow = (shop: string, month: string, price: string, open = 'yes') => [
+    shop,
+    month,
+    '',
+    price,
+    open,
+  ];
 
   test('are reported by column, series and time; the template contains the known values', () => {
     const rows = [
       ...months('A', 30),
       ...months('B', 30),
-      known('A', '2026-07', '3'),
-      known('A', '2026-08', ''),
-      known('B', '2026-07', '5', ''),
+      futureRow('A', '2026-07', '3'),
+      futureRow('A', '2026-08', ''),
+      futureRow('B', '2026-07', '5', ''),
     ];
     let error: UnrollError | undefined;
     assert.throws(
@@ -49,8 +55,8 @@ describe('missing future covariates', () => {
 
   test('the completed template is accepted', () => {
     const futureRows = ['A', 'B'].flatMap((shop) => [
-      known(shop, '2026-07', '3'),
-      known(shop, '2026-08', '3'),
+      futureRow(shop, '2026-07', '3'),
+      futureRow(shop, '2026-08', '3'),
     ]);
     prepareForecast(read([...months('A', 30), ...months('B', 30), ...futureRows]), options);
   });

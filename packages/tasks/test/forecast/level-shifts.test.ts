@@ -6,7 +6,7 @@ import { makeTable } from '@unroll/data';
 import { type ForecastOptions, type ForecastPlan, forecast, panelFromTable } from '@unroll/tasks';
 import { historyOf, levelledOrigins, ShiftSearch } from '@unroll/tasks/internal';
 
-interface Made {
+interface SeriesOptions {
   rows: number;
   season: number;
   /** Size and row of the shift. */
@@ -16,32 +16,39 @@ interface Made {
   seed?: number;
 }
 
-/** Returns a series around 240 with a season of ±20 and a shift. */
-function made({ rows, season, shift = 0, at = rows, noise = 3, seed = 1 }: Made): Float64Array {
+/** Returns a series that starts at 240 and rises slowly, with a season of ±20 and a shift. */
+function shiftedSeries({
+  rows,
+  season,
+  shift = 0,
+  at = rows,
+  noise = 3,
+  seed = 1,
+}: SeriesOptions): Float64Array {
   const random = new RandomStream(seed, 'shift').normal(rows);
   return Float64Array.from(
     random,
-    (each, t) =>
-      240 + 0.4 * t + 20 * Math.sin((2 * Math.PI * t) / season) + noise * each + (t >= at ? shift : 0),
+    (value, t) =>
+      240 + 0.4 * t + 20 * Math.sin((2 * Math.PI * t) / season) + noise * value + (t >= at ? shift : 0),
   );
 }
 
-const found = (values: Float64Array, season: number): number[] => [
+const shiftRowsOf = (values: Float64Array, season: number): number[] => [
   ...new Set(new ShiftSearch(values, season).shifts.map(({ row }) => row)),
 ];
 
-/** Returns slow swings of 150 until row 660, quiet rows until row 900, and a jump of 60. */
+/** Returns slow swings of 150 until row 660, then nearly constant rows, and a jump of 60 at row 900. */
 function jumpAfterSwings(rows = 960): Float64Array {
   const swings = [300, 360, 430, 500, 580, 650];
   const swing = (t: number): number => Math.max(0, ...swings.map((at) => 150 - 15 * Math.abs(t - at)));
   const quiet = new RandomStream(3, 'quiet').normal(rows, 0, 0.5);
-  return Float64Array.from(quiet, (each, t) => each + swing(t) + (t >= 900 ? 60 : 0));
+  return Float64Array.from(quiet, (value, t) => value + swing(t) + (t >= 900 ? 60 : 0));
 }
 
 describe('the search', () => {
   test('does not report a jump after quiet rows as a shift if the 2,000 rows before had larger swings', () => {
     const values = jumpAfterSwings();
-    const jumpIsFound = (from: number): boolean => found(values.slice(from), 1).includes(900 - from);
+    const jumpIsFound = (from: number): boolean => shiftRowsOf(values.slice(from), 1).includes(900 - from);
     assert.ok(jumpIsFound(740), 'without the swings, the jump is a shift');
     assert.ok(!jumpIsFound(0));
   });
@@ -50,7 +57,7 @@ describe('the search', () => {
     for (const since of [3, 4, 7, 30]) {
       test(`finds a shift of ${shift}, ${since} rows before the end`, () => {
         const at = 96 - since;
-        const { shifts } = new ShiftSearch(made({ rows: 96, season: 12, shift, at }), 12);
+        const { shifts } = new ShiftSearch(shiftedSeries({ rows: 96, season: 12, shift, at }), 12);
         assert.deepEqual(shifts[0].row, at);
         assert.equal(shifts[0].knownAt, at + 3);
         const total = shifts.reduce((sum, { size }) => sum + size, 0);
@@ -59,7 +66,7 @@ describe('the search', () => {
     }
     for (const since of [1, 2]) {
       test(`reports a shift of ${shift}, ${since} rows before the end, as an open shift`, () => {
-        const search = new ShiftSearch(made({ rows: 96, season: 12, shift, at: 96 - since }), 12);
+        const search = new ShiftSearch(shiftedSeries({ rows: 96, season: 12, shift, at: 96 - since }), 12);
         assert.deepEqual(search.shifts, []);
         assert.equal(search.open(96)?.row, 96 - since);
         assert.equal(search.open(95 - since), undefined);
@@ -68,24 +75,24 @@ describe('the search', () => {
   }
   test('finds nothing without a shift: with a season, a trend, a random walk, an outlier, counts', () => {
     for (let seed = 0; seed < 20; seed++) {
-      assert.deepEqual(found(made({ rows: 200, season: 12, seed }), 12), [], `season ${seed}`);
+      assert.deepEqual(shiftRowsOf(shiftedSeries({ rows: 200, season: 12, seed }), 12), [], `season ${seed}`);
       const noise = new RandomStream(seed, 'walk').normal(200);
       let level = 0;
-      const walk = Float64Array.from(noise, (each) => (level += each));
-      assert.deepEqual(found(walk, 1), [], `walk ${seed}`);
-      assert.deepEqual(found(walk, 12), [], `walk with season ${seed}`);
-      const outlier = made({ rows: 200, season: 12, seed });
+      const walk = Float64Array.from(noise, (step) => (level += step));
+      assert.deepEqual(shiftRowsOf(walk, 1), [], `walk ${seed}`);
+      assert.deepEqual(shiftRowsOf(walk, 12), [], `walk with season ${seed}`);
+      const outlier = shiftedSeries({ rows: 200, season: 12, seed });
       outlier[150] += 400;
-      assert.deepEqual(found(outlier, 12), [], `outlier ${seed}`);
-      const counts = noise.map((each) => Math.max(0, Math.round(each - 0.8)));
-      assert.deepEqual(found(Float64Array.from(counts), 1), [], `counts ${seed}`);
+      assert.deepEqual(shiftRowsOf(outlier, 12), [], `outlier ${seed}`);
+      const counts = noise.map((value) => Math.max(0, Math.round(value - 0.8)));
+      assert.deepEqual(shiftRowsOf(Float64Array.from(counts), 1), [], `counts ${seed}`);
     }
   });
   test('does not report a second shift one season after a shift', () => {
-    assert.deepEqual(found(made({ rows: 96, season: 12, shift: 300, at: 50 }), 12), [50]);
+    assert.deepEqual(shiftRowsOf(shiftedSeries({ rows: 96, season: 12, shift: 300, at: 50 }), 12), [50]);
   });
   test('uses only earlier rows', () => {
-    const values = made({ rows: 120, season: 12, shift: 300, at: 60 });
+    const values = shiftedSeries({ rows: 120, season: 12, shift: 300, at: 60 });
     const whole = new ShiftSearch(values, 12);
     for (const end of [61, 62, 63, 70, 100]) {
       const changed = values.map((value, t) => (t < end ? value : (t * 7919) % 1000));
@@ -105,7 +112,7 @@ const panelOf = (values: Float64Array) =>
   panelFromTable(makeTable({ source: 's', names: ['y'], cells: [Array.from(values)] }), { target: 'y' });
 
 test('forecasts use the original rows before a shift is known, and the moved rows afterwards', () => {
-  const values = made({ rows: 96, season: 12, shift: 300, at: 60, noise: 0 });
+  const values = shiftedSeries({ rows: 96, season: 12, shift: 300, at: 60, noise: 0 });
   const panel = panelOf(values);
   const origins = [59, 62, 63].map((origin) => ({ series: 0, origin }));
   const plan = { season: 12, log: false };
@@ -160,10 +167,10 @@ describe('forecasts of a panel in which one series has a shift', () => {
   ]) {
     test(`of ${shift}, ${since} rows before the end: within 10 % of the new level`, async () => {
       const at = 96 - since;
-      const truth = made({ rows: 102, season: 12, shift, at, noise: 0 }).slice(96);
+      const truth = shiftedSeries({ rows: 102, season: 12, shift, at, noise: 0 }).slice(96);
       const series = {
-        a: made({ rows: 96, season: 12, shift, at }),
-        b: made({ rows: 96, season: 12, seed: 2 }),
+        a: shiftedSeries({ rows: 96, season: 12, shift, at }),
+        b: shiftedSeries({ rows: 96, season: 12, seed: 2 }),
       };
       const { forecasts, notes } = await forecast(tableOf(series), { ...options, series: 'id' });
       assert.equal(
@@ -175,10 +182,12 @@ describe('forecasts of a panel in which one series has a shift', () => {
     });
   }
   for (const since of [1, 2]) {
-    test(`${since} rows before the end: the interval covers both readings`, async () => {
+    test(`${since} rows before the end: the interval covers both a new level and an outlier`, async () => {
       const at = 96 - since;
-      const [level, outlier] = [300, 0].map((shift) => made({ rows: 102, season: 12, shift, at, noise: 0 }));
-      const values = made({ rows: 96, season: 12, shift: 300, at });
+      const [level, outlier] = [300, 0].map((shift) =>
+        shiftedSeries({ rows: 102, season: 12, shift, at, noise: 0 }),
+      );
+      const values = shiftedSeries({ rows: 96, season: 12, shift: 300, at });
       const { forecasts, notes } = await forecast(tableOf({ a: values }), { ...options, series: 'id' });
       assert.ok(notes.includes('The last rows may be outliers or a new level; the intervals cover both: a.'));
       const [{ lower, upper }] = forecasts;
@@ -191,10 +200,10 @@ describe('forecasts of a panel in which one series has a shift', () => {
 });
 
 test('the backtest does not change if rows after its last origin are changed', async () => {
-  const values = made({ rows: 96, season: 12, shift: 300, at: 70 });
+  const values = shiftedSeries({ rows: 96, season: 12, shift: 300, at: 70 });
   const changed = values.map((value, t) => (t < 90 ? value : value + 500));
   const [a, b] = await Promise.all(
-    [values, changed].map((each) => forecast(tableOf({ a: each }), { ...options, series: 'id' })),
+    [values, changed].map((series) => forecast(tableOf({ a: series }), { ...options, series: 'id' })),
   );
   assert.deepEqual(a.plan, b.plan);
   for (const [m, { model, forecasts }] of a.backtest.entries())

@@ -29,9 +29,9 @@ const tableOf = (rows: readonly Row[]): Table =>
 /** Returns the rows `from` to `to` (exclusive) of a series. */
 function rowsOf(id: string, from: number, to: number, kind: string | null = 'a'): Row[] {
   const noise = new RandomStream(id.length + from, id).normal(to - from);
-  return Array.from(noise, (each, i) => ({
+  return Array.from(noise, (value, i) => ({
     ...{ id, kind, t: from + i },
-    y: 50 + 8 * Math.sin((2 * Math.PI * (from + i)) / 12) + each,
+    y: 50 + 8 * Math.sin((2 * Math.PI * (from + i)) / 12) + value,
   }));
 }
 const current = ['p', 'q', 'r', 's', 'u'].flatMap((id) => rowsOf(id, 100, 160));

@@ -41,11 +41,11 @@ function tableOf(rows: readonly Row[]): Table {
   return makeTable({ source: 'made', names, cells: names.map((name) => rows.map((row) => row[name])) });
 }
 const rows = [...rowsOf('A', 'small'), ...rowsOf('B', 'big')];
-const made = forecast(tableOf(rows), options);
+const trained = forecast(tableOf(rows), options);
 
 describe('a saved and loaded model', () => {
   test('gives the same forecast from the stored rows and from the table', async () => {
-    const { winner, model, forecasts } = await made;
+    const { winner, model, forecasts } = await trained;
     assert.equal(winner, 'lstm');
     const files = await model.toFiles({ seed: 0 });
     assert.deepEqual([...files.keys()].sort(), [
@@ -60,7 +60,7 @@ describe('a saved and loaded model', () => {
     assert.deepEqual((await loaded.forecast(tableOf(rows.toReversed()))).forecasts.toReversed(), forecasts);
   });
   test('files of an earlier version, which store the horizon chunk as reach, give the same forecast', async () => {
-    const { model, forecasts } = await made;
+    const { model, forecasts } = await trained;
     const files = await model.toFiles();
     const pipeline = JSON.parse(new TextDecoder().decode(files.get('pipeline.json')));
     const { chunk: reach, ...plan } = pipeline.plan;
@@ -72,7 +72,7 @@ describe('a saved and loaded model', () => {
   });
 
   test('the encoding of categories does not change if a table contains only some of them', async () => {
-    const { model, forecasts } = await made;
+    const { model, forecasts } = await trained;
     const { forecasts: one } = await model.forecast(tableOf(rowsOf('B', 'big')));
     // The training run predicts two series in one batch, this forecast only one: the results of different batch sizes differ in
     // the last bits.
@@ -95,7 +95,7 @@ describe('newer rows', () => {
   const since = (t: number) => tableOf(longer.filter((row) => row.t >= t));
 
   test('give the same forecast alone and together with the earlier rows', async () => {
-    const { model, forecasts: before } = await made;
+    const { model, forecasts: before } = await trained;
     const { forecasts } = await model.forecast(tableOf(longer));
     assert.deepEqual(forecasts[0]!.time, ['43', '44', '45']);
     assert.notDeepEqual(forecasts[0]!.median, before[0]!.median);
@@ -111,12 +111,12 @@ describe('newer rows', () => {
     }
   });
   test('with only future covariates give the forecast of the rows after the stored rows', async () => {
-    const { model, forecasts } = await made;
+    const { model, forecasts } = await trained;
     const futureTable = tableOf(rows.filter(({ t }) => t >= 40));
     assert.deepEqual((await model.forecast(futureTable)).forecasts, forecasts);
   });
   test('may follow a gap, which is filled from the past and reported', async () => {
-    const { model } = await made;
+    const { model } = await trained;
     const { panel, forecasts } = await model.forecast(since(42));
     assert.match(
       panel.notes.join(),
@@ -126,7 +126,7 @@ describe('newer rows', () => {
     assert.ok(forecasts[1]!.median.every((value) => Number.isFinite(value)));
   });
   test('of an unknown series need enough rows, and are reported', async () => {
-    const { model } = await made;
+    const { model } = await trained;
     const unknown = rowsOf('C', 'huge').map((row) => ({ ...row, y: row.y === null ? null : 3 * row.y }));
     const { panel, forecasts, notes } = await model.forecast(tableOf([...rows, ...unknown]));
     assert.match(panel.notes.join(), /"huge" not seen in training \(known: /);
@@ -144,21 +144,21 @@ describe('newer rows', () => {
 });
 
 test('rejects missing future covariates', async () => {
-  const { model } = await made;
+  const { model } = await trained;
   await assert.rejects(model.forecast(tableOf(rows.filter(({ y }) => y !== null))), {
     message: /^"day" must be known for the 3 rows to forecast, but is missing for A 40 to 42, B 40 to 42\./,
   });
 });
 
 test('rejects an example after a row with too few rows before it; the message counts rows from 1', async () => {
-  const { model } = await made;
+  const { model } = await trained;
   await assert.rejects(model.example({}, 0), {
     message: /^Row 1 \(A, up to \d+\) has too few rows before it for the network\. Choose a later row\.$/,
   });
 });
 
 test('rejects a column of another type than in training', async () => {
-  const { model } = await made;
+  const { model } = await trained;
   const numbered = rows.map((row) => ({ ...row, day: row.t % 3 }));
   await assert.rejects(model.forecast(tableOf(numbered)), {
     message: 'made, column "day" must hold text as in training, got numbers.',
@@ -170,7 +170,7 @@ describe('another horizon', () => {
     [...rowsOf('A', 'small'), ...rowsOf('B', 'big')].filter(({ t }) => t < 40 + steps);
 
   test('a shorter forecast is the beginning of the longer one, and needs fewer future covariates', async () => {
-    const { model, forecasts } = await made;
+    const { model, forecasts } = await trained;
     const { forecasts: short, notes } = await model.forecast(tableOf(upTo(2)), 2);
     assert.deepEqual(short[1]!.time, ['40', '41']);
     for (const part of ['median', 'mean'] as const)
@@ -179,7 +179,7 @@ describe('another horizon', () => {
     assert.deepEqual(notes, []);
   });
   test('a longer forecast begins with the shorter one and continues from it', async () => {
-    const { model, forecasts } = await made;
+    const { model, forecasts } = await trained;
     const long = [...rowsOf('A', 'small', 40), ...rowsOf('B', 'big', 40)];
     const day = (s: string, kind: string, t: number): Row => ({
       s,
@@ -213,13 +213,16 @@ describe('another horizon', () => {
     await assert.rejects(model.forecast(tableOf(rows), 7), /"day" must be known for the 7 rows to forecast/);
   });
   test('must be a positive integer', async () =>
-    assert.rejects((await made).model.forecast(undefined, 0), /horizon must be a positive integer, got 0/));
+    assert.rejects(
+      (await trained).model.forecast(undefined, 0),
+      /horizon must be a positive integer, got 0/,
+    ));
 });
 
 describe('invalid model files', () => {
   const encode = (text: string) => new TextEncoder().encode(text);
   test('are rejected with the reason', async () => {
-    const { pipeline } = (await made).model;
+    const { pipeline } = (await trained).model;
     const cases: [Record<string, string>, RegExp][] = [
       [{}, /pipeline\.json is missing/],
       [{ 'pipeline.json': '{' }, /pipeline\.json is not valid JSON: /],

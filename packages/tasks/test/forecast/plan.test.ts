@@ -9,7 +9,7 @@ import { growsWithLevel, planForecast } from '@unroll/tasks/internal';
 
 const file = new URL('../../../cli/data/air-passengers.csv', import.meta.url);
 const passengers = panelFromTable(parseCsv(readFileSync(file, 'utf8')), { target: 'passengers' });
-const steps = (values: number[]): Panel =>
+const panelOf = (values: number[]): Panel =>
   panelFromTable(makeTable({ source: 's', names: ['y'], cells: [values] }), { target: 'y' });
 
 test('air passengers: season 12, logarithm, four origins in the last third', () => {
@@ -50,13 +50,13 @@ test('rows after the first origin do not affect season or log transform', () => 
   assert.deepEqual(planForecast(changed, { horizon: 12 }), planForecast(passengers, { horizon: 12 }));
 });
 
-test('uses seasonal changes only if they help: with a noisy season, the last value is better', () => {
+test('uses seasonal differences only if they help: with a noisy season, differences from the last value are better', () => {
   const random = new RandomStream(1, 'walk').normal(240);
   let level = 50;
   const walk = Array.from(random, (noise, t) => (level += 3 * noise) + 4 * Math.sin((2 * Math.PI * t) / 12));
-  const noisy = planForecast(steps(walk), { horizon: 1, season: 12, scaler: 'changes' });
+  const noisy = planForecast(panelOf(walk), { horizon: 1, season: 12, scaler: 'changes' });
   const clean = planForecast(
-    steps(Array.from(random, (noise, t) => noise / 10 + 4 * Math.sin((2 * Math.PI * t) / 12))),
+    panelOf(Array.from(random, (noise, t) => noise / 10 + 4 * Math.sin((2 * Math.PI * t) / 12))),
     { horizon: 1, season: 12, scaler: 'changes' },
   );
   assert.deepEqual([noisy.season, noisy.lag], [12, 1]);
@@ -65,7 +65,7 @@ test('uses seasonal changes only if they help: with a noisy season, the last val
 
 test('the window is shorter than a very long season', () => {
   const { window } = planForecast(
-    steps(Array.from({ length: 1500 }, (_, t) => Math.sin((2 * Math.PI * t) / 365))),
+    panelOf(Array.from({ length: 1500 }, (_, t) => Math.sin((2 * Math.PI * t) / 365))),
     { horizon: 7, season: 365 },
   );
   assert.equal(window, 48);
@@ -73,7 +73,7 @@ test('the window is shorter than a very long season', () => {
 
 test('the window grows with the history in whole seasons, up to a limit', () => {
   const windowOf = (rows: number, season: number, horizon: number) =>
-    planForecast(steps(Array.from({ length: rows }, (_, t) => Math.sin((2 * Math.PI * t) / 24))), {
+    planForecast(panelOf(Array.from({ length: rows }, (_, t) => Math.sin((2 * Math.PI * t) / 24))), {
       horizon,
       season,
       windows: 1,
@@ -108,16 +108,16 @@ test('rejects a horizon that is too long and names the longest possible one', ()
 
 test('rejects series whose gaps leave too few runs, and names the possible horizon', () => {
   const weekdays = Array.from({ length: 250 }, (_, t) => (t % 7 < 5 ? t : Number.NaN));
-  assert.throws(() => planForecast(steps(weekdays), { horizon: 7 }), {
+  assert.throws(() => planForecast(panelOf(weekdays), { horizon: 7 }), {
     message:
       /250 rows, and too few consecutive values of "y" to train and backtest a forecast of horizon 7\. .* is 5\. Fill the gaps, or remove/,
   });
-  planForecast(steps(weekdays), { horizon: 5 });
+  planForecast(panelOf(weekdays), { horizon: 5 });
 });
 
 test('rejects a handful of rows', () => {
   assert.throws(
-    () => planForecast(steps([1, 2, 3, 4, 5]), { horizon: 1 }),
+    () => planForecast(panelOf([1, 2, 3, 4, 5]), { horizon: 1 }),
     /5 rows, too few.*Provide more rows/,
   );
 });

@@ -61,7 +61,7 @@ test('the report draws many series in columns, with a search by name and no exte
   assert.doesNotMatch(html, /<script src|https?:|url\(|@import|<link|<img|NaN/);
 });
 
-test('the report describes the training of the backtest and the scaling as chosen', async () => {
+test('the report says when models were trained, and whether the scaling was requested or chosen', async () => {
   const chosen = { ...options, scaler: 'log', refit: true, horizon: 2, windows: 2 } as const;
   const positive = makeTable({
     ...{ source: 'shops.csv', names: ['shop', 't', 'y<i>'] },
@@ -76,7 +76,7 @@ test('the report describes the training of the backtest and the scaling as chose
   assert.match(inferred, /log-transformed, because the variation grows with the level/);
 });
 
-test('a chart places its values', () => {
+test('a chart draws lines and bands at the positions computed by hand', () => {
   const svg = chart({
     title: 'a',
     lines: [{ kind: 'actual', from: 0, values: [0, 10, Number.NaN, 5] }],

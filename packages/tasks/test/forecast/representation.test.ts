@@ -10,11 +10,11 @@ type Series = (noise: Float64Array, s: number) => Float64Array;
 
 /** A stationary series with a season: its seasonal differences are only noise. */
 const seasonal: Series = (noise, s) =>
-  noise.map((each, t) => 100 + 10 * s + 20 * Math.sin((2 * Math.PI * t) / 12) + 4 * each);
+  noise.map((value, t) => 100 + 10 * s + 20 * Math.sin((2 * Math.PI * t) / 12) + 4 * value);
 /** A random walk with a season: the latest seasonal difference persists. */
 const walk: Series = (noise) => {
   let level = 100;
-  return noise.map((each, t) => (level += 2 * each) + 20 * Math.sin((2 * Math.PI * t) / 12));
+  return noise.map((value, t) => (level += 2 * value) + 20 * Math.sin((2 * Math.PI * t) / 12));
 };
 const seriesOf = (make: Series, count: number, rows = 120): Float64Array[] =>
   Array.from({ length: count }, (_, s) =>
@@ -40,7 +40,7 @@ const plan = {
   ...{ horizon: 12, chunk: 12, season: 12 },
 };
 
-describe('the views', () => {
+describe('the chosen representations', () => {
   test('of a stationary series with a season: seasonal differences, without subtracting the last one', () => {
     const { views, reason } = chooseViews(seriesOf(seasonal, 10), plan, [12, 1]);
     assert.ok(
@@ -95,25 +95,27 @@ describe('the views', () => {
 test('logarithms are used if they lower the held-out error', () => {
   const series = seriesOf((noise, s) => {
     let level = 3 + s / 5;
-    return noise.map((each, t) => Math.exp((level += 0.02 * each + 0.03) + Math.sin((2 * Math.PI * t) / 12)));
+    return noise.map((value, t) =>
+      Math.exp((level += 0.02 * value + 0.03) + Math.sin((2 * Math.PI * t) / 12)),
+    );
   }, 8);
   assert.equal(planForecast(panelOf(series), { horizon: 12 }).log, true);
 });
 
 describe('the centre of a window, computed by hand', () => {
-  const values = Float64Array.of(1, 2, 4, 6, 9, 11); // changes over two rows: 3 4 5 5
+  const values = Float64Array.of(1, 2, 4, 6, 9, 11); // differences over two rows: 3 4 5 5
   for (const [anchor, centre] of [
     ['last', 5],
     ['mean', 14 / 3],
     ['zero', 0],
   ] as const) {
     test(anchor, () => {
-      const own = {
+      const transformPlan = {
         ...{ scaler: 'changes' as const, log: false, lag: 2, window: 3, horizon: 2 },
         absolute: false,
         anchor,
       } as const;
-      const transform = WindowTransform.fit(values, own);
+      const transform = WindowTransform.fit(values, transformPlan);
       const scale =
         Math.hypot(
           ...[
@@ -138,13 +140,13 @@ describe('the centre of a window, computed by hand', () => {
   }
 });
 
-test('a saved model forecasts with the same views', async () => {
+test('a saved model forecasts with the same representations', async () => {
   const table = tableOf(seriesOf(seasonal, 6));
   const options = { target: 'y', series: 'id', horizon: 12, units: 4, epochs: 2, baselines: [] };
-  const { model, plan: made, forecasts } = await forecast(table, options);
+  const { model, plan: chosenPlan, forecasts } = await forecast(table, options);
   assert.ok(
-    made.views.some(({ anchor }) => anchor !== 'last'),
-    JSON.stringify(made.views),
+    chosenPlan.views.some(({ anchor }) => anchor !== 'last'),
+    JSON.stringify(chosenPlan.views),
   );
   const loaded = ForecastModel.fromFiles(await model.toFiles());
   assert.deepEqual((await loaded.forecast(table)).forecasts, forecasts);

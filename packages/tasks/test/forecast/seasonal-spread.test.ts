@@ -12,7 +12,7 @@ const noise = new RandomStream(5, 'spread').normal(600);
 /** A season of 6 rows; the noise is ten times larger in its second half. */
 const values = Float64Array.from(
   noise,
-  (each, t) => 100 + 10 * Math.sin((2 * Math.PI * t) / SEASON) + (isLoud(t) ? 10 : 1) * each,
+  (value, t) => 100 + 10 * Math.sin((2 * Math.PI * t) / SEASON) + (isLoud(t) ? 10 : 1) * value,
 );
 const tableOf = (from: number, to: number): Table =>
   makeTable({
@@ -122,7 +122,7 @@ test('each series has wide intervals where its own errors are large, also in a s
     series: 'id',
     windows: 20,
   });
-  const { forecasts: tested } = backtest.find((each) => each.model === winner)!;
+  const { forecasts: tested } = backtest.find(({ model: name }) => name === winner)!;
   const width = { late: [0, 0], early: [0, 0] };
   for (const [n, { series, origin }] of origins.entries())
     for (let k = 0; k < SEASON; k++) {
@@ -150,7 +150,7 @@ test('intervals are wide where errors are large, and have their nominal coverage
     ...options,
     windows: 20,
   });
-  const { forecasts: tested } = backtest.find((each) => each.model === winner)!;
+  const { forecasts: tested } = backtest.find(({ model: name }) => name === winner)!;
   const coverage = { quiet: 0, loud: 0 };
   const width = { quiet: 0, loud: 0 };
   for (const [n, { origin }] of origins.entries()) {

@@ -9,10 +9,10 @@ function examples(transform: WindowTransform, values: Float64Array, from = 0) {
   const first = Math.max(warmUp(transform.config), from);
   const count = Math.max(0, values.length - transform.config.horizon - first + 1);
   const prepared = transform.prepare(values);
-  const each = (part: (row: number) => Float64Array) =>
+  const concatRows = (part: (row: number) => Float64Array) =>
     Float64Array.from(Array.from({ length: count }, (_, n) => [...part(first + n)]).flat());
-  const inputs = each((row) => transform.input(prepared, row));
-  return { count, first, inputs, targets: each((row) => transform.targets(prepared, row)) };
+  const inputs = concatRows((row) => transform.input(prepared, row));
+  return { count, first, inputs, targets: concatRows((row) => transform.targets(prepared, row)) };
 }
 const input = (transform: WindowTransform, history: Float64Array) =>
   transform.input(transform.prepare(history), history.length);
@@ -23,14 +23,14 @@ const unit = (transform: WindowTransform, history: Float64Array) =>
 
 const plan = { scaler: 'changes' as const, log: false, lag: 2, window: 2, horizon: 3, absolute: true };
 
-test('one pair by hand', () => {
-  // values 1 2 4 6 9 11 15; changes over two rows: 3 4 5 5 6 (from row 2 on)
+test('the inputs and targets of one training pair, computed by hand', () => {
+  // values 1 2 4 6 9 11 15; differences over two rows: 3 4 5 5 6 (from row 2 on)
   const transform = new WindowTransform({ ...plan, centre: 0, scale: 2, mean: 1, deviation: 4, floor: 0 });
   const { count, first, inputs, targets } = examples(transform, Float64Array.of(1, 2, 4, 6, 9, 11, 15));
   assert.deepEqual([count, first], [1, 4]);
-  // the window ends in row 3, whose change is 4: (3-4)/2 and (4-4)/2; absolute (3-1)/4 and (4-1)/4
+  // the window ends in row 3, whose difference is 4: (3-4)/2 and (4-4)/2; absolute (3-1)/4 and (4-1)/4
   assert.deepEqual([...inputs], [-0.5, 0.5, 0, 0.75]);
-  // changes of the horizon: 9-4=5, 11-6=5, and over two seasons (15-4)/2=5.5; minus the centre 4, divided by the scale 2
+  // differences of the horizon: 9-4=5, 11-6=5, and over two seasons (15-4)/2=5.5; minus the centre 4, divided by the scale 2
   assert.deepEqual([...targets], [0.5, 0.5, 0.75]);
 });
 
@@ -43,9 +43,9 @@ test('pairs may begin at a later row', () => {
   assert.deepEqual(later.inputs, all.inputs.slice(8));
 });
 
-test('fitting by hand: scale over all windows, mean and deviation of the changes', () => {
+test('fitting by hand: scale over all windows, mean and deviation of the differences', () => {
   const { config } = WindowTransform.fit(Float64Array.of(1, 2, 4, 6, 9, 11), plan);
-  // changes 3 4 5 5; the windows that end in rows 3, 4 and 5, minus their last change: (-1 0) (-1 0) (0 0)
+  // differences 3 4 5 5; the windows that end in rows 3, 4 and 5, minus their last difference: (-1 0) (-1 0) (0 0)
   assert.equal(config.scale, Math.sqrt(2 / 6));
   assert.equal(config.mean, 17 / 4);
   assert.ok(Math.abs(config.deviation - Math.sqrt(11 / 16)) < 1e-15);
@@ -63,8 +63,8 @@ describe('outputs invert targets', () => {
       for (const absolute of [false, true]) {
         test(`log ${log}, lag ${lag}, absolute ${absolute}`, () => {
           const values = Float64Array.from(new RandomStream(1, 'series').uniform(24, 5, 9));
-          const own = { scaler: 'changes' as const, log, lag, absolute, window: 4, horizon: 7 };
-          const transform = WindowTransform.fit(values, own);
+          const transformPlan = { scaler: 'changes' as const, log, lag, absolute, window: 4, horizon: 7 };
+          const transform = WindowTransform.fit(values, transformPlan);
           const { count, inputs, targets } = examples(transform, values);
           const width = 4 * transform.channels;
           for (let n = 0; n < count; n++) {
@@ -81,7 +81,7 @@ describe('outputs invert targets', () => {
   }
 });
 
-test('a network that outputs 0 forecasts last season plus the latest change', () => {
+test('a network that outputs 0 forecasts the last season plus the latest seasonal difference', () => {
   const transform = new WindowTransform({
     ...plan,
     absolute: false,
@@ -91,7 +91,7 @@ test('a network that outputs 0 forecasts last season plus the latest change', ()
     deviation: 1,
     floor: 0,
   });
-  // last season 9 11, latest change 11-6=5: 9+5, 11+5, and one season later 9+2·5
+  // last season 9 11, latest difference 11-6=5: 9+5, 11+5, and one season later 9+2·5
   assert.deepEqual([...output(transform, Float64Array.of(1, 2, 4, 6, 9, 11), [0, 0, 0])], [14, 16, 19]);
 });
 
@@ -114,7 +114,7 @@ test('rejects too few rows and logarithms of zero', () => {
 
 describe('other scalers', () => {
   const values = Float64Array.of(3, 1, 4, 1, 5, 9, 2, 6);
-  const own = { log: false, lag: 1, window: 2, horizon: 1, absolute: false };
+  const common = { log: false, lag: 1, window: 2, horizon: 1, absolute: false };
   // Inputs 2 and 6 (the last window), and the target 2 after 5 and 9.
   const spread = Math.sqrt(values.reduce((sum, value) => sum + (value - 3.875) ** 2, 0) / 8);
   const cases: [WindowScaler, (value: number) => number][] = [
@@ -124,13 +124,13 @@ describe('other scalers', () => {
   ];
   for (const [scaler, scale] of cases) {
     test(`${scaler}: scaled by statistics of the training rows`, () => {
-      const transform = WindowTransform.fit(values, { ...own, scaler });
+      const transform = WindowTransform.fit(values, { ...common, scaler });
       close(input(transform, values), Float64Array.of(scale(2), scale(6)));
       close(examples(transform, values).targets.slice(-2, -1), Float64Array.of(scale(2)));
     });
   }
   test('instance: scales each window separately, invariant to shift and scale', () => {
-    const transform = WindowTransform.fit(values, { ...own, scaler: 'instance' });
+    const transform = WindowTransform.fit(values, { ...common, scaler: 'instance' });
     const moved = new WindowTransform({ ...transform.config, scale: 3 * transform.config.scale });
     close(
       input(
@@ -143,7 +143,7 @@ describe('other scalers', () => {
     assert.ok(Math.abs(a! + b!) < 1e-12 && b! > 0.5 && b! < 1, 'mean 0, deviation a little below 1');
   });
   test('counts: inputs are divided by 1 + the mean of the window, without a centre; targets are unchanged', () => {
-    const transform = WindowTransform.fit(values, { ...own, scaler: 'counts' });
+    const transform = WindowTransform.fit(values, { ...common, scaler: 'counts' });
     close(input(transform, values), Float64Array.of(2 / 5, 6 / 5));
     assert.deepEqual([...examples(transform, values).targets], [4, 1, 5, 9, 2, 6]);
     assert.equal(unit(transform, values), 5);
@@ -152,7 +152,7 @@ describe('other scalers', () => {
   for (const scaler of ['standard', 'robust', 'minmax', 'instance'] as const) {
     test(`${scaler}: outputs invert targets, also for a constant series`, () => {
       for (const series of [values, new Float64Array(8).fill(7)]) {
-        const transform = WindowTransform.fit(series, { ...own, scaler, horizon: 2 });
+        const transform = WindowTransform.fit(series, { ...common, scaler, horizon: 2 });
         const { targets } = examples(transform, series);
         close(output(transform, series.slice(0, -2), targets.slice(-2)), series.slice(-2));
       }

@@ -173,7 +173,7 @@ describe('a language model of characters', () => {
       .filter(({ event }) => event !== 'step' && event !== 'epoch')
       .map(({ event }) => event);
     assert.deepEqual(names, ['backend', 'plan', 'stage', 'scores', 'result']);
-    const { task, level, metrics, model: facts } = events.at(-1) as Record<string, unknown>;
+    const { task, level, metrics, model: network } = events.at(-1) as Record<string, unknown>;
     const { perplexity, natsPerCharacter, bitsPerCharacter, natsPerToken } = result.scores;
     assert.deepEqual([task, level], ['generate', 'char']);
     assert.deepEqual(metrics, {
@@ -184,7 +184,12 @@ describe('a language model of characters', () => {
         nats_per_token: natsPerToken,
       },
     });
-    assert.deepEqual(facts, { cell: 'lstm', layers: 1, units: 24, parameters: model.network.countParams() });
+    assert.deepEqual(network, {
+      cell: 'lstm',
+      layers: 1,
+      units: 24,
+      parameters: model.network.countParams(),
+    });
   });
   test('writes a report without markup from the texts', () => {
     const html = languageModelReport(result, '<b>the cat', { backend: 'native', seconds: 1 });
@@ -245,11 +250,14 @@ describe('tokens of a text', () => {
       assert.deepEqual([characters, unknown], [Array.from(text).length, 0]);
       for (const cut of [0, 1, 7]) {
         const decoder = codec.decoder(ids.subarray(0, cut));
-        const rest = Array.from(ids.subarray(cut), (id) => decoder.next(id)).join('') + decoder.end();
+        const decoded = Array.from(ids.subarray(cut), (id) => decoder.next(id)).join('') + decoder.end();
         const whole = codec.tokenizer.detokenize(codec.vocabulary.decode(ids));
         assert.equal(whole, text);
-        assert.ok(whole.endsWith(rest) && rest.length > 0.8 * (whole.length - 12), JSON.stringify(rest));
-        if (cut === 0) assert.equal(rest, text);
+        assert.ok(
+          whole.endsWith(decoded) && decoded.length > 0.8 * (whole.length - 12),
+          JSON.stringify(decoded),
+        );
+        if (cut === 0) assert.equal(decoded, text);
       }
     });
   }

@@ -7,7 +7,7 @@ export const [HEIGHT, WIDTH] = [12, 16];
 
 export interface Box {
   frames: Frame[];
-  way: 'left' | 'right';
+  direction: 'left' | 'right';
   text: string;
 }
 
@@ -15,35 +15,35 @@ export interface Box {
 export function boxes(count: number, seed = 1): Box[] {
   const random = new RandomStream(seed, 'boxes');
   return Array.from({ length: count }, (_, n) => {
-    const way = n % 2 === 0 ? 'left' : 'right';
+    const direction = n % 2 === 0 ? 'left' : 'right';
     const [top, start, bright] = random.uniform(3);
-    const [y, x] = [Math.floor(top * (HEIGHT - 4)), (way === 'left' ? 10 : 2) + Math.floor(2 * start)];
+    const [y, x] = [Math.floor(top * (HEIGHT - 4)), (direction === 'left' ? 10 : 2) + Math.floor(2 * start)];
     const frames = Array.from({ length: 5 + (n % 3) }, (_, t): Frame => {
       const data = Uint8Array.from(random.uniform(HEIGHT * WIDTH), (value) => 20 * value);
-      const left = x + (way === 'left' ? -t : t);
+      const left = x + (direction === 'left' ? -t : t);
       for (let r = y; r < y + 4; r++) data.fill(150 + 100 * bright, r * WIDTH + left, r * WIDTH + left + 3);
       return { width: WIDTH, height: HEIGHT, data };
     });
-    return { frames, way, text: `a box moves ${way}` };
+    return { frames, direction, text: `a box moves ${direction}` };
   });
 }
 
-/** Returns a table with the columns `clip`, `way` and `text`. */
+/** Returns a table with the columns `clip`, `direction` and `text`. */
 export const tableOf = (
   clips: readonly Clip[],
-  ways: readonly string[],
-  texts: readonly string[] = ways,
+  directions: readonly string[],
+  texts: readonly string[] = directions,
 ): Table =>
   makeTable({
     source: 'boxes.jsonl',
-    names: ['clip', 'way', 'text'],
-    cells: [clips.map(() => undefined), [...ways], [...texts]],
+    names: ['clip', 'direction', 'text'],
+    cells: [clips.map(() => undefined), [...directions], [...texts]],
     nested: new Map([['clip', clips]]),
   });
 
 export const boxTable = (list: readonly Box[]): Table =>
   tableOf(
     list.map(({ frames }) => frames),
-    list.map(({ way }) => way),
+    list.map(({ direction }) => direction),
     list.map(({ text }) => text),
   );

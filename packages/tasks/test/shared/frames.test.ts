@@ -1,7 +1,7 @@
 /**
- * The front end of video: sizes, colours, sampling, optical differences, masks and random changes, with values computed by
- * hand; and clips that are rejected. Detects a wrong channel, a wrong frame, a difference to the wrong frame, and changes that
- * differ between the frames of a clip.
+ * The front end of video: sizes, colours, sampling, optical differences, masks and data augmentation, with values computed by
+ * hand; and clips that are rejected. Detects a wrong channel, a wrong frame, a difference to the wrong frame, and augmentation that
+ * differs between the frames of a clip.
  */
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
@@ -83,11 +83,11 @@ describe('frames', () => {
     ];
     const { x, mask } = encoder.batch(clips, Uint32Array.of(0, 1));
     const values = await x.data();
-    const at = (clip: number, t: number): number[] => [
+    const valuesOf = (clip: number, t: number): number[] => [
       ...values.subarray((clip * 3 + t) * 32, (clip * 3 + t) * 32 + 2),
     ];
-    assert.deepEqual([at(0, 0), at(0, 1), at(0, 2)], [[1, 0], [3, 2], [2, -1]]); // biome-ignore format: one line
-    assert.deepEqual([at(1, 0), at(1, 1)], [[5, 0], [0, 0]]); // biome-ignore format: one line
+    assert.deepEqual([valuesOf(0, 0), valuesOf(0, 1), valuesOf(0, 2)], [[1, 0], [3, 2], [2, -1]]); // biome-ignore format: one line
+    assert.deepEqual([valuesOf(1, 0), valuesOf(1, 1)], [[5, 0], [0, 0]]); // biome-ignore format: one line
     assert.deepEqual([...(await mask!.data())], [1, 1, 1, 1, 0, 0]);
   });
 
@@ -107,7 +107,7 @@ describe('frames', () => {
     }
   });
 
-  test('of a clip are changed in the same way, but only with a random stream', async () => {
+  test('of a clip are augmented in the same way, and only if there is a random stream', async () => {
     await ready();
     const spot = (): Frame => ({ width: 8, height: 8, data: new Uint8Array(64).fill(200, 27, 29) });
     const encoder = encoderOf({ frameSize: [8, 8], deviations: [100] });

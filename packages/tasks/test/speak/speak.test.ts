@@ -1,4 +1,4 @@
-// Voices: the plan, training, batches, the distortion, and errors.
+// Speech synthesis: training, batches, saving, scores, the plan, the mel-cepstral distortion, and errors.
 import assert from 'node:assert/strict';
 import { before, describe, test } from 'node:test';
 import { audioFeatures, makeTable } from '@unroll/data';
@@ -60,13 +60,13 @@ describe('a voice', () => {
 
   test('gives the same sound for a single text and in a batch, and after saving and loading', async () => {
     const texts = ['abcd', 'dd', 'cabbage'];
-    const together = await model.speak(texts);
+    const batch = await model.speak(texts);
     const [alone] = await model.speak([texts[1]]);
-    assert.equal(alone.samples.length, together[1].samples.length);
+    assert.equal(alone.samples.length, batch[1].samples.length);
     const loaded = taskModelFromFiles(await model.toFiles());
     assert.equal(loaded.writesSound, true);
-    assert.deepEqual(await loaded.pipe!(texts), together);
-    assert.deepEqual(await loaded.pipe!(texts[0]), together[0]);
+    assert.deepEqual(await loaded.pipe!(texts), batch);
+    assert.deepEqual(await loaded.pipe!(texts[0]), batch[0]);
     const { columns, rows, sounds, notes } = await loaded.predict({ texts: ['abe'] });
     assert.deepEqual([columns, rows[0][0], sounds?.length], [['text', 'seconds'], 'abe', 1]);
     assert.deepEqual(notes, ['Characters that do not occur in the training texts are skipped: "e".']);
@@ -84,8 +84,8 @@ describe('a voice', () => {
         const total = weights.reduce((sum, weight) => sum + weight, 0);
         return weights.reduce((sum, weight, j) => sum + weight * j, 0) / total;
       });
-      const at = (share: number): number => positions[Math.floor(share * positions.length)];
-      assert.ok(at(0.1) < at(0.4) && at(0.4) < at(0.7), positions.join(' '));
+      const positionAt = (share: number): number => positions[Math.floor(share * positions.length)];
+      assert.ok(positionAt(0.1) < positionAt(0.4) && positionAt(0.4) < positionAt(0.7), positions.join(' '));
     }
   });
 

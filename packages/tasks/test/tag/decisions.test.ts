@@ -1,4 +1,5 @@
-// The decisions of a tagger, compared with brute force, the mean of several networks, and the scores.
+// How a tagger chooses tags: one positive tag, compared with brute force; the offset for entities; the mean of several networks; and
+// the scores.
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { predict, RandomStream, type TagScores, tagProbabilities, tensor } from '@unroll/core';
@@ -35,8 +36,10 @@ describe('one positive tag', () => {
       const p = Array.from({ length: 6 }, (_, t) => tagProbabilities(scores)[3 * t + 1]);
       const total = p.reduce((a, b) => a + b, 0);
       const expectedF1 = (chosen: readonly boolean[]): number => {
-        const size = chosen.filter((each) => each).length;
-        return (2 * p.reduce((sum, each, t) => sum + (chosen[t] ? each : 0), 0)) / (size + total);
+        const size = chosen.filter(Boolean).length;
+        return (
+          (2 * p.reduce((sum, probability, t) => sum + (chosen[t] ? probability : 0), 0)) / (size + total)
+        );
       };
       const values = Array.from({ length: 64 }, (_, bits) =>
         expectedF1(p.map((_, t) => ((bits >> t) & 1) === 1)),
@@ -59,9 +62,9 @@ describe('one positive tag', () => {
 describe('the offset', () => {
   const goal = { tags: ['O', 'B-X', 'I-X'], scheme: 'bio', positive: null } as const;
   /** Returns the scores of a sentence of one token: 0 for O, and `score` for B-X. */
-  const one = (score: number): TagScores => ({ emissions: [0, score, -9], ...NO_TRANSITIONS(3) });
+  const oneToken = (score: number): TagScores => ({ emissions: [0, score, -9], ...NO_TRANSITIONS(3) });
   test('finds entities that the most probable tags miss', () => {
-    const scores = [one(2), one(-1), one(-1.1), one(-4), one(-5)];
+    const scores = [oneToken(2), oneToken(-1), oneToken(-1.1), oneToken(-4), oneToken(-5)];
     const actual = [['B-X'], ['B-X'], ['B-X'], ['O'], ['O']];
     const offset = chooseOffset(goal, scores, actual);
     assert.equal(offset?.before, 0.5);
@@ -70,10 +73,10 @@ describe('the offset', () => {
     assert.deepEqual(offsetsOf(goal, 1.5), [0, 1.5, 1.5]);
   });
   test('is 0 if no offset increases F1', () => {
-    const scores = [one(8), one(-8)];
+    const scores = [oneToken(8), oneToken(-8)];
     assert.deepEqual(chooseOffset(goal, scores, [['B-X'], ['O']]), { value: 0, before: 1, after: 1 });
   });
-  test('is null for the share of correct tags, and without O', () => {
+  test('is null for tags that do not mark entities, and if there is no tag O', () => {
     assert.equal(chooseOffset({ tags: ['a', 'b'], scheme: 'none', positive: null }, [], []), null);
     assert.equal(chooseOffset({ tags: ['B', 'M', 'E', 'S'], scheme: 'bmes', positive: null }, [], []), null);
   });
@@ -95,9 +98,9 @@ test('the scores of the joined model are the means of the scores of the networks
   const tagger = taggerNetworks(shape);
   joinScores(tagger, [0, 0.5, -1]);
   const inputs = [tensor([[2, 3, 0]]), tensor([[[1, 2], [3, 0], [0, 0]]])]; // biome-ignore format: one line
-  const each = await Promise.all(tagger.networks.map((network) => predict(network, inputs)));
+  const outputs = await Promise.all(tagger.networks.map((network) => predict(network, inputs)));
   const joined = (await predict(tagger.joined, inputs)).toArray() as number[][][];
-  const parts = each.map((scores) => scores.toArray() as number[][][]);
+  const parts = outputs.map((scores) => scores.toArray() as number[][][]);
   for (const t of [0, 1]) {
     for (const [k, offset] of [0, 0.5, -1].entries()) {
       const mean = (parts[0][0][t][k] + parts[1][0][t][k] + parts[2][0][t][k]) / 3;

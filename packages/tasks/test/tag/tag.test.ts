@@ -234,9 +234,9 @@ test('for parts of speech, the goal is the share of correct tags, without an off
   assert.ok(trainings[0].history[0].validationMetrics.accuracy > 0);
   const { columns, json } = await model.predict({ texts: ['saw Rio'], options: { probabilities: true } });
   assert.deepEqual(columns, ['text', 'tokens', 'tags']);
-  const { tags, scores: each } = json![0] as { tags: string[]; scores: number[] };
+  const { tags, scores: tokenScores } = json![0] as { tags: string[]; scores: number[] };
   assert.deepEqual(tags, ['VERB', 'PROPN']);
-  assert.ok(each.every((score) => score > 0.5));
+  assert.ok(tokenScores.every((score) => score > 0.5));
 });
 
 test('for two tags, the goal is F1 of the rarer tag as a mean over sentences', async () => {

@@ -31,7 +31,7 @@ describe('a transcriber', () => {
     ({ model } = result);
   });
 
-  test('learns words, and knows when they start', async () => {
+  test('learns words and their start times', async () => {
     const list = melodies(40, 2);
     const { metrics } = await model.evaluate({ rows: melodyTable(list) });
     assert.ok(metrics!.wer < 0.1, `WER ${metrics!.wer}`);
@@ -183,7 +183,7 @@ describe('an attention decoder', () => {
     ({ model } = result);
   });
 
-  test('learns words, and when they are spoken', async () => {
+  test('learns words and their times', async () => {
     const list = melodies(40, 2);
     const { metrics } = await model.evaluate({ rows: melodyTable(list) });
     assert.ok(metrics!.wer < 0.3, `WER ${metrics!.wer}`);

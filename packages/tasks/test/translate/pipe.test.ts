@@ -38,10 +38,10 @@ describe('the pipeline of a translator', () => {
     const { sourceTokens, tokens, weights } = alignment!;
     assert.equal(sourceTokens.length, 5);
     assert.deepEqual(
-      weights.map((each) => each.length),
+      weights.map((row) => row.length),
       tokens.map(() => 5),
     );
-    for (const each of weights) assert.ok(Math.abs(each.reduce((sum, weight) => sum + weight, 0) - 1) < 1e-5);
+    for (const row of weights) assert.ok(Math.abs(row.reduce((sum, weight) => sum + weight, 0) - 1) < 1e-5);
   });
   test('rejects other inputs and options', async () => {
     await assert.rejects(model.pipe(''), { code: 'value', message: /^Text must be a string/ });

@@ -139,9 +139,9 @@ describe('a trained translator', () => {
   test('writes a report without markup from the texts', () => {
     const { scored, translations } = result;
     const marked = { ...scored, source: scored.source.map((text) => `<b>${text}`) };
-    const tagged = translations.map((each) => ({
-      ...each,
-      tokens: each.tokens.map((token) => `<i>${token}`),
+    const tagged = translations.map((translation) => ({
+      ...translation,
+      tokens: translation.tokens.map((token) => `<i>${token}`),
     }));
     const html = translateReport(
       { ...result, scored: marked, translations: tagged },
