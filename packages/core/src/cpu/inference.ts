@@ -13,17 +13,17 @@ import {
 import type { Kernels } from '../backend.js';
 import { stridesOf } from '../shape.js';
 import { address, markDirty } from './block.js';
-import { FLOAT, spacesAt, type WholeMemory } from './memory.js';
+import { dimsWriter, FLOAT_BYTES, type WholeMemory } from './memory.js';
 
 /** For at most this many numbers, a kernel call takes longer than the same operation in JavaScript. */
-const FEW = 4096;
+const MAX_JAVASCRIPT_LENGTH = 4096;
 
 type InferenceKernels = Pick<
   Kernels,
   'fill' | 'copy' | 'unary' | 'binary' | 'reduce' | 'gemm' | 'softmax' | 'gather'
 >;
 
-/** Returns the kernels. @param dimsAt the address at which the kernels read shapes and strides */
+/** Returns the kernels of this file. @param dimsAt the address at which the kernels read shapes and strides */
 export function inferenceKernels(
   module: KernelModule,
   wholeMemory: WholeMemory,
@@ -40,33 +40,39 @@ function elementwiseKernels(
   dimsAt: number,
 ): Omit<InferenceKernels, keyof Products> {
   const { kernels: k, memory } = module;
-  const putDims = spacesAt(memory, dimsAt);
+  const writeDims = dimsWriter(memory, dimsAt);
   return {
     fill(y, value) {
       const at = address(y);
-      const all = y.length <= FEW ? wholeMemory(at + y.length * FLOAT) : null;
-      if (all) all.fill(value, at / FLOAT, at / FLOAT + y.length);
+      const all = y.length <= MAX_JAVASCRIPT_LENGTH ? wholeMemory(at + y.length * FLOAT_BYTES) : null;
+      if (all) all.fill(value, at / FLOAT_BYTES, at / FLOAT_BYTES + y.length);
       else k.fill(at, y.length, value);
       markDirty(y);
     },
     copy({ x, offsetX = 0, y, offsetY = 0, shape = [y.length], ...strides }) {
       const { stridesX = stridesOf(shape), stridesY = stridesOf(shape) } = strides;
+      // A short copy of adjacent elements is faster in JavaScript.
       const last = shape.length - 1;
       const length = shape[last] ?? 1;
       let leadingOnes = 0;
       while (leadingOnes < last && shape[leadingOnes] === 1) leadingOnes++;
-      if (leadingOnes === last && length <= FEW && stridesX[last] === 1 && stridesY[last] === 1) {
-        const from = address(x) / FLOAT + offsetX;
-        const to = address(y) / FLOAT + offsetY;
-        const all = wholeMemory((Math.max(from, to) + length) * FLOAT);
+      if (
+        leadingOnes === last &&
+        length <= MAX_JAVASCRIPT_LENGTH &&
+        stridesX[last] === 1 &&
+        stridesY[last] === 1
+      ) {
+        const from = address(x) / FLOAT_BYTES + offsetX;
+        const to = address(y) / FLOAT_BYTES + offsetY;
+        const all = wholeMemory((Math.max(from, to) + length) * FLOAT_BYTES);
         if (all) {
           all.copyWithin(to, from, from + length);
           markDirty(y);
           return;
         }
       }
-      const rank = putDims(shape, stridesX, stridesY);
-      k.copy_strided(address(x) + offsetX * FLOAT, address(y) + offsetY * FLOAT, rank, dimsAt);
+      const rank = writeDims(shape, stridesX, stridesY);
+      k.copy_strided(address(x) + offsetX * FLOAT_BYTES, address(y) + offsetY * FLOAT_BYTES, rank, dimsAt);
       markDirty(y);
     },
     unary(op, x, y) {
@@ -75,7 +81,7 @@ function elementwiseKernels(
     },
     binary({ op, a, b, y, shape = [y.length], ...strides }) {
       const { stridesA = stridesOf(shape), stridesB = stridesOf(shape) } = strides;
-      const rank = putDims(shape, stridesA, stridesB);
+      const rank = writeDims(shape, stridesA, stridesB);
       callBinary(module, {
         op: BinaryOp[op],
         a: address(a),

@@ -1,6 +1,6 @@
 /**
- * The fused recurrent kernels. They need packed weights. Resident weights (parameters) are packed once per version, and
- * the packed form is cached with them. Other weights are packed for a single call, in the open arena.
+ * The fused recurrent kernels. They read packed weights: copies in another layout, see {@link PackedWeights}. Parameters are
+ * packed once after each change, and the copy is cached. Other weights are packed for a single call, in the open arena.
  */
 import {
   Activation,
@@ -17,38 +17,39 @@ import {
   WeightFormat,
 } from '@unroll/kernels';
 import type { Block, ForwardCall, Kernels, RecurrentCall, SequenceView } from '../backend.js';
-import { address, type CpuBlock, type PackedForm } from './block.js';
+import { address, type CpuBlock, type PackedWeights } from './block.js';
 import type { Heap } from './heap.js';
-import { FLOAT } from './memory.js';
+import { FLOAT_BYTES } from './memory.js';
 import type { FormatChoice } from './weight-format.js';
 
 type RecurrentKernels = Pick<Kernels, `${'rnn' | 'lstm' | 'gru'}Forward`>;
 
-/** Packs weights unless they are cached, and returns the address of the packed form. */
+/** Packs weights unless a valid copy is cached, and returns the address of the packed weights. */
 export type Packer = (
-  /** Identifies the packed form in the cache. */
-  form: string,
+  /** The name of the layout, which identifies the copy in the cache. */
+  layout: string,
   weights: readonly [Block, ...(Block | null)[]],
-  /** Returns the length of the packed form, in floats. */
+  /** Returns the length of the packed weights, in floats. */
   floats: () => number,
+  /** Writes the packed weights to an address. */
   pack: (to: number) => void,
 ) => number;
 
 export function packer(heap: Heap): Packer {
-  return (form, weights, floats, pack) => {
+  return (layout, weights, floats, pack) => {
     const parts = weights as readonly [CpuBlock, ...(CpuBlock | null)[]];
-    const forms = parts[0].root.packed;
-    if (forms === null || parts.some((part) => part?.root.packed === null)) {
-      const to = heap.temporary(floats() * FLOAT);
+    const copies = parts[0].root.packed;
+    if (copies === null || parts.some((part) => part?.root.packed === null)) {
+      const to = heap.temporary(floats() * FLOAT_BYTES);
       pack(to);
       return to;
     }
-    let cached = forms.find((one) => one.form === form && isMadeFrom(one, parts));
+    let cached = copies.find((copy) => copy.layout === layout && isPackedFrom(copy, parts));
     if (cached === undefined) {
       const sources = parts.filter((part) => part !== null);
-      const at = heap.allocate(floats() * FLOAT);
-      cached = { form, at, parts: sources.map((part) => ({ at: part.at, root: part.root, version: -1 })) };
-      forms.push(cached);
+      const at = heap.allocate(floats() * FLOAT_BYTES);
+      cached = { layout, at, parts: sources.map((part) => ({ at: part.at, root: part.root, version: -1 })) };
+      copies.push(cached);
     }
     if (cached.parts.some((part) => part.version !== part.root.version)) {
       pack(cached.at);
@@ -90,7 +91,7 @@ export function recurrentKernels(
       }
       // If the call has no block for r h' of every step, all steps use the same temporary block.
       const BH = c.B * c.H;
-      const rh = c.rh ? address(c.rh) : heap.temporary(BH * FLOAT);
+      const rh = c.rh ? address(c.rh) : heap.temporary(BH * FLOAT_BYTES);
       callGruBeforeForward(module, { gruForward, rh, rhStep: c.rh ? BH : 0 });
     },
   };
@@ -121,7 +122,7 @@ function forwardPacker(module: KernelModule, packWeights: Packer, formatFor: For
   };
 }
 
-/** Returns the arguments that all recurrent kernels have in common. */
+/** Returns the arguments of the loop over the steps, which all recurrent kernels have in common. */
 export function steps(c: RecurrentCall, I: number, weights: number): Steps {
   return {
     T: c.T,
@@ -144,13 +145,14 @@ function forward(c: ForwardCall, weights: number): Forward {
     x: address(c.x),
     back: c.reverse ? 1 : 0,
     hs: address(c.hs),
-    y: start(y),
+    y: sequenceAddress(y),
     yT: y?.strideT ?? 0,
     yB: y?.strideB ?? 0,
   };
 }
 
-function isMadeFrom({ parts }: PackedForm, weights: readonly (CpuBlock | null)[]): boolean {
+/** Returns whether a cached copy was packed from these blocks. */
+function isPackedFrom({ parts }: PackedWeights, weights: readonly (CpuBlock | null)[]): boolean {
   let n = 0;
   for (const weight of weights) {
     if (weight === null) continue;
@@ -161,6 +163,6 @@ function isMadeFrom({ parts }: PackedForm, weights: readonly (CpuBlock | null)[]
 }
 
 /** Returns the address of a sequence; 0 (null) if there is none. */
-export function start(view: SequenceView | null): number {
-  return view === null ? 0 : address(view.block) + view.offset * FLOAT;
+export function sequenceAddress(view: SequenceView | null): number {
+  return view === null ? 0 : address(view.block) + view.offset * FLOAT_BYTES;
 }

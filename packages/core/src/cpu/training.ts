@@ -43,21 +43,21 @@ import type {
 } from '../backend.js';
 import { address, markDirty } from './block.js';
 import type { Heap } from './heap.js';
-import { FLOAT } from './memory.js';
-import { type Packer, start, steps } from './recurrent.js';
+import { FLOAT_BYTES } from './memory.js';
+import { type Packer, sequenceAddress, steps } from './recurrent.js';
 
 type GradientAndRandom = Pick<Kernels, 'accumulate' | 'scatterAdd' | 'topK' | `random${'Uniform' | 'Mask'}`>;
 type Cells = Pick<Kernels, `${'rnn' | 'lstm' | 'gru'}Backward`>;
 type SequenceLosses = Pick<Kernels, 'ctc'>;
 type Optimizers = Pick<Kernels, 'sgd' | 'rmsprop' | 'adam' | 'nadam'>;
-type RandomFields = Pick<Kernels, `crf${'Forward' | 'Backward'}`>;
+type ConditionalRandomFields = Pick<Kernels, `crf${'Forward' | 'Backward'}`>;
 type LayerNorms = Pick<Kernels, `layerNorm${'' | 'Backward'}`>;
 type LstmGates = Pick<Kernels, `lstmGates${'' | 'Backward'}`>;
 type Scans = Pick<Kernels, `linearScan${'' | 'Backward'}`>;
 export type TrainingKernels = GradientAndRandom &
   Cells &
   SequenceLosses &
-  RandomFields &
+  ConditionalRandomFields &
   Scans &
   LayerNorms &
   LstmGates &
@@ -68,7 +68,7 @@ export function trainingKernels(module: KernelModule, heap: Heap, packWeights: P
     ...gradientAndRandomKernels(module),
     ...cellKernels(module, packWeights),
     ...sequenceLossKernels(module, heap),
-    ...randomFieldKernels(module, heap),
+    ...crfKernels(module, heap),
     ...scanKernels(module),
     ...layerNormKernels(module),
     ...lstmGatesKernels(module),
@@ -169,7 +169,7 @@ function backward(c: BackwardCall & { dG: Block }, I: number, weights: number): 
   const { dy } = c;
   return {
     steps: steps(c, I, weights),
-    dy: start(dy),
+    dy: sequenceAddress(dy),
     dyT: dy?.strideT ?? 0,
     dyB: dy?.strideB ?? 0,
     dh: address(c.dh),
@@ -181,6 +181,7 @@ function backward(c: BackwardCall & { dG: Block }, I: number, weights: number): 
 function sequenceLossKernels(module: KernelModule, heap: Heap): SequenceLosses {
   return {
     ctc({ B, T, C, L, blank, zeroInfinity, ...c }) {
+      // The number of sequences that are processed at once; each needs its own working memory.
       const slots = Math.max(1, Math.min(B, module.threads));
       heap.openArena();
       try {
@@ -193,7 +194,7 @@ function sequenceLossKernels(module: KernelModule, heap: Heap): SequenceLosses {
           losses: address(c.losses),
           dx: address(c.dx),
           slots,
-          work: heap.temporary(slots * module.kernels.ctc_work_size(T, C, L) * FLOAT),
+          work: heap.temporary(slots * module.kernels.ctc_work_size(T, C, L) * FLOAT_BYTES),
         });
       } finally {
         heap.closeArena();
@@ -326,7 +327,7 @@ function optimizerKernels(module: KernelModule): Optimizers {
   };
 }
 
-function randomFieldKernels(module: KernelModule, heap: Heap): RandomFields {
+function crfKernels(module: KernelModule, heap: Heap): ConditionalRandomFields {
   const crf = ({ B, T, K, ...c }: CrfCall): Crf => ({
     ...{ B, T, K },
     emissions: address(c.emissions),
@@ -335,7 +336,7 @@ function randomFieldKernels(module: KernelModule, heap: Heap): RandomFields {
     end: address(c.end),
     tags: address(c.tags),
     mask: address(c.mask),
-    work: heap.temporary(module.kernels.crf_work_size(B, T, K) * FLOAT),
+    work: heap.temporary(module.kernels.crf_work_size(B, T, K) * FLOAT_BYTES),
   });
   return {
     crfForward: (c) => callCrfForward(module, { crf: crf(c), losses: address(c.losses) }),
