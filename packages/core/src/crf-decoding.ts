@@ -1,6 +1,6 @@
 /**
- * Decoding of linear-chain conditional random fields on the host: the best sequence of tags (Viterbi 1967), the n best ones,
- * and the probability of each tag at each step. All computations are in float64.
+ * Decoding of linear-chain conditional random fields in JavaScript, without a backend: the best sequence of tags (Viterbi
+ * 1967), the n best ones, and the probability of each tag at each step. All computations are in float64.
  */
 import { shapeError, valueError } from './errors.js';
 import { logSumExp } from './log-sum-exp.js';
@@ -50,7 +50,10 @@ function sizeOf({ emissions, transitions, start, end }: TagScores): Size {
   );
 }
 
-/** A partial path that ends at one step with one tag: its score, and the previous tag and rank. */
+/**
+ * One of the n best paths from the first step to a tag of a step. Without its last step, the path is entry `rank` of the list
+ * of the previous tag, `tag`.
+ */
 interface Entry {
   score: number;
   tag: number;
@@ -106,7 +109,7 @@ export function nBestPaths(scores: TagScores, n: number): RankedTagPath[] {
   const { T, K } = sizeOf(scores);
   const { emissions, transitions, start, end } = scores;
   if (T === 0) return [{ tags: [], score: 0, probability: 1 }];
-  /** The n best partial paths to each tag of each step. */
+  /** table[t][j]: the n best paths to tag j of step t, the best first. */
   const table: Entry[][][] = [];
   for (let t = 0; t < T; t++) {
     const entriesOf = (j: number): Entry[] => {
@@ -127,8 +130,8 @@ export function nBestPaths(scores: TagScores, n: number): RankedTagPath[] {
 }
 
 /**
- * Returns the n best extensions of partial paths.
- * @param paths the partial paths by their last tag
+ * Extends paths by one step, and returns the n best results.
+ * @param paths the paths by their last tag
  * @param added returns the score that the extension adds to a path with this last tag
  */
 function bestExtensions(
@@ -145,6 +148,7 @@ function bestExtensions(
     .slice(0, n);
 }
 
+/** Returns the tags of the path that ends in entry `rank` of the list of `tag` at the last step. */
 function trace(table: readonly (readonly (readonly Entry[])[])[], tag: number, rank: number): number[] {
   const tags: number[] = [];
   for (const step of table.toReversed()) {
