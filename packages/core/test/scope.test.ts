@@ -304,7 +304,7 @@ for (const { name, backend, reason } of testBackends()) {
     if (!backend) return;
     before(() => setBackend(backend));
     scopeTests();
-    const noHeap = 'heap' in backend ? false : "its memory is the garbage collector's";
+    const noHeap = 'heap' in backend ? false : "this backend's memory is garbage-collected";
     test('memory of closed scopes is reused', { skip: noHeap }, () => {
       onBackend(backend, () => {
         const heap = (backend as Backend & { heap: Heap }).heap;
