@@ -23,7 +23,7 @@ import numpy as np  # noqa: E402
 import torch  # noqa: E402
 
 OUT = Path(__file__).resolve().parents[2] / "packages" / "testkit" / "goldens" / "layers" / "attention.json"
-B, Q, S, D, U = 3, 4, 5, 6, 7
+B, Q, S, D, U = 3, 4, 5, 6, 7  # batch, query steps, value steps, features, units of the score
 keras.utils.set_random_seed(1)
 torch.set_num_threads(1)
 
@@ -130,6 +130,7 @@ def decoder_run(score, feeds, out):
 
 
 def decoder_cases():
+    # features of x, units of the LSTM, units of the output, features of the memory
     I, H, A, M = 3, 4, 5, 6  # noqa: E741
     for feeds in (False, True):
         for masked in (False, True):

@@ -27,7 +27,7 @@ import torch.nn.functional as F
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
 OUT = Path(__file__).resolve().parents[2] / "packages" / "testkit" / "goldens" / "layers" / "cells.json"
-B, T, I, H, P = 3, 6, 4, 5, 3
+B, T, I, H, P = 3, 6, 4, 5, 3  # batch, steps, input features, units, units of the projection
 torch.set_default_dtype(torch.float64)
 
 

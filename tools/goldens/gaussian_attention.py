@@ -16,6 +16,7 @@ import numpy as np
 import torch
 from attention import B, OUT, case
 
+# components, units of the output, units of the LSTM, features of the memory, features of x, hidden units of the attention
 K, A, H, M, I, N = 3, 5, 4, 6, 3, 7  # noqa: E741
 
 

@@ -19,7 +19,7 @@ import onnxruntime
 from onnx import TensorProto, helper
 
 OUT = Path(__file__).resolve().parents[2] / "packages" / "testkit" / "goldens" / "layers" / "peephole.json"
-B, T, I, H = 3, 5, 4, 6
+B, T, I, H = 3, 5, 4, 6  # batch, steps, input features, units
 
 
 def pack(t):

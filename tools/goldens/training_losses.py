@@ -12,7 +12,7 @@ from keras.src.losses.loss import reduce_weighted_values
 from torch.distributions import NegativeBinomial, Normal, StudentT
 from torch.nn.functional import softplus
 
-B, T = 3, 5  # different, because otherwise Keras reads weights [B] as weights [T] without an error
+B, T = 3, 5  # unequal: if they were equal, Keras would read weights [B] as weights [T] without an error
 MASK = np.array([[1, 1, 1, 1, 1], [1, 1, 1, 0, 0], [0, 1, 0, 1, 0]], np.float32)  # rows without padding, with padding, and with gaps
 
 # ---- the losses ---------------------------------------------------------------------------------
@@ -42,7 +42,7 @@ def pinball(p, y, o):
 
 
 def gaussian_nll(p, y, o):
-    """torch.nn.GaussianNLLLoss if p has a variance; otherwise a Normal with the scale softplus(rawScale)."""
+    """Computes torch.nn.GaussianNLLLoss if p has a variance; otherwise uses a Normal with the scale softplus(rawScale)."""
     if "rawScale" in p:
         return -Normal(p["mean"], softplus(p["rawScale"])).log_prob(y)
     of = torch.nn.GaussianNLLLoss(full=o["full"], eps=o["epsilon"], reduction="none")

@@ -1,11 +1,12 @@
 """training/metrics.json: metrics, plain, with a mask and with weights.
 
-`value` is computed by scikit-learn if it has the metric, otherwise by Keras, or by a formula if neither has it; `source` names which.
+`value` is computed by scikit-learn if it has the metric, otherwise by Keras, or by a formula if neither has it; `source` names the
+library, or is "formula".
 Tests compare with `value`. If Keras has the metric, too, `kerasValue` is its result for the entries that are not masked (training.md
 says how Keras treats masks).
 
-In every metric, an entry counts w * mask times, and sums are divided by the sum of w * mask. The case stores the full tensors. Before a
-metric is computed, masked rows are removed and the others are flattened to [N, K].
+In every metric, the weight of an entry is w * mask, and a mean is the weighted sum divided by the sum of w * mask. The case
+stores the full tensors. Before a metric is computed, masked rows are removed and the others are flattened to [N, K].
 """
 
 import training_encoding as enc
