@@ -4,7 +4,7 @@
  */
 import { type KernelModule, onlyInfers, rowsToSplit } from '@unroll/kernels';
 import type { Backend, Block, FloatArray, Kernels } from '../backend.js';
-import { address, type CpuBlock, markDirty } from './block.js';
+import { addressOf, type CpuBlock, markDirty } from './block.js';
 import { Heap } from './heap.js';
 import { inferenceKernels } from './inference.js';
 import { DIMS_LENGTH, FLOAT_BYTES, wholeMemoryOf } from './memory.js';
@@ -34,14 +34,13 @@ function createBackend(
   formatFor: FormatChoice | null,
 ): CpuBackend {
   const heap = new Heap(module.memory);
-  const dimsAt = heap.allocate(DIMS_LENGTH * FLOAT_BYTES);
+  const dimsAddress = heap.allocate(DIMS_LENGTH * FLOAT_BYTES);
   const packWeights = packer(heap);
-  /** Returns the whole memory as one array, or null if that array ends before the given address. */
   const wholeMemory = wholeMemoryOf(module.memory);
-  const floats = (at: number, length: number): Float32Array =>
-    new Float32Array(module.memory.buffer, at, length);
+  const floats = (address: number, length: number): Float32Array =>
+    new Float32Array(module.memory.buffer, address, length);
   const inference: Omit<Kernels, keyof TrainingKernels> = {
-    ...inferenceKernels(module, wholeMemory, dimsAt),
+    ...inferenceKernels(module, wholeMemory, dimsAddress),
     ...recurrentKernels(module, heap, packWeights, formatFor),
   };
   const kernels: Kernels = training
@@ -49,13 +48,12 @@ function createBackend(
     : Object.assign(Object.create(onlyInfers), inference); // calling any other kernel throws
 
   const readSync = (block: Block, to?: FloatArray): FloatArray => {
-    const at = address(block);
+    const address = addressOf(block);
     const { length } = block;
-    const all = wholeMemory(at + length * FLOAT_BYTES);
-    if (to === undefined) {
-      return all ? all.slice(at / FLOAT_BYTES, at / FLOAT_BYTES + length) : floats(at, length).slice();
-    }
-    to.set(all ? all.subarray(at / FLOAT_BYTES, at / FLOAT_BYTES + length) : floats(at, length));
+    const all = wholeMemory(address + length * FLOAT_BYTES);
+    const start = address / FLOAT_BYTES;
+    if (to === undefined) return all ? all.slice(start, start + length) : floats(address, length).slice();
+    to.set(all ? all.subarray(start, start + length) : floats(address, length));
     return to;
   };
 
@@ -73,31 +71,31 @@ function createBackend(
     allocate(length): CpuBlock {
       const start = heap.allocate(length * FLOAT_BYTES);
       floats(start, length).fill(0);
-      return { length, at: start, root: { start, version: 0, packed: [], formats: new Map() } };
+      return { length, address: start, root: { start, version: 0, packed: [], formats: new Map() } };
     },
     release(block) {
       const { root } = block as CpuBlock;
-      for (const copy of root.packed ?? []) heap.free(copy.at);
+      for (const copy of root.packed ?? []) heap.free(copy.address);
       heap.free(root.start);
     },
     temporary(length): CpuBlock {
       const start = heap.temporary(length * FLOAT_BYTES);
-      return { length, at: start, root: { start, version: 0, packed: null, formats: null } };
+      return { length, address: start, root: { start, version: 0, packed: null, formats: null } };
     },
     openArena: () => heap.openArena(),
     closeArena: () => heap.closeArena(),
     view(block, offset, length): CpuBlock {
-      const { at, root } = block as CpuBlock;
-      return { length, at: at + offset * FLOAT_BYTES, root };
+      const { address, root } = block as CpuBlock;
+      return { length, address: address + offset * FLOAT_BYTES, root };
     },
     write(block, data) {
-      const at = address(block);
+      const address = addressOf(block);
       const { length } = block;
       if (data.length > length)
         throw new RangeError(`write: got ${data.length} values for a block of ${length}.`);
-      const all = wholeMemory(at + length * FLOAT_BYTES);
-      if (all) all.set(data, at / FLOAT_BYTES);
-      else floats(at, length).set(data);
+      const all = wholeMemory(address + length * FLOAT_BYTES);
+      if (all) all.set(data, address / FLOAT_BYTES);
+      else floats(address, length).set(data);
       markDirty(block);
     },
     read: async (block) => readSync(block),

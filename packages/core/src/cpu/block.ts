@@ -1,9 +1,9 @@
 /** Blocks of the linear memory of the compiled kernels. */
 import type { Block, WeightFormatName } from '../backend.js';
 
-/** A range of an allocation. `at` is its address, in bytes. */
+/** A range of an allocation. `address` is in bytes. */
 export interface CpuBlock extends Block {
-  readonly at: number;
+  readonly address: number;
   readonly root: Allocation;
 }
 
@@ -25,14 +25,14 @@ export interface PackedWeights {
   /** The name of the layout, such as `lstm float16`. */
   readonly layout: string;
   /** The blocks of the weights, with the versions that were packed. */
-  readonly parts: readonly { readonly at: number; readonly root: Allocation; version: number }[];
+  readonly parts: readonly { readonly address: number; readonly root: Allocation; version: number }[];
   /** The address of the copy. */
-  readonly at: number;
+  readonly address: number;
 }
 
 /** Returns the address of a block; for null, 0 (null in the kernels). */
-export function address(block: Block | null): number {
-  return block === null ? 0 : (block as CpuBlock).at;
+export function addressOf(block: Block | null): number {
+  return block === null ? 0 : (block as CpuBlock).address;
 }
 
 /** Records a write to the block, which makes weights packed from it stale. */

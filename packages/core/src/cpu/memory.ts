@@ -31,12 +31,12 @@ export type DimsWriter = (
   second: readonly number[],
 ) => number;
 
-/** Returns a {@link DimsWriter} for `at`, the address at which the kernels read shapes and strides. */
-export function dimsWriter(memory: LinearMemory, at: number): DimsWriter {
+/** Returns a {@link DimsWriter} for `address`, at which the kernels read shapes and strides. */
+export function dimsWriter(memory: LinearMemory, address: number): DimsWriter {
   /** Recreated when the memory has grown. */
   let dims: Int32Array = new Int32Array(0);
   return (shape, first, second) => {
-    if (dims.buffer !== memory.buffer) dims = new Int32Array(memory.buffer, at, DIMS_LENGTH);
+    if (dims.buffer !== memory.buffer) dims = new Int32Array(memory.buffer, address, DIMS_LENGTH);
     const rank = shape.length;
     if (rank > MAX_RANK) {
       throw shapeError(

@@ -17,7 +17,7 @@ import {
   WeightFormat,
 } from '@unroll/kernels';
 import type { Block, ForwardCall, Kernels, RecurrentCall, SequenceView } from '../backend.js';
-import { address, type CpuBlock, type PackedWeights } from './block.js';
+import { addressOf, type CpuBlock, type PackedWeights } from './block.js';
 import type { Heap } from './heap.js';
 import { FLOAT_BYTES } from './memory.js';
 import type { FormatChoice } from './weight-format.js';
@@ -47,15 +47,19 @@ export function packer(heap: Heap): Packer {
     let cached = copies.find((copy) => copy.layout === layout && isPackedFrom(copy, parts));
     if (cached === undefined) {
       const sources = parts.filter((part) => part !== null);
-      const at = heap.allocate(floats() * FLOAT_BYTES);
-      cached = { layout, at, parts: sources.map((part) => ({ at: part.at, root: part.root, version: -1 })) };
+      const address = heap.allocate(floats() * FLOAT_BYTES);
+      cached = {
+        layout,
+        address,
+        parts: sources.map((part) => ({ address: part.address, root: part.root, version: -1 })),
+      };
       copies.push(cached);
     }
     if (cached.parts.some((part) => part.version !== part.root.version)) {
-      pack(cached.at);
+      pack(cached.address);
       for (const part of cached.parts) part.version = part.root.version;
     }
-    return cached.at;
+    return cached.address;
   };
 }
 
@@ -73,9 +77,9 @@ export function recurrentKernels(
       callLstmForward(module, {
         forward: forward(c, weights('lstm', c, c.gates)),
         ract: Activation[c.recurrentActivation],
-        c: address(c.c),
+        c: addressOf(c.c),
         cStep: c.keepCells ? c.B * c.H : 0,
-        gates: address(c.gates),
+        gates: addressOf(c.gates),
       }),
 
     gruForward(c) {
@@ -83,7 +87,7 @@ export function recurrentKernels(
         forward: forward(c, weights(c.resetAfter ? 'gru' : 'gruBefore', c, c.gates)),
         ract: Activation[c.recurrentActivation],
         updateGateOnCandidate: c.updateGateOnCandidate ? 1 : 0,
-        gates: address(c.gates),
+        gates: addressOf(c.gates),
       };
       if (c.resetAfter) {
         callGruForward(module, gruForward);
@@ -91,7 +95,7 @@ export function recurrentKernels(
       }
       // If the call has no block for r h' of every step, all steps use the same temporary block.
       const BH = c.B * c.H;
-      const rh = c.rh ? address(c.rh) : heap.temporary(BH * FLOAT_BYTES);
+      const rh = c.rh ? addressOf(c.rh) : heap.temporary(BH * FLOAT_BYTES);
       callGruBeforeForward(module, { gruForward, rh, rhStep: c.rh ? BH : 0 });
     },
   };
@@ -113,9 +117,9 @@ function forwardPacker(module: KernelModule, packWeights: Packer, formatFor: For
           format,
           I,
           H,
-          W: address(W),
-          U: address(U),
-          b: address(b),
+          W: addressOf(W),
+          U: addressOf(U),
+          b: addressOf(b),
           packed: to,
         }),
     );
@@ -131,9 +135,9 @@ export function steps(c: RecurrentCall, I: number, weights: number): Steps {
     H: c.H,
     act: Activation[c.activation],
     packed: weights,
-    rmask: address(c.rmask),
-    mask: address(c.mask),
-    output_mask: address(c.outputMask),
+    rmask: addressOf(c.rmask),
+    mask: addressOf(c.mask),
+    output_mask: addressOf(c.outputMask),
   };
 }
 
@@ -141,10 +145,10 @@ function forward(c: ForwardCall, weights: number): Forward {
   const { y } = c;
   return {
     steps: steps(c, c.I, weights),
-    xh: address(c.xh),
-    x: address(c.x),
+    xh: addressOf(c.xh),
+    x: addressOf(c.x),
     back: c.reverse ? 1 : 0,
-    hs: address(c.hs),
+    hs: addressOf(c.hs),
     y: sequenceAddress(y),
     yT: y?.strideT ?? 0,
     yB: y?.strideB ?? 0,
@@ -157,12 +161,12 @@ function isPackedFrom({ parts }: PackedWeights, weights: readonly (CpuBlock | nu
   for (const weight of weights) {
     if (weight === null) continue;
     const part = parts[n++];
-    if (part?.at !== weight.at || part.root !== weight.root) return false;
+    if (part?.address !== weight.address || part.root !== weight.root) return false;
   }
   return n === parts.length;
 }
 
 /** Returns the address of a sequence; 0 (null) if there is none. */
 export function sequenceAddress(view: SequenceView | null): number {
-  return view === null ? 0 : address(view.block) + view.offset * FLOAT_BYTES;
+  return view === null ? 0 : addressOf(view.block) + view.offset * FLOAT_BYTES;
 }

@@ -5,13 +5,13 @@ import type { CpuBlock } from './block.js';
 
 /** Records that `format` represents every value of the block exactly, until the next write to its allocation. */
 export function setFormat(block: Block, format: WeightFormatName): void {
-  const { at, root } = block as CpuBlock;
-  root.formats?.set(at, { format, version: root.version });
+  const { address, root } = block as CpuBlock;
+  root.formats?.set(address, { format, version: root.version });
 }
 
 function formatOf(block: Block): WeightFormatName {
-  const { at, root } = block as CpuBlock;
-  const entry = root.formats?.get(at);
+  const { address, root } = block as CpuBlock;
+  const entry = root.formats?.get(address);
   return entry?.version === root.version ? entry.format : 'float32';
 }
 
