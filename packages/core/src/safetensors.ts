@@ -102,9 +102,9 @@ export function readSafetensorsHeader(file: Uint8Array, length: number): Safeten
     }
     expected = end;
   }
-  const rest = length - start - expected;
-  if (rest !== 0)
-    throw invalidFile(`${rest} bytes follow the last tensor.`, { length, expected: length - rest });
+  const excess = length - start - expected;
+  if (excess !== 0)
+    throw invalidFile(`${excess} bytes follow the last tensor.`, { length, expected: length - excess });
   return { entries, metadata, start };
 }
 

@@ -103,7 +103,7 @@ describe('the gradient check of testkit', () => {
         return [x, W, U, b, h0, c0 && mul(c0, 0.99), mask, rmask];
       },
     };
-    const withStates = samples.lstm.find((each) => each.gradients[5] === true)!;
+    const withStates = samples.lstm.find(({ gradients }) => gradients[5] === true)!;
     assert.match(checkGradients('lstm', wrong, withStates).problems.join('\n'), /input 5, element/);
   });
 

@@ -224,7 +224,7 @@ function firstStep(backend: Backend, W: Block, U: Block, b: Block): number[] {
   return Array.from(backend.readSync!(xh).slice(-H));
 }
 
-for (const { name, backend } of cpus.filter((each) => /^native:|single/.test(each.name)).slice(0, 4)) {
+for (const { name, backend } of cpus.filter(({ name }) => /^native:|single/.test(name)).slice(0, 4)) {
   test(`weights are packed once after each change on ${name}`, () => {
     const { backend: counting, packs } = countingBackend(backend!);
     onBackend(counting, () => {

@@ -28,6 +28,11 @@ export function inferenceBackend(module: KernelModule): CpuBackend {
   return createBackend(module, null, null);
 }
 
+/**
+ * Creates a backend.
+ * @param training null: without the training kernels
+ * @param formatFor chooses the format of packed weights; null: always float32
+ */
 function createBackend(
   module: KernelModule,
   training: typeof trainingKernels | null,
