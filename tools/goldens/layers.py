@@ -286,9 +286,9 @@ def order_cases():
         return keras.Model(a, [dense("b_2", dense("b_1", x)), dense("c_1", x)])
 
     for build in (two_towers, shared, skip, seq2seq, several_outputs):
-        made = build()
-        names = [layer.name for layer in made.layers]
-        weights = [f"{w.path.split('/')[0]} {list(w.shape)}" for w in made.weights]
+        model = build()
+        names = [layer.name for layer in model.layers]
+        weights = [f"{w.path.split('/')[0]} {list(w.shape)}" for w in model.weights]
         yield {"name": f"order/{build.__name__}", "kind": "order", "options": {"graph": build.__name__},
                "layers": names, "order": weights}  # fmt: skip
 
