@@ -3,11 +3,12 @@
     pip install keras==3.15.1 torch==2.13.0 numpy==2.4.6
     python tools/goldens/attention.py
 
-writes packages/testkit/goldens/layers/attention.json, one case per line: inputs (query, value and, if given, key), masks of
-query and value, weights, the outputs (context, alignment), and the gradients of the following loss with
-respect to inputs and weights: sum(context * outputWeights[0]) + sum(alignment * outputWeights[1]). Tolerances:
-README.md. Additive attention with `units` is Bahdanau's equation v tanh(Wq q + Wk k), `general` is Luong's q (k W), written in PyTorch. A case of kind `decoder`
-is a decoder with an LSTM cell, computed step by step in PyTorch, with the inputs x [B, T, I] and memory [B, S, D].
+The script writes packages/testkit/goldens/layers/attention.json, one case per line: inputs (query, value and, if given, key),
+masks of query and value, weights, the outputs (context, alignment), and the gradients of the following loss with respect to
+inputs and weights: sum(context * outputWeights[0]) + sum(alignment * outputWeights[1]). Tolerances: README.md. Additive
+attention with `units` is Bahdanau's equation v tanh(Wq q + Wk k), `general` is Luong's q (k W), written in PyTorch. A case of
+kind `decoder` is a decoder with an LSTM cell, computed step by step in PyTorch; its inputs are x [B, T, I] and memory
+[B, S, D].
 """
 
 import base64

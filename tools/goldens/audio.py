@@ -3,8 +3,10 @@
     pip install -r tools/goldens/requirements-audio.txt
     python tools/goldens/audio.py
 
-writes packages/testkit/goldens/audio/{features,signals,wav}.json. The sounds are computed by the formulas below; the test uses the same formulas. Tolerance: |a - b| <= 1e-4 * max(1, max|b|). Codes of mu-law and A-law, and the start and end of trimming, must be equal.
-librosa computes in float64 here. A tensor is { "shape", "data": base64 of little-endian float32 }.
+The script writes packages/testkit/goldens/audio/{features,signals,wav}.json. The sounds are computed by the formulas below;
+the test uses the same formulas. Tolerance: |a - b| <= 1e-4 * max(1, max|b|). Codes of mu-law and A-law, and the start and end
+of trimming, must be equal. librosa computes in float64 here. A tensor is { shape, data }, where data is base64 of little-endian
+float32.
 
 features.json: { generator, versions, cases }, a case { name, library, sound, options (Unroll's names), values [frames, width] }.
 signals.json: windows [name, length, values]; mel scales [hz, slaney, htk]; resampling { from, to, options, values };

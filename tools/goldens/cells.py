@@ -3,7 +3,7 @@
     pip install -r tools/goldens/requirements.txt
     python tools/goldens/cells.py
 
-writes packages/testkit/goldens/layers/cells.json, one case per line, with outputs, states and gradients.
+The script writes packages/testkit/goldens/layers/cells.json, one case per line, with outputs, states and gradients.
 
 - projected: torch.nn.LSTM(proj_size=...), also bidirectional and with packed sequences.
 - layerNorm/torch: the equations of LayerNormLSTMCell in PyTorch's benchmarks/fastrnns, with torch.nn.LayerNorm.

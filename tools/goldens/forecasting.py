@@ -3,7 +3,8 @@
     pip install -r tools/goldens/requirements-forecasting.txt
     python tools/goldens/forecasting.py
 
-writes packages/testkit/goldens/forecasting/baselines.json: { generator, versions, series, intermittent }. The series are generated from a fixed seed: levels, trends, seasons (4, 7, 12 or none) and noise of several kinds and lengths.
+The script writes packages/testkit/goldens/forecasting/baselines.json: { generator, versions, series, intermittent }. The
+series are generated from a fixed seed: levels, trends, seasons (4, 7, 12 or none) and noise of several kinds and lengths.
   - series: 50 cases { season, values, theta: [8], thetaError, ets }. `theta` is the forecast of OptimizedTheta, `thetaError` its mean
     squared error. `ets` is a fitted model of one of ten forms ("Ad" is a damped trend): { model, alpha, beta, gamma, phi,
     level, trend, season, forecast: [8] }. `level`, `trend` and `season` are initial states; `season` has one for each of the

@@ -2,9 +2,9 @@
 
     python tools/goldens/layers.py
 
-writes packages/testkit/goldens/layers/layers.json; layers.md beside this file describes it. The random numbers of a case
-are seeded by its name. All masks begin with a valid step: at masked steps before the first valid one, the JAX backend outputs the
-initial state, but the torch backend, which recurrent.py uses, zeros.
+The script writes packages/testkit/goldens/layers/layers.json; layers.md beside this file describes it. The random numbers of
+a case are seeded by its name. All masks begin with a valid step: at masked steps before the first valid one, the JAX backend
+outputs the initial state, but the torch backend, which recurrent.py uses, zeros.
 """
 
 import os

@@ -1,4 +1,7 @@
-/** Chooses the format, float32 or float16, of the packed weights of a recurrent kernel. Not in pages that only run models. */
+/**
+ * Chooses the format, float32 or float16, of the packed weights of a recurrent kernel. Pages that only run models do not contain
+ * this file: they use float32.
+ */
 import type { KernelModule } from '@unroll/kernels';
 import type { Block, ForwardCall, WeightFormatName } from '../backend.js';
 import type { CpuBlock } from './block.js';
