@@ -73,7 +73,7 @@ export interface SequenceView {
   strideB: number;
 }
 
-/** Arguments of all fused recurrent kernels. h' is the previous state h_{t-1}. */
+/** Arguments of all fused recurrent kernels, forward and backward. h' is the previous state h_{t-1}. */
 export interface RecurrentCall {
   T: number;
   B: number;
@@ -88,8 +88,8 @@ export interface RecurrentCall {
   outputMask: Block | null;
 }
 
-/** Arguments of all forward kernels. */
-export interface ForwardCall extends RecurrentCall {
+/** Arguments of the forward kernels of all recurrent cells. */
+export interface RecurrentForwardCall extends RecurrentCall {
   I: number;
   W: Block; // [I, G*H]
   U: Block; // [H, G*H]
@@ -109,8 +109,8 @@ export interface ForwardCall extends RecurrentCall {
   y: SequenceView | null;
 }
 
-/** Arguments of all backward kernels. */
-export interface BackwardCall extends RecurrentCall {
+/** Arguments of the backward kernels of all recurrent cells. */
+export interface RecurrentBackwardCall extends RecurrentCall {
   U: Block;
   /** Gradient of the outputs of all steps; null: zero. */
   dy: SequenceView | null;
@@ -120,7 +120,7 @@ export interface BackwardCall extends RecurrentCall {
   dhAll: Block | null;
 }
 
-export interface LstmForwardCall extends ForwardCall {
+export interface LstmForwardCall extends RecurrentForwardCall {
   recurrentActivation: ActivationName;
   /** [T+1, B, H]: the cell states, from the initial state on. If `keepCells` is false: [B, H], updated in place. */
   c: Block;
@@ -129,7 +129,7 @@ export interface LstmForwardCall extends ForwardCall {
   gates: Block | null;
 }
 
-export interface LstmBackwardCall extends BackwardCall {
+export interface LstmBackwardCall extends RecurrentBackwardCall {
   recurrentActivation: ActivationName;
   gates: Block;
   c: Block; // [T+1, B, H]
@@ -142,9 +142,9 @@ export interface LstmBackwardCall extends BackwardCall {
 }
 
 /** The simple recurrent cell: h = act(x W + h' U + b). */
-export type RnnForwardCall = ForwardCall;
+export type RnnForwardCall = RecurrentForwardCall;
 
-export interface RnnBackwardCall extends BackwardCall {
+export interface RnnBackwardCall extends RecurrentBackwardCall {
   I: number;
   xh: Block;
   hs: Block | null;
@@ -255,7 +255,7 @@ interface GruVariant {
   updateGateOnCandidate: boolean;
 }
 
-export interface GruForwardCall extends ForwardCall, GruVariant {
+export interface GruForwardCall extends RecurrentForwardCall, GruVariant {
   /**
    * Needed for backward. With `resetAfter`: [T, B, 4H], z r n and q, the recurrent product of the candidate n before the reset
    * gate multiplies it (reference/gru.ts has the equations). Otherwise: [T, B, 3H], z r n.
@@ -265,7 +265,7 @@ export interface GruForwardCall extends ForwardCall, GruVariant {
   rh: Block | null;
 }
 
-export interface GruBackwardCall extends BackwardCall, GruVariant {
+export interface GruBackwardCall extends RecurrentBackwardCall, GruVariant {
   I: number;
   xh: Block;
   hs: Block | null;

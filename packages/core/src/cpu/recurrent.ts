@@ -16,7 +16,7 @@ import {
   type Steps,
   WeightFormat,
 } from '@unroll/kernels';
-import type { Block, ForwardCall, Kernels, RecurrentCall, SequenceView } from '../backend.js';
+import type { Block, Kernels, RecurrentCall, RecurrentForwardCall, SequenceView } from '../backend.js';
 import { addressOf, type CpuBlock, type PackedWeights } from './block.js';
 import type { Heap } from './heap.js';
 import { FLOAT_BYTES } from './memory.js';
@@ -103,7 +103,7 @@ export function recurrentKernels(
 
 /** Returns a function that packs the weights of a call for a forward kernel and returns their address. */
 function forwardPacker(module: KernelModule, packWeights: Packer, formatFor: FormatChoice | null) {
-  return (cell: CellName, call: ForwardCall, gates: Block | null): number => {
+  return (cell: CellName, call: RecurrentForwardCall, gates: Block | null): number => {
     const { I, H, W, U, b } = call;
     const name = formatFor?.(call, gates) ?? 'float32';
     const [code, format] = [Cell[cell], WeightFormat[name]];
@@ -141,7 +141,7 @@ export function steps(c: RecurrentCall, I: number, weights: number): Steps {
   };
 }
 
-function forward(c: ForwardCall, weights: number): Forward {
+function forward(c: RecurrentForwardCall, weights: number): Forward {
   const { y } = c;
   return {
     steps: steps(c, c.I, weights),

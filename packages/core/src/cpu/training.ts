@@ -33,12 +33,12 @@ import {
   type Update,
 } from '@unroll/kernels';
 import type {
-  BackwardCall,
   Block,
   CrfCall,
   Kernels,
   MomentsCall,
   OptimizerCall,
+  RecurrentBackwardCall,
   ScanCall,
 } from '../backend.js';
 import { addressOf, markDirty } from './block.js';
@@ -126,7 +126,7 @@ function gradientAndRandomKernels(module: KernelModule): GradientAndRandom {
 
 function cellKernels(module: KernelModule, packWeights: Packer): Cells {
   const { kernels: k } = module;
-  const weights = (cell: CellName, { H, U }: BackwardCall): number =>
+  const weights = (cell: CellName, { H, U }: RecurrentBackwardCall): number =>
     packWeights(
       `${cell} backward`,
       [U],
@@ -165,7 +165,7 @@ function cellKernels(module: KernelModule, packWeights: Packer): Cells {
   };
 }
 
-function backward(c: BackwardCall & { dG: Block }, I: number, weights: number): Backward {
+function backward(c: RecurrentBackwardCall & { dG: Block }, I: number, weights: number): Backward {
   const { dy } = c;
   return {
     steps: steps(c, I, weights),

@@ -3,7 +3,7 @@
  * this file: they use float32.
  */
 import type { KernelModule } from '@unroll/kernels';
-import type { Block, ForwardCall, WeightFormatName } from '../backend.js';
+import type { Block, RecurrentForwardCall, WeightFormatName } from '../backend.js';
 import type { CpuBlock } from './block.js';
 
 /** Records that `format` represents every value of the block exactly, until the next write to its allocation. */
@@ -19,7 +19,7 @@ function formatOf(block: Block): WeightFormatName {
 }
 
 /** Returns the format of the packed weights of a call. `gates` is null in inference. */
-export type FormatChoice = (call: ForwardCall, gates: Block | null) => WeightFormatName;
+export type FormatChoice = (call: RecurrentForwardCall, gates: Block | null) => WeightFormatName;
 
 /**
  * Returns a function that chooses float16, which halves the bytes to read, for inference with a small batch and large weight

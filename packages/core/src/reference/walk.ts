@@ -2,7 +2,7 @@
  * The loops over a sequence that all reference cells share. They handle masks, recurrent dropout, and the positions of
  * states and outputs; each cell adds its equations for one batch row of one step. ' marks the value of the previous step.
  */
-import type { BackwardCall, FloatArray, ForwardCall } from '../backend.js';
+import type { FloatArray, RecurrentBackwardCall, RecurrentForwardCall } from '../backend.js';
 import { values } from './block.js';
 
 /** One batch row of one step of the forward loop. */
@@ -24,7 +24,7 @@ export interface ForwardRow {
 }
 
 /** Calls `cell` for every row of every step, first step first, and stores the states and outputs. */
-export function walkForward(call: ForwardCall, cell: (row: ForwardRow) => void): void {
+export function walkForward(call: RecurrentForwardCall, cell: (row: ForwardRow) => void): void {
   const { T, B, I, H, y } = call;
   const K = I + H;
   const xh = values(call.xh);
@@ -83,7 +83,7 @@ export interface BackwardRow {
  * to 0, and `masked` is called. `columns` are the numbers of columns of dG and U.
  */
 export function walkBackward(
-  call: BackwardCall & { dG: BackwardCall['U'] },
+  call: RecurrentBackwardCall & { dG: RecurrentBackwardCall['U'] },
   columns: { dG: number; U: number },
   cell: (row: BackwardRow) => void,
   masked: (t: number, r: number) => void = () => {},
