@@ -29,7 +29,7 @@ const browserTarget = (entry) => {
   return undefined;
 };
 
-/** Creates an import map from the package.json files: it maps the names of packages and of their subpaths to URLs on the server. */
+/** Creates the import map of the page from the package.json files: from package names and their subpaths to URLs on the server. */
 export const importMap = (root) => {
   const imports = {};
   const scopes = {};
@@ -61,7 +61,7 @@ export const importMap = (root) => {
 };
 const hasSubpaths = (exports) => Object.keys(exports).some((key) => key.startsWith('./'));
 
-// The script of the page. Posts results in order, as JSON lines. A violation of the content security policy is reported
+// The script of the page. It posts its results in order, as JSON lines. It reports a violation of the content security policy
 // as a failure.
 const RUNNER = `
 let lines = [];

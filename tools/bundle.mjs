@@ -17,8 +17,9 @@ const pathsIn = (value) =>
   typeof value === 'string' ? [value] : Object.values(value ?? {}).flatMap(pathsIn);
 
 /**
- * Dependencies in CommonJS that every program would load: the file, and the functions that are used. Node searches the text of
- * CommonJS for exports, which takes 30 ms. The bundle therefore contains the dependencies, and runs them when a function is first called.
+ * Dependencies in CommonJS that every program would load: the file, and the functions that are used. To import CommonJS, Node
+ * searches its text for exports, which takes 30 ms. Therefore the bundle contains the dependencies, and runs a dependency only
+ * when one of its functions is called for the first time.
  */
 const COMMON_JS = { papaparse: { file: 'papaparse/papaparse.min.js', functions: ['parse'] } };
 
@@ -27,7 +28,7 @@ const { resolve } = createRequire(import.meta.url);
 /** Returns the text of a module that exports the used functions of a dependency and loads it when one is first called. */
 const lazyModule = (name) => {
   const calls = COMMON_JS[name].functions.map(
-    (each) => `${each}: (...args) => require('${name}').${each}(...args)`,
+    (method) => `${method}: (...args) => require('${name}').${method}(...args)`,
   );
   return `export default { ${calls.join(', ')} };`;
 };

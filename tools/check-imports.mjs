@@ -10,9 +10,9 @@ import { fileURLToPath } from 'node:url';
 const LIBRARY = ['kernels', 'core', 'nn', 'train', 'data', 'formats', 'insight'];
 
 /**
- * The table, with one row per package. `allow`: packages that may be imported. `node`: runs only in Node. `noNode`: may not import
- * Node built-ins. `bundled`: is published as a bundle, so its imports are devDependencies. `anything`: may import everything,
- * because the package is not published.
+ * The column "may import" of the table in ARCHITECTURE.md, with one entry per package. `allow`: packages that may be
+ * imported. `node`: runs only in Node. `noNode`: may not import Node built-ins. `bundled`: is published as a bundle, so its
+ * imports are devDependencies. `anything`: may import everything, because the package is not published.
  */
 export const RULES = {
   kernels: { allow: [] },
@@ -72,7 +72,7 @@ const sourceFor = (file) => {
   return [`${base}.ts`, `${base}.tsx`, file].find((candidate) => existsSync(candidate));
 };
 
-/** Returns the first import cycle, as a list of files whose first and last entry are the same; undefined if none. */
+/** Returns the first import cycle, as a list of files that begins and ends with the same file; undefined if there is none. */
 const findCycle = (graph) => {
   const done = new Set();
   const visit = (file, path) => {
@@ -92,7 +92,7 @@ const findCycle = (graph) => {
   return undefined;
 };
 
-/** Returns which rule an import violates; undefined if none. */
+/** Returns a message about the rule that an import violates; undefined if it violates none. */
 const judge = ({ specifier }, { rule, folder, file, manifest, packageRoot }) => {
   const bare = specifier.replace(/^node:/, '');
   if (specifier.startsWith('node:') || builtinModules.includes(bare)) {

@@ -4,12 +4,12 @@
 //
 //   node tools/check-language.mjs           checks
 //   node tools/check-language.mjs --all     also prints all hits
-//   node tools/check-language.mjs --lower   lowers the numbers in language-budget.json to the present hits
+//   node tools/check-language.mjs --lower   lowers the numbers in language-budget.json to the current numbers of hits
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
-/** Stands for a space in a pattern: it also matches a line break within a comment or a paragraph. */
+/** Replaces each space of a pattern, so that the pattern also matches across a line break in a comment or a paragraph. */
 const GAP = String.raw`(?:[ \t]+|[ \t]*\r?\n[ \t]*(?:\*|//|#|>)?[ \t]*)`;
 
 const rule = (term, pattern, instead, options = {}) => ({
@@ -105,7 +105,8 @@ const ALLOWED = [
   { file: 'packages/train/src/step.ts', terms: ['touched'], why: 'a key in the state of saved checkpoints' },
 ];
 
-const READ = /\.(ts|mjs|js|cpp|h|py|md|txt)$/;
+/** The names of files with text that a person reads. */
+const CHECKED = /\.(ts|mjs|js|cpp|h|py|md|txt)$/;
 const GENERATED = /\.generated\.|(^|\/)(node_modules|dist|dist-test)\//;
 const FOLDERS = ['bench/src', 'docs', 'examples', 'tools'];
 
@@ -133,7 +134,7 @@ const filesOf = (root) => {
   );
   const all = [...parts, ...FOLDERS].flatMap((folder) => filesUnder(root, folder));
   return [...all, ...markdownIn(root, 'bench'), ...markdownIn(root, '')]
-    .filter((file) => READ.test(file) && !GENERATED.test(file))
+    .filter((file) => CHECKED.test(file) && !GENERATED.test(file))
     .sort();
 };
 

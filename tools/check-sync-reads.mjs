@@ -5,6 +5,7 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join, relative, sep } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
+// Host memory: arrays of JavaScript, which can be read at any time, in contrast to the memory of a backend.
 const HOST = 'values already in host memory';
 const HOST_COPY = 'values that toHost has copied to host memory';
 

@@ -1,4 +1,4 @@
-// `npm run check`: runs all checks of the repository (types, lint, format, import rules, assertions, language,
+// `npm run check`: runs all checks of the repository (types, lint, format, import rules, non-null assertions, language,
 // synchronous reads, bundle size, tests). A failure does not stop the later checks. Prints a table of the results at the
 // end; the exit code is 1 if any check failed. With --no-tests, the tests are skipped.
 import { spawnSync } from 'node:child_process';

@@ -18,7 +18,7 @@ const outputOf = (name) => {
   return stdout;
 };
 
-/** Returns the groups of a pattern as numbers. */
+/** Returns the groups of a pattern in an output as numbers. */
 const results = (text, pattern) => {
   const match = pattern.exec(text);
   assert.ok(match, `${pattern} does not match:\n${text}`);
@@ -28,7 +28,7 @@ const results = (text, pattern) => {
 const CHECKS = {
   chorales: (text) => {
     const [nats] = results(text, /test: (\S+) nats per step/);
-    // Without memory, a step costs about 12 nats; the lowest possible value is 4.62.
+    // A model without memory has a loss of about 12 nats per step; the lowest possible loss is 4.62.
     assert.ok(nats > 4.5 && nats < 5.2, text);
   },
   insight: (text) => {

@@ -53,7 +53,7 @@ function examples(random, count, steps) {
   };
 }
 
-/** Returns the mean and the largest absolute difference of two arrays. */
+/** Returns the mean and the largest of the absolute differences between two arrays. */
 const differences = (original, rounded) => {
   const sizes = Array.from(original, (value, i) => Math.abs(value - rounded[i]));
   return { mean: sizes.reduce((sum, size) => sum + size, 0) / sizes.length, largest: Math.max(...sizes) };

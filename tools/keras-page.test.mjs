@@ -1,4 +1,5 @@
-// Tests `importKeras` in a page: a file that was dropped on the page gives the outputs of Keras, also after a damaged file.
+// Tests `importKeras` in a page: a model from a File object gives the outputs of Keras, also after it is exported and imported
+// again, and a damaged file gives an error.
 import assert from 'node:assert/strict';
 import { copyFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -18,7 +19,7 @@ after(() => rmSync(folder, { recursive: true }));
 
 const NAMES = ['functional_masked.keras', 'functional_masked.h5'];
 
-/** Writes a page that imports both files and reports outputs, also after an export and another import, and the error of a damaged file. */
+/** Writes a page that imports both files, exports and re-imports them, and reports the outputs, and the errors for damaged files. */
 const writePage = async ({ inputs: [x] }) => {
   const script = `import { importKeras, exportKeras } from 'unrolljs/convert';
     import { tensor } from 'unrolljs';

@@ -1,4 +1,5 @@
-// Measures how long a streaming transcriber takes for a chunk of 100 ms, on one thread in Node and in Chromium (WebAssembly).
+// Measures how long a streaming transcriber takes to process 100 ms of sound, on one thread in Node and in Chromium
+// (WebAssembly).
 //
 //   node tools/latency.mjs [--model DIR] [--chunks 300]
 //
@@ -71,9 +72,10 @@ const measure = async (model, count) => {
   return times;
 };
 
-const line = (where, times) => {
+const printTimes = (where, times) => {
   const sorted = [...times].sort((a, b) => a - b);
-  const at = (share) => sorted[Math.min(sorted.length - 1, Math.floor(share * sorted.length))].toFixed(1);
+  const at = (quantile) =>
+    sorted[Math.min(sorted.length - 1, Math.floor(quantile * sorted.length))].toFixed(1);
   console.log(`${where.padEnd(34)} median ${at(0.5)} ms, 95 % ${at(0.95)} ms, longest ${at(1)} ms`);
 };
 
@@ -96,7 +98,7 @@ async function inChromium(chromium) {
   writeFileSync(join(folder, 'index.html'), page);
   const { report } = await openPage(chromium, { folder, path: '/index.html', seconds: 300 });
   if (!report.startsWith('[')) throw new Error(report);
-  line('Chromium, WebAssembly, 1 thread', JSON.parse(report));
+  printTimes('Chromium, WebAssembly, 1 thread', JSON.parse(report));
 }
 
 try {
@@ -112,7 +114,7 @@ try {
   console.log(
     `${layers} × ${cell} of ${units} units; ${chunks} chunks of 100 ms at 48,000 Hz; ${cpus()[0]?.model}`,
   );
-  line(`Node ${process.version}, ${currentBackend().description}`, await measure(model, chunks));
+  printTimes(`Node ${process.version}, ${currentBackend().description}`, await measure(model, chunks));
   const chromium = findChromium();
   if (chromium) await inChromium(chromium);
   else console.log(NO_CHROMIUM);

@@ -1,11 +1,11 @@
-// Generates sentences of a small grammar and lets espeak-ng speak them (apt install espeak-ng), for tools/quality-speech.mjs. The same
-// seed and the same version of espeak-ng give the same sounds.
+// Generates sentences from a small grammar, and synthesises speech from them with espeak-ng (apt install espeak-ng), for
+// tools/quality-speech.mjs. The same seed and the same version of espeak-ng give the same sounds.
 import { spawn, spawnSync } from 'node:child_process';
 import { availableParallelism } from 'node:os';
 import { RandomStream } from '@unroll/core';
 import { readWav, resample } from '@unroll/data';
 
-/** The 60 words of the grammar by their role. */
+/** The 60 words of the grammar, by their role in a sentence. */
 export const WORDS = {
   verb: ['move', 'take', 'put', 'bring', 'open', 'close', 'find', 'show'],
   name: ['anna', 'peter', 'maria', 'john'],
@@ -33,7 +33,7 @@ const PATTERNS = [
   '{object} {number} and {object} {number} are {relation} {determiner} [{color}] {object}',
 ];
 
-/** Draws a sentence. */
+/** Returns a random sentence. */
 function sentence(random) {
   let draws = 0;
   const choose = (list) => list[Math.floor(random.child(draws++).uniform(1)[0] * list.length)];
@@ -62,7 +62,7 @@ export function sentences(count, seed, without = new Set()) {
 export const missingVoice = () =>
   spawnSync('espeak-ng', ['--version']).error ? 'install espeak-ng (apt install espeak-ng)' : null;
 
-/** Speaks a text with espeak-ng. Returns the bytes of the WAV file. */
+/** Synthesises a text with espeak-ng. Returns the bytes of the WAV file. */
 function espeak(text, { voice, speed = 160, pitch = 50 }) {
   return new Promise((resolve, reject) => {
     const child = spawn('espeak-ng', [
@@ -96,9 +96,9 @@ function withNoise(samples, noise, { ratio, start }) {
 }
 
 /**
- * Speaks sentences, with the voices in turn.
- * @param options.vary draw the speed (130 to 200 words per minute), the pitch (35 to 65) and noise (10 to 40 dB below the speech) of each
- * sentence, for training. Default false: 160 words per minute, pitch 50, no noise
+ * Synthesises speech from texts; each text gets the next voice of the list.
+ * @param options.vary true: the speed (130 to 200 words per minute), the pitch (35 to 65) and the noise (10 to 40 dB below the
+ *   speech) of each sentence are random, for training. Default false: 160 words per minute, pitch 50, no noise
  * @returns sounds with their transcripts: { samples, sampleRate, text }
  */
 export async function speakAll(texts, { voices, vary = false, seed = 0 }) {

@@ -1,9 +1,9 @@
-// Tests the generator of made sentences: its grammar, and that the same seed gives the same sounds.
+// Tests the generator of spoken sentences: its grammar, and that the same seed gives the same sounds.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { missingVoice, sentences, speakAll, WORDS } from './made-sentences.mjs';
 
-test('sentences are different, from 60 words, and the same for the same seed', () => {
+test('all sentences differ and use 60 words; the same seed gives the same sentences', () => {
   const words = Object.values(WORDS).flat();
   assert.equal(new Set(words).size, 60);
   const made = sentences(300, 5);
@@ -15,7 +15,7 @@ test('sentences are different, from 60 words, and the same for the same seed', (
   assert.ok(others.every((text) => !made.includes(text)));
 });
 
-test('sounds are the same for the same seed, and vary in training', {
+test('repeated calls give the same sounds; another voice or `vary` changes the sound of a text', {
   skip: missingVoice() ?? false,
 }, async () => {
   const texts = ['open the door', 'open the door'];

@@ -1,4 +1,5 @@
-// Tests examples/microphone in headless Chromium: a WAV file is the microphone, and the page shows the words while they arrive.
+// Tests examples/microphone in headless Chromium: a WAV file replaces the microphone, and the page shows each word as soon as it
+// has been recognised.
 import assert from 'node:assert/strict';
 import { copyFileSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -23,7 +24,7 @@ const TONES = { low: 400, mid: 900, high: 2000 };
 const NAMES = Object.keys(TONES);
 const random = new RandomStream(4, 'microphone');
 
-/** Returns tones of 0.2 s with pauses of these lengths in seconds before them and at the end. */
+/** Returns a tone of 0.2 s for each word. @param pauses lengths of the pauses in seconds: before each tone, and at the end */
 function sound(words, pauses, level) {
   const parts = words.flatMap((word, i) => [
     random.normal(Math.round(pauses[i] * RATE), 0, 0.0005),
@@ -39,8 +40,8 @@ function sound(words, pauses, level) {
 
 /** Trains a streaming model on tones and writes it. */
 async function writeModel() {
-  const texts = Array.from(random.uniform(250), (share) =>
-    Array.from(random.uniform(1 + Math.floor(4 * share)), (u) => NAMES[Math.floor(3 * u)]).join(' '),
+  const texts = Array.from(random.uniform(250), (u) =>
+    Array.from(random.uniform(1 + Math.floor(4 * u)), (v) => NAMES[Math.floor(3 * v)]).join(' '),
   );
   const sounds = texts.map((text) => {
     const words = text.split(' ');
@@ -116,6 +117,6 @@ test('the page transcribes the microphone, with partial results', {
   assert.match(report, /^\{/, report);
   const { shown, text } = JSON.parse(report);
   assert.equal(text, expected, report);
-  const partial = shown.map((each) => each.text);
+  const partial = shown.map((result) => result.text);
   for (const count of [1, 2, 3]) assert.ok(partial.includes(words.slice(0, count).join(' ')), report);
 });

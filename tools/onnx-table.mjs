@@ -1,5 +1,5 @@
-// Writes the tables of docs/convert-onnx.md: the operators of ONNX that Unroll reads, and the layers that it writes. Both come
-// from the tables that the importer and the exporter use.
+// Writes the generated parts of docs/convert-onnx.md: the table of the ONNX operators that Unroll imports, and the list of the
+// layers that it exports. Both are generated from the tables in the importer and the exporter.
 //
 //   node tools/onnx-table.mjs [--check]     --check: fails if the page differs
 import { readFileSync, writeFileSync } from 'node:fs';

@@ -1,4 +1,4 @@
-// Checks that the tables of docs/convert-onnx.md match the code.
+// Checks that the generated parts of docs/convert-onnx.md match the code.
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { test } from 'node:test';

@@ -1,5 +1,5 @@
-// Tests the packed packages in pages: installs the tarballs of npm pack in a project, bundles pages with Vite and with
-// esbuild, as modules and as classic scripts, and runs the pages in Chromium.
+// Tests the packages in web pages, as npm would publish them: installs the tarballs of npm pack in a project, bundles pages with
+// Vite and with esbuild, as modules and as classic scripts, and runs the pages in Chromium.
 import assert from 'node:assert/strict';
 import { cpSync } from 'node:fs';
 import { dirname, join } from 'node:path';

@@ -1,7 +1,7 @@
-// Tests the packed packages in Node: installs the tarballs of npm pack in an empty project, and checks the types, the
-// library, the command, and the output of the programs in the packages' READMEs, in docs/getting-started.md and in
-// docs/training.md. The tests fail if package.json of a package lacks a file or a dependency. pack-pages.test.mjs tests
-// pages.
+// Tests the packages in Node, as npm would publish them: installs the tarballs of npm pack in an empty project, and checks the
+// types, the library, the command, and the output of the programs in the packages' READMEs, in docs/getting-started.md and in
+// docs/training.md. The tests fail if package.json of a package lacks a file or a dependency. pack-pages.test.mjs tests the
+// packages in web pages.
 import assert from 'node:assert/strict';
 import { cpSync, readFileSync, renameSync } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
@@ -57,14 +57,20 @@ describe('types', () => {
   );
   const types = { dom: { types: [], lib: ['es2022', 'dom'] } };
   types.node = { types: ['node'], typeRoots: [join(root, 'node_modules/@types')], lib: ['es2022'] };
-  for (const [module, moduleResolution, host] of [
+  for (const [module, moduleResolution, environment] of [
     ['nodenext', 'nodenext', 'dom'],
     ['esnext', 'bundler', 'dom'],
     ['nodenext', 'nodenext', 'node'],
   ]) {
-    test(`the quick start compiles with the strictest options: ${moduleResolution}, types of ${host}`, () => {
+    test(`the quick start compiles with the strictest options: ${moduleResolution}, types of ${environment}`, () => {
       write('every-entry.ts', entryPoints.map((entry, i) => `export * as a${i} from '${entry}';`).join('\n'));
-      const options = { ...strict, skipLibCheck: false, noEmit: true, target: 'es2022', ...types[host] };
+      const options = {
+        ...strict,
+        skipLibCheck: false,
+        noEmit: true,
+        target: 'es2022',
+        ...types[environment],
+      };
       const config = { compilerOptions: { ...options, module, moduleResolution } };
       write('tsconfig.json', JSON.stringify({ ...config, files: ['quick-start.ts', 'every-entry.ts'] }));
       try {

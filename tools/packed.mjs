@@ -95,7 +95,7 @@ export const makeProject = () => {
   const temporary = mkdtempSync(join(tmpdir(), 'unroll-pack-'));
   const folder = join(temporary, 'project');
   const tarballs = join(temporary, 'tarballs');
-  for (const each of [folder, tarballs]) mkdirSync(each);
+  for (const path of [folder, tarballs]) mkdirSync(path);
   const packed = packAll(tarballs);
   installAll(folder, packed);
   return {

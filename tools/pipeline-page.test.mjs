@@ -1,4 +1,5 @@
-// Tests `unrolljs/pipeline` in a page: models of all tasks that were trained in Node are loaded from URLs, and give the same results.
+// Tests `unrolljs/pipeline` in a page: models that were trained in Node are loaded from URLs and must give the same results as in
+// Node.
 import assert from 'node:assert/strict';
 import { copyFileSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -44,7 +45,7 @@ const barClip = (i) =>
     return Array.from({ length: 8 * 8 }, (_, p) => (p >> 3 === bar ? 200 : (11 * p + 5 * i) % 50));
   });
 
-/** For each task, a function that trains a small model, and the calls whose results are compared. */
+/** The models by name, which is also the task unless `task` is given: a function that trains a small model, and the calls to compare. */
 const TASKS = {
   classify: {
     train: () => {
@@ -116,7 +117,7 @@ const TASKS = {
   },
 };
 
-/** Runs the calls of all tasks. The text of this function is also run in the page. */
+/** Runs the calls of all models. The page contains the source text of this function. */
 const runAll = async (pipeline, address, tasks) => {
   const results = {};
   // Like ImageData in a page, a frame has four values per pixel.

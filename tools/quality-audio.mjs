@@ -1,6 +1,7 @@
 // The evaluations of tasks on sound for tools/quality.mjs: trains with the defaults of `unroll train classify` and `unroll train
-// transcribe` on the Free Spoken Digit Dataset (3,000 recordings of ten digits by six speakers). Takes 0 to 4 of each digit and
-// speaker are for testing, as in its official split, and are scored once per run.
+// transcribe` on the Free Spoken Digit Dataset (3,000 recordings of ten digits by six speakers). The
+// recordings (takes) of each digit and speaker are numbered; those with the numbers 0 to 4 are for testing, as in the official
+// split, and are scored once per run.
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
@@ -10,7 +11,7 @@ import { trainClassifier, trainTranscriber } from '@unroll/tasks';
 
 const DIGITS = ['zero', 'one', 'two', 'three', 'four', 'five', 'six', 'seven', 'eight', 'nine'];
 const isTest = ({ take }) => take < 5;
-/** Takes 5 to 9 are for validation. */
+/** The recordings with the numbers 5 to 9 are for validation. */
 const isValidation = ({ take }) => take >= 5 && take < 10;
 
 /** Yields the files of a tar archive (ustar) as [name, bytes]. */
@@ -57,31 +58,31 @@ async function classify(label, train, test, { seed, onEvent, budget }) {
   return { value: metrics.accuracy, validation: run.scores.accuracy, epochs };
 }
 
-/** Returns the evaluation with the official split. @param label the column to predict */
-const official =
+/** Returns an evaluation with the official split. @param label the column to predict */
+const officialSplit =
   (label) =>
   ({ folder, ...run }) => {
     const all = recordings(folder);
-    const train = all.filter((each) => !isTest(each));
+    const train = all.filter((recording) => !isTest(recording));
     return classify(label, train, all.filter(isTest), run);
   };
 
 /**
- * Limits of the training time in seconds, for each of six classifiers and for a transcriber, so that a seed takes less than 15
- * minutes on two cores.
+ * Limits of the training time in seconds, for each of six classifiers and for a transcriber, so that the run of a seed takes less
+ * than 15 minutes on two cores.
  */
 const LEFT_OUT_BUDGET = 130;
 const JOINED_BUDGET = 660;
 
 /** Leaves out each speaker in turn, and returns the mean accuracy on the speaker that is left out. */
-async function leftOut({ folder, ...run }) {
+async function leaveSpeakersOut({ folder, ...run }) {
   const all = recordings(folder);
   const results = [];
-  for (const left of new Set(all.map(({ speaker }) => speaker))) {
-    const train = all.filter(({ speaker }) => speaker !== left);
-    const test = all.filter(({ speaker }) => speaker === left);
+  for (const leftOut of new Set(all.map(({ speaker }) => speaker))) {
+    const train = all.filter(({ speaker }) => speaker !== leftOut);
+    const test = all.filter(({ speaker }) => speaker === leftOut);
     results.push(await classify('digit', train, test, { ...run, budget: LEFT_OUT_BUDGET }));
-    console.error(`without ${left}: ${(100 * results.at(-1).value).toFixed(1)} %`);
+    console.error(`without ${leftOut}: ${(100 * results.at(-1).value).toFixed(1)} %`);
   }
   const mean = (key) => results.reduce((sum, result) => sum + result[key], 0) / results.length;
   return {
@@ -91,7 +92,7 @@ async function leftOut({ folder, ...run }) {
   };
 }
 
-/** Longest gap between two digits in seconds, and the standard deviation of the noise in it. */
+/** Longest gap between two digits in seconds, and the standard deviation of the noise in the gap. */
 const GAP = 0.15;
 const GAP_LEVEL = 0.0005;
 
@@ -129,8 +130,8 @@ export function joinedDigits(all, count, seed) {
 const TRAINING_STRINGS = 3000;
 const OTHER_STRINGS = 300;
 
-/** Returns the evaluation on strings of digits. Training, validation and test strings share no recording. */
-const joined =
+/** Returns an evaluation on strings of digits. No recording occurs in two of the training, validation and test sets. */
+const joinedStrings =
   (streaming) =>
   async ({ folder, seed, onEvent }) => {
     const all = recordings(folder);
@@ -143,7 +144,7 @@ const joined =
         strings.map(({ text }) => text),
       );
     };
-    const training = all.filter((each) => !isTest(each) && !isValidation(each));
+    const training = all.filter((recording) => !isTest(recording) && !isValidation(recording));
     const run = await trainTranscriber(tableOf('train', training, TRAINING_STRINGS, 1), {
       ...{ audio: 'sound', text: 'text', streaming, seed, onEvent, budget: JOINED_BUDGET },
       validation: tableOf('valid', all.filter(isValidation), OTHER_STRINGS, 2),
@@ -157,27 +158,32 @@ const joined =
 const FSDD = { folder: 'fsdd', seeds: [0, 1, 2], format: 'percent' };
 const ACCURACY = { ...FSDD, measure: 'accuracy' };
 const WER = { ...FSDD, measure: 'word error rate', lower: true };
-const OFFICIAL = 'takes 0 to 4 of each digit and speaker are for testing';
+const OFFICIAL_SPLIT = 'recordings 0 to 4 of each digit and speaker are for testing';
 const STRINGS =
-  'takes 0 to 4 are joined to 300 test strings, takes 5 to 9 to 300 validation strings, the others to 3,000 training strings';
+  'recordings 0 to 4 are joined to 300 test strings, 5 to 9 to 300 validation strings, the others to 3,000 training strings';
 
 export const SOUNDS = [
   {
     ...{ set: 'fsdd', title: 'Free Spoken Digits, 10 digits', ...ACCURACY, must: 0.96, want: 0.985 },
-    ...{ flags: '--audio sound --label digit', split: OFFICIAL, evaluate: official('digit') },
+    ...{ flags: '--audio sound --label digit', split: OFFICIAL_SPLIT, evaluate: officialSplit('digit') },
   },
   {
     ...{ set: 'fsdd-speakers', title: 'Free Spoken Digits, 6 speakers', ...ACCURACY, must: 0.97, want: 0.99 },
-    ...{ flags: '--audio sound --label speaker', split: OFFICIAL, evaluate: official('speaker') },
+    ...{ flags: '--audio sound --label speaker', split: OFFICIAL_SPLIT, evaluate: officialSplit('speaker') },
   },
   {
     ...{ set: 'fsdd-left-out', title: 'Free Spoken Digits, unknown speakers', ...ACCURACY, seeds: [0] },
-    ...{ must: 0.7, want: 0.85, flags: '--audio sound --label digit --budget 130s', evaluate: leftOut },
+    ...{
+      must: 0.7,
+      want: 0.85,
+      flags: '--audio sound --label digit --budget 130s',
+      evaluate: leaveSpeakersOut,
+    },
     split: 'each of six speakers is left out in turn',
   },
   {
     ...{ set: 'fsdd-joined', title: 'Free Spoken Digits, strings of 3 to 7', ...WER, must: 0.06, want: 0.03 },
-    ...{ flags: '--audio sound --text text --budget 11m', split: STRINGS, evaluate: joined(false) },
+    ...{ flags: '--audio sound --text text --budget 11m', split: STRINGS, evaluate: joinedStrings(false) },
   },
   {
     ...{ set: 'fsdd-joined-streaming', title: 'Free Spoken Digits, strings of 3 to 7, streaming' },
@@ -185,7 +191,7 @@ export const SOUNDS = [
     ...{
       flags: '--audio sound --text text --streaming --budget 11m',
       split: STRINGS,
-      evaluate: joined(true),
+      evaluate: joinedStrings(true),
     },
   },
 ];

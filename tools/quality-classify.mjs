@@ -1,4 +1,4 @@
-// The classifiers of tools/quality.mjs: `unroll train classify` on real data with fixed splits.
+// The evaluations of classifiers for tools/quality.mjs: `unroll train classify` on real data with fixed splits.
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { makeTable, parseCsv, parseJsonLines, parseTsFile } from '@unroll/data';
@@ -74,10 +74,10 @@ const TSV = { text: '1', label: '2' };
 const TS = { sequence: 'sequence', label: 'label' };
 const IMAGES = { sequence: 'image', label: 'digit' };
 const POSES = { sequence: 'pose', label: 'label' };
-const CUT = 'the validation rows are drawn at random from the training rows of each label';
+const RANDOM_VALIDATION = 'the validation rows are drawn at random from the training rows of each label';
 const NO_HEADER = '--no-header --text 1 --label 2';
-/** Only the images of MNIST's test set are used, because its training set is not in the data folder. */
-const MNIST = `images 1 to 8,000 of t10k are for training, 8,001 to 10,000 for testing; ${CUT}`;
+/** Only the images of MNIST's test set (t10k) are used, because its training set is not in the data folder. */
+const MNIST = `images 1 to 8,000 of t10k are for training, 8,001 to 10,000 for testing; ${RANDOM_VALIDATION}`;
 
 export const CLASSIFICATIONS = [
   {
@@ -99,12 +99,12 @@ export const CLASSIFICATIONS = [
   {
     ...{ set: 'japanese-vowels', title: 'Japanese vowels, 9 speakers', ...ACCURACY },
     ...{ must: 0.96, want: 0.98, seeds: [0, 1, 2, 3, 4], flags: '--label label' },
-    ...{ split: CUT, evaluate: evaluateWith(tsFiles('JapaneseVowels'), TS) },
+    ...{ split: RANDOM_VALIDATION, evaluate: evaluateWith(tsFiles('JapaneseVowels'), TS) },
   },
   {
     ...{ set: 'basic-motions', title: 'BasicMotions, 4 activities', ...ACCURACY },
     ...{ must: 0.95, want: 1, seeds: [0, 1, 2, 3, 4], flags: '--label label' },
-    ...{ split: CUT, evaluate: evaluateWith(tsFiles('BasicMotions'), TS) },
+    ...{ split: RANDOM_VALIDATION, evaluate: evaluateWith(tsFiles('BasicMotions'), TS) },
   },
   {
     ...{ set: 'mnist-rows', folder: 'mnist-10k', title: 'MNIST by rows, 28 steps', ...ACCURACY },
@@ -114,7 +114,7 @@ export const CLASSIFICATIONS = [
   {
     ...{ set: 'mnist-pixels', folder: 'mnist-10k', title: 'MNIST by pixels, 784 steps', ...ACCURACY },
     ...{ must: 0.8, want: 0.92, seeds: [0] },
-    // No convolutions: their pooling would reduce the 784 steps to 196, and this row measures a recurrent layer over all of them.
+    // No convolutions: their pooling would reduce the 784 steps to 196, but the recurrent layer is to process all of them.
     flags: '--sequence image --label digit --networks 1 --filters 0 --learning-rate 0.003 --budget 40m',
     split: MNIST,
     evaluate: evaluateWith(mnist('pixels'), {
@@ -124,7 +124,7 @@ export const CLASSIFICATIONS = [
   {
     ...{ set: 'jhmdb-pose', title: 'J-HMDB poses, 14 actions', ...ACCURACY },
     ...{ must: 0.65, want: 0.75, seeds: [0, 1, 2], flags: '--sequence pose --label label' },
-    split: `split 1; ${CUT}`,
+    split: `split 1; ${RANDOM_VALIDATION}`,
     evaluate: evaluateWith(jsonLines('split1-train.jsonl.gz', 'split1-test.jsonl.gz'), POSES),
   },
 ];

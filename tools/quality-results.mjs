@@ -1,5 +1,5 @@
-// Runs the evaluations of classifiers, taggers, translators and language models for tools/quality.mjs. Each result is stored with
-// processor and date in a JSON file, from which the table of docs/quality.md is made.
+// Runs the evaluations of tasks other than forecasting for tools/quality.mjs. Each result is stored with processor and date in a
+// JSON file, from which the table of docs/quality.md is generated.
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { cpus } from 'node:os';
 import { join } from 'node:path';
@@ -10,9 +10,9 @@ import { TEXTS } from './quality-texts.mjs';
 import { VIDEOS } from './quality-video.mjs';
 
 /**
- * `set` is the name for --only and the name of the data folder, unless `folder` gives another name (null: no data are needed). `must`
- * and `want` are the goals for the mean over `seeds`; `lower` means that lower values are better. `flags` are those of the command
- * with the same result.
+ * `set` is the name for --only, and the name of the data folder unless `folder` gives another name (null: no data are
+ * needed). `must` is the required mean over `seeds`, and `want` the desired one; `lower` means that lower values are
+ * better. `flags` are the options of the command that gives the same result.
  */
 export const TASK_EVALUATIONS = [...CLASSIFICATIONS, ...SOUNDS, ...SPEECH, ...VIDEOS, ...TEXTS];
 
@@ -20,7 +20,7 @@ const BEGIN = '<!-- results of tasks: written by npm run quality -->\n';
 const END = '<!-- end of results of tasks -->';
 
 /** Formats a value: accuracy, F1 and error rates in percent, other metrics as numbers. */
-const shown = ({ format }, value) => {
+const formatMetric = ({ format }, value) => {
   if (value === undefined) return '–';
   if (format === 'percent') return `${(100 * value).toFixed(1)} %`;
   return value.toFixed(value < 2 ? 3 : 2);
@@ -28,7 +28,7 @@ const shown = ({ format }, value) => {
 
 const readResults = (file) => (existsSync(file) ? JSON.parse(readFileSync(file, 'utf8')) : {});
 
-/** Stores the result of a seed in place of an earlier one. */
+/** Stores the result of a seed. Replaces an earlier result of the seed. */
 function storeResult(file, set, seed, result) {
   const results = readResults(file);
   results[set] = { ...results[set], [seed]: result };
@@ -43,15 +43,15 @@ const mean = (values) => values.reduce((sum, value) => sum + value, 0) / values.
 function rowOf(evaluation, results) {
   const { set, title, measure, must, want, flags } = evaluation;
   const runs = Object.values(results ?? {});
-  const goals = [must, want].map((goal) => shown(evaluation, goal));
+  const goals = [must, want].map((goal) => formatMetric(evaluation, goal));
   const start = [set, title, measure, ...goals];
   if (runs.length === 0) return [...start, 'not measured', '', flags, '', ''];
   const values = runs.map(({ value }) => value);
   const unique = (key) => [...new Set(runs.map((run) => run[key]))].join('; ');
-  const seconds = runs.map((run) => run.seconds).filter((each) => each !== undefined);
+  const seconds = runs.map((run) => run.seconds).filter((value) => value !== undefined);
   return [
-    ...[...start, `**${shown(evaluation, mean(values))}**`],
-    ...[values.map((value) => shown(evaluation, value)).join(', '), flags],
+    ...[...start, `**${formatMetric(evaluation, mean(values))}**`],
+    ...[values.map((value) => formatMetric(evaluation, value)).join(', '), flags],
     ...[seconds.length === 0 ? '–' : mean(seconds).toFixed(0), `${unique('processor')}, ${unique('date')}`],
   ];
 }
@@ -69,7 +69,7 @@ export function resultsTable(results) {
   );
 }
 
-/** Replaces the table between the two marks of a page by the table of the results. */
+/** Replaces the table between the lines BEGIN and END of a page. */
 export function withTable(page, results) {
   const [begin, end] = [page.indexOf(BEGIN), page.indexOf(END)];
   if (begin < 0 || end < 0) throw new Error(`The page lacks the line "${BEGIN.trim()}" or "${END}".`);
@@ -114,11 +114,17 @@ export async function runEvaluation(evaluation, { data, seeds = evaluation.seeds
     const { value, validation, epochs } = result;
     const seconds = result.seconds ?? Math.round((performance.now() - start) / 1000);
     values.push(value);
-    const cells = [seed, shown(evaluation, value), shown(evaluation, validation), epochs.join(', '), seconds];
+    const cells = [
+      seed,
+      formatMetric(evaluation, value),
+      formatMetric(evaluation, validation),
+      epochs.join(', '),
+      seconds,
+    ];
     console.log(`| ${cells.join(' | ')} |`);
     const [processor, date] = [cpus()[0]?.model ?? 'unknown', new Date().toISOString().slice(0, 10)];
     storeResult(results, set, seed, { value, validation, seconds, processor, date });
     if (page !== undefined) writeFileSync(page, withTable(readFileSync(page, 'utf8'), readResults(results)));
   }
-  if (values.length > 1) console.log(`| **mean** | **${shown(evaluation, mean(values))}** | | | |`);
+  if (values.length > 1) console.log(`| **mean** | **${formatMetric(evaluation, mean(values))}** | | | |`);
 }

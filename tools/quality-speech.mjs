@@ -1,4 +1,4 @@
-// The evaluations of tools/quality.mjs on generated sentences. Transcribers and speech synthesisers are trained on sentences of a
+// The evaluations on generated sentences for tools/quality.mjs. Transcribers and speech synthesisers are trained on sentences of a
 // grammar of 60 words, which espeak-ng speaks (see made-sentences.mjs). Needs espeak-ng, but no data files.
 import { makeTable } from '@unroll/data';
 import { trainTranscriber, trainVoice } from '@unroll/tasks';
@@ -10,12 +10,12 @@ const TEST_VOICE = 'en-us+m3';
 const TRAINING = 3000;
 const VALIDATION = 200;
 const TEST = 300;
-/** Numbers of sentences that train a voice, and that the voice speaks in validation and in the test. */
+/** Number of sentences on which a voice is trained, and number of sentences that it speaks in each of validation and test. */
 const VOICE_TRAINING = 1500;
 const SPOKEN = 100;
 /**
- * Largest number of epochs of each network, so that a seed takes less than 15 minutes on two cores. The number of epochs is limited
- * instead of the time, so that results do not depend on what else the machine computes.
+ * Largest number of epochs of a transcriber and of a voice, so that the run of a seed takes less than 15 minutes on two cores. The
+ * number of epochs is limited instead of the time, so that results do not depend on the load of the machine.
  */
 const EPOCHS = 40;
 const VOICE_EPOCHS = 30;
@@ -35,7 +35,7 @@ const tableOf = (source, sounds) =>
     nested: new Map([['sound', sounds]]),
   });
 
-/** Transcribers by seed, so that a run of both evaluations trains each only once. */
+/** Transcribers by seed. Both evaluations use them, so each is trained only once. */
 export const transcribers = new Map();
 
 /** Returns the transcriber of a seed; trains it at the first call. */
@@ -60,7 +60,7 @@ async function transcribe(run) {
   return { value: metrics.wer, validation: scores.wordErrorRate, epochs: [training.bestEpoch] };
 }
 
-/** Trains a voice. */
+/** Trains a speech synthesiser on sentences of one voice. */
 export async function voiceOf({ seed, onEvent }) {
   const { training, validation } = splits();
   const spokenBy = (texts) => speakAll(texts, { voices: [VOICES[0]] });

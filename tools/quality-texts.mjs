@@ -1,4 +1,5 @@
-// The taggers, translators and language models of tools/quality.mjs, and the chorales of the examples: real data with fixed splits.
+// The evaluations of taggers, translators and language models for tools/quality.mjs, and that of the example chorales: real data
+// with fixed splits.
 import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -35,10 +36,10 @@ async function multi30k({ folder, seed, onEvent }) {
   return { value: metrics.bleu, validation: scores.bleu, epochs: [training.bestEpoch] };
 }
 
-/** Returns the part of a text between two shares of its characters. */
+/** Returns a part of a text. @param from where the part begins, as a fraction of the characters @param to where it ends */
 const partOf = (text, from, to) => {
   const characters = Array.from(text);
-  const at = (share) => Math.round(share * characters.length);
+  const at = (fraction) => Math.round(fraction * characters.length);
   return characters.slice(at(from), at(to)).join('');
 };
 
@@ -51,8 +52,9 @@ const bookOf = (text) => {
 
 /**
  * Returns a function that trains a language model of characters and scores the last part of the text once.
- * @param options.train end of the training text, as a share of the characters @param options.validation end of the validation text;
- * undefined: it is taken from the training text
+ * @param options.train end of the training text, as a fraction of the characters
+ * @param options.validation end of the validation text, which follows the training text; undefined: the validation text is taken
+ *   from the training text
  */
 const language =
   (name, { prepare = (text) => text, train, validation, options = {} }) =>

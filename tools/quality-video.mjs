@@ -12,15 +12,15 @@ const FRAMES = 20;
 const SIDE = 64;
 /** Range of both coordinates of the centres of the digits, in pixels. */
 const [LEAST, MOST] = [11, 53];
-/** Smallest distance between the two centres in pixels, so that the digits do not overlap. */
+/** Smallest distance between the centres of the two digits in pixels, so that they do not overlap. */
 const GAP = 22;
-/** Ranges of the distance that the digits move, in pixels, and of the angle that they turn, in radians. */
-const WAY = [8, 16];
+/** Range of the distance that each digit moves, in pixels; for a circular motion, range of the angle in radians. */
+const DISTANCE = [8, 16];
 const TURN = [Math.PI / 3, (2 * Math.PI) / 3];
 
 export const MOTIONS = ['left', 'right', 'up', 'down', 'together', 'apart', 'clockwise', 'counterclockwise'];
 const WORDS = ['zero', 'one', 'two', 'three', 'four', 'five', 'six', 'seven', 'eight', 'nine'];
-/** For each split: the range of images of t10k that its clips show, and the number of clips. */
+/** For each split: which images of MNIST's test set (t10k) its clips show, and the number of clips. */
 export const SPLITS = {
   train: { from: 0, to: 7000, count: 4000 },
   valid: { from: 7000, to: 8000, count: 500 },
@@ -42,25 +42,25 @@ function pathsOf(motion, draw) {
     const at = (angle) => [x + radius * Math.cos(angle), y + radius * Math.sin(angle)];
     return (time) => [at(start + turn * time), at(start + turn * time + Math.PI)];
   }
-  const way = between(...WAY);
+  const distance = between(...DISTANCE);
   if (motion === 'together' || motion === 'apart') {
-    const wide = between(GAP + way, MOST - LEAST);
+    const wide = between(GAP + distance, MOST - LEAST);
     const x = between(LEAST, MOST - wide);
     const [y1, y2] = [between(LEAST, MOST), between(LEAST, MOST)];
-    const at = (share) => [[x + (way / 2) * share, y1], [x + wide - (way / 2) * share, y2]]; // biome-ignore format: one line
+    const at = (time) => [[x + (distance / 2) * time, y1], [x + wide - (distance / 2) * time, y2]]; // biome-ignore format: one line
     return (time) => at(motion === 'together' ? time : 1 - time);
   }
   const [dx, dy] = { left: [-1, 0], right: [1, 0], up: [0, -1], down: [0, 1] }[motion];
-  const range = (d) => [LEAST + (d < 0 ? way : 0), MOST - (d > 0 ? way : 0)];
+  const range = (d) => [LEAST + (d < 0 ? distance : 0), MOST - (d > 0 ? distance : 0)];
   const [[left, right], [top, bottom]] = [range(dx), range(dy)];
   const x1 = between(left, right - GAP);
   const x2 = between(x1 + GAP, right);
   const [y1, y2] = [between(top, bottom), between(top, bottom)];
-  const moved = (x, y, time) => [x + dx * way * time, y + dy * way * time];
+  const moved = (x, y, time) => [x + dx * distance * time, y + dy * distance * time];
   return (time) => [moved(x1, y1, time), moved(x2, y2, time)];
 }
 
-/** Draws an image into a frame. Its centre may lie between pixels: the image is interpolated. */
+/** Draws an image into a frame, with its centre at [x, y]. The centre may lie between pixels: the image is interpolated. */
 function draw(frame, pixels, [x, y]) {
   const [left, top] = [x - (IMAGE - 1) / 2, y - (IMAGE - 1) / 2];
   const [x0, y0] = [Math.floor(left), Math.floor(top)];
@@ -86,7 +86,7 @@ export function movingDigits(folder, split, seed = 0) {
   const next = () => random.uniform(1)[0];
   return Array.from({ length: count }, (_, n) => {
     const motion = MOTIONS[n % MOTIONS.length];
-    const chosen = [next(), next()].map((share) => from + Math.floor(share * (to - from)));
+    const chosen = [next(), next()].map((u) => from + Math.floor(u * (to - from)));
     const path = pathsOf(motion, next);
     const values = new Uint8Array(FRAMES * SIDE * SIDE);
     for (let t = 0; t < FRAMES; t++) {
@@ -119,7 +119,7 @@ const EPOCHS = { classify: 36, describe: 12 };
 const NETWORKS = 3;
 const COMMON = { frames: 'clip', framesPerClip: FRAMES_PER_CLIP };
 
-/** Measures the share of clips for which the motion, both digits and no other label are predicted. */
+/** Measures the fraction of clips for which the motion, both digits and no other label are predicted. */
 async function classify({ folder, seed, onEvent }) {
   const run = await trainClassifier(tableOf(folder, 'train', 'labels'), {
     ...{ ...COMMON, networks: NETWORKS, epochs: EPOCHS.classify },
@@ -131,7 +131,7 @@ async function classify({ folder, seed, onEvent }) {
   return { value: metrics.exact_match, validation: run.scores.accuracy, epochs };
 }
 
-/** Measures the share of clips whose description is exactly correct. */
+/** Measures the fraction of clips whose description is exactly correct. */
 async function describe({ folder, seed, onEvent }) {
   const run = await trainDescriber(tableOf(folder, 'train', 'text'), {
     ...{ ...COMMON, epochs: EPOCHS.describe, text: 'text', seed, onEvent },

@@ -1,6 +1,6 @@
-// Measures accuracy. Forecasts: runs the code of `unroll forecast` on real series with fixed splits, and prints the tables
-// of docs/quality.md. Training and the choice of season, window and number of epochs use only the rows before the test
-// set. Classifiers, taggers, translators and language models: see quality-results.mjs, which stores the results.
+// Measures the accuracy of all tasks on real data with fixed splits. For forecasting, runs the code of `unroll forecast`, and
+// prints the tables of docs/quality.md; training and the choice of season, window and number of epochs use only the rows before
+// the test set. For the other tasks, see quality-results.mjs, which stores the results.
 //
 //   node tools/quality.mjs [--data DIR] [--only airline,etth1,...] [--seeds 0,1,2] [--weights float16] [--results FILE]
 //
@@ -29,15 +29,18 @@ const text = (path) => {
 const csv = (path) => parseCsv(text(path), { source: path });
 const cellsOf = (table, name) => table.columns.find((column) => column.name === name).cells;
 
-/** The usual split of ETTh1 in the literature: 12, 4 and 4 months of 30 days. `validation` and `test` are the first rows of these sets. */
-const ETT = { validation: 8640, test: 11_520, end: 14_400, horizon: 24 };
+/**
+ * The usual split of ETTh1 in the literature, in hours: 12, 4 and 4 months of 30 days. `validation` and `test` are the indices of
+ * the first rows of these sets, and `end` is the number of rows.
+ */
+const ETT_SPLIT = { validation: 8640, test: 11_520, end: 14_400, horizon: 24 };
 /** Returns ETTh1 with one row per series and hour. */
 function etth1(folder) {
   const wide = csv(join(folder, 'ETTh1.csv.gz'));
   const [time, ...series] = wide.columns;
   const cells = [[], [], []];
   for (const { name, cells: values } of series) {
-    for (let row = 0; row < ETT.end; row++) {
+    for (let row = 0; row < ETT_SPLIT.end; row++) {
       cells[0].push(time.cells[row]);
       cells[1].push(name);
       cells[2].push(values[row]);
@@ -46,7 +49,7 @@ function etth1(folder) {
   return makeTable({ source: 'ETTh1', names: ['date', 'series', 'value'], cells });
 }
 
-/** Returns the Beijing data as a widely used tutorial prepares them: without the first day, with 0 for missing values. */
+/** Returns the Beijing data, prepared as in a widely used tutorial: without the first day, and with 0 for missing values. */
 function pm25(folder) {
   const all = csv(join(folder, 'pollution.csv.gz'));
   const [years, ...parts] = ['year', 'month', 'day', 'hour'].map((name) => cellsOf(all, name));
@@ -67,51 +70,54 @@ const temperatures = (folder) => csv(join(folder, 'daily-min-temperatures.csv'))
 
 // The number of backtest forecasts is chosen so that the first one starts at the first row of the test set:
 // windows = (test rows - horizon) / step + 1.
-const ofAirline = { set: 'airline', table: airline, target: 'passengers', cells: ['lstm'], scores };
-const ofTemperatures = { set: 'min-temperatures', table: temperatures, target: 'Temp', cells: CELLS, scores };
-const ofPm25 = { set: 'beijing-pm25', table: pm25, target: 'pm2.5', past: PAST, cells: CELLS, scores };
-const ofEtth1 = {
+const AIRLINE = { set: 'airline', table: airline, target: 'passengers', cells: ['lstm'], scores };
+const TEMPERATURES = { set: 'min-temperatures', table: temperatures, target: 'Temp', cells: CELLS, scores };
+const PM25 = { set: 'beijing-pm25', table: pm25, target: 'pm2.5', past: PAST, cells: CELLS, scores };
+const ETTH1 = {
   set: 'etth1',
   table: etth1,
-  ...{ target: 'value', series: 'series', cells: ['lstm'], horizon: ETT.horizon },
-  // The first forecast starts after the training set; `standardised` scores the validation and the test set separately.
-  ...{ windows: ETT.end - ETT.validation - ETT.horizon + 1, step: 1 },
-  scores: standardised,
+  ...{ target: 'value', series: 'series', cells: ['lstm'], horizon: ETT_SPLIT.horizon },
+  // The first forecast starts after the training set; `standardisedErrors` scores the validation and the test set separately.
+  ...{ windows: ETT_SPLIT.end - ETT_SPLIT.validation - ETT_SPLIT.horizon + 1, step: 1 },
+  scores: standardisedErrors,
 };
 const EVALUATIONS = [
-  { ...ofAirline, title: '12 months ahead, 4 forecasts', horizon: 12, levels: [0.8, 0.95] },
-  { ...ofAirline, title: '1 month ahead, 48 forecasts', horizon: 1, windows: 48, step: 1 },
-  { ...ofEtth1, title: '24 hours ahead, 7 series, from every hour of the test set (19,999 forecasts)' },
-  { ...ofEtth1, title: 'the same with --head quantile, whose median minimises the MAE', head: 'quantile' },
-  { ...ofTemperatures, title: '1 day ahead, 365 forecasts', horizon: 1, windows: 365, step: 1 },
-  { ...ofTemperatures, title: '7 days ahead, 359 forecasts', horizon: 7, windows: 359, step: 1 },
-  { ...ofTemperatures, title: '30 days ahead, 336 forecasts', horizon: 30, windows: 336, step: 1 },
-  { ...ofPm25, title: '1 hour ahead, 35,040 forecasts', horizon: 1, windows: 35_040, step: 1 },
-  { ...ofPm25, title: '24 hours ahead, 1,460 forecasts', horizon: 24, windows: 1460, step: 24 },
+  { ...AIRLINE, title: '12 months ahead, 4 forecasts', horizon: 12, levels: [0.8, 0.95] },
+  { ...AIRLINE, title: '1 month ahead, 48 forecasts', horizon: 1, windows: 48, step: 1 },
+  { ...ETTH1, title: '24 hours ahead, 7 series, from every hour of the test set (19,999 forecasts)' },
+  { ...ETTH1, title: 'the same with --head quantile, whose median minimises the MAE', head: 'quantile' },
+  { ...TEMPERATURES, title: '1 day ahead, 365 forecasts', horizon: 1, windows: 365, step: 1 },
+  { ...TEMPERATURES, title: '7 days ahead, 359 forecasts', horizon: 7, windows: 359, step: 1 },
+  { ...TEMPERATURES, title: '30 days ahead, 336 forecasts', horizon: 30, windows: 336, step: 1 },
+  { ...PM25, title: '1 hour ahead, 35,040 forecasts', horizon: 1, windows: 35_040, step: 1 },
+  { ...PM25, title: '24 hours ahead, 1,460 forecasts', horizon: 24, windows: 1460, step: 24 },
 ];
 
 /** Returns the metrics of the leaderboard: for each model, a number for each table column. */
 function scores({ leaderboard }) {
   const row = ({ model, rmse, mae, smape, mase, coverage }) => {
-    const coverages = Object.entries(coverage).map(([level, share]) => [`coverage ${level}%`, 100 * share]);
+    const coverages = Object.entries(coverage).map(([level, fraction]) => [
+      `coverage ${level}%`,
+      100 * fraction,
+    ]);
     return [model, { RMSE: rmse, MAE: mae, sMAPE: smape, MASE: mase, ...Object.fromEntries(coverages) }];
   };
   return new Map(leaderboard.map(row));
 }
 
 /** Returns MSE and MAE for each model, of values standardised with the training rows, as in the literature on ETTh1. */
-function standardised({ panel, origins, backtest }) {
-  const training = panel.series.map(({ values }) => values.subarray(0, ETT.validation));
+function standardisedErrors({ panel, origins, backtest }) {
+  const training = panel.series.map(({ values }) => values.subarray(0, ETT_SPLIT.validation));
   const deviations = training.map((values) => {
     const mean = values.reduce((sum, value) => sum + value, 0) / values.length;
     return Math.sqrt(values.reduce((sum, value) => sum + (value - mean) ** 2, 0) / values.length);
   });
-  const actuals = origins.map((origin) => actualAt(panel, origin, ETT.horizon));
+  const actuals = origins.map((origin) => actualAt(panel, origin, ETT_SPLIT.horizon));
   /** Returns MSE and MAE of the forecasts whose steps are all in the rows [from, to). */
   const errorsIn = (forecasts, from, to) => {
     const sums = { squared: 0, absolute: 0, count: 0 };
     for (const [n, { series, origin }] of origins.entries()) {
-      if (origin < from || origin + ETT.horizon > to) continue;
+      if (origin < from || origin + ETT_SPLIT.horizon > to) continue;
       for (const [k, actual] of actuals[n].entries()) {
         const error = (forecasts[n].median[k] - actual) / deviations[series];
         sums.squared += error * error;
@@ -123,8 +129,8 @@ function standardised({ panel, origins, backtest }) {
   };
   return new Map(
     backtest.map(({ model, forecasts }) => {
-      const [MSE, MAE] = errorsIn(forecasts, ETT.test, ETT.end);
-      const [validationMse, validationMae] = errorsIn(forecasts, ETT.validation, ETT.test);
+      const [MSE, MAE] = errorsIn(forecasts, ETT_SPLIT.test, ETT_SPLIT.end);
+      const [validationMse, validationMae] = errorsIn(forecasts, ETT_SPLIT.validation, ETT_SPLIT.test);
       return [model, { MSE, MAE, 'validation MSE': validationMse, 'validation MAE': validationMae }];
     }),
   );
@@ -165,7 +171,7 @@ async function runBoth(evaluation, folder, seed) {
   return { ...result, changes: evaluation.cells.map((cell) => changeOf(cell, result, roundedResult)) };
 }
 
-/** Returns the RMS difference between the forecasts of a cell in two runs, divided by the RMSE of the first run. */
+/** Returns the root mean square difference between the forecasts of a cell in two runs, divided by the RMSE of the first run. */
 function changeOf(cell, { panel, plan, origins, backtest }, roundedResult) {
   const [original, rounded] = [backtest, roundedResult.backtest].map(
     (models) => models.find(({ model }) => model === cell).forecasts,
@@ -246,12 +252,14 @@ for (const evaluation of EVALUATIONS.filter(({ set }) => selected.includes(set))
   const both = values.weights === 'float16';
   const runs = [];
   for (const seed of seeds) runs.push(await (both ? runBoth : run)(evaluation, folder, seed));
-  printTable(runs, seeds, both ? cells.flatMap((each) => [each, `${each}, float16`]) : cells);
+  printTable(runs, seeds, both ? cells.flatMap((cell) => [cell, `${cell}, float16`]) : cells);
   const { window, lag, season, log } = runs[0].plan;
-  const seconds = Math.round(runs.reduce((sum, each) => sum + each.seconds, 0) / runs.length);
+  const seconds = Math.round(runs.reduce((sum, result) => sum + result.seconds, 0) / runs.length);
   const plan = `season ${season}, window ${window}${lag > 1 ? `, seasonal differences (lag ${lag})` : ''}${log ? ', logarithms' : ''}`;
   if (both) {
-    const changes = runs.flatMap((each) => each.changes).map((share) => `${(100 * share).toPrecision(2)} %`);
+    const changes = runs
+      .flatMap((result) => result.changes)
+      .map((fraction) => `${(100 * fraction).toPrecision(2)} %`);
     console.log(`\nChange of the forecasts by float16, relative to their RMSE: ${changes.join(', ')}.`);
   }
   console.log(`\nChosen: ${plan}. ${seconds} s per seed.`);

@@ -1,4 +1,5 @@
-// Tests quality.mjs, which prints the tables of docs/quality.md, with the series in the repository.
+// Tests quality.mjs, which measures the accuracy of the tasks: with the series in the repository, and with small data sets that
+// the test generates.
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -24,7 +25,7 @@ test('missing data and unknown evaluations are reported', () => {
   assert.equal(weights.status, 2);
 });
 
-test('airline: the baselines have known errors; the network is 25 % better, also with rounded weights', () => {
+test('airline: seasonal-naive has its known error; the network is 25 % better, also with rounded weights', () => {
   const { stdout } = run('--only', 'airline', '--seeds', '0', '--weights', 'float16');
   const rows = stdout.split('\n').map((line) => line.split('|').map((cell) => cell.trim()));
   const mase = (model) => Number(rows.find((cells) => cells[1] === model)[6]);
@@ -34,10 +35,12 @@ test('airline: the baselines have known errors; the network is 25 % better, also
     Math.abs(mase('lstm, float16') / mase('lstm') - 1) < 0.002,
     'rounding must have almost no effect',
   );
-  const changes = [...stdout.matchAll(/relative to their RMSE: (\S+) %/g)].map(([, share]) => Number(share));
+  const changes = [...stdout.matchAll(/relative to their RMSE: (\S+) %/g)].map(([, percent]) =>
+    Number(percent),
+  );
   assert.equal(changes.length, 2);
   assert.ok(
-    changes.every((share) => share > 0 && share < 0.5),
+    changes.every((percent) => percent > 0 && percent < 0.5),
     `changes by rounding must be above 0 and below 0.5 %, got ${changes}`,
   );
 });
@@ -52,7 +55,7 @@ test('docs/quality.md has the table of docs/quality.json', () => {
   );
 });
 
-test('the table shows means, and rows without a result', () => {
+test('the table shows the mean over the seeds, and "not measured" for evaluations without a result', () => {
   const run = { processor: 'CPU', date: '2026-01-02' };
   const results = {
     wnut17: { 0: { value: 0.2, seconds: 10, ...run }, 3: { value: 0.3, seconds: 20, ...run } },

@@ -1,4 +1,4 @@
-// Measures the bundle size of a page with one LSTM model: JavaScript, bundled and minified by esbuild, and WebAssembly,
+// Measures the bundle size of a page that runs an LSTM model: JavaScript, bundled and minified by esbuild, and WebAssembly,
 // both gzipped. If TensorFlow.js is installed in bench/peers, also measures the same page with each of its backends.
 //
 //   node tools/size.mjs           prints a Markdown table
@@ -37,7 +37,7 @@ const PAGES = [
   { name: 'Unroll, `loadWith`', source: APP, wasm: join(kernels, 'kernels-infer.wasm') },
   { name: 'Unroll, `load`', source: APP_LOAD, wasm: join(kernels, 'kernels-infer.wasm') },
 ];
-const PEERS = [
+const TFJS_PAGES = [
   {
     name: 'TensorFlow.js, WebAssembly',
     source: onTfjs('wasm'),
@@ -96,15 +96,16 @@ const main = async () => {
   const unroll = [];
   for (const page of check ? PAGES.slice(0, 1) : PAGES)
     unroll.push(await measure(page, join(root, 'packages/unrolljs')));
-  const peers = [];
-  if (!check && existsSync(tfjs)) for (const page of PEERS) peers.push(await measure(page, join(tfjs, '..')));
+  const tfjsPages = [];
+  if (!check && existsSync(tfjs))
+    for (const page of TFJS_PAGES) tfjsPages.push(await measure(page, join(tfjs, '..')));
   const [{ total, parts }] = unroll;
   if (process.argv.includes('--files')) for (const [bytes, file] of parts) console.log(`${bytes} ${file}`);
   console.log(
     '| page with one LSTM model | JavaScript, kB | gzipped | WebAssembly, kB | gzipped | total gzipped | relative size of Unroll |',
   );
   console.log('| --- | ---: | ---: | ---: | ---: | ---: | ---: |');
-  for (const page of [...unroll, ...peers]) {
+  for (const page of [...unroll, ...tfjsPages]) {
     const cells = [page.js, page.jsGzipped, page.wasm, page.wasmGzipped, page.total].map(kB);
     const ratio = page === unroll[0] ? '' : (total / page.total).toFixed(2);
     console.log(`| ${page.name} | ${cells.join(' | ')} | ${ratio} |`);

@@ -1,5 +1,5 @@
-// Tests bundles that only run models: code for creating weights and for random numbers is not in them, and using it
-// throws an error that says what to do. Each program is bundled with esbuild and runs on the reference backend.
+// Tests bundles that only run models: they do not contain the code for initial weights and random numbers, and a use of that
+// code throws an error that says what to do. Each program is bundled with esbuild and runs on the reference backend.
 import assert from 'node:assert/strict';
 import { dirname, join } from 'node:path';
 import { test } from 'node:test';

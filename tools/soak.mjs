@@ -1,5 +1,5 @@
 // Looks for memory leaks: trains a small model for many steps and predicts with it many times. Prints the memory use at
-// intervals and exits with status 1 if it grows beyond a bound, which reveals leaks of a few bytes per step.
+// intervals, and exits with status 1 if it grows beyond a bound. With many steps, this reveals leaks of a few bytes per step.
 //
 //   node tools/soak.mjs --steps 100000 --predictions 10000
 //
@@ -50,7 +50,7 @@ const backend = await setBackend(values.backend);
 /** Returns the size of the WebAssembly memory in bytes. Node counts all of it as external memory, even unused parts. */
 const wasmMemorySize = () => ('module' in backend ? backend.module.memory.buffer.byteLength : 0);
 
-/** Measures the memory use. @param iteration the number of iterations so far */
+/** Returns the memory use in bytes. @param iteration the number of iterations so far */
 const sample = (iteration) => {
   collectGarbage();
   const { rss, heapUsed, external } = process.memoryUsage();

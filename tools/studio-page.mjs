@@ -35,7 +35,7 @@ export const startBrowser = async () => {
 
 /**
  * Opens a page. Returns { page, problems, context }; everything that a page must not do is added to `problems`.
- * @param options of playwright's newContext
+ * @param options options of playwright's `newContext`
  */
 export const openStudio = async (browser, url, options = {}) => {
   const context = await browser.newContext({
@@ -77,7 +77,7 @@ const TYPES = {
   '.wasm': 'application/wasm',
 };
 
-/** Serves the built page like a static host: without headers for isolation, in a subfolder. Resolves to { url, requests, close }. */
+/** Serves the built page like a static web host: in a subfolder, without isolation headers. Resolves to { url, requests, close }. */
 export const servePlain = async () => {
   const dist = join(root, 'packages/studio/dist');
   const requests = [];

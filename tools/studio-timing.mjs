@@ -1,6 +1,6 @@
-// Measures the page of packages/studio in headless Chromium, and prints a table: how long a heat map of 512 units by 1,000 steps takes
-// to draw, the rate of frames and the longest task while an LSTM of 64 units trains on one thread, and how soon the page is
-// painted and can train. Timings depend on the machine and its load, so tests do not check them.
+// Measures the speed of the page of packages/studio in headless Chromium, and prints a table: the time to draw a heat map of 512
+// units by 1,000 steps, the frames per second and the longest task while an LSTM of 64 units trains on one thread, and the times
+// until the page is first painted and until it can train. Timings depend on the machine and its load, so tests do not check them.
 //
 //   node tools/studio-timing.mjs [--only heat,frames,start]
 import { parseArgs } from 'node:util';
@@ -83,7 +83,7 @@ const measureFrames = async (page) => {
   print('Longest task of the page', longest === 0 ? 'below 50 ms' : `${longest.toFixed(0)} ms`);
 };
 
-/** Returns the times of the first paint and of the start of the engine in milliseconds. */
+/** Returns the times in milliseconds until the first paint, and until the page can train (the performance mark "engine ready"). */
 const startTimesOf = (page) =>
   page.evaluate(() =>
     ['first-contentful-paint', 'engine ready'].map(

@@ -111,7 +111,7 @@ describe('the studio', { skip }, () => {
     closing.push(() => browser.close());
   });
 
-  test('trains cells side by side with the same updates; pause, step, reset', () =>
+  test('trains cells side by side, with the same number of updates; pause, step, reset', () =>
     withPage('#preset=adding&cells=rnn,lstm,gru,minGru&length=100&units=8', async (page) => {
       for (const cell of ['rnn', 'lstm', 'gru', 'minGru']) assert.equal(await updatesOf(page, cell), 0);
       await trainFor(page, 'lstm', 30);
@@ -228,7 +228,7 @@ describe('the studio', { skip }, () => {
       assert.ok(mae < 0.3, `mean absolute error ${mae}`);
     }));
 
-  test('unrolled network: hovering a step shows its arithmetic, which gives the traced state; play and scrub', () =>
+  test('unrolled network: hovering a step shows its equations with numbers; play and select a step', () =>
     withPage('#preset=adding&cells=lstm&length=12&units=6&layers=2&view=network', async (page) => {
       await page.waitForSelector('.node.cell');
       assert.equal(await page.locator('.node.cell').count(), 14, '7 steps of 2 layers');
@@ -253,7 +253,7 @@ describe('the studio', { skip }, () => {
       await until(page, () => document.querySelector('#time').value === '0');
     }));
 
-  test('gates: a map for each gate and state; order, threshold and brush', () =>
+  test('gates: a heat map for each gate and state; order, threshold and selection of units', () =>
     withPage('#preset=adding&cells=rnn,lstm,gru&length=20&units=10&view=gates', async (page) => {
       await page.waitForSelector('[data-gate="f"] canvas');
       const gates = () => page.locator('.map').evaluateAll((maps) => maps.map((map) => map.dataset.gate));
@@ -296,7 +296,7 @@ describe('the studio', { skip }, () => {
       await until(page, () => document.querySelectorAll('.map').length === 1);
     }));
 
-  test('padding is blank in the maps, and named where a step is shown', () =>
+  test('padded steps are blank in the heat maps of the gates, and marked in the unrolled network', () =>
     withPage('#preset=sentiment&cells=lstm&units=6&view=gates', async (page) => {
       await page.waitForSelector('#masked');
       const [, from, to] = /Steps (\d+) to (\d+) of this example are padding/.exec(
@@ -324,7 +324,7 @@ describe('the studio', { skip }, () => {
       );
     }));
 
-  test('gradients by lag: a curve for each cell, live while training', () =>
+  test('gradients by lag: a curve for each cell, updated while training', () =>
     withPage(
       '#preset=adding&cells=rnn,lstm,gru&length=40&units=16&init=glorot&view=gradients',
       async (page) => {
@@ -353,7 +353,7 @@ describe('the studio', { skip }, () => {
       },
     ));
 
-  test('influence: the output depends on the inputs, for series and tokens', () =>
+  test('influence: only tokens up to the chosen step influence its output', () =>
     withPage('#preset=copy&cells=lstm,gru&length=16&units=12&view=influence', async (page) => {
       await page.waitForSelector('.hits[data-cell="gru"] .token');
       assert.equal(await page.locator('.hits[data-cell="gru"] .token').count(), 16);
@@ -374,7 +374,7 @@ describe('the studio', { skip }, () => {
       await page.waitForSelector('#attribution .u-legend');
     }));
 
-  test('attention: live while training; a cell of the map is read by pointer and keys', () =>
+  test('attention: updated while training; the arrow keys select a cell of the map', () =>
     withPage('#preset=reverse&cells=lstm&length=5&units=16', async (page) => {
       await page.waitForSelector('#alignments canvas');
       const readout = () => text(page, '#alignments .readout');
@@ -778,7 +778,7 @@ describe('the studio', { skip }, () => {
       assert.equal(found.join('\n'), '');
     }));
 
-  test('everything can be reached and named by keyboard and screen reader', () =>
+  test('the keyboard changes tabs and starts training, and every control has a name for screen readers', () =>
     withPage('#preset=adding&cells=lstm&length=10&units=8', async (page) => {
       await page.focus('#tab-train');
       await page.keyboard.press('ArrowRight');

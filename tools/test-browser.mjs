@@ -1,6 +1,6 @@
 // Runs packages/testkit/dist/browser-main.js in headless Chromium: on a cross-origin isolated page, which has threads,
 // and on a page without isolation, both with a strict content security policy. The pages post their results, so no
-// browser driver is needed. Then runs a row of the benchmark on a separate page (bench/test/chromium.mjs). Looks for
+// browser driver is needed. Then runs one case of the benchmark on a separate page (bench/test/chromium.mjs). Looks for
 // Chromium in CHROME_PATH and PATH. The last line of the output is `N passed, N failed`.
 //
 //   node tools/test-browser.mjs [--timeout <seconds per page>] [--no-build] [--verbose]
@@ -63,7 +63,7 @@ const runPage = async (chromium, isolated, timeoutMs, total) => {
   console.log(`  ${counted} tests in ${((performance.now() - start) / 1000).toFixed(1)}s`);
 };
 
-/** Runs a row of the benchmark on a separate page (bench/test/chromium.mjs). */
+/** Runs one case of the benchmark on a separate page (bench/test/chromium.mjs). */
 const runBenchmark = (total) => {
   const { status } = spawnSync(process.execPath, [join(root, 'bench/test/chromium.mjs')], {
     stdio: 'inherit',

@@ -1,4 +1,4 @@
-// Compiles all projects of the workspace with the TypeScript compiler in package.json.
+// Compiles all packages of the workspace with the version of TypeScript that package.json requires.
 import { spawnSync } from 'node:child_process';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';

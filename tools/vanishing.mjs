@@ -1,6 +1,7 @@
-// Measures vanishing and exploding gradients on the adding problem (Hochreiter & Schmidhuber 1997) with T = 100: the norm of
-// the derivative of the output with respect to h_{T-k}, relative to k = 0, before and after training. LSTM, GRU and tanh RNN are
-// measured with two initialisations each and three seeds. An RNN whose gradients explode is then trained with and without clipping.
+// Measures vanishing and exploding gradients on the adding problem (Hochreiter & Schmidhuber 1997) with T = 100: the norm
+// of the derivative of the output with respect to h_{T-k}, divided by that for k = 0, before and after training. LSTM, GRU
+// and tanh RNN are measured with two initialisations each and three seeds. An RNN whose gradients explode is then trained
+// with and without clipping.
 //
 //   node tools/vanishing.mjs [--threads 1] [--seeds 0,1,2] [--steps 100] [--updates 4000] [--rates 0.005,0.001]
 //     [--only LSTM] [--out docs/images]
@@ -67,7 +68,7 @@ const batchesOf = function* (seed, updates) {
   for (let n = 0; n < updates; n++) yield draw(random.child(n), BATCH);
 };
 
-/** Returns for each state the norms by lag, relative to lag 0, as medians over the examples; also the spectral radius. */
+/** Returns the gradient norms of each state by lag, relative to lag 0, as medians over the examples; also the spectral radius. */
 const curvesOf = async (network, examples) => {
   const { layers } = await gradientFlow(network, examples, null, { quantiles: [0.5] });
   const [{ states, spectralRadius }] = layers;
@@ -81,7 +82,7 @@ const curvesOf = async (network, examples) => {
  */
 const trainUntilSolved = async (network, seed, learningRate) => {
   const latest = [];
-  const mean = () => latest.reduce((sum, each) => sum + each, 0) / latest.length;
+  const mean = () => latest.reduce((sum, loss) => sum + loss, 0) / latest.length;
   const options = { loss: 'mse', optimizer: { name: 'adam', learningRate }, clip: { globalNorm: 1 } };
   for await (const event of train(network, { batches: () => batchesOf(seed, UPDATES), ...options })) {
     if (event.type !== 'step') continue;

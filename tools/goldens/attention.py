@@ -3,11 +3,12 @@
     pip install keras==3.15.1 torch==2.13.0 numpy==2.4.6
     python tools/goldens/attention.py
 
-writes packages/testkit/goldens/layers/attention.json, one case per line: inputs (query, value and, if given, key), masks of
-query and value, weights, the outputs (context, alignment), and the gradients of the following loss with
-respect to inputs and weights: sum(context * outputWeights[0]) + sum(alignment * outputWeights[1]). Tolerances:
-README.md. Additive attention with `units` is Bahdanau's equation v tanh(Wq q + Wk k), `general` is Luong's q (k W), written in PyTorch. A case of kind `decoder`
-is a decoder with an LSTM cell, computed step by step in PyTorch, with the inputs x [B, T, I] and memory [B, S, D].
+The script writes packages/testkit/goldens/layers/attention.json, one case per line: inputs (query, value and, if given, key),
+masks of query and value, weights, the outputs (context, alignment), and the gradients of the following loss with respect to
+inputs and weights: sum(context * outputWeights[0]) + sum(alignment * outputWeights[1]). Tolerances: README.md. Additive
+attention with `units` is Bahdanau's equation v tanh(Wq q + Wk k), `general` is Luong's q (k W), written in PyTorch. A case of
+kind `decoder` is a decoder with an LSTM cell, computed step by step in PyTorch; its inputs are x [B, T, I] and memory
+[B, S, D].
 """
 
 import base64
@@ -23,7 +24,7 @@ import numpy as np  # noqa: E402
 import torch  # noqa: E402
 
 OUT = Path(__file__).resolve().parents[2] / "packages" / "testkit" / "goldens" / "layers" / "attention.json"
-B, Q, S, D, U = 3, 4, 5, 6, 7
+B, Q, S, D, U = 3, 4, 5, 6, 7  # batch, query steps, value steps, features, units of the score
 keras.utils.set_random_seed(1)
 torch.set_num_threads(1)
 
@@ -130,6 +131,7 @@ def decoder_run(score, feeds, out):
 
 
 def decoder_cases():
+    # features of x, units of the LSTM, units of the output, features of the memory
     I, H, A, M = 3, 4, 5, 6  # noqa: E741
     for feeds in (False, True):
         for masked in (False, True):

@@ -3,8 +3,10 @@
     pip install -r tools/goldens/requirements-audio.txt
     python tools/goldens/audio.py
 
-writes packages/testkit/goldens/audio/{features,signals,wav}.json. The sounds are computed by the formulas below; the test uses the same formulas. Tolerance: |a - b| <= 1e-4 * max(1, max|b|). Codes of mu-law and A-law, and the start and end of trimming, must be equal.
-librosa computes in float64 here. A tensor is { "shape", "data": base64 of little-endian float32 }.
+The script writes packages/testkit/goldens/audio/{features,signals,wav}.json. The sounds are computed by the formulas below;
+the test uses the same formulas. Tolerance: |a - b| <= 1e-4 * max(1, max|b|). Codes of mu-law and A-law, and the start and end
+of trimming, must be equal. librosa computes in float64 here. A tensor is { shape, data }, where data is base64 of little-endian
+float32.
 
 features.json: { generator, versions, cases }, a case { name, library, sound, options (Unroll's names), values [frames, width] }.
 signals.json: windows [name, length, values]; mel scales [hz, slaney, htk]; resampling { from, to, options, values };
@@ -188,7 +190,7 @@ def signals():
 
 
 def without_time(content):
-    """Sets the time of writing to 0. In files of floats, it is in the chunk PEAK, after 8 bytes of header and 4 of version."""
+    """Sets the time of writing to 0, so that two runs write equal bytes. It is in the chunk PEAK, which only files of floats have."""
     at = content.find(b"PEAK")
     return content if at < 0 else content[: at + 12] + bytes(4) + content[at + 16 :]
 

@@ -3,7 +3,7 @@
     pip install -r tools/goldens/requirements.txt
     python tools/goldens/cells.py
 
-writes packages/testkit/goldens/layers/cells.json, one case per line, with outputs, states and gradients.
+The script writes packages/testkit/goldens/layers/cells.json, one case per line, with outputs, states and gradients.
 
 - projected: torch.nn.LSTM(proj_size=...), also bidirectional and with packed sequences.
 - layerNorm/torch: the equations of LayerNormLSTMCell in PyTorch's benchmarks/fastrnns, with torch.nn.LayerNorm.
@@ -27,7 +27,7 @@ import torch.nn.functional as F
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
 OUT = Path(__file__).resolve().parents[2] / "packages" / "testkit" / "goldens" / "layers" / "cells.json"
-B, T, I, H, P = 3, 6, 4, 5, 3
+B, T, I, H, P = 3, 6, 4, 5, 3  # batch, steps, input features, units, units of the projection
 torch.set_default_dtype(torch.float64)
 
 

@@ -3,9 +3,10 @@
     pip install -r tools/goldens/requirements.txt
     python tools/goldens/convolution.py
 
-writes packages/testkit/goldens/layers/convolution.json, in the form of layers.json (layers.md): all pairs of the options of
-Conv1D, MaxPooling1D and AveragePooling1D, and global pooling (the average also with masks). Also writes images-2d.json: all pairs of
-the options of Conv2D, MaxPooling2D and AveragePooling2D. The random numbers of a case are seeded by its name. Tolerances as in README.md.
+The script writes packages/testkit/goldens/layers/convolution.json, in the form of layers.json (layers.md): cases in
+which all pairs of the options of Conv1D, MaxPooling1D and AveragePooling1D occur, and cases of global pooling (the average also
+with masks). It also writes images-2d.json: cases in which all pairs of the options of Conv2D, MaxPooling2D and
+AveragePooling2D occur. The random numbers of a case are seeded by its name. Tolerances as in README.md.
 """
 
 import os

@@ -3,9 +3,9 @@
     pip install keras==3.15.1 torch==2.13.0 numpy==2.4.6
     python tools/goldens/gaussian_attention.py
 
-writes packages/testkit/goldens/layers/gaussian-attention.json in the format of attention.py. The equations are those of V2 in table 1
-of Battenberg et al. 2020 (Location-relative attention mechanisms for robust long-form speech synthesis), with an LSTM in Keras's
-layout. 0.05 is added to the standard deviations. Tolerances: README.md.
+The script writes packages/testkit/goldens/layers/gaussian-attention.json in the format of attention.py. The equations are
+those of V2 in table 1 of Battenberg et al. 2020 (Location-relative attention mechanisms for robust long-form speech
+synthesis), with an LSTM in Keras's layout. 0.05 is added to the standard deviations. Tolerances: README.md.
 """
 
 import json
@@ -16,6 +16,7 @@ import numpy as np
 import torch
 from attention import B, OUT, case
 
+# components, units of the output, units of the LSTM, features of the memory, features of x, hidden units of the attention
 K, A, H, M, I, N = 3, 5, 4, 6, 3, 7  # noqa: E741
 
 

@@ -2,9 +2,9 @@
 
     python tools/goldens/layers.py
 
-writes packages/testkit/goldens/layers/layers.json; layers.md beside this file describes it. The random numbers of a case
-are seeded by its name. All masks begin with a valid step: at masked steps before the first valid one, the JAX backend outputs the
-initial state, but the torch backend, which recurrent.py uses, zeros.
+The script writes packages/testkit/goldens/layers/layers.json; layers.md beside this file describes it. The random numbers of
+a case are seeded by its name. All masks begin with a valid step: at masked steps before the first valid one, the JAX backend
+outputs the initial state, but the torch backend, which recurrent.py uses, zeros.
 """
 
 import os
@@ -286,9 +286,9 @@ def order_cases():
         return keras.Model(a, [dense("b_2", dense("b_1", x)), dense("c_1", x)])
 
     for build in (two_towers, shared, skip, seq2seq, several_outputs):
-        made = build()
-        names = [layer.name for layer in made.layers]
-        weights = [f"{w.path.split('/')[0]} {list(w.shape)}" for w in made.weights]
+        model = build()
+        names = [layer.name for layer in model.layers]
+        weights = [f"{w.path.split('/')[0]} {list(w.shape)}" for w in model.weights]
         yield {"name": f"order/{build.__name__}", "kind": "order", "options": {"graph": build.__name__},
                "layers": names, "order": weights}  # fmt: skip
 

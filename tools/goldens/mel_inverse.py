@@ -3,9 +3,10 @@
     pip install -r tools/goldens/requirements-audio.txt
     python tools/goldens/mel_inverse.py
 
-writes packages/testkit/goldens/audio/mel-inverse.json: the mel energies [frames, mels] of a chirp with noise, the options of Unroll, and
-the relative residual ||A x - y|| / ||y|| of librosa's `mel_to_stft` (non-negative least squares). Unroll minimises the same error with
-another algorithm, so the test compares the residuals: Unroll's may be at most 0.01 larger.
+The script writes packages/testkit/goldens/audio/mel-inverse.json: the mel energies [frames, mels] of a chirp with noise, the
+options of Unroll, and the relative residual ||A x - y|| / ||y|| of librosa's `mel_to_stft` (non-negative least squares).
+Unroll minimises the same error with another algorithm, so the test compares the residuals: Unroll's may be at most 0.01
+larger.
 """
 
 import base64

@@ -2,8 +2,8 @@
 
     python tools/goldens/recurrent.py [name of a file, such as lstm ...]
 
-writes packages/testkit/goldens/recurrent/*.json; README.md beside this file describes the format.
-The random numbers of a case are seeded by its name, so adding a case does not change the others.
+The script writes packages/testkit/goldens/recurrent/*.json; README.md beside this file describes the format. The random
+numbers of a case are seeded by its name, so adding a case does not change the others.
 
 Conventions (README.md says more):
   B batch, T time steps, I inputs, H units; every tensor is row-major float32.

@@ -3,7 +3,8 @@
     pip install -r tools/goldens/requirements-text.txt
     python tools/goldens/text.py
 
-writes packages/testkit/goldens/text/*.json. Tests compare exactly: merges and tokens are strings, and vectors are float32.
+The script writes packages/testkit/goldens/text/*.json. Tests compare exactly: merges and tokens are strings, and vectors are
+float32.
 
 `byte-pairs.json`: the texts, the merges, and the tokens of further texts. The texts are split as in
 packages/data/src/text/pre-tokens.ts. Each text occurs twice, so that every character reaches the minimum count. There are no byte

@@ -3,8 +3,8 @@
     pip install -r tools/goldens/requirements-text-metrics.txt
     python tools/goldens/text_metrics.py
 
-writes packages/testkit/goldens/text-metrics/{texts,spans}.json. The sentences are below; the tag sequences are random.
-Tolerance: |a - b| <= 1e-9; counts and alignments must be equal. Both sides compute in float64.
+The script writes packages/testkit/goldens/text-metrics/{texts,spans}.json. The sentences are below; the tag sequences are
+random. Tolerance: |a - b| <= 1e-9; counts and alignments must be equal. Both sides compute in float64.
 
 texts.json: { generator, versions, pairs, words, stems, bleu, chrf, rouge, errorRates }. `pairs` is a list of
 [hypothesis, reference, second reference or null]. The other lists have cases { name, options, references, ... }, with Unroll's

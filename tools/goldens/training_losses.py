@@ -12,7 +12,7 @@ from keras.src.losses.loss import reduce_weighted_values
 from torch.distributions import NegativeBinomial, Normal, StudentT
 from torch.nn.functional import softplus
 
-B, T = 3, 5  # different, because otherwise Keras reads weights [B] as weights [T] without an error
+B, T = 3, 5  # unequal: if they were equal, Keras would read weights [B] as weights [T] without an error
 MASK = np.array([[1, 1, 1, 1, 1], [1, 1, 1, 0, 0], [0, 1, 0, 1, 0]], np.float32)  # rows without padding, with padding, and with gaps
 
 # ---- the losses ---------------------------------------------------------------------------------
@@ -42,11 +42,11 @@ def pinball(p, y, o):
 
 
 def gaussian_nll(p, y, o):
-    """torch.nn.GaussianNLLLoss if p has a variance; otherwise a Normal with the scale softplus(rawScale)."""
+    """Computes torch.nn.GaussianNLLLoss if p has a variance; otherwise uses a Normal with the scale softplus(rawScale)."""
     if "rawScale" in p:
         return -Normal(p["mean"], softplus(p["rawScale"])).log_prob(y)
-    of = torch.nn.GaussianNLLLoss(full=o["full"], eps=o["epsilon"], reduction="none")
-    return of(p["mean"], y, p["variance"])
+    loss_function = torch.nn.GaussianNLLLoss(full=o["full"], eps=o["epsilon"], reduction="none")
+    return loss_function(p["mean"], y, p["variance"])
 
 
 def student_t_nll(p, y, o):
@@ -144,12 +144,12 @@ def case(name, loss, options, data, mask=None, weights=None, reduction=None):
     w = for_keras(weights, rows=next(iter(predictions.values())).shape[:-1])
     if loss in KERAS:
         source = "keras"
-        of = KERAS[loss](**enc.snake_options(options), reduction=enc.snake(reduction))
+        loss_function = KERAS[loss](**enc.snake_options(options), reduction=enc.snake(reduction))
         p = leaves["prediction"]
-        per_row = of.call(y, p.detach())
+        per_row = loss_function.call(y, p.detach())
         if mask is not None:
             keras.src.backend.set_keras_mask(p, torch.tensor(mask) > 0)
-        value = of(y, p, sample_weight=w)
+        value = loss_function(y, p, sample_weight=w)
     else:
         elements, source = OTHERS[loss]
         per_row = elements(leaves, y, options).mean(-1)
@@ -225,28 +225,28 @@ def configurations():
     yield "logCosh", "logCosh", {}, real, FEW
     yield "poisson", "poisson", {}, poisson_data, FEW
     for logits in (False, True):
-        of = "logits" if logits else "probabilities"
+        kind = "logits" if logits else "probabilities"
         yes_no = lambda rng, rows, logits=logits: binary(rng, rows, logits)
         one_hot = lambda rng, rows, logits=logits: classes(rng, rows, logits, False)
         ids = lambda rng, rows, logits=logits: classes(rng, rows, logits, True)
         for smoothing in (0.0, 0.1):
             options = {"fromLogits": logits, "labelSmoothing": smoothing}
             some = FEW if smoothing else SITUATIONS
-            more = f"{of}, smoothing {smoothing}" if smoothing else of
+            more = f"{kind}, smoothing {smoothing}" if smoothing else kind
             yield f"binaryCrossentropy {more}", "binaryCrossentropy", options, yes_no, some
             yield f"categoricalCrossentropy {more}", "categoricalCrossentropy", options, one_hot, some
         options = {"fromLogits": logits}
-        yield f"sparseCategoricalCrossentropy {of}", "sparseCategoricalCrossentropy", options, ids, SITUATIONS
+        yield f"sparseCategoricalCrossentropy {kind}", "sparseCategoricalCrossentropy", options, ids, SITUATIONS
         focal = {"fromLogits": logits, "labelSmoothing": 0.0, "gamma": 2.0, "alpha": 0.25}
         loss, both = "binaryFocalCrossentropy", focal | {"applyClassBalancing": False}
         changed = focal | {"applyClassBalancing": True, "gamma": 1.5, "alpha": 0.7}
-        yield f"binaryFocal {of}", loss, both, yes_no, FEW
-        yield f"binaryFocal {of}, balanced", loss, changed, yes_no, ("rows",)
-        yield f"binaryFocal {of}, smoothing 0.2", loss, both | {"labelSmoothing": 0.2}, yes_no, ("rows",)
+        yield f"binaryFocal {kind}", loss, both, yes_no, FEW
+        yield f"binaryFocal {kind}, balanced", loss, changed, yes_no, ("rows",)
+        yield f"binaryFocal {kind}, smoothing 0.2", loss, both | {"labelSmoothing": 0.2}, yes_no, ("rows",)
         loss, changed = "categoricalFocalCrossentropy", focal | {"alpha": [0.1, 0.2, 0.3, 0.9], "gamma": 1.0}
-        yield f"categoricalFocal {of}", loss, focal, one_hot, FEW
-        yield f"categoricalFocal {of}, alpha per class", loss, changed, one_hot, ("rows",)
-        yield f"categoricalFocal {of}, smoothing 0.2", loss, focal | {"labelSmoothing": 0.2}, one_hot, ("rows",)
+        yield f"categoricalFocal {kind}", loss, focal, one_hot, FEW
+        yield f"categoricalFocal {kind}, alpha per class", loss, changed, one_hot, ("rows",)
+        yield f"categoricalFocal {kind}, smoothing 0.2", loss, focal | {"labelSmoothing": 0.2}, one_hot, ("rows",)
     single = lambda rng, rows: quantile_data(rng, rows, None)
     yield "pinball 0.9", "pinball", {"quantile": 0.9}, single, FEW
     yield "pinball 0.5", "pinball", {"quantile": 0.5}, single, ("rows",)

@@ -1,11 +1,12 @@
 """training/metrics.json: metrics, plain, with a mask and with weights.
 
-`value` is computed by scikit-learn if it has the metric, otherwise by Keras, or by a formula if neither has it; `source` names which.
+`value` is computed by scikit-learn if it has the metric, otherwise by Keras, or by a formula if neither has it; `source` names the
+library, or is "formula".
 Tests compare with `value`. If Keras has the metric, too, `kerasValue` is its result for the entries that are not masked (training.md
 says how Keras treats masks).
 
-In every metric, an entry counts w * mask times, and sums are divided by the sum of w * mask. The case stores the full tensors. Before a
-metric is computed, masked rows are removed and the others are flattened to [N, K].
+In every metric, the weight of an entry is w * mask, and a mean is the weighted sum divided by the sum of w * mask. The case
+stores the full tensors. Before a metric is computed, masked rows are removed and the others are flattened to [N, K].
 """
 
 import training_encoding as enc
@@ -64,16 +65,16 @@ def class_of(p):
 
 def accuracy(p, y, w, o):
     if p.ndim == 1:  # binary: predictions above the threshold, but not at it, are 1
-        mine = M.BinaryAccuracy(threshold=o["threshold"])
-        return sk.accuracy_score(y, p > o["threshold"], sample_weight=w), keras_value(mine, y, p, w)
-    mine = M.SparseCategoricalAccuracy()
-    return sk.accuracy_score(y, class_of(p), sample_weight=w), keras_value(mine, y, p, w)
+        keras_metric = M.BinaryAccuracy(threshold=o["threshold"])
+        return sk.accuracy_score(y, p > o["threshold"], sample_weight=w), keras_value(keras_metric, y, p, w)
+    keras_metric = M.SparseCategoricalAccuracy()
+    return sk.accuracy_score(y, class_of(p), sample_weight=w), keras_value(keras_metric, y, p, w)
 
 
 def top_k(p, y, w, o):
-    mine = keras_value(M.SparseTopKCategoricalAccuracy(k=o["k"]), y, p, w)
+    keras_result = keras_value(M.SparseTopKCategoricalAccuracy(k=o["k"]), y, p, w)
     value = sk.top_k_accuracy_score(y, p, k=o["k"], sample_weight=w, labels=range(K))
-    return value, mine
+    return value, keras_result
 
 
 def top_k_ties(p, y, w, o):
@@ -81,20 +82,20 @@ def top_k_ties(p, y, w, o):
     return keras_value(M.SparseTopKCategoricalAccuracy(k=o["k"]), y, p, w), None
 
 
-def score(of, own, average):
+def score(sklearn_score, keras_class, average):
     """Returns a function that computes precision, recall or F1, of class 1 or averaged over classes; 0 for a class that is not predicted."""
 
     def value(p, y, w, o):
         if average is None:
-            guess = p > o["threshold"]
-            exact = of(y, guess, sample_weight=w, zero_division=0)
-            if own is M.F1Score:
-                return exact, keras_value(own(threshold=o["threshold"]), y[:, None], p[:, None], w)[0]
-            return exact, keras_value(own(thresholds=o["threshold"]), y, p, w)
-        exact = of(y, class_of(p), average=average, sample_weight=w, zero_division=0, labels=range(K))
-        if own is not M.F1Score:
+            is_predicted = p > o["threshold"]
+            exact = sklearn_score(y, is_predicted, sample_weight=w, zero_division=0)
+            if keras_class is M.F1Score:
+                return exact, keras_value(keras_class(threshold=o["threshold"]), y[:, None], p[:, None], w)[0]
+            return exact, keras_value(keras_class(thresholds=o["threshold"]), y, p, w)
+        exact = sklearn_score(y, class_of(p), average=average, sample_weight=w, zero_division=0, labels=range(K))
+        if keras_class is not M.F1Score:
             return exact, None  # Keras cannot average these over classes
-        return exact, keras_value(own(average=average), one_hot(y), p, w)
+        return exact, keras_value(keras_class(average=average), one_hot(y), p, w)
 
     return value
 
@@ -114,8 +115,8 @@ def mae(p, y, w, o):
 
 def rmse(p, y, w, o):
     """The root of the mean over all entries. (The function of scikit-learn averages the roots of the columns.)"""
-    mine = keras_value(M.RootMeanSquaredError(), y, p, None if w is None else w[:, None])
-    return np.sqrt(sk.mean_squared_error(y, p, sample_weight=w)), mine
+    keras_result = keras_value(M.RootMeanSquaredError(), y, p, None if w is None else w[:, None])
+    return np.sqrt(sk.mean_squared_error(y, p, sample_weight=w)), keras_result
 
 
 def r2(p, y, w, o):
@@ -166,11 +167,11 @@ FROM_COUNTS = (
     ("recall", sk.recall_score, M.Recall),
     ("f1", sk.f1_score, M.F1Score),
 )
-for metric, of, own in FROM_COUNTS:
-    binary = score(of, own, None)
+for metric, sklearn_score, keras_class in FROM_COUNTS:
+    binary = score(sklearn_score, keras_class, None)
     METRICS.append((f"{metric}, binary", metric, {"threshold": 0.5}, yes_no, binary, "scikit-learn"))
     for average in ("macro", "micro"):
-        how = score(of, own, average)
+        how = score(sklearn_score, keras_class, average)
         options = {"average": average}
         METRICS.append((f"{metric}, {average}", metric, options, multiclass, how, "scikit-learn"))
 
@@ -207,15 +208,15 @@ def cases():
 def edge_cases():
     nothing = np.array([0.1, 0.2, 0.3, 0.4], np.float32)
     some = np.array([0, 1, 0, 1], np.float32)
-    for metric, of, own in FROM_COUNTS:
-        how = score(of, own, None)
+    for metric, sklearn_score, keras_class in FROM_COUNTS:
+        how = score(sklearn_score, keras_class, None)
         options = {"threshold": 0.5}
         yield case(f"edge: {metric}, nothing predicted", metric, options, nothing, some, how, "scikit-learn")
         no = np.zeros(4, np.float32)
         yield case(f"edge: {metric}, nothing true", metric, options, 1 - nothing, no, how, "scikit-learn")
         absent = np.array([0, 0, 1, 1, 1], np.float32)  # classes 2 and 3 neither occur nor are predicted
         p = softmax(np.array([[3, 1, 0, 0], [1, 3, 0, 0], [0, 2, 1, 0], [2, 1, 0, 0], [0, 3, 0, 0]], np.float32))
-        how = score(of, own, "macro")
+        how = score(sklearn_score, keras_class, "macro")
         yield case(f"edge: {metric}, absent classes", metric, {"average": "macro"}, p, absent, how, "scikit-learn")
     perfect = np.array([0.1, 0.2, 0.8, 0.9], np.float32)
     for word, y in (("perfect", [0, 0, 1, 1]), ("inverted", [1, 1, 0, 0])):

@@ -133,7 +133,7 @@ def keras_run(name, optimizer_name, options, precision):
     """Trains with a loop of forward pass, backward pass and update. Returns the 20 losses, and the weights after steps 1 and 20."""
     floatx(precision)
     make, loss, _ = MODELS[name]
-    model, of = make(), LOSSES[loss]()
+    model, loss_function = make(), LOSSES[loss]()
     model.set_weights(INITIAL[name])
     optimizer, options = keras_optimizer(optimizer_name, options)
     losses, after = [], {}
@@ -141,7 +141,7 @@ def keras_run(name, optimizer_name, options, precision):
         inputs, target = BATCHES[name][step % 2]
         tensors = [torch.tensor(i.astype(precision)) for i in inputs]
         predicted = model(tensors if len(tensors) > 1 else tensors[0], training=True)
-        value = of(torch.tensor(target.astype(precision)), predicted)
+        value = loss_function(torch.tensor(target.astype(precision)), predicted)
         model.zero_grad()
         value.backward()
         losses.append(value.item())
@@ -222,18 +222,18 @@ def write():
     cases, first_loss = [], {}
     for model in MODELS:
         for run, optimizer, options in runs():
-            do = partial(keras_run, model, optimizer, options)
-            losses, after, made = case(f"{model} {run}", model, "keras", optimizer, do)
-            cases.append(made)
+            train = partial(keras_run, model, optimizer, options)
+            losses, after, record = case(f"{model} {run}", model, "keras", optimizer, train)
+            cases.append(record)
             if run == "adam":
                 check_train_on_batch(model, losses, after)
                 plain, first_loss[model] = losses, losses[0]
             if run.removeprefix("adam ") in CLIPS:
                 assert np.max(np.abs(np.subtract(losses, plain))) > 1e-3, f"{run} clips nothing"
     options = {"learningRate": 0.02, "epsilon": 1e-8}
-    do = partial(torch_run, options)
-    losses, _, made = case("forecaster pytorch adam", "forecaster", "pytorch", "adam", do)
-    cases.append(made)
+    train = partial(torch_run, options)
+    losses, _, record = case("forecaster pytorch adam", "forecaster", "pytorch", "adam", train)
+    cases.append(record)
     np.testing.assert_allclose(losses[0], first_loss["forecaster"], rtol=1e-6)
 
     models = {}

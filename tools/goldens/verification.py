@@ -3,8 +3,8 @@
     pip install -r tools/goldens/requirements-audio.txt
     python tools/goldens/verification.py
 
-writes packages/testkit/goldens/audio/verification.json: cases { name, scores, same, rate }. The rate is the root of
-1 - x - tpr(x), where tpr is linear between the points of `roc_curve`. Tolerance: 1e-9.
+The script writes packages/testkit/goldens/audio/verification.json: cases { name, scores, same, rate }. The rate is the root
+of 1 - x - tpr(x), where tpr is linear between the points of `roc_curve`. Tolerance: 1e-9.
 """
 
 import json

@@ -1,4 +1,5 @@
-"""Converts models through Keras, PyTorch, ONNX, Unroll and Keras again, each step with the real framework, and compares.
+"""Converts models through Keras, PyTorch, ONNX, Unroll and Keras again, each step with the real framework, and compares
+the first model with the last.
 
     python tools/verify/convert_chain.py [FOLDER]
 
@@ -9,7 +10,7 @@ status is 1. Requirements: tools/goldens/formats/requirements-onnx.txt and requi
 
     python tools/verify/convert_chain.py --goldens
 
-writes the files for the test suite, packages/testkit/goldens/formats/chain.
+With --goldens, the script writes the files for the test suite, packages/testkit/goldens/formats/chain.
 """
 
 import os

@@ -1,5 +1,5 @@
-// Imports the ONNX files of a folder and compares the outputs with recorded ones: <case>.onnx with <case>.json, written by
-// `tools/goldens/formats/onnx_files.py --matrix FOLDER` or `--cases FOLDER`. Not part of the test suite.
+// Imports the ONNX files of a folder, <case>.onnx, and compares their outputs with those recorded in <case>.json. The folder is
+// written by `tools/goldens/formats/onnx_files.py --matrix FOLDER` or `--cases FOLDER`. Not part of the test suite.
 //
 //   node tools/verify/onnx-files.mjs FOLDER               compares
 //   node tools/verify/onnx-files.mjs FOLDER --list        also writes docs/onnx-backend-cases.md

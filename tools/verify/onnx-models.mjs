@@ -1,6 +1,7 @@
-// Exports random models to ONNX, and compares their outputs with those of onnxruntime-node: layers, masks, directions, states
-// and streams. Not part of the test suite: install onnxruntime-node in a folder outside the repository and run this script
-// there. With a folder as the third argument, the files are also written to it; the second command checks them.
+// Exports random models to ONNX, and compares their outputs with those of onnxruntime-node. The models differ in layers, masks,
+// directions and returned states, and some are streamed. Not part of the test suite: install onnxruntime-node in a folder outside
+// the repository and run this script there. With a folder as the third argument, also writes the files to it; the second command
+// below checks these files.
 //
 //   node <repository>/tools/verify/onnx-models.mjs [count] [seed] [folder]
 //   python -c 'import glob, onnx; [onnx.checker.check_model(f, full_check=True) for f in glob.glob("FOLDER/*.onnx")]'

@@ -64,7 +64,7 @@ export interface GemmShape {
   strideC?: number;
 }
 
-/** The position of a sequence [T, B, H] in a larger block: element (t, b, u) is at
+/** The position of a sequence [T, B, H] in a larger block: unit u of batch row b at step t is at
  * offset + t*strideT + b*strideB + u. */
 export interface SequenceView {
   block: Block;
@@ -73,14 +73,14 @@ export interface SequenceView {
   strideB: number;
 }
 
-/** Arguments of all fused recurrent kernels. h' is the previous state h_{t-1}. */
+/** Arguments of all fused recurrent kernels, forward and backward. h' is the previous state h_{t-1}. */
 export interface RecurrentCall {
   T: number;
   B: number;
   H: number;
   /** Activation of the candidate and the output. */
   activation: ActivationName;
-  /** Recurrent dropout mask [B, H], already scaled. Only the matrix products use h' times this mask. */
+  /** Recurrent dropout mask [B, H] of 0 and 1 / (1 - rate); null: no dropout. Only the matrix products use h' times this mask. */
   rmask: Block | null;
   /** Mask [T, B]: 1 at valid steps; steps with 0 leave all states unchanged. */
   mask: Block | null;
@@ -88,8 +88,8 @@ export interface RecurrentCall {
   outputMask: Block | null;
 }
 
-/** Arguments of all forward kernels. */
-export interface ForwardCall extends RecurrentCall {
+/** Arguments of the forward kernels of all recurrent cells. */
+export interface RecurrentForwardCall extends RecurrentCall {
   I: number;
   W: Block; // [I, G*H]
   U: Block; // [H, G*H]
@@ -109,8 +109,8 @@ export interface ForwardCall extends RecurrentCall {
   y: SequenceView | null;
 }
 
-/** Arguments of all backward kernels. */
-export interface BackwardCall extends RecurrentCall {
+/** Arguments of the backward kernels of all recurrent cells. */
+export interface RecurrentBackwardCall extends RecurrentCall {
   U: Block;
   /** Gradient of the outputs of all steps; null: zero. */
   dy: SequenceView | null;
@@ -120,7 +120,7 @@ export interface BackwardCall extends RecurrentCall {
   dhAll: Block | null;
 }
 
-export interface LstmForwardCall extends ForwardCall {
+export interface LstmForwardCall extends RecurrentForwardCall {
   recurrentActivation: ActivationName;
   /** [T+1, B, H]: the cell states, from the initial state on. If `keepCells` is false: [B, H], updated in place. */
   c: Block;
@@ -129,7 +129,7 @@ export interface LstmForwardCall extends ForwardCall {
   gates: Block | null;
 }
 
-export interface LstmBackwardCall extends BackwardCall {
+export interface LstmBackwardCall extends RecurrentBackwardCall {
   recurrentActivation: ActivationName;
   gates: Block;
   c: Block; // [T+1, B, H]
@@ -142,9 +142,9 @@ export interface LstmBackwardCall extends BackwardCall {
 }
 
 /** The simple recurrent cell: h = act(x W + h' U + b). */
-export type RnnForwardCall = ForwardCall;
+export type RnnForwardCall = RecurrentForwardCall;
 
-export interface RnnBackwardCall extends BackwardCall {
+export interface RnnBackwardCall extends RecurrentBackwardCall {
   I: number;
   xh: Block;
   hs: Block | null;
@@ -255,14 +255,17 @@ interface GruVariant {
   updateGateOnCandidate: boolean;
 }
 
-export interface GruForwardCall extends ForwardCall, GruVariant {
-  /** Needed for backward. With `resetAfter`: [T, B, 4H], z r n and q = h' Un + b1n. Otherwise: [T, B, 3H], z r n. */
+export interface GruForwardCall extends RecurrentForwardCall, GruVariant {
+  /**
+   * Needed for backward. With `resetAfter`: [T, B, 4H], z r n and q, the recurrent product of the candidate n before the reset
+   * gate multiplies it (reference/gru.ts has the equations). Otherwise: [T, B, 3H], z r n.
+   */
   gates: Block | null;
   /** Needed for backward without `resetAfter`: [T, B, H], r * h' (times rmask). */
   rh: Block | null;
 }
 
-export interface GruBackwardCall extends BackwardCall, GruVariant {
+export interface GruBackwardCall extends RecurrentBackwardCall, GruVariant {
   I: number;
   xh: Block;
   hs: Block | null;
@@ -301,7 +304,7 @@ export interface CtcCall {
   dx: Block | null;
 }
 
-/** Arguments of both scans: h_t = a_t h' + b_t for every unit. Sequences are batch-major: [B, T, H]. */
+/** Arguments of the forward and the backward scan: h_t = a_t h_{t-1} + b_t for every unit. Sequences are [B, T, H]. */
 export interface ScanCall {
   B: number;
   T: number;
@@ -331,7 +334,7 @@ export interface LinearScanBackwardCall extends ScanCall {
   db: Block;
 }
 
-/** Arguments of all optimizers. The formulas below use d = g * gScale, and each update first multiplies w by 1 - decay. */
+/** Arguments of all optimizers. In the formulas below, d = g * gScale. Each update first multiplies w by 1 - decay. */
 export interface OptimizerCall {
   /** Weights, updated in place. */
   w: Block;
@@ -368,6 +371,7 @@ export interface RmspropCall extends OptimizerCall {
   rateM: number;
 }
 
+/** Arguments of optimizers with two moving averages: m of the gradients, and v of their squares. */
 export interface MomentsCall extends OptimizerCall {
   m: Block;
   v: Block;
@@ -377,12 +381,12 @@ export interface MomentsCall extends OptimizerCall {
   vScale: number;
 }
 
-/** m = beta1 m + (1 - beta1) d; v = beta2 v + (1 - beta2) d²; w -= rate m / (√v vScale + epsilon). */
+/** m = beta1 m + (1 - beta1) d; v = beta2 v + (1 - beta2) d²; w -= rate m / (vScale √v + epsilon). */
 export interface AdamCall extends MomentsCall {
   rate: number;
 }
 
-/** m and v as in Adam; w -= (rateM m + rateG d) / (√v vScale + epsilon). */
+/** m and v as in Adam; w -= (rateM m + rateG d) / (vScale √v + epsilon). */
 export interface NadamCall extends MomentsCall {
   rateM: number;
   rateG: number;

@@ -1,6 +1,6 @@
 /**
- * Decoding of linear-chain conditional random fields on the host: the best sequence of tags (Viterbi 1967), the n best ones,
- * and the probability of each tag at each step. All computations are in float64.
+ * Decoding of linear-chain conditional random fields in JavaScript, without a backend: the best sequence of tags (Viterbi
+ * 1967), the n best ones, and the probability of each tag at each step. All computations are in float64.
  */
 import { shapeError, valueError } from './errors.js';
 import { logSumExp } from './log-sum-exp.js';
@@ -37,8 +37,8 @@ interface Size {
   K: number;
 }
 
-/** @throws UnrollError `shape` if the arrays do not fit each other */
-function sizeOf({ emissions, transitions, start, end }: TagScores): Size {
+/** Returns the numbers of steps and tags. @throws UnrollError `shape` if the arrays do not fit each other */
+function checkSizes({ emissions, transitions, start, end }: TagScores): Size {
   const K = start.length;
   const fits =
     K > 0 && transitions.length === K * K && end.length === K && Number.isInteger(emissions.length / K);
@@ -50,8 +50,11 @@ function sizeOf({ emissions, transitions, start, end }: TagScores): Size {
   );
 }
 
-/** A partial path that ends at one step with one tag: its score, and the previous tag and rank. */
-interface Entry {
+/**
+ * One of the n best paths from the first step to a tag of a step. Without its last step, the path is entry `rank` of the list
+ * of the previous tag, `tag`.
+ */
+interface PartialPath {
   score: number;
   tag: number;
   rank: number;
@@ -63,7 +66,7 @@ interface Entry {
  * @throws UnrollError `value` if no sequence of tags is possible
  */
 export function viterbi(scores: TagScores): TagPath {
-  const { T, K } = sizeOf(scores);
+  const { T, K } = checkSizes(scores);
   const { emissions, start, end } = scores;
   const transitions = new Float64Array(scores.transitions); // arrays of one type are faster
   const previous = new Int32Array(T * K);
@@ -103,13 +106,13 @@ export function viterbi(scores: TagScores): TagPath {
  */
 export function nBestPaths(scores: TagScores, n: number): RankedTagPath[] {
   checkPositiveInteger('n', n);
-  const { T, K } = sizeOf(scores);
+  const { T, K } = checkSizes(scores);
   const { emissions, transitions, start, end } = scores;
   if (T === 0) return [{ tags: [], score: 0, probability: 1 }];
-  /** The n best partial paths to each tag of each step. */
-  const table: Entry[][][] = [];
+  /** table[t][j]: the n best paths to tag j of step t, the best first. */
+  const table: PartialPath[][][] = [];
   for (let t = 0; t < T; t++) {
-    const entriesOf = (j: number): Entry[] => {
+    const entriesOf = (j: number): PartialPath[] => {
       const emission = emissions[t * K + j];
       if (t === 0) return bestExtensions([[{ score: start[j], tag: -1, rank: 0 }]], n, () => emission);
       return bestExtensions(table[t - 1], n, (i) => transitions[i * K + j] + emission);
@@ -127,25 +130,26 @@ export function nBestPaths(scores: TagScores, n: number): RankedTagPath[] {
 }
 
 /**
- * Returns the n best extensions of partial paths.
- * @param paths the partial paths by their last tag
+ * Extends paths by one step, and returns the n best results.
+ * @param paths the paths by their last tag
  * @param added returns the score that the extension adds to a path with this last tag
  */
 function bestExtensions(
-  paths: readonly (readonly Entry[])[],
+  paths: readonly (readonly PartialPath[])[],
   n: number,
   added: (tag: number) => number,
-): Entry[] {
+): PartialPath[] {
   return paths
     .flatMap((entries, tag) =>
-      entries.map(({ score }, rank): Entry => ({ score: score + added(tag), tag, rank })),
+      entries.map(({ score }, rank): PartialPath => ({ score: score + added(tag), tag, rank })),
     )
     .filter(({ score }) => score > Number.NEGATIVE_INFINITY)
     .sort((a, b) => b.score - a.score || a.tag - b.tag || a.rank - b.rank)
     .slice(0, n);
 }
 
-function trace(table: readonly (readonly (readonly Entry[])[])[], tag: number, rank: number): number[] {
+/** Returns the tags of the path that ends in entry `rank` of the list of `tag` at the last step. */
+function trace(table: readonly (readonly (readonly PartialPath[])[])[], tag: number, rank: number): number[] {
   const tags: number[] = [];
   for (const step of table.toReversed()) {
     tags.unshift(tag);
@@ -159,7 +163,7 @@ function trace(table: readonly (readonly (readonly Entry[])[])[], tag: number, r
  * @throws UnrollError `value` if no sequence of tags is possible
  */
 export function tagProbabilities(scores: TagScores): Float64Array {
-  const { T, K } = sizeOf(scores);
+  const { T, K } = checkSizes(scores);
   const { emissions, transitions, start, end } = scores;
   if (T === 0) return new Float64Array(0);
   const alpha = forwardScores(scores, { T, K });
@@ -180,7 +184,7 @@ export function tagProbabilities(scores: TagScores): Float64Array {
 
 /** Returns the logarithm of the sum of exp(score) over all sequences of tags. */
 export function logPartition(scores: TagScores): number {
-  const size = sizeOf(scores);
+  const size = checkSizes(scores);
   const last = forwardScores(scores, size).at(-1);
   return last ? logSumExp(last.map((score, j) => score + scores.end[j])) : 0;
 }

@@ -1,7 +1,7 @@
 /**
- * The scores of the conditional random field that a tensor of emissions belongs to. The layer `crf` sets the scores for its
- * output; the loss, the metric and the decoders read them. The readers therefore need no reference to the layer, and a saved
- * model stores only the names of the loss and the metric.
+ * Maps a tensor of emissions to the other scores of its conditional random field. The layer `crf` adds an entry for its output;
+ * the loss, the metric and the decoders read the entry. They therefore need no reference to the layer, and a saved model stores
+ * only the names of the loss and the metric.
  */
 import type { CrfScores } from './ops/crf.js';
 import type { Tensor } from './tensor.js';

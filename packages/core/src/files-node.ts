@@ -4,7 +4,8 @@ import { dirname } from 'node:path';
 
 /**
  * Replaces the content of `file` atomically: at any time, also after a crash, the file has either the old bytes or the
- * new ones. Writes a temporary file in the same folder (created if missing), flushes it to disk, and renames it.
+ * new ones. Writes a temporary file in the same folder, flushes it to disk, and renames it. Creates the folder if it does
+ * not exist.
  */
 export async function writeFileAtomically(file: string, bytes: Uint8Array): Promise<void> {
   const folder = dirname(file);

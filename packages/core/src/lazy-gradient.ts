@@ -9,7 +9,7 @@ import type { Shape } from './shape.js';
 import { type BlockLocation, storage, Tensor, temporaryTensor } from './tensor.js';
 
 export abstract class LazyGradient extends Tensor {
-  /** The dense gradient, after `moveOut`. */
+  /** The dense gradient; null before `moveOut`. */
   #dense: Tensor | null = null;
 
   constructor(shape: Shape) {

@@ -11,7 +11,7 @@ import type { Tensor } from './tensor.js';
 export interface MaskedSequence {
   value: Tensor;
   mask: Tensor | null;
-  /** In a stream: true if the value is passed once, when the stream is created. Default false. */
+  /** In streaming inference: true if the value is constant, given once when the stream is created. Default false. */
   fixed?: boolean;
 }
 
@@ -26,9 +26,10 @@ export interface ForwardContext {
   /** Adds a scalar to the loss of this pass, such as a regularisation penalty. */
   addLoss(term: Tensor): void;
   /**
-   * Present if the pass covers only a part of each sequence. Returns the stream from which to draw a mask that all steps
-   * of a sequence share, so that every part of the sequence gets the same mask. A layer calls it once for each such draw.
-   * @param stream the stream from which the layer would draw otherwise
+   * Present if the pass covers only a part of each sequence (truncated backpropagation through time). Returns the random
+   * stream for a dropout mask that all steps of a sequence share, so that every part of the sequence gets the same mask. A
+   * layer calls the function once for each such mask.
+   * @param stream the random stream that the layer would use otherwise
    */
   sharedDraw?(stream: RandomStream): RandomStream;
 }
@@ -60,8 +61,8 @@ export interface Model {
     state: ModelState | null,
   ): { outputs: MaskedSequence[]; state: ModelState };
   /**
-   * Returns for each output whether it has the time axis of the inputs. The argument contains `true` for each input.
-   * Required with {@link forwardFrom}.
+   * Returns for each output whether it has the time axis of the inputs. `inputs` contains `true` for each input of the model,
+   * because all of them have this axis. Required with {@link forwardFrom}.
    * @throws UnrollError `state` if a part of the model needs the whole sequence before its first output
    */
   streaming?(inputs: readonly boolean[]): readonly boolean[];

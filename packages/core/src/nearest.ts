@@ -3,7 +3,7 @@
 /**
  * Returns the candidate that is most similar to `name`; undefined if none is similar enough. A candidate is similar if it
  * differs only in case, blanks, underscores or hyphens, if one name is a prefix of the other and has at least 3
- * letters, or if the edit distance is at most a third of the letters (1 for short names).
+ * letters, or if the edit distance is at most a third of the number of letters of `name` (1 for short names).
  */
 export function nearest(name: string, candidates: readonly string[]): string | undefined {
   const target = normalizeName(name);

@@ -76,7 +76,7 @@ export interface Op<A, I extends Inputs, O extends Outputs = readonly [Tensor]> 
   readonly view?: true;
 }
 
-/** Any op, for code that handles all ops alike. */
+/** The type of all ops, for code that does not depend on the kind of op. */
 export type AnyOp = Op<unknown, Inputs, Outputs>;
 
 /** A recorder of applied ops; autograd.ts implements it. */

@@ -164,8 +164,8 @@ export function unknownOption(owner: string, option: string, names: readonly str
   const sameName = names.find((name) => normalizeName(name) === normalizeName(renamed));
   const hint = Object.hasOwn(HINTS, normalizeName(renamed)) ? HINTS[normalizeName(renamed)] : undefined;
   const suggestion = sameName ?? (hint === undefined ? nearest(option, names) : undefined);
-  const all = names.length === 0 ? 'It has no options.' : `The options are ${names.join(', ')}.`;
-  const help = suggestion === undefined ? (hint ?? all) : `Did you mean "${suggestion}"?`;
+  const list = names.length === 0 ? 'It has no options.' : `The options are ${names.join(', ')}.`;
+  const help = suggestion === undefined ? (hint ?? list) : `Did you mean "${suggestion}"?`;
   return valueError(`${owner}: there is no option "${option}". ${help}`, {
     owner,
     option,
@@ -186,11 +186,11 @@ const RENAMED_NAMES: Readonly<Record<string, string>> = {
 
 /** Returns a hint for an unknown name: the list of valid names, and the most similar one if it is similar enough. */
 export function nameHint(name: unknown, names: readonly string[]): string {
-  const all = `Choose one of ${names.join(', ')}.`;
-  if (typeof name !== 'string') return all;
+  const list = `Choose one of ${names.join(', ')}.`;
+  if (typeof name !== 'string') return list;
   const renamed = Object.hasOwn(RENAMED_NAMES, normalizeName(name))
     ? RENAMED_NAMES[normalizeName(name)]
     : name;
   const near = names.includes(renamed) ? renamed : nearest(name, names);
-  return near === undefined ? all : `${all} Did you mean "${near}"?`;
+  return near === undefined ? list : `${list} Did you mean "${near}"?`;
 }

@@ -24,7 +24,7 @@ export interface PredictOptions {
 /** One mask for each input of a model; null for an input without a mask. */
 export type Masks = readonly (Tensor | null)[];
 
-/** Ignores the losses that layers add. A layer that is given this function need not compute its losses. */
+/** Does nothing with the losses that layers add. If `addLoss` is this function, a layer need not compute its losses. */
 export const ignoreLoss = (): void => {};
 
 /** Returns the context of a forward pass in inference. @param addLoss called with the loss terms of layers */
@@ -62,8 +62,11 @@ export function masksFor(inputs: readonly Tensor[], mask: PredictOptions['mask']
   const fits = inputs.filter(({ shape }) => shape[1] === single.shape[1]);
   const sequences = fits.filter(({ rank }) => rank > 2);
   if (sequences.length === 0 && fits.length !== 1) {
-    const which = fits.length > 0 ? 'several inputs [N, T]: pass it by name' : 'no input [N, T, ...]';
-    throw shapeError(`mask ${formatShape(single.shape)} fits ${which}.`);
+    const problem =
+      fits.length > 0
+        ? 'several inputs [N, T]. Pass a list with a mask or null for each input.'
+        : 'no input [N, T, ...].';
+    throw shapeError(`mask ${formatShape(single.shape)} fits ${problem}`);
   }
   const masked = sequences.length > 0 ? sequences : fits;
   return inputs.map((input) => (masked.includes(input) ? single : null));
@@ -84,7 +87,7 @@ export async function predictAll(
   return predictLoaded(model, x, options);
 }
 
-/** {@link predictAll} for callers that have already loaded a backend. */
+/** Like {@link predictAll}, for callers that have already loaded a backend. */
 export async function predictLoaded(
   model: Model,
   x: Tensor | readonly Tensor[],
@@ -93,7 +96,7 @@ export async function predictLoaded(
   checkPositiveInteger('batchSize', batchSize);
   const inputs = [x].flat() as Tensor[];
   const masks = masksFor(inputs, mask);
-  const count = countExamples([...inputs, ...masks.filter((each) => each !== null)]);
+  const count = countExamples([...inputs, ...masks.filter((entry) => entry !== null)]);
   const hostTensors = await toHost([...inputs, ...masks]);
   const parts: Tensor[][] = [];
   for (let start = 0; start < count; start += batchSize) {

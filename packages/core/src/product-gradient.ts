@@ -109,10 +109,10 @@ function stacked(products: readonly ProductFactors[], m: number): ProductFactors
 export function stepGradients({ T, B, I, H, xh }: SequenceBuffers, dG: Tensor): [dW: Tensor, dU: Tensor] {
   const width = dG.shape[2];
   if (T > 1) {
-    const both = temporaryTensor([I + H, width]);
+    const gradients = temporaryTensor([I + H, width]);
     const { kernels } = openScope().backend;
-    kernels.gemm(xh.block(), dG.block(), both.block(), { m: I + H, n: width, k: T * B, transA: true });
-    return [viewPart(both, 0, [I, width]), viewPart(both, I * width, [H, width])];
+    kernels.gemm(xh.block(), dG.block(), gradients.block(), { m: I + H, n: width, k: T * B, transA: true });
+    return [viewPart(gradients, 0, [I, width]), viewPart(gradients, I * width, [H, width])];
   }
   const gradient = (at: number, m: number): Tensor => {
     const a = viewPart(xh, at, [B * (I + H) - at]).block();

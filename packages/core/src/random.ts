@@ -14,7 +14,7 @@ import { randomWord, threefry2x32 } from './threefry.js';
 /** The state of a random stream. A stream with the same state continues with the same numbers, in any process. */
 export interface StreamState {
   key: [number, number];
-  /** Number of blocks of two words used so far. */
+  /** Number of blocks used so far. A block is two 32-bit words. */
   counter: number;
 }
 

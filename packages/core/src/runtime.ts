@@ -54,7 +54,7 @@ export function outsideScope(): UnrollError {
 export function currentBackend(): Backend {
   if (runtime.backend === null) {
     if (runtime.makeDefault === null) {
-      throw new UnrollError('backend', 'No backend is loaded. Import @unroll/core from its main entry.');
+      throw new UnrollError('backend', 'No backend is loaded. Await ready() first.');
     }
     runtime.backend = runtime.makeDefault();
   }

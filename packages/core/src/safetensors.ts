@@ -32,7 +32,7 @@ export interface SafetensorsFile {
   metadata: ReadonlyMap<string, string>;
 }
 
-/** Longest header in bytes, as in the reference implementation. */
+/** Largest length of a header in bytes, as in the reference implementation. */
 const MAX_HEADER_LENGTH = 100_000_000;
 const METADATA = '__metadata__';
 
@@ -52,7 +52,7 @@ export interface SafetensorsEntry {
 
 /** The contents of the header of a file. */
 export interface SafetensorsHeader {
-  /** In the order of their values. */
+  /** In the order in which their values follow each other in the file. */
   entries: SafetensorsEntry[];
   metadata: ReadonlyMap<string, string>;
   /** Number of bytes before the values. */
@@ -73,7 +73,8 @@ export function readSafetensors(file: Uint8Array): SafetensorsFile {
 
 /**
  * Parses the header of a safetensors file.
- * @param file the first bytes of the file, at least up to {@link safetensorsStart} @param length the size of the file
+ * @param file the first bytes of the file, at least up to {@link safetensorsStart}
+ * @param length the size of the whole file in bytes
  * @throws UnrollError `format` for anything that the specification forbids
  */
 export function readSafetensorsHeader(file: Uint8Array, length: number): SafetensorsHeader {
@@ -101,15 +102,16 @@ export function readSafetensorsHeader(file: Uint8Array, length: number): Safeten
     }
     expected = end;
   }
-  const rest = length - start - expected;
-  if (rest !== 0)
-    throw invalidFile(`${rest} bytes follow the last tensor.`, { length, expected: length - rest });
+  const excess = length - start - expected;
+  if (excess !== 0)
+    throw invalidFile(`${excess} bytes follow the last tensor.`, { length, expected: length - excess });
   return { entries, metadata, start };
 }
 
 /**
  * Returns the number of bytes before the values.
- * @param head the first 8 bytes of the file, or more @param length the size of the file
+ * @param head the first 8 bytes of the file, or more
+ * @param length the size of the whole file in bytes
  * @throws UnrollError `format` for a file that is too short
  */
 export function safetensorsStart(head: Uint8Array, length: number): number {

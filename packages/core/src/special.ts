@@ -1,7 +1,7 @@
 /**
- * Special functions in double precision: log Γ and its derivative for x > 0, and the remainders of two approximations,
- * without the cancellation of their direct formulas. log Γ uses Stirling's series for x >= 10; smaller x are first
- * increased by the recurrence Γ(x + 1) = x Γ(x).
+ * Special functions in double precision: log Γ and its derivative for x > 0, and the remainders of two approximations. The
+ * remainders are computed without the cancellation of a direct subtraction. log Γ uses Stirling's series for x >= 10; smaller
+ * x are first increased by the recurrence Γ(x + 1) = x Γ(x).
  */
 
 /** For x >= 10, the series below are accurate to the last bits of a double. */
@@ -36,7 +36,7 @@ export function digamma(x: number): number {
   return Math.log(z) - 0.5 / z - series - shift;
 }
 
-/** Returns (log(1 + u) - u / (1 + u)) / u² for u >= 0, and its limit 1/2 at u = 0. */
+/** Returns (log(1 + u) - u / (1 + u)) / u² for u > 0, and the limit 1/2 for u = 0. */
 export function logRemainder(u: number): number {
   if (u > 1e-2) return (Math.log1p(u) - u / (1 + u)) / (u * u);
   let sum = 0;

@@ -2,7 +2,7 @@
  * Tensors: immutable n-dimensional arrays of real numbers. They need not be disposed. The values of a tensor are in
  * one of three locations:
  *
- * - host: an array owned by the garbage collector, for results of `tensor()`, and for results of scopes if the
+ * - host: a JavaScript array owned by the garbage collector, for results of `tensor()`, and for results of scopes if the
  *   backend's memory can be read synchronously. Such a tensor never expires and can be used on any backend.
  * - block: temporary memory of the scope in which the tensor was created. After the scope has closed, using the tensor
  *   throws an error.
@@ -115,7 +115,7 @@ export class Tensor {
     return `Tensor${formatShape(this.shape)}`;
   }
 
-  /** @internal The values in host memory (do not change them), or null if they are in a backend's memory. */
+  /** @internal The values of a host tensor (do not change them), or null if they are in a backend's memory. */
   get hostArray(): FloatArray | null {
     return this.#storage.values;
   }
@@ -172,8 +172,8 @@ export class Tensor {
     if (scope!.open) return block!;
     throw new UnrollError(
       'scope',
-      `This tensor of shape ${formatShape(this.shape)} belongs to a step that has ended. ` +
-        'Return it from the step, or keep() it there.',
+      `This tensor of shape ${formatShape(this.shape)} was freed when its scope() or training step ended. ` +
+        'Return it from there, or keep() it there.',
       { shape: this.shape },
     );
   }

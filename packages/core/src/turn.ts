@@ -1,4 +1,4 @@
-/** Yields to the event loop (timers, input, messages), which keeps a page responsive during long work. */
+/** Yields to the event loop, which keeps a page responsive during long work: timers, input and messages are processed. */
 export function yieldToEventLoop(): Promise<void> {
   const global = globalThis as { setImmediate?: (work: () => void) => unknown };
   return new Promise((resolve) => {

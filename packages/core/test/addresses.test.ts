@@ -14,18 +14,20 @@ const KERNELS = [
   ...['scatterAdd', 'ctc', 'random', 'adam', 'lstm', 'gru', 'rnn'],
 ];
 const CASES = new RegExp(`^memory|^kernel (${KERNELS.join('|')})|^op (lstm, part 1|matmul|concat)`);
+/** For each kind of kernels: the size of the memory that is allocated first, above which the cases run. */
 const KINDS = {
-  native: { choice: { kind: 'native' }, below: 5 * GiB },
-  WebAssembly: { choice: { kind: 'wasm', threads: false }, below: 2.25 * GiB },
+  native: { choice: { kind: 'native' }, offset: 5 * GiB },
+  WebAssembly: { choice: { kind: 'wasm', threads: false }, offset: 2.25 * GiB },
 } as const;
 
+/** Returns a backend whose next allocations are above `offset`, or the reason why there is none. */
 function highBackend({
   choice,
-  below,
+  offset,
 }: (typeof KINDS)[keyof typeof KINDS]): ReturnType<typeof cpuBackend> | string {
   try {
     const backend = cpuBackend(loadKernelsSync(choice));
-    backend.heap.allocate(below); // never written: it uses address space, not memory
+    backend.heap.allocate(offset); // never written: it uses address space, not memory
     return backend;
   } catch (error) {
     if (error instanceof KernelLoadError || (error instanceof UnrollError && error.code === 'memory'))
@@ -37,10 +39,12 @@ function highBackend({
 for (const [kind, settings] of Object.entries(KINDS)) {
   const backend = highBackend(settings);
   const unavailable = typeof backend === 'string' ? backend : false;
-  describe(`above ${settings.below / GiB} GiB, ${kind}`, { skip: unavailable }, () => {
+  describe(`the contract above ${settings.offset / GiB} GiB, ${kind}`, { skip: unavailable }, () => {
     if (typeof backend === 'string') return;
-    for (const each of contractCases().filter(({ name }) => CASES.test(name))) {
-      test(each.name, { skip: skipReason(each, backend) ?? false }, () => each.run(backend));
+    for (const contractCase of contractCases().filter(({ name }) => CASES.test(name))) {
+      test(contractCase.name, { skip: skipReason(contractCase, backend) ?? false }, () =>
+        contractCase.run(backend),
+      );
     }
   });
 }

@@ -1,6 +1,6 @@
 /**
  * Tests of automatic differentiation. Detects a tape that misses or double-counts a path, gradients that were not
- * requested, ties that depend on the order of the operands, and silent second-order gradients.
+ * requested, wrong gradients of equal extremes (ties), and silent second-order gradients.
  */
 import assert from 'node:assert/strict';
 import { before, describe, test } from 'node:test';
@@ -93,7 +93,7 @@ describe('valueAndGrad', () => {
     );
   });
 
-  test('skips an unused branch', () => {
+  test('ignores ops on which the value does not depend', () => {
     const x = tensor([1, 2]);
     const work = (): Tensor => {
       tanh(square(x));
@@ -168,7 +168,7 @@ describe('valueAndGrad', () => {
     );
   });
 
-  test('an inner gradient that was computed before and passed in is a constant', () => {
+  test('the value of a gradient that was computed before counts as a constant', () => {
     const x = tensor([1, 2]);
     const inner = valueAndGrad(() => sum(square(x)), [x]).grads[0]!; // 2x
     assert.deepEqual(
@@ -225,7 +225,7 @@ describe('parameters', () => {
   });
 });
 
-describe('ties', () => {
+describe('ties in maxima and minima', () => {
   test('between two tensors: the first one gets the whole gradient', () => {
     const [a, b] = [tensor([1, 2, 3]), tensor([1, 5, 0])];
     // biome-ignore format: rows

@@ -1,6 +1,6 @@
 /**
- * The contract suite rejects wrong backends. Each fault below is added to a kernel of the reference backend, and at
- * least one contract case of that kernel must fail. Detects a contract that accepts anything.
+ * Tests the contract suite, which is to reject wrong backends. Each fault below is added to a kernel of the reference backend,
+ * and at least one contract case of that kernel must fail. Detects a contract that accepts anything.
  */
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
@@ -9,41 +9,42 @@ import type { Block, KernelName, Kernels } from '@unroll/core/internal';
 import { contractCases } from '@unroll/testkit';
 
 const base = referenceBackend();
-const right = base.kernels;
+const referenceKernels = base.kernels;
 const valuesOf = (block: Block): Float32Array => (block as Block & { values: Float32Array }).values;
 
-/** A block that is one element longer, for a kernel that writes past the end. */
+/** Returns a block that is one element longer, for a kernel that writes past the end. */
 function longer(block: Block): Block {
   const { buffer, byteOffset, length } = valuesOf(block);
   const values = new Float32Array(buffer, byteOffset, length + 1);
   return { length: length + 1, values } as Block;
 }
 
+/** The kernel that is replaced, by name. */
 type Fault = { [K in KernelName]?: (...call: Parameters<Kernels[K]>) => void };
 
 const FAULTS: Record<string, Fault> = {
-  'fill writes one element too many': { fill: (y, value) => right.fill(longer(y), value) },
+  'fill writes one element too many': { fill: (y, value) => referenceKernels.fill(longer(y), value) },
   'copy ignores the offset': {
-    copy: (call) => right.copy({ ...call, offsetX: 0 }),
+    copy: (call) => referenceKernels.copy({ ...call, offsetX: 0 }),
   },
   'copy ignores the sign of strides': {
-    copy: (call) => right.copy({ ...call, stridesX: call.stridesX?.map(Math.abs) }),
+    copy: (call) => referenceKernels.copy({ ...call, stridesX: call.stridesX?.map(Math.abs) }),
   },
   'relu turns NaN into 0': {
     unary: (op, x, y) => {
-      right.unary(op, x, y);
+      referenceKernels.unary(op, x, y);
       if (op === 'relu') valuesOf(y).forEach((v, i, all) => void (all[i] = Number.isNaN(v) ? 0 : v));
     },
   },
   'tanh is 1e-4 off': {
     unary: (op, x, y) => {
-      right.unary(op, x, y);
-      if (op === 'tanh') right.accumulate(y, y, 1e-4);
+      referenceKernels.unary(op, x, y);
+      if (op === 'tanh') referenceKernels.accumulate(y, y, 1e-4);
     },
   },
   'maximum ignores a NaN in the second operand': {
     binary: (call) => {
-      right.binary(call);
+      referenceKernels.binary(call);
       const { op, a, stridesA, stridesB, y } = call;
       if (op !== 'max' || stridesA || stridesB) return;
       valuesOf(y).forEach((v, i, all) => {
@@ -52,37 +53,37 @@ const FAULTS: Record<string, Fault> = {
     },
   },
   'the strides of a broadcast operand are ignored': {
-    binary: (call) => right.binary({ ...call, stridesB: call.stridesA }),
+    binary: (call) => referenceKernels.binary({ ...call, stridesB: call.stridesA }),
   },
   'an empty sum is not written': {
     reduce: (op, x, y, inner) => {
-      if (x.length > 0) right.reduce(op, x, y, inner);
+      if (x.length > 0) referenceKernels.reduce(op, x, y, inner);
     },
   },
   'a long sum is accumulated in float32 term by term': {
     reduce: (op, x, y, inner) => {
-      right.reduce(op, x, y, inner);
+      referenceKernels.reduce(op, x, y, inner);
       if (op !== 'sum' || y.length !== 1) return;
       valuesOf(y)[0] = valuesOf(x).reduce((total, v) => Math.fround(total + v), 0);
     },
   },
   'a matrix product with an inner size of 0 is not written': {
     gemm: (a, b, y, shape) => {
-      if (shape.k > 0) right.gemm(a, b, y, shape);
+      if (shape.k > 0) referenceKernels.gemm(a, b, y, shape);
     },
   },
   'a matrix product is added to the previous contents of the output': {
-    gemm: (a, b, y, shape) => right.gemm(a, b, y, { ...shape, add: true }),
+    gemm: (a, b, y, shape) => referenceKernels.gemm(a, b, y, { ...shape, add: true }),
   },
   'the bias is missing for small numbers of rows': {
-    gemm: (a, b, y, shape) => right.gemm(a, b, y, shape.m < 6 ? { ...shape, bias: null } : shape),
+    gemm: (a, b, y, shape) => referenceKernels.gemm(a, b, y, shape.m < 6 ? { ...shape, bias: null } : shape),
   },
   'all products of a batch use the same second matrix': {
-    gemm: (a, b, y, shape) => right.gemm(a, b, y, { ...shape, strideB: 0 }),
+    gemm: (a, b, y, shape) => referenceKernels.gemm(a, b, y, { ...shape, strideB: 0 }),
   },
   'softmax overflows': {
     softmax: (x, y, n, log) => {
-      right.softmax(x, y, n, log);
+      referenceKernels.softmax(x, y, n, log);
       if (valuesOf(x).some((v) => v > 88)) valuesOf(y).fill(Number.NaN);
     },
   },
@@ -97,16 +98,16 @@ const FAULTS: Record<string, Fault> = {
     },
   },
   'the random counter is truncated to 32 bits': {
-    randomUniform: (key, counter, y) => right.randomUniform(key, counter % 2 ** 32, y),
+    randomUniform: (key, counter, y) => referenceKernels.randomUniform(key, counter % 2 ** 32, y),
   },
   'the keep probability of a dropout mask is too low by 1/512': {
     randomMask: (key, counter, y, mask) =>
-      right.randomMask(key, counter, y, { ...mask, keep: mask.keep - 2 ** -9 }),
+      referenceKernels.randomMask(key, counter, y, { ...mask, keep: mask.keep - 2 ** -9 }),
   },
   'CTC ignores the lengths': {
     ctc: (call) => {
       const lengths = { length: call.B, values: new Float32Array(call.B).fill(call.T) } as Block;
-      right.ctc({ ...call, lengths });
+      referenceKernels.ctc({ ...call, lengths });
     },
   },
   'CTC skips the blank between equal labels': {
@@ -114,59 +115,62 @@ const FAULTS: Record<string, Fault> = {
       const targets = valuesOf(call.targets).map((label, i, all) =>
         label === all[i - 1] ? label - 1 || 2 : label,
       );
-      right.ctc({ ...call, targets: { length: targets.length, values: targets } as Block });
+      referenceKernels.ctc({ ...call, targets: { length: targets.length, values: targets } as Block });
     },
   },
   'CTC gives no gradient to the blank': {
     ctc: (call) => {
-      right.ctc(call);
+      referenceKernels.ctc(call);
       if (call.dx) valuesOf(call.dx).forEach((_, i, all) => void (i % call.C === call.blank && (all[i] = 0)));
     },
   },
   'CTC with extreme logits is NaN': {
     ctc: (call) => {
-      right.ctc(call);
+      referenceKernels.ctc(call);
       if (valuesOf(call.x).some((x) => Math.abs(x) > 1000)) valuesOf(call.losses).fill(Number.NaN);
     },
   },
-  'Adam does not scale the gradient': { adam: (call) => right.adam({ ...call, gScale: 1 }) },
-  'momentum is not decayed': { sgd: (call) => right.sgd({ ...call, momentum: 1 }) },
+  'Adam does not scale the gradient': { adam: (call) => referenceKernels.adam({ ...call, gScale: 1 }) },
+  'momentum is not decayed': { sgd: (call) => referenceKernels.sgd({ ...call, momentum: 1 }) },
   'LSTM outputs ignore the output mask': {
-    lstmForward: (call) => right.lstmForward({ ...call, outputMask: null }),
+    lstmForward: (call) => referenceKernels.lstmForward({ ...call, outputMask: null }),
   },
   'an LSTM without a bias adds one': {
     lstmForward: (call) => {
-      right.lstmForward(call);
+      referenceKernels.lstmForward(call);
       if (call.b === null) valuesOf(call.xh)[call.I + call.B * (call.I + call.H)]! += 1e-3;
     },
   },
   'LSTM gradients ignore recurrent dropout': {
-    lstmBackward: (call) => right.lstmBackward({ ...call, rmask: null }),
+    lstmBackward: (call) => referenceKernels.lstmBackward({ ...call, rmask: null }),
   },
-  'the LSTM gradients of each step are not written': {
-    lstmBackward: (call) => right.lstmBackward({ ...call, dhAll: null }),
+  'the LSTM gradients of contractCase step are not written': {
+    lstmBackward: (call) => referenceKernels.lstmBackward({ ...call, dhAll: null }),
   },
   'a GRU ignores updateGateOnCandidate': {
-    gruForward: (call) => right.gruForward({ ...call, updateGateOnCandidate: false }),
+    gruForward: (call) => referenceKernels.gruForward({ ...call, updateGateOnCandidate: false }),
   },
   'a plain RNN updates its state at masked steps': {
-    rnnForward: (call) => right.rnnForward({ ...call, mask: null }),
+    rnnForward: (call) => referenceKernels.rnnForward({ ...call, mask: null }),
   },
 };
 
-describe('the contract finds', () => {
+describe('the contract finds this fault:', () => {
   for (const [name, fault] of Object.entries(FAULTS)) {
     test(name, () => {
       const [kernel] = Object.keys(fault) as [KernelName];
-      const wrong: Backend = { ...base, kernels: { ...right, ...fault } as Kernels };
-      const cases = contractCases().filter((each) => each.name.startsWith(`kernel ${kernel}:`));
+      const faultyBackend: Backend = { ...base, kernels: { ...referenceKernels, ...fault } as Kernels };
+      const cases = contractCases().filter((contractCase) =>
+        contractCase.name.startsWith(`kernel ${kernel}:`),
+      );
       assert.ok(cases.length > 0);
       assert.ok(
-        cases.some((each) => {
+        cases.some((contractCase) => {
           try {
-            each.run(wrong);
+            contractCase.run(faultyBackend);
             return false;
           } catch (error) {
+            // The contract's own messages. Other errors, such as a TypeError, do not count.
             return /problem|outside/.test((error as Error).message);
           }
         }),

@@ -13,8 +13,10 @@ for (const { name, backend, reason } of [...testBackends(), ...inferenceBackends
     test('uses threads if it supports them', async (t) => {
       if (!(await useThreads(backend, 3))) t.skip(`${backend.description} has no three threads`);
     });
-    for (const each of contractCases()) {
-      test(each.name, { skip: skipReason(each, backend) ?? false }, () => each.run(backend));
+    for (const contractCase of contractCases()) {
+      test(contractCase.name, { skip: skipReason(contractCase, backend) ?? false }, () =>
+        contractCase.run(backend),
+      );
     }
   });
 }

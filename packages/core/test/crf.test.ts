@@ -1,6 +1,6 @@
 /**
- * Conditional random fields against brute force over all sequences of tags: the loss and its gradient on each backend, and the
- * decoders. Detects a partition function that counts a path twice or not at all, start and end scores at the wrong step,
+ * Compares conditional random fields with brute force over all sequences of tags: the loss and its gradient on each backend, and
+ * the decoders. Detects a partition function that counts a path twice or not at all, start and end scores at the wrong step,
  * transitions read in the wrong direction, a decoder that loses ties or masked steps, and probabilities that leak into
  * forbidden transitions.
  */
@@ -25,21 +25,24 @@ import { testBackends } from '@unroll/testkit/node';
 
 const never = Number.NEGATIVE_INFINITY;
 
-interface Drawn {
+interface RandomCase {
   T: number;
   K: number;
   scores: TagScores;
   tags: number[];
 }
 
-/** Random scores, exact in float32. @param forbidden share of forbidden transitions; the tags stay possible */
-function draw(T: number, K: number, forbidden: number): Drawn {
+/**
+ * Returns random scores, exact in float32, and random tags.
+ * @param forbidden the probability that a transition, a start or an end is forbidden; those of the tags are always allowed
+ */
+function draw(T: number, K: number, forbidden: number): RandomCase {
   const random = new RandomStream(7, 'crf', `${T} ${K} ${forbidden}`);
   const numbers = (count: number): number[] => [...random.normal(count, 0, 2)].map(Math.fround);
   const tags = [...random.uniform(T, 0, K)].map(Math.floor);
-  const rule = (x: number): number => (random.uniform(1)[0] < forbidden ? never : x);
-  const transitions = numbers(K * K).map(rule);
-  const [start, end] = [numbers(K).map(rule), numbers(K).map(rule)];
+  const forbidSome = (x: number): number => (random.uniform(1)[0] < forbidden ? never : x);
+  const transitions = numbers(K * K).map(forbidSome);
+  const [start, end] = [numbers(K).map(forbidSome), numbers(K).map(forbidSome)];
   const allow = (list: number[], i: number): void => void (list[i] === never && (list[i] = 0.5));
   tags.slice(1).forEach((tag, t) => {
     allow(transitions, tags[t] * K + tag);
@@ -50,7 +53,7 @@ function draw(T: number, K: number, forbidden: number): Drawn {
 }
 
 /** Returns all possible sequences of tags with their scores, the best first. */
-function allPaths({ T, K, scores }: Drawn): { tags: number[]; score: number }[] {
+function allPaths({ T, K, scores }: RandomCase): { tags: number[]; score: number }[] {
   const { emissions, transitions, start, end } = scores;
   const paths = Array.from({ length: K ** T }, (_, code) => {
     const tags = Array.from({ length: T }, (_, t) => Math.floor(code / K ** t) % K);
@@ -77,12 +80,12 @@ const CASES = [1, 2, 3, 4, 5].flatMap((K) =>
   [1, 2, 3, 6].flatMap((T) => [0, 0.4].map((forbidden) => draw(T, K, forbidden))),
 );
 
-describe('decoding against all sequences of tags', () => {
-  for (const drawn of CASES) {
-    const { T, K, scores } = drawn;
+describe('decoding equals a search of all sequences of tags', () => {
+  for (const randomCase of CASES) {
+    const { T, K, scores } = randomCase;
     const hasForbidden = [...(scores.transitions as number[])].includes(never);
-    test(`${T} steps, ${K} tags${hasForbidden ? ', some transitions forbidden' : ''}, ${drawn.tags}`, () => {
-      const paths = allPaths(drawn);
+    test(`${T} steps, ${K} tags${hasForbidden ? ', some transitions forbidden' : ''}, ${randomCase.tags}`, () => {
+      const paths = allPaths(randomCase);
       const logZ = logZOf(paths);
       near([logPartition(scores)], [logZ], 1e-12 * Math.max(1, Math.abs(logZ)), 'log Z');
 
@@ -108,13 +111,13 @@ describe('decoding against all sequences of tags', () => {
 });
 
 for (const { name, backend, reason } of testBackends()) {
-  describe(`the loss against all sequences of tags on ${name}`, { skip: reason || false }, () => {
+  describe(`the loss equals a sum over all sequences of tags on ${name}`, { skip: reason || false }, () => {
     if (!backend) return;
     test('values and gradients', () => {
-      for (const drawn of CASES) {
-        const { T, K, scores, tags } = drawn;
+      for (const randomCase of CASES) {
+        const { T, K, scores, tags } = randomCase;
         const { emissions, transitions, start, end } = scores as Record<keyof TagScores, number[]>;
-        const paths = allPaths(drawn);
+        const paths = allPaths(randomCase);
         const logZ = logZOf(paths);
         const wanted = paths.find((path) => path.tags.every((tag, t) => tag === tags[t]))!;
         // Each path adds its probability to the gradient of every score it uses; the tags subtract 1.
@@ -194,7 +197,7 @@ test('masked steps are skipped: the same loss and gradients as without them', ()
   });
 });
 
-describe('misuse', () => {
+describe('invalid arguments are rejected', () => {
   const scores = { transitions: zeros([3, 3]), start: zeros([3]), end: zeros([3]) };
   const e = zeros([2, 2, 3]);
   // biome-ignore format: one mistake a line

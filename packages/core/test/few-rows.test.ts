@@ -1,7 +1,7 @@
 /**
- * Batches of a few rows, for which kernels with wide vectors use separate code paths: inputs of many steps at once, and
- * units split across threads. Detects a thread that reads units of another thread before they are written, sums whose
- * order depends on the split, and deviations from the reference.
+ * Recurrent layers on batches of a few rows. Kernels with wide vectors use separate code for them: they multiply the inputs
+ * of many steps at once, and split the units across threads. Detects a thread that reads units of another thread before
+ * they are written, sums whose order depends on the split, and deviations from the reference.
  */
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
@@ -43,6 +43,7 @@ const cells: Record<string, { gates: number; biases: number; run: (inputs: Input
   'gru, reset before': { gates: 3, biases: 3, run: (inputs) => gruSequence(inputs, attributes(false)).y },
 };
 
+/** Returns the outputs and gradients of a cell for a batch of B rows. */
 function compute(cell: string, B: number): Record<string, ArrayLike<number>> {
   const { gates, biases, run } = cells[cell]!;
   const draw = (name: string, shape: number[], scale: number): Tensor =>
@@ -75,17 +76,20 @@ function compute(cell: string, B: number): Record<string, ArrayLike<number>> {
 }
 
 const wanted = new Map<string, ReturnType<typeof compute>>();
+/** Returns the results of the reference backend. */
 function reference(cell: string, B: number): ReturnType<typeof compute> {
   const key = `${cell} ${B}`;
-  const known = wanted.get(key);
-  if (known) return known;
-  const made = onBackend(backendSync('reference:float64'), () => scope(() => compute(cell, B)));
-  wanted.set(key, made);
-  return made;
+  const cached = wanted.get(key);
+  if (cached) return cached;
+  const results = onBackend(backendSync('reference:float64'), () => scope(() => compute(cell, B)));
+  wanted.set(key, results);
+  return results;
 }
 
-for (const { name, backend, reason } of testBackends().filter((each) => each.name !== 'reference')) {
-  describe(`few rows on ${name}`, { skip: backend === null && reason }, () => {
+for (const { name, backend, reason } of testBackends().filter(({ name }) => name !== 'reference')) {
+  describe(`batches of 1, 3 and 5 rows equal the reference, for any number of threads, on ${name}`, {
+    skip: backend === null && reason,
+  }, () => {
     for (const cell of Object.keys(cells)) {
       test(cell, async () => {
         for (const B of [1, 3, 5]) {

@@ -33,7 +33,7 @@ const ATTRIBUTES: RecurrentAttributes = {
   ...{ reverse: false, realign: false, zeroOutputForMask: false },
 };
 
-/** The values of a parameter as a tensor that has no packed weights. */
+/** Returns the values of a parameter as a tensor, whose weights are packed as float32 at every call. */
 const copyOf = (parameter: Parameter): Tensor => tensor(parameter.dataSync(), parameter.shape);
 
 const loadModule = (backend: Backend): KernelModule => {
@@ -42,7 +42,11 @@ const loadModule = (backend: Backend): KernelModule => {
 };
 
 /** Returns a separate backend with the kernels of `backend`, and the number of its calls with float16 weights. */
-function counting(backend: Backend): { backend: Backend; module: KernelModule; calls: () => number } {
+function countFloat16Calls(backend: Backend): {
+  backend: Backend;
+  module: KernelModule;
+  calls: () => number;
+} {
   const module = loadModule(backend);
   let calls = 0;
   const kernels = new Proxy(module.kernels, {
@@ -56,8 +60,8 @@ function counting(backend: Backend): { backend: Backend; module: KernelModule; c
       };
     },
   });
-  const watching = Object.create(module, { kernels: { value: kernels } }) as KernelModule;
-  return { backend: cpuBackend(watching), module, calls: () => calls };
+  const countingModule = Object.create(module, { kernels: { value: kernels } }) as KernelModule;
+  return { backend: cpuBackend(countingModule), module, calls: () => calls };
 }
 
 type Kind = 'rnn' | 'lstm' | 'gru' | 'gruBefore';
@@ -105,13 +109,13 @@ function run({ kind, I, b }: Layer, W: Tensor, U: Tensor, B: number): Float32Arr
   }).y.dataSync();
 }
 
-const natives = testBackends().filter(({ name, backend }) => backend && /^(native|wasm)/.test(name));
-for (const { name, backend } of natives) {
-  const wide = /avx/.test(name);
+const compiledBackends = testBackends().filter(({ name, backend }) => backend && /^(native|wasm)/.test(name));
+for (const { name, backend } of compiledBackends) {
+  const hasFloat16Kernels = /avx/.test(name);
   describe(`float16 weights on ${name}`, () => {
     test('are used only where they are faster, with the same results', () => {
-      const { backend: counted, module, calls } = counting(backend!);
-      assert.equal(module.kernels.float16_from(1) > 0, wide);
+      const { backend: counted, module, calls } = countFloat16Calls(backend!);
+      assert.equal(module.kernels.float16_from(1) > 0, hasFloat16Kernels);
       assert.equal(module.kernels.float16_from(64), 0);
       onBackend(counted, () => {
         const layers = [
@@ -126,7 +130,11 @@ for (const { name, backend } of natives) {
           for (const B of [1, 2, 9]) {
             const before = calls();
             const found = run(layer, W, U, B);
-            assert.equal(calls() - before, wide && B === 1 && H > 17 ? 1 : 0, `${B} rows of ${H} units`);
+            assert.equal(
+              calls() - before,
+              hasFloat16Kernels && B === 1 && H > 17 ? 1 : 0,
+              `${B} rows of ${H} units`,
+            );
             // Copies are not resident, so their weights are packed as float32.
             const plain = run(layer, copyOf(W), copyOf(U), B);
             assert.equal(bitMismatch(`${kind}, ${B} rows of ${H} units`, found, plain), null);
@@ -135,8 +143,8 @@ for (const { name, backend } of natives) {
       });
     });
 
-    test('weights are packed as float32 until they are declared float16, and again after a write', () => {
-      const { backend: counted, calls } = counting(backend!);
+    test('weights are packed as float32 before they are declared float16, and after every write', () => {
+      const { backend: counted, calls } = countFloat16Calls(backend!);
       onBackend(counted, () => {
         const layer = makeLayer('lstm', 60, 170);
         const float16Calls = (): number => {
@@ -144,8 +152,8 @@ for (const { name, backend } of natives) {
           run(layer, layer.W, layer.U, 1);
           return calls() - before;
         };
-        const one = wide ? 1 : 0;
-        assert.equal(float16Calls(), one);
+        const expectedCalls = hasFloat16Kernels ? 1 : 0;
+        assert.equal(float16Calls(), expectedCalls);
         layer.U.assign(layer.U.dataSync().with(-1, 0.1));
         assert.equal(float16Calls(), 0, 'float32 after a write');
         layer.U.assign(layer.U.dataSync().with(-1, 0.125));
@@ -157,14 +165,14 @@ for (const { name, backend } of natives) {
         layer.U.setWeightFormat('float16');
         assert.equal(float16Calls(), 0, 'W shares the buffer');
         layer.W.setWeightFormat('float16');
-        assert.equal(float16Calls(), one);
+        assert.equal(float16Calls(), expectedCalls);
         layer.U.setWeightFormat('float32');
         assert.equal(float16Calls(), 0);
       });
     });
 
     test('packing rounds to the nearest float16', {
-      skip: !wide && 'this build has no float16 kernels',
+      skip: !hasFloat16Kernels && 'this build has no float16 kernels',
     }, () => {
       const module = loadModule(backend!);
       const { memory } = module;

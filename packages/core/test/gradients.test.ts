@@ -8,8 +8,8 @@ import { mul, sub, sum } from '@unroll/core';
 import { opTable } from '@unroll/core/internal';
 import { checkGradients, normal, opNames, opWithSamples, type SampleFor, samples } from '@unroll/testkit';
 
-/** Ops without any gradient: they are piecewise constant. */
-const WITHOUT = ['sign', 'floor', 'isFinite', 'eq', 'gt', 'ge'];
+/** Ops that have no gradient, because they are piecewise constant. */
+const WITHOUT_GRADIENT = ['sign', 'floor', 'isFinite', 'eq', 'gt', 'ge'];
 
 describe('gradients of every op in float64', () => {
   for (const name of opNames) {
@@ -19,7 +19,7 @@ describe('gradients of every op in float64', () => {
       const problems = reports.flatMap((report) => report.problems);
       assert.deepEqual(problems.slice(0, 8), []);
       const checked = reports.reduce((total, report) => total + report.checked, 0);
-      assert.equal(checked > 0, !WITHOUT.includes(name), `${checked} derivatives were checked`);
+      assert.equal(checked > 0, !WITHOUT_GRADIENT.includes(name), `${checked} derivatives were checked`);
     });
   }
 
@@ -31,7 +31,7 @@ describe('gradients of every op in float64', () => {
   });
 });
 
-describe('the gradient check', () => {
+describe('the gradient check of testkit', () => {
   const sample: SampleFor<'tanh'> = {
     name: 'a row',
     inputs: [normal([7])],
@@ -88,7 +88,7 @@ describe('the gradient check', () => {
     const { problems } = checkGradients(
       'matmul',
       wrong,
-      samples.matmul.find((each) => each.name === '[3, 5] times [5, 4]')!,
+      samples.matmul.find(({ name }) => name === '[3, 5] times [5, 4]')!,
     );
     assert.deepEqual(problems, [
       'matmul [3, 5] times [5, 4]: input 0: its gradient changes if other gradients are not requested',
@@ -103,7 +103,7 @@ describe('the gradient check', () => {
         return [x, W, U, b, h0, c0 && mul(c0, 0.99), mask, rmask];
       },
     };
-    const withStates = samples.lstm.find((each) => each.gradients[5] === true)!;
+    const withStates = samples.lstm.find(({ gradients }) => gradients[5] === true)!;
     assert.match(checkGradients('lstm', wrong, withStates).problems.join('\n'), /input 5, element/);
   });
 

@@ -107,7 +107,7 @@ describe('blocks', () => {
     assert.equal(heap.extent, 0);
   });
 
-  test('have correct addresses above 2 and 4 GiB', () => {
+  test('have correct addresses above 2 GiB and above 4 GiB', () => {
     const heap = new Heap(new FakeMemory(16 * GiB));
     const low = heap.allocate(3 * GiB);
     const middle = heap.allocate(2 * GiB);

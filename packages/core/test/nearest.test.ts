@@ -1,4 +1,4 @@
-/** "Did you mean": names within a small edit distance are suggested, others are not. */
+/** Tests the suggestion in "Did you mean ...?": names within a small edit distance are suggested, others are not. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { nearest } from '@unroll/core/internal';

@@ -1,7 +1,7 @@
 /**
- * The functions that users call: axes, negative indices and shorthand, on values small enough to verify by hand, and every
- * error message once. Detects an axis counted from the wrong end, a wrong shape, and an error that names the wrong
- * argument.
+ * Tests the ops that users call on values that are small enough to verify by hand: axes, negative indices, and plain arrays
+ * as arguments. Also tests every error message once. Detects an axis counted from the wrong end, a wrong shape, and an
+ * error that names the wrong argument.
  */
 import assert from 'node:assert/strict';
 import { before, describe, test } from 'node:test';
@@ -355,7 +355,7 @@ describe('rows', () => {
 });
 
 describe('likelihoods', () => {
-  test('equal known distributions in special cases', () => {
+  test('equal the Cauchy and the geometric distribution in special cases', () => {
     // Student's t with 1 degree of freedom is Cauchy's distribution.
     const cauchy = studentTLogLoss([2], tensor([1]), tensor([0.5]), tensor([3]));
     close(cauchy, [Math.log(Math.PI * 3 * (1 + (1.5 / 3) ** 2))]);

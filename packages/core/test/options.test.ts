@@ -1,4 +1,4 @@
-/** Options and values as users write them: errors for unknown or invalid ones say what would be valid. */
+/** Tests the checks of options: the errors for unknown options and invalid values say what would be valid. */
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { Tensor, tensor, type UnrollError } from '@unroll/core';
@@ -41,7 +41,7 @@ describe('options', () => {
   test('rejects NaN as a number', () =>
     refuses({ learningRate: Number.NaN }, 'lstm: learningRate must be a number, got NaN.'));
 
-  const near = {
+  const suggestions = {
     return_sequences: 'returnSequences',
     ReturnSequences: 'returnSequences',
     unit: 'units',
@@ -50,7 +50,7 @@ describe('options', () => {
     out_features: 'units',
     p: 'rate',
   };
-  for (const [option, meant] of Object.entries(near)) {
+  for (const [option, meant] of Object.entries(suggestions)) {
     test(`suggests ${meant} for ${option}`, () =>
       refuses({ [option]: 1 }, `lstm: there is no option "${option}". Did you mean "${meant}"?`));
   }
@@ -64,7 +64,7 @@ describe('options', () => {
   test('treats names of object members like any other option', () =>
     refuses({ constructor: 1 }, unknownOption('lstm', 'constructor', Object.keys(known)).message));
 
-  const elsewhere = {
+  const hints = {
     use_cudnn: 'It is not needed: the fastest implementation is always used.',
     input_shape:
       'It is not needed: shapes are taken from the data, or from input({ shape }) as the first layer.',
@@ -85,8 +85,8 @@ describe('options', () => {
     validation_batch_size: 'It is not needed: validation also uses batchSize.',
     optimizer: 'Pass it to compile().',
   };
-  for (const [option, hint] of Object.entries(elsewhere)) {
-    test(`says where ${option} belongs`, () =>
+  for (const [option, hint] of Object.entries(hints)) {
+    test(`says what to do instead of ${option}`, () =>
       refuses({ [option]: 1 }, `lstm: there is no option "${option}". ${hint}`));
   }
 
@@ -113,14 +113,14 @@ describe('options', () => {
   });
 });
 
-test('lists the names, and suggests the nearest or the equivalent of another library', () => {
+test('for an unknown name, lists the valid names and suggests the nearest one or the equivalent of a Keras name', () => {
   assert.equal(nameHint('mean', ['mse', 'mae']), 'Choose one of mse, mae.');
   assert.equal(nameHint('mean_squared_error', ['mse', 'mae']), 'Choose one of mse, mae. Did you mean "mse"?');
   assert.equal(nameHint('MAE', ['mse', 'mae']), 'Choose one of mse, mae. Did you mean "mae"?');
   assert.equal(nameHint(3, ['mse', 'mae']), 'Choose one of mse, mae.');
 });
 
-test('abbreviates values', () => {
+test('formatValue abbreviates values', () => {
   const cases: [unknown, string][] = [
     ['32', '"32"'],
     ['x'.repeat(50), `"${'x'.repeat(40)}..."`],

@@ -1,6 +1,7 @@
 /**
- * Resident weights are packed once per version. Detects packed weights that are used after their weights have changed in
- * any way, packed weights of another layer, and packing at every call.
+ * Recurrent kernels read packed weights: copies in another layout. Those of parameters are cached, and packed again after each
+ * change. Detects packed weights that are used after the parameters have changed in any way, packed weights of another layer, and
+ * packing at every call.
  */
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
@@ -31,7 +32,7 @@ import { moduleOf, testBackends } from '@unroll/testkit/node';
 const [T, B, I, H] = [3, 2, 3, 5];
 const x = new RandomStream(1, 'x').normal(B * T * I);
 
-/** The values of a parameter as a tensor that has no packed weights. */
+/** Returns the values of a parameter as a tensor, for which no packed weights are cached. */
 const copyOf = (parameter: Parameter): Tensor => tensor(parameter.dataSync(), parameter.shape);
 
 interface Layer {
@@ -150,7 +151,7 @@ for (const { name, backend } of cpus) {
     }
 
     for (const [kernel, change] of Object.entries(CHANGES)) {
-      test(`${kernel} over the buffer or a part of it takes effect immediately`, () => {
+      test(`overwriting weights with ${kernel} takes effect immediately`, () => {
         onBackend(backend!, () => {
           for (const whole of [true, false]) {
             const { layers, buffer } = laidOut(1);
@@ -179,7 +180,7 @@ for (const { name, backend } of cpus) {
       });
     });
 
-    test('reused memory is packed again', () => {
+    test('weights in reused memory are packed again', () => {
       onBackend(backend!, () => {
         const { W, U, b } = laidOut(3).layers[0]!;
         const sizes = [W, U, b].map((parameter) => parameter.size);
@@ -223,8 +224,8 @@ function firstStep(backend: Backend, W: Block, U: Block, b: Block): number[] {
   return Array.from(backend.readSync!(xh).slice(-H));
 }
 
-for (const { name, backend } of cpus.filter((each) => /^native:|single/.test(each.name)).slice(0, 4)) {
-  test(`weights are packed once per version on ${name}`, () => {
+for (const { name, backend } of cpus.filter(({ name }) => /^native:|single/.test(name)).slice(0, 4)) {
+  test(`weights are packed once after each change on ${name}`, () => {
     const { backend: counting, packs } = countingBackend(backend!);
     onBackend(counting, () => {
       const layer = makeLayer(4);

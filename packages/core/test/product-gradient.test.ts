@@ -1,6 +1,6 @@
 /**
- * Weights that are used once per step: the gradient is a single product of the stacked rows, and equals the sum of the
- * gradients of the steps.
+ * Tests the gradient of weights that are used once per step: it is computed as a single matrix product of the stacked rows of all
+ * steps, and equals the sum of the gradients of the steps.
  */
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
@@ -40,9 +40,13 @@ const batches = Array.from({ length: STEPS }, () => values(2, B, I));
 const sequences = rows.map((x) => tensor(x.dataSync(), [B, 1, I]));
 const factors = values(B, H);
 const total = (terms: Tensor[]): Tensor => terms.reduce((a, b) => add(a, b));
-const gates = { activation: 'tanh', returnSequences: false, reverse: false, realign: false, zeroOutputForMask: false } as const; // biome-ignore format: attributes
-const sigmoid = { ...gates, recurrentActivation: 'sigmoid' } as const;
-const gru = (resetAfter: boolean) => ({ ...sigmoid, resetAfter, updateGateOnCandidate: false });
+const rnnAttributes = { activation: 'tanh', returnSequences: false, reverse: false, realign: false, zeroOutputForMask: false } as const; // biome-ignore format: attributes
+const lstmAttributes = { ...rnnAttributes, recurrentActivation: 'sigmoid' } as const;
+const gruAttributes = (resetAfter: boolean) => ({
+  ...lstmAttributes,
+  resetAfter,
+  updateGateOnCandidate: false,
+});
 
 const CASES: Record<string, { shapes: number[][]; work: Work }> = {
   'x W': {
@@ -64,7 +68,7 @@ const CASES: Record<string, { shapes: number[][]; work: Work }> = {
       let state: { h: Tensor; c: Tensor } | null = null;
       for (const [t, x] of sequences.entries()) {
         const [W, U] = weights(t) as [Tensor, Tensor];
-        state = lstmSequence({ x, W, U, ...(state && { h0: state.h, c0: state.c }) }, sigmoid);
+        state = lstmSequence({ x, W, U, ...(state && { h0: state.h, c0: state.c }) }, lstmAttributes);
       }
       return sum(mul(state!.h, factors));
     },
@@ -75,7 +79,7 @@ const CASES: Record<string, { shapes: number[][]; work: Work }> = {
       let h: Tensor | null = null;
       for (const [t, x] of sequences.entries()) {
         const [W, U] = weights(t) as [Tensor, Tensor];
-        h = rnnSequence({ x, W, U, h0: h }, gates).h;
+        h = rnnSequence({ x, W, U, h0: h }, rnnAttributes).h;
       }
       return sum(mul(h!, factors));
     },
@@ -89,7 +93,7 @@ const CASES: Record<string, { shapes: number[][]; work: Work }> = {
           let h: Tensor | null = null;
           for (const [t, x] of sequences.entries()) {
             const [W, U] = weights(t) as [Tensor, Tensor];
-            h = gruSequence({ x, W, U, h0: h }, gru(resetAfter)).h;
+            h = gruSequence({ x, W, U, h0: h }, gruAttributes(resetAfter)).h;
           }
           return sum(mul(h!, factors));
         },

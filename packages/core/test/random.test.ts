@@ -21,7 +21,7 @@ const PINNED = {
 const first = (stream: RandomStream, count = 4): number[] => Array.from(stream.uniform(count));
 
 describe('the generator', () => {
-  // Random123's kat_vectors: threefry2x32, 20 rounds.
+  // Known answers from the file kat_vectors of Random123: threefry2x32, 20 rounds.
   const ANSWERS = [
     { counter: [0, 0], key: [0, 0], words: [0x6b200159, 0x99ba4efe] },
     { counter: [0xffffffff, 0xffffffff], key: [0xffffffff, 0xffffffff], words: [0x1cb996fc, 0xbb002be7] },

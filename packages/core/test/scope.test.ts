@@ -29,7 +29,7 @@ import { onBackend, tensorOf } from '@unroll/testkit';
 import { testBackends } from '@unroll/testkit/node';
 
 const ENDED =
-  'This tensor of shape [2] belongs to a step that has ended. Return it from the step, or keep() it there.';
+  'This tensor of shape [2] was freed when its scope() or training step ended. Return it from there, or keep() it there.';
 
 const isEnded = (error: unknown): boolean => error instanceof UnrollError && error.code === 'scope';
 
@@ -304,7 +304,7 @@ for (const { name, backend, reason } of testBackends()) {
     if (!backend) return;
     before(() => setBackend(backend));
     scopeTests();
-    const noHeap = 'heap' in backend ? false : "its memory is the garbage collector's";
+    const noHeap = 'heap' in backend ? false : "this backend's memory is garbage-collected";
     test('memory of closed scopes is reused', { skip: noHeap }, () => {
       onBackend(backend, () => {
         const heap = (backend as Backend & { heap: Heap }).heap;

@@ -1,4 +1,4 @@
-/** JSON from untrusted sources: valid JSON is parsed, everything else is rejected with a reason. */
+/** Tests the parser of JSON from untrusted sources: valid JSON is parsed, everything else is rejected with a reason. */
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { UnrollError } from '@unroll/core';

@@ -82,7 +82,7 @@ test('a tensor that a cell stores in a step cannot be read later, unless the cel
   const model = sequential([layer]);
   const y = await predict(model, tensor(x, [B, T, I]));
   await predict(model, tensor(x, [B, T, I])); // reuses the memory
-  assert.throws(() => stashed[0]!.c!.dataSync(), /belongs to a step that has ended/);
+  assert.throws(() => stashed[0]!.c!.dataSync(), /was freed when its scope\(\) or training step ended/);
   const rows = kept.slice(0, T).map((h) => h.toArray());
   assert.deepEqual(
     y.toArray(),

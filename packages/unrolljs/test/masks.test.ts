@@ -200,7 +200,7 @@ test('a single mask applies to ids if there are no sequences, and must fit one i
   await rejects(
     () => ambiguous.predict([tokens, tokens], { mask }),
     'shape',
-    /mask \[12, 6\] fits several inputs \[N, T\]: pass it by name\./,
+    /mask \[12, 6\] fits several inputs \[N, T\]\. Pass a list with a mask or null for each input\.$/,
   );
   const named = await ambiguous.predictArray([tokens, tokens], { mask: { ids: mask } });
   assert.deepEqual(await ambiguous.predictArray([tokens, tokens], { mask: [mask, null] }), named);

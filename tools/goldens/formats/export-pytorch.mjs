@@ -114,7 +114,7 @@ for (let n = 0; n < Number(count); n++) {
     model,
     x.map(({ values, shape }) => tensor(values, shape)),
   );
-  const arrays = new Map(x.map((each, i) => [`x${i}`, each]));
+  const arrays = new Map(x.map((input, i) => [`x${i}`, input]));
   arrays.set('y', { shape: y.shape, values: Float64Array.from(await y.data()) });
   const format = await formatNamed(n % 2 ? 'safetensors' : 'pytorch');
   const stem = join(folder, `model${String(n).padStart(3, '0')}`);

@@ -2,8 +2,9 @@
 
     python tools/goldens/formats/hdf5_links.py
 
-writes packages/testkit/goldens/formats/keras/links.zip. Each file has the weights of a Dense layer in the layout of Keras 3
-(`layers/dense/vars`). The kernel is a link, a virtual dataset, stored in another file, of a compound type, or far too large.
+The script writes packages/testkit/goldens/formats/keras/links.zip. Each file has the weights of a Dense layer in the layout
+of Keras 3 (`layers/dense/vars`). The kernel is a link, a virtual dataset, stored in another file, of a compound type, or far
+too large.
 """
 
 import tempfile

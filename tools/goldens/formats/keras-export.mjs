@@ -1,4 +1,4 @@
-// Imports the Keras files of the reference values and exports them again, for keras_check.py:
+// Imports the Keras files of the reference values and exports the models to Keras files again, which keras_check.py checks:
 //   node tools/goldens/formats/keras-export.mjs FOLDER && python tools/goldens/formats/keras_check.py FOLDER
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';

@@ -2,9 +2,9 @@
 
     python tools/goldens/formats/keras2_files.py
 
-writes packages/testkit/goldens/formats/keras/files2.zip and cases2.json, in the form of keras_files.py. Versions:
-requirements-keras2.txt (TensorFlow needs its own environment). The layers CuDNNLSTM and CuDNNGRU run on GPUs only, so
-their outputs are computed by LSTM and GRU layers, to which tf-keras converts the weights.
+The script writes packages/testkit/goldens/formats/keras/files2.zip and cases2.json, in the form of keras_files.py. Versions:
+requirements-keras2.txt (TensorFlow needs its own environment). The layers CuDNNLSTM and CuDNNGRU run on GPUs only, so their
+outputs are computed by LSTM and GRU layers, to which tf-keras converts the weights.
 """
 
 import os

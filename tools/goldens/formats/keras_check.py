@@ -1,5 +1,5 @@
-"""Loads into Keras 3 the files that Unroll wrote, and compares outputs and the losses of five training steps
-with the golden values.
+"""Loads the Keras files that Unroll wrote into Keras 3, and compares the outputs and the losses of five training steps
+with the reference values.
 
     node tools/goldens/formats/keras-export.mjs FOLDER && python tools/goldens/formats/keras_check.py FOLDER
 """

@@ -2,10 +2,10 @@
 
     python tools/goldens/formats/keras_files.py [--out FOLDER] [case ...]
 
-writes packages/testkit/goldens/formats/keras/files.zip (the files as Keras wrote them, compressed because HDF5 is mostly
-empty) and cases.json: for each case the inputs and the outputs of predict_on_batch. If the model is compiled, the case also has five
-further training steps on the same batch with the optimizer state of the file: the loss of each step, the gradients of the first
-step, and all weights after the last step. Arrays are base64 of little-endian float32.
+The script writes packages/testkit/goldens/formats/keras/files.zip (the files as Keras wrote them, compressed because HDF5 is
+mostly empty) and cases.json: for each case the inputs and the outputs of predict_on_batch. If the model is compiled, the case
+also has five further training steps on the same batch with the optimizer state of the file: the loss of each step, the
+gradients of the first step, and all weights after the last step. Arrays are base64 of little-endian float32.
 
 Versions: requirements-keras.txt. Tolerances: outputs 1e-5 * max(1, |y|); gradients and weights after training 1e-4.
 All weights, including biases, are drawn from a random generator whose seed is the name of the case.

@@ -1,4 +1,4 @@
-"""Writes Keras models, to compare Unroll's import and export with Keras. Not part of the test suite.
+"""Writes Keras models with which Unroll's import and export are compared. Not part of the test suite.
 
     python tools/goldens/formats/keras_matrix.py FOLDER pairs && node tools/goldens/formats/keras-matrix.mjs FOLDER
     python tools/goldens/formats/keras_check.py FOLDER     loads the files that the second command wrote

@@ -3,20 +3,21 @@
     pip install -r tools/goldens/formats/requirements-onnx.txt
     python tools/goldens/formats/onnx_files.py
 
-writes packages/testkit/goldens/formats/onnx: `<case>.onnx`, and `cases.json` with the inputs and the outputs of PyTorch in
-the layout of the file. Both exporters of PyTorch are used: the `torch.export`-based one (dynamo) and TorchScript. A few
-cases have `training`: the outputs after five steps of SGD (learning rate 0.1, the mean of the squared outputs as the loss),
-computed by PyTorch. In this training, the second bias of an LSTM (bias_hh) is fixed, because Unroll has only the sum of the two biases. `nodes.json` has the cases of RNN, LSTM and GRU nodes from the package onnx: their weights are initializers.
-Tolerance: 1e-5 max(1, |y|), after training 1e-4.
+The script writes packages/testkit/goldens/formats/onnx: `<case>.onnx`, and `cases.json` with the inputs and the outputs of
+PyTorch in the layout of the file. Both exporters of PyTorch are used: the `torch.export`-based one (dynamo) and TorchScript.
+A few cases have `training`: the outputs after five steps of SGD (learning rate 0.1, the mean of the squared outputs as the
+loss), computed by PyTorch. In this training, the second bias of an LSTM (bias_hh) is fixed, because Unroll has only the sum
+of the two biases. `nodes.json` has the cases of RNN, LSTM and GRU nodes from the package onnx: their weights are
+initializers. Tolerance: 1e-5 max(1, |y|), after training 1e-4.
 
     python tools/goldens/formats/onnx_files.py --matrix FOLDER
 
-writes files with all pairs of options of recurrent layers into a folder.
+This command writes files of recurrent layers, in which all pairs of options occur, into a folder.
 
     node tools/verify/onnx-files.mjs FOLDER --operators
     python tools/goldens/formats/onnx_files.py --cases FOLDER
 
-writes the list of operators that Unroll reads and, for these operators, the node cases of the ONNX project.
+These commands write the list of operators that Unroll reads and, for these operators, the node cases of the ONNX project.
 `node tools/verify/onnx-files.mjs FOLDER` compares the files of either folder with Unroll.
 """
 

@@ -3,9 +3,9 @@
     pip install -r tools/goldens/formats/requirements-tf2onnx.txt
     python tools/goldens/formats/onnx_tf2onnx.py
 
-writes packages/testkit/goldens/formats/onnx/tf2onnx-<case>.onnx, and tf2onnx.json with the inputs and the outputs of
-TensorFlow. Tolerance: 1e-5 max(1, |y|). tf2onnx writes SimpleRNN, and GRU with reset_after=False, as Loop nodes, which Unroll
-does not read.
+The script writes packages/testkit/goldens/formats/onnx/tf2onnx-<case>.onnx, and tf2onnx.json with the inputs and the outputs
+of TensorFlow. Tolerance: 1e-5 max(1, |y|). tf2onnx writes SimpleRNN, and GRU with reset_after=False, as Loop nodes, which
+Unroll does not read.
 """
 
 import base64

@@ -5,9 +5,10 @@
     python tools/goldens/formats/pytorch.py --matrix FOLDER    writes more cases to FOLDER: all pairs of PAIRS, at least eight times each
     python tools/goldens/formats/pytorch.py --check FOLDER     runs the models that Unroll exported to FOLDER
 
-Each case is a file and an entry of cases.json: the input x, the output y, and the map with what a state dict does not
-contain. Every pair of options occurs in the committed cases: cell, layers, directions, bias, projection, data type, container, sizes,
-and the modules before and after. Outputs are computed in float64 from the weights after rounding to their data type. Tolerance of the outputs: 1e-5 max(1, |y|).
+Each case is a file and an entry of cases.json: the input x, the output y, and the map, a description of what the state dict
+does not contain, such as the order of the modules. Every pair of options occurs in the committed cases: cell, layers,
+directions, bias, projection, data type, container, sizes, and the modules before and after. Outputs are computed in float64
+from the weights after rounding to their data type. Tolerance of the outputs: 1e-5 max(1, |y|).
 """
 
 import argparse
@@ -125,7 +126,7 @@ def randomise(net):
 
 
 def map_of(net, case):
-    """Returns the map with what the state dict does not contain; None if the defaults are correct."""
+    """Returns the map: what the state dict does not contain. None if the defaults are correct."""
     # Tensors of a safetensors file are sorted by name, so the order of several modules is not in the file.
     # Two modules have an order if only one of them can take the output of the other.
     unordered = case["container"] == "safetensors" and len(net.order) > (2 if case["before"] != "conv" else 1)

@@ -1,4 +1,5 @@
-// Writes model files of TensorFlow.js (layers models) with inputs and outputs, as reference values for their import.
+// Writes TensorFlow.js model files of the type LayersModel (not GraphModel) with inputs and outputs, as reference values for the
+// import of such files.
 //
 //   mkdir /tmp/tfjs && cd /tmp/tfjs && npm i @tensorflow/tfjs@4.22.0
 //   node tools/goldens/formats/tfjs.mjs /tmp/tfjs

@@ -4,10 +4,10 @@
  */
 import { type KernelModule, onlyInfers, rowsToSplit } from '@unroll/kernels';
 import type { Backend, Block, FloatArray, Kernels } from '../backend.js';
-import { address, type CpuBlock, markDirty } from './block.js';
+import { addressOf, type CpuBlock, markDirty } from './block.js';
 import { Heap } from './heap.js';
 import { inferenceKernels } from './inference.js';
-import { FLOAT, SPACE, wholeMemoryOf } from './memory.js';
+import { DIMS_LENGTH, FLOAT_BYTES, wholeMemoryOf } from './memory.js';
 import { packer, recurrentKernels } from './recurrent.js';
 import { type TrainingKernels, trainingKernels } from './training.js';
 import { type FormatChoice, formatChoice, setFormat } from './weight-format.js';
@@ -20,28 +20,32 @@ export interface CpuBackend extends Backend {
 /** Creates a backend that uses the given kernels. */
 export function cpuBackend(module: KernelModule): CpuBackend {
   const training = module.inferenceOnly ? null : trainingKernels;
-  return Object.assign(backendOver(module, training, formatChoice(module)), { setWeightFormat: setFormat });
+  return Object.assign(createBackend(module, training, formatChoice(module)), { setWeightFormat: setFormat });
 }
 
 /** Creates a backend without training kernels, so that pages that only run models do not load them. */
 export function inferenceBackend(module: KernelModule): CpuBackend {
-  return backendOver(module, null, null);
+  return createBackend(module, null, null);
 }
 
-function backendOver(
+/**
+ * Creates a backend.
+ * @param training null: without the training kernels
+ * @param formatFor chooses the format of packed weights; null: always float32
+ */
+function createBackend(
   module: KernelModule,
   training: typeof trainingKernels | null,
   formatFor: FormatChoice | null,
 ): CpuBackend {
   const heap = new Heap(module.memory);
-  const dimsAt = heap.allocate(SPACE * FLOAT);
+  const dimsAddress = heap.allocate(DIMS_LENGTH * FLOAT_BYTES);
   const packWeights = packer(heap);
-  /** Returns the whole memory as one array, or null if that array ends before the given address. */
   const wholeMemory = wholeMemoryOf(module.memory);
-  const floats = (at: number, length: number): Float32Array =>
-    new Float32Array(module.memory.buffer, at, length);
+  const floats = (address: number, length: number): Float32Array =>
+    new Float32Array(module.memory.buffer, address, length);
   const inference: Omit<Kernels, keyof TrainingKernels> = {
-    ...inferenceKernels(module, wholeMemory, dimsAt),
+    ...inferenceKernels(module, wholeMemory, dimsAddress),
     ...recurrentKernels(module, heap, packWeights, formatFor),
   };
   const kernels: Kernels = training
@@ -49,13 +53,12 @@ function backendOver(
     : Object.assign(Object.create(onlyInfers), inference); // calling any other kernel throws
 
   const readSync = (block: Block, to?: FloatArray): FloatArray => {
-    const at = address(block);
+    const address = addressOf(block);
     const { length } = block;
-    const all = wholeMemory(at + length * FLOAT);
-    if (to === undefined) {
-      return all ? all.slice(at / FLOAT, at / FLOAT + length) : floats(at, length).slice();
-    }
-    to.set(all ? all.subarray(at / FLOAT, at / FLOAT + length) : floats(at, length));
+    const all = wholeMemory(address + length * FLOAT_BYTES);
+    const start = address / FLOAT_BYTES;
+    if (to === undefined) return all ? all.slice(start, start + length) : floats(address, length).slice();
+    to.set(all ? all.subarray(start, start + length) : floats(address, length));
     return to;
   };
 
@@ -71,33 +74,33 @@ function backendOver(
     supports: (kernel) => kernel in kernels,
     minBatchForStepCopies: rowsToSplit + 1,
     allocate(length): CpuBlock {
-      const start = heap.allocate(length * FLOAT);
+      const start = heap.allocate(length * FLOAT_BYTES);
       floats(start, length).fill(0);
-      return { length, at: start, root: { start, version: 0, packed: [], formats: new Map() } };
+      return { length, address: start, root: { start, version: 0, packed: [], formats: new Map() } };
     },
     release(block) {
       const { root } = block as CpuBlock;
-      for (const form of root.packed ?? []) heap.free(form.at);
+      for (const copy of root.packed ?? []) heap.free(copy.address);
       heap.free(root.start);
     },
     temporary(length): CpuBlock {
-      const start = heap.temporary(length * FLOAT);
-      return { length, at: start, root: { start, version: 0, packed: null, formats: null } };
+      const start = heap.temporary(length * FLOAT_BYTES);
+      return { length, address: start, root: { start, version: 0, packed: null, formats: null } };
     },
     openArena: () => heap.openArena(),
     closeArena: () => heap.closeArena(),
     view(block, offset, length): CpuBlock {
-      const { at, root } = block as CpuBlock;
-      return { length, at: at + offset * FLOAT, root };
+      const { address, root } = block as CpuBlock;
+      return { length, address: address + offset * FLOAT_BYTES, root };
     },
     write(block, data) {
-      const at = address(block);
+      const address = addressOf(block);
       const { length } = block;
       if (data.length > length)
         throw new RangeError(`write: got ${data.length} values for a block of ${length}.`);
-      const all = wholeMemory(at + length * FLOAT);
-      if (all) all.set(data, at / FLOAT);
-      else floats(at, length).set(data);
+      const all = wholeMemory(address + length * FLOAT_BYTES);
+      if (all) all.set(data, address / FLOAT_BYTES);
+      else floats(address, length).set(data);
       markDirty(block);
     },
     read: async (block) => readSync(block),

@@ -1,17 +1,18 @@
 /** Blocks of the linear memory of the compiled kernels. */
 import type { Block, WeightFormatName } from '../backend.js';
 
-/** A range of an allocation. `root` counts the writes to the allocation, to detect stale packed weights. */
+/** A range of an allocation. `address` is in bytes. */
 export interface CpuBlock extends Block {
-  readonly at: number;
+  readonly address: number;
   readonly root: Allocation;
 }
 
 export interface Allocation {
   readonly start: number;
+  /** The number of writes to the allocation. Packed weights of an earlier version are stale. */
   version: number;
-  /** Packed forms of resident weights; null for temporary memory. */
-  readonly packed: PackedForm[] | null;
+  /** Cached packed weights, for parameters; null for temporary memory. */
+  readonly packed: PackedWeights[] | null;
   /**
    * By address of a block: the format that represents its values exactly, and the version for which it was set. Null for
    * temporary memory.
@@ -19,17 +20,19 @@ export interface Allocation {
   readonly formats: Map<number, { format: WeightFormatName; version: number }> | null;
 }
 
-export interface PackedForm {
-  /** The kind of packing. */
-  readonly form: string;
-  /** The source blocks with the versions that were packed. */
-  readonly parts: readonly { readonly at: number; readonly root: Allocation; version: number }[];
-  readonly at: number;
+/** A copy of weights in the layout that a recurrent kernel reads. */
+export interface PackedWeights {
+  /** The name of the layout, such as `lstm float16`. */
+  readonly layout: string;
+  /** The blocks of the weights, with the versions that were packed. */
+  readonly parts: readonly { readonly address: number; readonly root: Allocation; version: number }[];
+  /** The address of the copy. */
+  readonly address: number;
 }
 
 /** Returns the address of a block; for null, 0 (null in the kernels). */
-export function address(block: Block | null): number {
-  return block === null ? 0 : (block as CpuBlock).at;
+export function addressOf(block: Block | null): number {
+  return block === null ? 0 : (block as CpuBlock).address;
 }
 
 /** Records a write to the block, which makes weights packed from it stale. */

@@ -59,14 +59,14 @@ export class Heap {
   /** Allocates `size` bytes and returns their address, or null if there is not enough memory. */
   #place(size: number): number | null {
     if (size > 8e9) return null; // kernels index the elements of a block with 31-bit integers
-    const at = this.#free.findIndex((range) => range.size >= size);
+    const index = this.#free.findIndex((range) => range.size >= size);
     let start: number;
-    if (at >= 0) {
-      const range = this.#free[at];
+    if (index >= 0) {
+      const range = this.#free[index];
       start = range.start;
       range.start += size;
       range.size -= size;
-      if (range.size === 0) this.#free.splice(at, 1);
+      if (range.size === 0) this.#free.splice(index, 1);
     } else {
       start = this.#top;
       const end = start + size;
@@ -82,23 +82,23 @@ export class Heap {
     const size = this.#sizes.get(start);
     if (size === undefined) return;
     this.#sizes.delete(start);
-    let at = this.#free.findIndex((range) => range.start > start);
-    if (at < 0) at = this.#free.length;
-    const before = this.#free[at - 1];
-    const after = this.#free[at];
+    let index = this.#free.findIndex((range) => range.start > start);
+    if (index < 0) index = this.#free.length;
+    const before = this.#free[index - 1];
+    const after = this.#free[index];
     const joinsBefore = before !== undefined && before.start + before.size === start;
     const joinsAfter = after !== undefined && start + size === after.start;
     if (joinsBefore) {
       before.size += size;
       if (joinsAfter) {
         before.size += after.size;
-        this.#free.splice(at, 1);
+        this.#free.splice(index, 1);
       }
     } else if (joinsAfter) {
       after.start = start;
       after.size += size;
     } else {
-      this.#free.splice(at, 0, { start, size });
+      this.#free.splice(index, 0, { start, size });
     }
     const last = this.#free.at(-1);
     if (last && last.start + last.size === this.#top) {

@@ -12,24 +12,24 @@ import {
 } from '@unroll/kernels';
 import type { Kernels } from '../backend.js';
 import { stridesOf } from '../shape.js';
-import { address, markDirty } from './block.js';
-import { FLOAT, spacesAt, type WholeMemory } from './memory.js';
+import { addressOf, markDirty } from './block.js';
+import { dimsWriter, FLOAT_BYTES, type WholeMemory } from './memory.js';
 
 /** For at most this many numbers, a kernel call takes longer than the same operation in JavaScript. */
-const FEW = 4096;
+const MAX_JAVASCRIPT_LENGTH = 4096;
 
 type InferenceKernels = Pick<
   Kernels,
   'fill' | 'copy' | 'unary' | 'binary' | 'reduce' | 'gemm' | 'softmax' | 'gather'
 >;
 
-/** Returns the kernels. @param dimsAt the address at which the kernels read shapes and strides */
+/** Returns the kernels of this file. @param dimsAddress the address at which the kernels read shapes and strides */
 export function inferenceKernels(
   module: KernelModule,
   wholeMemory: WholeMemory,
-  dimsAt: number,
+  dimsAddress: number,
 ): InferenceKernels {
-  return { ...elementwiseKernels(module, wholeMemory, dimsAt), ...productKernels(module) };
+  return { ...elementwiseKernels(module, wholeMemory, dimsAddress), ...productKernels(module) };
 }
 
 type Products = Pick<Kernels, 'gemm' | 'softmax' | 'gather'>;
@@ -37,59 +37,70 @@ type Products = Pick<Kernels, 'gemm' | 'softmax' | 'gather'>;
 function elementwiseKernels(
   module: KernelModule,
   wholeMemory: WholeMemory,
-  dimsAt: number,
+  dimsAddress: number,
 ): Omit<InferenceKernels, keyof Products> {
   const { kernels: k, memory } = module;
-  const putDims = spacesAt(memory, dimsAt);
+  const writeDims = dimsWriter(memory, dimsAddress);
   return {
     fill(y, value) {
-      const at = address(y);
-      const all = y.length <= FEW ? wholeMemory(at + y.length * FLOAT) : null;
-      if (all) all.fill(value, at / FLOAT, at / FLOAT + y.length);
-      else k.fill(at, y.length, value);
+      const address = addressOf(y);
+      const all = y.length <= MAX_JAVASCRIPT_LENGTH ? wholeMemory(address + y.length * FLOAT_BYTES) : null;
+      if (all) all.fill(value, address / FLOAT_BYTES, address / FLOAT_BYTES + y.length);
+      else k.fill(address, y.length, value);
       markDirty(y);
     },
     copy({ x, offsetX = 0, y, offsetY = 0, shape = [y.length], ...strides }) {
       const { stridesX = stridesOf(shape), stridesY = stridesOf(shape) } = strides;
+      // A short copy of adjacent elements is faster in JavaScript.
       const last = shape.length - 1;
       const length = shape[last] ?? 1;
       let leadingOnes = 0;
       while (leadingOnes < last && shape[leadingOnes] === 1) leadingOnes++;
-      if (leadingOnes === last && length <= FEW && stridesX[last] === 1 && stridesY[last] === 1) {
-        const from = address(x) / FLOAT + offsetX;
-        const to = address(y) / FLOAT + offsetY;
-        const all = wholeMemory((Math.max(from, to) + length) * FLOAT);
+      if (
+        leadingOnes === last &&
+        length <= MAX_JAVASCRIPT_LENGTH &&
+        stridesX[last] === 1 &&
+        stridesY[last] === 1
+      ) {
+        const from = addressOf(x) / FLOAT_BYTES + offsetX;
+        const to = addressOf(y) / FLOAT_BYTES + offsetY;
+        const all = wholeMemory((Math.max(from, to) + length) * FLOAT_BYTES);
         if (all) {
           all.copyWithin(to, from, from + length);
           markDirty(y);
           return;
         }
       }
-      const rank = putDims(shape, stridesX, stridesY);
-      k.copy_strided(address(x) + offsetX * FLOAT, address(y) + offsetY * FLOAT, rank, dimsAt);
+      const rank = writeDims(shape, stridesX, stridesY);
+      k.copy_strided(
+        addressOf(x) + offsetX * FLOAT_BYTES,
+        addressOf(y) + offsetY * FLOAT_BYTES,
+        rank,
+        dimsAddress,
+      );
       markDirty(y);
     },
     unary(op, x, y) {
-      k.unary(UnaryOp[op], address(x), address(y), y.length);
+      k.unary(UnaryOp[op], addressOf(x), addressOf(y), y.length);
       markDirty(y);
     },
     binary({ op, a, b, y, shape = [y.length], ...strides }) {
       const { stridesA = stridesOf(shape), stridesB = stridesOf(shape) } = strides;
-      const rank = putDims(shape, stridesA, stridesB);
+      const rank = writeDims(shape, stridesA, stridesB);
       callBinary(module, {
         op: BinaryOp[op],
-        a: address(a),
-        b: address(b),
-        y: address(y),
+        a: addressOf(a),
+        b: addressOf(b),
+        y: addressOf(y),
         rank,
-        dims: dimsAt,
+        dims: dimsAddress,
       });
       markDirty(y);
     },
     reduce(op, x, y, inner) {
       if (y.length === 0) return;
       const [outer, n] = [y.length / inner, x.length / y.length];
-      callReduce(module, { op: ReduceOp[op], x: address(x), y: address(y), outer, n, inner });
+      callReduce(module, { op: ReduceOp[op], x: addressOf(x), y: addressOf(y), outer, n, inner });
       markDirty(y);
     },
   };
@@ -105,14 +116,14 @@ function productKernels(module: KernelModule): Products {
         m,
         n,
         k,
-        A: address(a),
+        A: addressOf(a),
         lda: s.lda ?? (transA ? m : k),
-        B: address(b),
+        B: addressOf(b),
         ldb: s.ldb ?? (transB ? k : n),
-        C: address(y),
+        C: addressOf(y),
         ldc: s.ldc ?? n,
         add: s.add ? 1 : 0,
-        bias: bias ? address(bias) : 0,
+        bias: bias ? addressOf(bias) : 0,
         batch,
         strideA,
         strideB,
@@ -122,14 +133,14 @@ function productKernels(module: KernelModule): Products {
     },
     softmax(x, y, n, log) {
       const rows = n && x.length / n;
-      callSoftmax(module, { x: address(x), y: address(y), rows, n, log: log ? 1 : 0 });
+      callSoftmax(module, { x: addressOf(x), y: addressOf(y), rows, n, log: log ? 1 : 0 });
       markDirty(y);
     },
     gather(table, ids, y, width) {
       callGather(module, {
-        table: address(table),
-        ids: address(ids),
-        y: address(y),
+        table: addressOf(table),
+        ids: addressOf(ids),
+        y: addressOf(y),
         count: ids.length,
         width,
       });

@@ -1,6 +1,6 @@
 /**
- * The fused recurrent kernels. They need packed weights. Resident weights (parameters) are packed once per version, and
- * the packed form is cached with them. Other weights are packed for a single call, in the open arena.
+ * The fused recurrent kernels. They read packed weights: copies in another layout, see {@link PackedWeights}. Parameters are
+ * packed once after each change, and the copy is cached. Other weights are packed for a single call, in the open arena.
  */
 import {
   Activation,
@@ -16,45 +16,50 @@ import {
   type Steps,
   WeightFormat,
 } from '@unroll/kernels';
-import type { Block, ForwardCall, Kernels, RecurrentCall, SequenceView } from '../backend.js';
-import { address, type CpuBlock, type PackedForm } from './block.js';
+import type { Block, Kernels, RecurrentCall, RecurrentForwardCall, SequenceView } from '../backend.js';
+import { addressOf, type CpuBlock, type PackedWeights } from './block.js';
 import type { Heap } from './heap.js';
-import { FLOAT } from './memory.js';
+import { FLOAT_BYTES } from './memory.js';
 import type { FormatChoice } from './weight-format.js';
 
 type RecurrentKernels = Pick<Kernels, `${'rnn' | 'lstm' | 'gru'}Forward`>;
 
-/** Packs weights unless they are cached, and returns the address of the packed form. */
+/** Packs weights unless a valid copy is cached, and returns the address of the packed weights. */
 export type Packer = (
-  /** Identifies the packed form in the cache. */
-  form: string,
+  /** The name of the layout, which identifies the copy in the cache. */
+  layout: string,
   weights: readonly [Block, ...(Block | null)[]],
-  /** Returns the length of the packed form, in floats. */
+  /** Returns the length of the packed weights, in floats. */
   floats: () => number,
+  /** Writes the packed weights to an address. */
   pack: (to: number) => void,
 ) => number;
 
 export function packer(heap: Heap): Packer {
-  return (form, weights, floats, pack) => {
+  return (layout, weights, floats, pack) => {
     const parts = weights as readonly [CpuBlock, ...(CpuBlock | null)[]];
-    const forms = parts[0].root.packed;
-    if (forms === null || parts.some((part) => part?.root.packed === null)) {
-      const to = heap.temporary(floats() * FLOAT);
+    const copies = parts[0].root.packed;
+    if (copies === null || parts.some((part) => part?.root.packed === null)) {
+      const to = heap.temporary(floats() * FLOAT_BYTES);
       pack(to);
       return to;
     }
-    let cached = forms.find((one) => one.form === form && isMadeFrom(one, parts));
+    let cached = copies.find((copy) => copy.layout === layout && isPackedFrom(copy, parts));
     if (cached === undefined) {
       const sources = parts.filter((part) => part !== null);
-      const at = heap.allocate(floats() * FLOAT);
-      cached = { form, at, parts: sources.map((part) => ({ at: part.at, root: part.root, version: -1 })) };
-      forms.push(cached);
+      const address = heap.allocate(floats() * FLOAT_BYTES);
+      cached = {
+        layout,
+        address,
+        parts: sources.map((part) => ({ address: part.address, root: part.root, version: -1 })),
+      };
+      copies.push(cached);
     }
     if (cached.parts.some((part) => part.version !== part.root.version)) {
-      pack(cached.at);
+      pack(cached.address);
       for (const part of cached.parts) part.version = part.root.version;
     }
-    return cached.at;
+    return cached.address;
   };
 }
 
@@ -72,9 +77,9 @@ export function recurrentKernels(
       callLstmForward(module, {
         forward: forward(c, weights('lstm', c, c.gates)),
         ract: Activation[c.recurrentActivation],
-        c: address(c.c),
+        c: addressOf(c.c),
         cStep: c.keepCells ? c.B * c.H : 0,
-        gates: address(c.gates),
+        gates: addressOf(c.gates),
       }),
 
     gruForward(c) {
@@ -82,7 +87,7 @@ export function recurrentKernels(
         forward: forward(c, weights(c.resetAfter ? 'gru' : 'gruBefore', c, c.gates)),
         ract: Activation[c.recurrentActivation],
         updateGateOnCandidate: c.updateGateOnCandidate ? 1 : 0,
-        gates: address(c.gates),
+        gates: addressOf(c.gates),
       };
       if (c.resetAfter) {
         callGruForward(module, gruForward);
@@ -90,7 +95,7 @@ export function recurrentKernels(
       }
       // If the call has no block for r h' of every step, all steps use the same temporary block.
       const BH = c.B * c.H;
-      const rh = c.rh ? address(c.rh) : heap.temporary(BH * FLOAT);
+      const rh = c.rh ? addressOf(c.rh) : heap.temporary(BH * FLOAT_BYTES);
       callGruBeforeForward(module, { gruForward, rh, rhStep: c.rh ? BH : 0 });
     },
   };
@@ -98,7 +103,7 @@ export function recurrentKernels(
 
 /** Returns a function that packs the weights of a call for a forward kernel and returns their address. */
 function forwardPacker(module: KernelModule, packWeights: Packer, formatFor: FormatChoice | null) {
-  return (cell: CellName, call: ForwardCall, gates: Block | null): number => {
+  return (cell: CellName, call: RecurrentForwardCall, gates: Block | null): number => {
     const { I, H, W, U, b } = call;
     const name = formatFor?.(call, gates) ?? 'float32';
     const [code, format] = [Cell[cell], WeightFormat[name]];
@@ -112,16 +117,16 @@ function forwardPacker(module: KernelModule, packWeights: Packer, formatFor: For
           format,
           I,
           H,
-          W: address(W),
-          U: address(U),
-          b: address(b),
+          W: addressOf(W),
+          U: addressOf(U),
+          b: addressOf(b),
           packed: to,
         }),
     );
   };
 }
 
-/** Returns the arguments that all recurrent kernels have in common. */
+/** Returns the arguments of the loop over the steps, which all recurrent kernels have in common. */
 export function steps(c: RecurrentCall, I: number, weights: number): Steps {
   return {
     T: c.T,
@@ -130,37 +135,38 @@ export function steps(c: RecurrentCall, I: number, weights: number): Steps {
     H: c.H,
     act: Activation[c.activation],
     packed: weights,
-    rmask: address(c.rmask),
-    mask: address(c.mask),
-    output_mask: address(c.outputMask),
+    rmask: addressOf(c.rmask),
+    mask: addressOf(c.mask),
+    output_mask: addressOf(c.outputMask),
   };
 }
 
-function forward(c: ForwardCall, weights: number): Forward {
+function forward(c: RecurrentForwardCall, weights: number): Forward {
   const { y } = c;
   return {
     steps: steps(c, c.I, weights),
-    xh: address(c.xh),
-    x: address(c.x),
+    xh: addressOf(c.xh),
+    x: addressOf(c.x),
     back: c.reverse ? 1 : 0,
-    hs: address(c.hs),
-    y: start(y),
+    hs: addressOf(c.hs),
+    y: sequenceAddress(y),
     yT: y?.strideT ?? 0,
     yB: y?.strideB ?? 0,
   };
 }
 
-function isMadeFrom({ parts }: PackedForm, weights: readonly (CpuBlock | null)[]): boolean {
+/** Returns whether a cached copy was packed from these blocks. */
+function isPackedFrom({ parts }: PackedWeights, weights: readonly (CpuBlock | null)[]): boolean {
   let n = 0;
   for (const weight of weights) {
     if (weight === null) continue;
     const part = parts[n++];
-    if (part?.at !== weight.at || part.root !== weight.root) return false;
+    if (part?.address !== weight.address || part.root !== weight.root) return false;
   }
   return n === parts.length;
 }
 
 /** Returns the address of a sequence; 0 (null) if there is none. */
-export function start(view: SequenceView | null): number {
-  return view === null ? 0 : address(view.block) + view.offset * FLOAT;
+export function sequenceAddress(view: SequenceView | null): number {
+  return view === null ? 0 : addressOf(view.block) + view.offset * FLOAT_BYTES;
 }

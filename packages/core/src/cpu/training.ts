@@ -33,31 +33,31 @@ import {
   type Update,
 } from '@unroll/kernels';
 import type {
-  BackwardCall,
   Block,
   CrfCall,
   Kernels,
   MomentsCall,
   OptimizerCall,
+  RecurrentBackwardCall,
   ScanCall,
 } from '../backend.js';
-import { address, markDirty } from './block.js';
+import { addressOf, markDirty } from './block.js';
 import type { Heap } from './heap.js';
-import { FLOAT } from './memory.js';
-import { type Packer, start, steps } from './recurrent.js';
+import { FLOAT_BYTES } from './memory.js';
+import { type Packer, sequenceAddress, steps } from './recurrent.js';
 
 type GradientAndRandom = Pick<Kernels, 'accumulate' | 'scatterAdd' | 'topK' | `random${'Uniform' | 'Mask'}`>;
 type Cells = Pick<Kernels, `${'rnn' | 'lstm' | 'gru'}Backward`>;
 type SequenceLosses = Pick<Kernels, 'ctc'>;
 type Optimizers = Pick<Kernels, 'sgd' | 'rmsprop' | 'adam' | 'nadam'>;
-type RandomFields = Pick<Kernels, `crf${'Forward' | 'Backward'}`>;
+type ConditionalRandomFields = Pick<Kernels, `crf${'Forward' | 'Backward'}`>;
 type LayerNorms = Pick<Kernels, `layerNorm${'' | 'Backward'}`>;
 type LstmGates = Pick<Kernels, `lstmGates${'' | 'Backward'}`>;
 type Scans = Pick<Kernels, `linearScan${'' | 'Backward'}`>;
 export type TrainingKernels = GradientAndRandom &
   Cells &
   SequenceLosses &
-  RandomFields &
+  ConditionalRandomFields &
   Scans &
   LayerNorms &
   LstmGates &
@@ -68,7 +68,7 @@ export function trainingKernels(module: KernelModule, heap: Heap, packWeights: P
     ...gradientAndRandomKernels(module),
     ...cellKernels(module, packWeights),
     ...sequenceLossKernels(module, heap),
-    ...randomFieldKernels(module, heap),
+    ...crfKernels(module, heap),
     ...scanKernels(module),
     ...layerNormKernels(module),
     ...lstmGatesKernels(module),
@@ -82,19 +82,19 @@ function gradientAndRandomKernels(module: KernelModule): GradientAndRandom {
     key1: key[1],
     counter0: counter >>> 0,
     counter1: Math.floor(counter / 2 ** 32),
-    y: address(y),
+    y: addressOf(y),
     n: y.length,
   });
   return {
     accumulate(y, x, scale) {
-      module.kernels.accumulate(address(y), address(x), y.length, scale);
+      module.kernels.accumulate(addressOf(y), addressOf(x), y.length, scale);
       markDirty(y);
     },
     scatterAdd(table, ids, g, width) {
       callScatterAdd(module, {
-        table: address(table),
-        ids: address(ids),
-        g: address(g),
+        table: addressOf(table),
+        ids: addressOf(ids),
+        g: addressOf(g),
         count: ids.length,
         width,
       });
@@ -105,9 +105,9 @@ function gradientAndRandomKernels(module: KernelModule): GradientAndRandom {
       if (rows === 0) return;
       const k = values.length / rows;
       callTopK(module, {
-        x: address(x),
-        values: address(values),
-        indices: address(indices),
+        x: addressOf(x),
+        values: addressOf(values),
+        indices: addressOf(indices),
         ...{ rows, n, k },
       });
       markDirty(values);
@@ -126,29 +126,29 @@ function gradientAndRandomKernels(module: KernelModule): GradientAndRandom {
 
 function cellKernels(module: KernelModule, packWeights: Packer): Cells {
   const { kernels: k } = module;
-  const weights = (cell: CellName, { H, U }: BackwardCall): number =>
+  const weights = (cell: CellName, { H, U }: RecurrentBackwardCall): number =>
     packWeights(
       `${cell} backward`,
       [U],
       () => k.packed_backward_size(Cell[cell], H),
-      (to) => k.pack_backward(Cell[cell], H, address(U), to),
+      (to) => k.pack_backward(Cell[cell], H, addressOf(U), to),
     );
   return {
     rnnBackward(c) {
       callRnnBackward(module, {
         backward: backward(c, c.I, weights('rnn', c)),
-        xh: address(c.xh),
-        hs: address(c.hs),
+        xh: addressOf(c.xh),
+        hs: addressOf(c.hs),
       });
     },
     lstmBackward(c) {
       callLstmBackward(module, {
         backward: backward(c, 0, weights('lstm', c)),
         ract: Activation[c.recurrentActivation],
-        gates: address(c.gates),
-        c: address(c.c),
-        dc: address(c.dc),
-        dcAll: address(c.dcAll),
+        gates: addressOf(c.gates),
+        c: addressOf(c.c),
+        dc: addressOf(c.dc),
+        dcAll: addressOf(c.dcAll),
       });
     },
     gruBackward(c) {
@@ -157,43 +157,44 @@ function cellKernels(module: KernelModule, packWeights: Packer): Cells {
         backward: backward(c, c.I, weights(c.resetAfter ? 'gru' : 'gruBefore', c)),
         ract: Activation[c.recurrentActivation],
         updateGateOnCandidate: c.updateGateOnCandidate ? 1 : 0,
-        gates: address(c.gates),
-        xh: address(c.xh),
-        hs: address(c.hs),
+        gates: addressOf(c.gates),
+        xh: addressOf(c.xh),
+        hs: addressOf(c.hs),
       });
     },
   };
 }
 
-function backward(c: BackwardCall & { dG: Block }, I: number, weights: number): Backward {
+function backward(c: RecurrentBackwardCall & { dG: Block }, I: number, weights: number): Backward {
   const { dy } = c;
   return {
     steps: steps(c, I, weights),
-    dy: start(dy),
+    dy: sequenceAddress(dy),
     dyT: dy?.strideT ?? 0,
     dyB: dy?.strideB ?? 0,
-    dh: address(c.dh),
-    dhAll: address(c.dhAll),
-    dG: address(c.dG),
+    dh: addressOf(c.dh),
+    dhAll: addressOf(c.dhAll),
+    dG: addressOf(c.dG),
   };
 }
 
 function sequenceLossKernels(module: KernelModule, heap: Heap): SequenceLosses {
   return {
     ctc({ B, T, C, L, blank, zeroInfinity, ...c }) {
+      // The number of sequences that are processed at once; each needs its own working memory.
       const slots = Math.max(1, Math.min(B, module.threads));
       heap.openArena();
       try {
         callCtc(module, {
           ...{ B, T, C, L, blank, zero_infinity: zeroInfinity ? 1 : 0 },
-          x: address(c.x),
-          targets: address(c.targets),
-          lengths: address(c.lengths),
-          target_lengths: address(c.targetLengths),
-          losses: address(c.losses),
-          dx: address(c.dx),
+          x: addressOf(c.x),
+          targets: addressOf(c.targets),
+          lengths: addressOf(c.lengths),
+          target_lengths: addressOf(c.targetLengths),
+          losses: addressOf(c.losses),
+          dx: addressOf(c.dx),
           slots,
-          work: heap.temporary(slots * module.kernels.ctc_work_size(T, C, L) * FLOAT),
+          work: heap.temporary(slots * module.kernels.ctc_work_size(T, C, L) * FLOAT_BYTES),
         });
       } finally {
         heap.closeArena();
@@ -206,17 +207,17 @@ function sequenceLossKernels(module: KernelModule, heap: Heap): SequenceLosses {
 function scanKernels(module: KernelModule): Scans {
   return {
     linearScan(c) {
-      callLinearScan(module, { scan: scan(c), b: address(c.b), h: address(c.h) });
+      callLinearScan(module, { scan: scan(c), b: addressOf(c.b), h: addressOf(c.h) });
       markDirty(c.h);
     },
     linearScanBackward(c) {
       callLinearScanBackward(module, {
         scan: scan(c),
-        h: address(c.h),
-        dy: address(c.dy),
-        dh: address(c.dh),
-        da: address(c.da),
-        db: address(c.db),
+        h: addressOf(c.h),
+        dy: addressOf(c.dy),
+        dh: addressOf(c.dh),
+        da: addressOf(c.da),
+        db: addressOf(c.db),
       });
       markDirty(c.dh);
       markDirty(c.da);
@@ -226,7 +227,7 @@ function scanKernels(module: KernelModule): Scans {
 }
 
 function scan({ B, T, H, a, h0, mask, reverse }: ScanCall): Scan {
-  return { B, T, H, a: address(a), h0: address(h0), mask: address(mask), back: reverse ? 1 : 0 };
+  return { B, T, H, a: addressOf(a), h0: addressOf(h0), mask: addressOf(mask), back: reverse ? 1 : 0 };
 }
 
 /** Layer normalisation. Inference-only builds do not contain it: there, the layers use several kernels. */
@@ -234,24 +235,24 @@ function layerNormKernels(module: KernelModule): LayerNorms {
   return {
     layerNorm({ rows, n, epsilon, ...c }) {
       callLayerNorm(module, {
-        x: address(c.x),
-        gamma: address(c.gamma),
-        beta: address(c.beta),
-        y: address(c.y),
-        statistics: address(c.statistics),
+        x: addressOf(c.x),
+        gamma: addressOf(c.gamma),
+        beta: addressOf(c.beta),
+        y: addressOf(c.y),
+        statistics: addressOf(c.statistics),
         ...{ rows, n, epsilon },
       });
       markDirty(c.y);
     },
     layerNormBackward({ rows, n, ...c }) {
       callLayerNormBackward(module, {
-        x: address(c.x),
-        gamma: address(c.gamma),
-        statistics: address(c.statistics),
-        dy: address(c.dy),
-        dx: address(c.dx),
-        dgamma: address(c.dgamma),
-        dbeta: address(c.dbeta),
+        x: addressOf(c.x),
+        gamma: addressOf(c.gamma),
+        statistics: addressOf(c.statistics),
+        dy: addressOf(c.dy),
+        dx: addressOf(c.dx),
+        dgamma: addressOf(c.dgamma),
+        dbeta: addressOf(c.dbeta),
         ...{ rows, n },
       });
       for (const block of [c.dx, c.dgamma, c.dbeta]) if (block) markDirty(block);
@@ -265,11 +266,11 @@ function lstmGatesKernels(module: KernelModule): LstmGates {
     lstmGates({ B, H, ...c }) {
       callLstmGates(module, {
         ...{ B, H, act: Activation[c.activation], ract: Activation[c.recurrentActivation] },
-        a: address(c.a),
-        before: address(c.before),
-        after: address(c.after),
-        o: address(c.o),
-        gates: address(c.gates),
+        a: addressOf(c.a),
+        before: addressOf(c.before),
+        after: addressOf(c.after),
+        o: addressOf(c.o),
+        gates: addressOf(c.gates),
       });
       markDirty(c.after);
       markDirty(c.o);
@@ -277,13 +278,13 @@ function lstmGatesKernels(module: KernelModule): LstmGates {
     lstmGatesBackward({ B, H, ...c }) {
       callLstmGatesBackward(module, {
         ...{ B, H, act: Activation[c.activation], ract: Activation[c.recurrentActivation] },
-        before: address(c.before),
-        gates: address(c.gates),
-        o: address(c.o),
-        dAfter: address(c.dAfter),
-        dO: address(c.dO),
-        da: address(c.da),
-        dBefore: address(c.dBefore),
+        before: addressOf(c.before),
+        gates: addressOf(c.gates),
+        o: addressOf(c.o),
+        dAfter: addressOf(c.dAfter),
+        dO: addressOf(c.dO),
+        da: addressOf(c.da),
+        dBefore: addressOf(c.dBefore),
       });
       markDirty(c.da);
       markDirty(c.dBefore);
@@ -295,16 +296,16 @@ function optimizerKernels(module: KernelModule): Optimizers {
   return {
     sgd(c) {
       const { momentum, dScale, rateM, rateG } = c;
-      callSgd(module, { update: update(c), m: address(c.m), momentum, dScale, rateM, rateG });
+      callSgd(module, { update: update(c), m: addressOf(c.m), momentum, dScale, rateM, rateG });
       markDirty(c.w);
     },
     rmsprop(c) {
       const { rho, dScale, epsilonInside, epsilonOutside, momentum, rateQ, rateM } = c;
       callRmsprop(module, {
         update: update(c),
-        v: address(c.v),
-        mean: address(c.mean),
-        m: address(c.m),
+        v: addressOf(c.v),
+        mean: addressOf(c.mean),
+        m: addressOf(c.m),
         rho,
         dScale,
         epsilonInside,
@@ -326,36 +327,36 @@ function optimizerKernels(module: KernelModule): Optimizers {
   };
 }
 
-function randomFieldKernels(module: KernelModule, heap: Heap): RandomFields {
+function crfKernels(module: KernelModule, heap: Heap): ConditionalRandomFields {
   const crf = ({ B, T, K, ...c }: CrfCall): Crf => ({
     ...{ B, T, K },
-    emissions: address(c.emissions),
-    transitions: address(c.transitions),
-    start: address(c.start),
-    end: address(c.end),
-    tags: address(c.tags),
-    mask: address(c.mask),
-    work: heap.temporary(module.kernels.crf_work_size(B, T, K) * FLOAT),
+    emissions: addressOf(c.emissions),
+    transitions: addressOf(c.transitions),
+    start: addressOf(c.start),
+    end: addressOf(c.end),
+    tags: addressOf(c.tags),
+    mask: addressOf(c.mask),
+    work: heap.temporary(module.kernels.crf_work_size(B, T, K) * FLOAT_BYTES),
   });
   return {
-    crfForward: (c) => callCrfForward(module, { crf: crf(c), losses: address(c.losses) }),
+    crfForward: (c) => callCrfForward(module, { crf: crf(c), losses: addressOf(c.losses) }),
     crfBackward: (c) =>
       callCrfBackward(module, {
         crf: crf(c),
-        g: address(c.g),
-        dEmissions: address(c.dEmissions),
-        dTransitions: address(c.dTransitions),
-        dStart: address(c.dStart),
-        dEnd: address(c.dEnd),
+        g: addressOf(c.g),
+        dEmissions: addressOf(c.dEmissions),
+        dTransitions: addressOf(c.dTransitions),
+        dStart: addressOf(c.dStart),
+        dEnd: addressOf(c.dEnd),
       }),
   };
 }
 
 function update({ w, g, decay, gScale }: OptimizerCall): Update {
-  return { w: address(w), g: address(g), n: w.length, decay, gScale };
+  return { w: addressOf(w), g: addressOf(g), n: w.length, decay, gScale };
 }
 
 function moments(c: MomentsCall): Moments {
   const { beta1, beta2, epsilon, vScale } = c;
-  return { update: update(c), m: address(c.m), v: address(c.v), beta1, beta2, epsilon, vScale };
+  return { update: update(c), m: addressOf(c.m), v: addressOf(c.v), beta1, beta2, epsilon, vScale };
 }

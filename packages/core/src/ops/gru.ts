@@ -1,4 +1,7 @@
-/** The GRU over a sequence as one op. lstm.ts describes the structure of the op; reference/gru.ts has the equations. */
+/**
+ * The GRU over a sequence as one op. lstm.ts describes the structure of the op; reference/gru.ts has the equations. Letters: B
+ * batch, T time steps, I input features, H units.
+ */
 
 import type { Kernels } from '../backend.js';
 import { apply, type Op, type WeightGradients } from '../op.js';
@@ -48,6 +51,7 @@ export interface GruAttributes extends RecurrentAttributes {
 export interface GruSaved {
   prepared: SequenceBuffers;
   gates: Tensor;
+  /** [T, B, H], r h': the product of the reset gate and the previous state. Null with `resetAfter`. */
   rh: Tensor | null;
 }
 

@@ -1,6 +1,7 @@
 /**
- * Negative log-likelihoods of distributions whose formulas contain differences of log Γ, which suffer from cancellation
- * in float32. Each op computes values and derivatives element by element in double precision.
+ * Negative log-likelihoods of Student's t and the negative binomial distribution. Their formulas contain differences of
+ * log Γ, which suffer from cancellation in float32. Therefore each op computes values and derivatives element by element in
+ * double precision.
  */
 import { formatShape, shapeError } from '../errors.js';
 import { apply1, NO_ATTRIBUTES, type NoAttributes, type Op } from '../op.js';

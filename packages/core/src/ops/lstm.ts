@@ -1,6 +1,7 @@
 /**
  * The LSTM over a sequence as one op: forward and backward call one kernel each, for any number of steps. The LSTM cell
- * of @unroll/nn documents the equations and computes them with small ops; a test compares the two.
+ * of @unroll/nn documents the equations and computes them with small ops; a test compares the two. Letters: B batch, T time
+ * steps, I input features, H units.
  */
 import { apply, type Op } from '../op.js';
 import { type Tensor, temporaryTensor } from '../tensor.js';

@@ -16,9 +16,9 @@ interface Dimensions {
   m: number;
   n: number;
   k: number;
-  /** Number of matrices in a: the product of its leading axes. */
+  /** Number of matrices in a: the product of the sizes of its leading axes. */
   batch: number;
-  /** True if b is one matrix that every matrix of a is multiplied by. */
+  /** True if b is a single matrix, by which every matrix of a is multiplied. */
   sharedB: boolean;
 }
 

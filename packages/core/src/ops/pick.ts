@@ -67,7 +67,7 @@ const pickOp: Op<NoAttributes, ClassInputs> = {
 };
 
 export interface CrossentropyAttributes {
-  /** s: the share of each target that is distributed evenly over the classes, 0 to 1. */
+  /** The fraction s of each target that is distributed evenly over the classes, 0 to 1. */
   smoothing: number;
 }
 
@@ -156,8 +156,8 @@ export function pick(x: Tensor, ids: TensorLike): Tensor {
 /**
  * Returns the cross-entropy -log softmax(x)[r, ids[r]] of each row r of the logits x [N, K], as a tensor [N]. Large
  * logits do not overflow.
- * @param smoothing label smoothing (Szegedy et al. 2016): the share of each target that is distributed evenly over the
- *   classes, 0 to 1. Default 0
+ * @param smoothing label smoothing (Szegedy et al. 2016): the fraction of each target that is distributed evenly over
+ *   the classes, 0 to 1. Default 0
  * @throws UnrollError `value` for the first invalid class
  */
 export function sparseCrossentropy(x: Tensor, ids: TensorLike, smoothing = 0): Tensor {

@@ -216,7 +216,7 @@ export function blockOf(tensor: Tensor | null | undefined): Block | null {
   return tensor ? tensor.block() : null;
 }
 
-/** Copies the final state to hLast and, unless every step is returned, the last output to y. */
+/** Copies the final state to hLast and, if only the last output is returned, that output to y. */
 export function copyFinalState(
   kernels: Kernels,
   { T, B, I, H, xh, hs, masks }: SequenceBuffers,
@@ -237,14 +237,14 @@ export function copyFinalState(
   if (!attrs.returnSequences) writeLastOutput(kernels, hLast, masks, y);
 }
 
-/** Returns h if the output is the final state (then a scope copies the values only once), else y. */
+/** Returns the output: h if the output is the final state, so that a scope copies the values only once; otherwise y. */
 export function outputOf(y: Tensor, h: Tensor, mask: Tensor | null, attrs: SequenceAttributes): Tensor {
   return attrs.returnSequences || mask !== null ? y : h;
 }
 
 /**
- * Returns the gradient of the final state [B,H], from which backward starts: `dhLast` plus, unless every step is
- * returned, the gradient of the last output.
+ * Returns the gradient of the final state [B,H], from which backward starts: `dhLast`, plus the gradient of the last output
+ * if only the last output is returned.
  */
 export function finalGradient(
   kernels: Kernels,
@@ -261,7 +261,7 @@ export function finalGradient(
   return dh;
 }
 
-/** Returns the position of the step outputs in y [B,T,H] for the kernels; null if only the last output is returned. */
+/** Returns where the kernels write the output of each step in y [B,T,H]; null if only the last output is returned. */
 export function outputView(
   y: Tensor,
   { returnSequences, reverse, realign }: SequenceAttributes,
@@ -277,7 +277,7 @@ export function outputView(
   };
 }
 
-/** Writes the output of the last step to y [B,H]: h, or 0 in rows whose output mask is 0 at that step. */
+/** Writes the output of the last step to y [B,H]: h, or 0 in batch rows whose output mask is 0 at that step. */
 function writeLastOutput(kernels: Kernels, h: Tensor, masks: StepMasks | null, y: Tensor): void {
   const [B, H] = h.shape as [number, number];
   if (masks === null) kernels.copy({ x: h.block(), y: y.block() });

@@ -1,4 +1,7 @@
-/** The simple RNN over a whole sequence as one op; lstm.ts explains the structure. */
+/**
+ * The simple RNN over a whole sequence as one op. lstm.ts describes the structure of the op. Letters: B batch, T time steps,
+ * I input features, H units.
+ */
 import { apply, type Op } from '../op.js';
 import { type Tensor, temporaryTensor } from '../tensor.js';
 import {
@@ -24,13 +27,13 @@ export interface RnnInputs {
   W: Tensor;
   /** Recurrent kernel [H, H]. */
   U: Tensor;
-  /** Bias [H]. */
+  /** Bias [H]. Default: zeros. */
   b?: Tensor | null;
-  /** Initial state [B, H], zeros by default. */
+  /** Initial state [B, H]. Default: zeros. */
   h0?: Tensor | null;
-  /** Step mask [B, T]: 1 for valid steps, 0 for steps to skip. Default: all valid. */
+  /** Mask [B, T]: 1 at valid steps; at steps with 0, the state keeps its value. Default: all steps are valid. */
   mask?: Tensor | null;
-  /** Recurrent dropout mask [B, H]: 0, or 1 / (1 - rate). */
+  /** Recurrent dropout mask [B, H], already scaled: 0 or 1 / (1 - rate). Default: no dropout. */
   recurrentMask?: Tensor | null;
 }
 

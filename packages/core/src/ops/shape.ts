@@ -158,8 +158,8 @@ interface StridedCopy extends Omit<CopyCall, 'x' | 'y'> {
 }
 
 /** Copies from x to y, by default with the strides of these tensors. Axes that are contiguous in both are merged. */
-function copyStrided(kernels: Kernels, { x, y, shape, ...rest }: StridedCopy): void {
-  const { stridesX = stridesOf(x.shape), stridesY = stridesOf(y.shape), ...offsets } = rest;
+function copyStrided(kernels: Kernels, { x, y, shape, ...strides }: StridedCopy): void {
+  const { stridesX = stridesOf(x.shape), stridesY = stridesOf(y.shape), ...offsets } = strides;
   const merged = collapse(shape, stridesX, stridesY);
   const [mergedX, mergedY] = merged.strides;
   kernels.copy({

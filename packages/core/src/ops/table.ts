@@ -51,7 +51,7 @@ function withPrefix<T extends Record<string, unknown>>(
 }
 
 /** The type of a table entry. An op that lacks a member, such as `backward`, does not compile. */
-type Entry<O> = O extends Op<infer A, infer I, infer R> ? Op<A, I, R> : never;
+type TableEntry<O> = O extends Op<infer A, infer I, infer R> ? Op<A, I, R> : never;
 export type OpName = keyof typeof table;
-export type OpTable = { readonly [K in OpName]: Entry<(typeof table)[K]> };
+export type OpTable = { readonly [K in OpName]: TableEntry<(typeof table)[K]> };
 export const opTable: OpTable = table;

@@ -6,8 +6,8 @@
  *   α_t(j) = e_t(j) + log Σ_i exp(α_{t-1}(i) + A(i,j))      β_{t-1}(i) = log Σ_j exp(A(i,j) + e_t(j) + β_t(j))
  *   P(tag j at step t) = exp(α_t(j) + β_t(j) - log Z)
  *
- * with the emissions e, the transitions A and the partition function Z. The gradient of -log P(tags) is the expected
- * number of uses of each score minus the number of uses by the tags.
+ * with the emissions e, the transitions A and the partition function Z. The gradient of -log P(tags) with respect to
+ * a score is the expected number of times that a sequence of tags uses the score, minus the number of times that `tags` use it.
  */
 import type { CrfBackwardCall, CrfCall, CrfForwardCall, FloatArray } from '../backend.js';
 import { logSumExp } from '../log-sum-exp.js';

@@ -16,7 +16,7 @@ function updateAverage(x: FloatArray, i: number, beta: number, scale: number, va
   return (x[i] = beta * x[i] + scale * value);
 }
 
-/** Returns a function that updates both moments with a gradient d, and returns m and the divisor of the step. */
+/** Returns a function that updates m and v with a gradient d, and returns m and the divisor of the update. */
 function momentUpdater(call: MomentsCall): (d: number, i: number) => { m: number; divisor: number } {
   const [m, v] = [values(call.m), values(call.v)];
   const { beta1, beta2, epsilon, vScale } = call;

@@ -2,11 +2,11 @@
 import type { LinearScanBackwardCall, LinearScanCall, ScanCall } from '../backend.js';
 import { values } from './block.js';
 
-/** Returns the index in [B, T, H] of unit u of row r at step n, in processing order. */
+/** Returns the index in [B, T, H] of unit u of batch row r at the n-th processed step. */
 const indexOf = ({ T, H, reverse }: ScanCall, r: number, n: number, u: number): number =>
   (r * T + (reverse ? T - 1 - n : n)) * H + u;
 
-/** Returns whether step n of row r, in processing order, is valid. */
+/** Returns whether the n-th processed step of batch row r is valid. */
 function isValid({ mask, T, reverse }: ScanCall, r: number, n: number): boolean {
   return mask === null || values(mask)[r * T + (reverse ? T - 1 - n : n)] !== 0;
 }

@@ -1,15 +1,15 @@
 /**
  * The loops over a sequence that all reference cells share. They handle masks, recurrent dropout, and the positions of
- * states and outputs; each cell adds its equations for one row of one step. ' marks the value of the previous step.
+ * states and outputs; each cell adds its equations for one batch row of one step. ' marks the value of the previous step.
  */
-import type { BackwardCall, FloatArray, ForwardCall } from '../backend.js';
+import type { FloatArray, RecurrentBackwardCall, RecurrentForwardCall } from '../backend.js';
 import { values } from './block.js';
 
-/** One row of one step of the forward loop. */
+/** One batch row of one step of the forward loop. */
 export interface ForwardRow {
   /** Step, in processing order. */
   t: number;
-  /** Row of the batch. */
+  /** Batch row. */
   r: number;
   /** t*B + r, the index of the row in [T, B]. */
   index: number;
@@ -24,7 +24,7 @@ export interface ForwardRow {
 }
 
 /** Calls `cell` for every row of every step, first step first, and stores the states and outputs. */
-export function walkForward(call: ForwardCall, cell: (row: ForwardRow) => void): void {
+export function walkForward(call: RecurrentForwardCall, cell: (row: ForwardRow) => void): void {
   const { T, B, I, H, y } = call;
   const K = I + H;
   const xh = values(call.xh);
@@ -63,7 +63,7 @@ export function walkForward(call: ForwardCall, cell: (row: ForwardRow) => void):
   }
 }
 
-/** One valid row of one step of the backward loop. */
+/** One valid batch row of one step of the backward loop. */
 export interface BackwardRow {
   t: number;
   r: number;
@@ -83,7 +83,7 @@ export interface BackwardRow {
  * to 0, and `masked` is called. `columns` are the numbers of columns of dG and U.
  */
 export function walkBackward(
-  call: BackwardCall & { dG: BackwardCall['U'] },
+  call: RecurrentBackwardCall & { dG: RecurrentBackwardCall['U'] },
   columns: { dG: number; U: number },
   cell: (row: BackwardRow) => void,
   masked: (t: number, r: number) => void = () => {},
