@@ -1,5 +1,5 @@
 /**
- * Runs engines in headless Chromium: one page with a worker for each engine. The page is cross-origin isolated, which
+ * Runs engines of the benchmark in headless Chromium: one page with a worker for each engine. The page is cross-origin isolated, which
  * threads require. A loopback server serves the scripts and the data of the benchmark row, sends orders to the page and receives
  * reports from it.
  */

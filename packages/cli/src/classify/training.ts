@@ -27,7 +27,7 @@ import { checkSoundData, FOLDER_COLUMN, isFolder, readSoundTable } from '../shar
 import { SOUND_HELP, SOUND_OPTIONS, soundArguments } from '../shared/sound-options.js';
 import { fingerprintOf, openStream, readTable } from '../shared/table-file.js';
 import { networkArguments } from '../train/options.js';
-import type { Trainable, TrainedModel, TrainingJob } from '../train/trainable.js';
+import type { TrainableTask, TrainedModel, TrainingJob } from '../train/trainable.js';
 
 const OPTIONS = {
   text: { type: 'string' },
@@ -79,7 +79,7 @@ Data
   --no-ngrams           texts: train only the networks, without the n-gram model
 ${SOUND_HELP}${CLIP_HELP}`;
 
-export const classifyTraining: Trainable = {
+export const classifyTraining: TrainableTask = {
   about: 'predict the label of a text, a numeric sequence, a sound or a video clip',
   options: OPTIONS,
   help: HELP,

@@ -22,7 +22,7 @@ import { readClipTable } from '../shared/clip-files.js';
 import { CLIP_HELP, CLIP_OPTIONS, clipArguments } from '../shared/clip-options.js';
 import { type ReadOptions, readingOptions } from '../shared/reading-options.js';
 import { networkArguments } from '../train/options.js';
-import type { Trainable, TrainedModel, TrainingJob } from '../train/trainable.js';
+import type { TrainableTask, TrainedModel, TrainingJob } from '../train/trainable.js';
 
 const OPTIONS = {
   ...CLIP_OPTIONS,
@@ -50,7 +50,7 @@ Data
                         occur at least twice if there are more than 2,000)
 ${CLIP_HELP}`;
 
-export const describeTraining: Trainable = {
+export const describeTraining: TrainableTask = {
   about: 'describe video clips in sentences',
   options: OPTIONS,
   help: HELP,

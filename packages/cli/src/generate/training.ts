@@ -21,7 +21,7 @@ import {
 import { readingOptions } from '../shared/reading-options.js';
 import { readText } from '../shared/table-file.js';
 import { networkArguments } from '../train/options.js';
-import type { Trainable, TrainedModel, TrainingJob } from '../train/trainable.js';
+import type { TrainableTask, TrainedModel, TrainingJob } from '../train/trainable.js';
 
 const OPTIONS = {
   level: { type: 'string' },
@@ -47,7 +47,7 @@ Data
                         characters, or 50 words or subwords)
 `;
 
-export const generateTraining: Trainable = {
+export const generateTraining: TrainableTask = {
   about: 'generate text with a language model of characters, words or subwords',
   options: OPTIONS,
   help: HELP,

@@ -19,8 +19,8 @@ export async function predictStream(model: TaskModel, args: ParsedArgs): Promise
   if (path === undefined) throw new UsageError('--stream needs --audio <file>, or --audio - for stdin.');
   if (model.soundStream === undefined)
     throw new UsageError('This model cannot predict from a stream of sound.');
-  const options = await optionValues(args, model.options, () => {
-    throw new UsageError('Options that take a file cannot be combined with --stream.');
+  const options = await optionValues(args, model.options, (_, option) => {
+    throw new UsageError(`--${option} reads a file, so it cannot be combined with --stream.`);
   });
   const printer = new ChangePrinter(args.values.json === true);
   const source = path === '-' ? 'stdin' : path;

@@ -72,9 +72,15 @@ export function checkSoundData(given: {
 }
 
 /** Replaces the paths in a column by the files. The fingerprint covers the table and all files. */
-function withSounds(table: Table, name: string, folder: string, notes: string[], start = ''): FileTable {
-  const { name: exact, cells, position } = column(table, name);
-  const hash = createHash('sha256').update(start);
+function withSounds(
+  table: Table,
+  name: string,
+  folder: string,
+  notes: string[],
+  tableFingerprint = '',
+): FileTable {
+  const { name: columnName, cells, position } = column(table, name);
+  const hash = createHash('sha256').update(tableFingerprint);
   const sounds = cells.map((cell, row): SoundFile => {
     const location = `${table.source}, line ${table.lines[row]}, column ${position} ("${name}")`;
     const source = cell === null ? '' : String(cell).trim();
@@ -88,8 +94,10 @@ function withSounds(table: Table, name: string, folder: string, notes: string[],
       throw new UsageError(`${location}: ${path}: ${reasonOf(error, 'cannot be read')}.`);
     }
   });
-  const columns = table.columns.map((each) =>
-    each.name === exact ? { ...each, cells: cells.map(() => null), firstNestedRow: 0, values: sounds } : each,
+  const columns = table.columns.map((original) =>
+    original.name === columnName
+      ? { ...original, cells: cells.map(() => null), firstNestedRow: 0, values: sounds }
+      : original,
   );
   return { table: { ...table, columns }, notes, fingerprint: hash.digest('hex') };
 }
@@ -121,7 +129,7 @@ function folderTable(folder: string, audio: string, pattern = '{*}'): Table {
     if (found !== null) return found;
     throw new UsageError(`${join(folder, name)}: the name does not match --pattern "${pattern}".`);
   });
-  const cells: Cell[][] = [files, ...fields.map((_, f) => values.map((each) => each[f]))];
+  const cells: Cell[][] = [files, ...fields.map((_, f) => values.map((fieldValues) => fieldValues[f]))];
   return makeTable({ source: basename(folder), names: [audio, ...fields], cells });
 }
 
@@ -148,9 +156,10 @@ function parsePattern(
     i % 2 === 1 ? '([^/]+?)' : part.replace(/[\\^$.*+?()[\]{}|]/g, '\\$&'),
   );
   const regex = new RegExp(`^${source.join('')}$`);
-  const whole = pattern.includes('/');
+  const includesFolders = pattern.includes('/');
   return {
     fields,
-    matches: (name) => regex.exec(whole ? name : name.slice(name.lastIndexOf('/') + 1))?.slice(1) ?? null,
+    matches: (name) =>
+      regex.exec(includesFolders ? name : name.slice(name.lastIndexOf('/') + 1))?.slice(1) ?? null,
   };
 }

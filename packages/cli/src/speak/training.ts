@@ -18,7 +18,7 @@ import {
 } from '../shared/args.js';
 import { openSoundData, type SoundData, storedReading } from '../shared/sound-data.js';
 import { networkArguments } from '../train/options.js';
-import type { Trainable, TrainedModel, TrainingJob } from '../train/trainable.js';
+import type { TrainableTask, TrainedModel, TrainingJob } from '../train/trainable.js';
 
 const OPTIONS = {
   text: { type: 'string' },
@@ -55,7 +55,7 @@ Sound
                         below 1 (default: 0.3)
 `;
 
-export const speakTraining: Trainable = {
+export const speakTraining: TrainableTask = {
   about: 'synthesise speech from texts',
   options: OPTIONS,
   help: HELP,

@@ -20,7 +20,7 @@ import {
 import { openSoundData, type SoundData, storedReading } from '../shared/sound-data.js';
 import { SOUND_HELP, SOUND_OPTIONS, soundArguments } from '../shared/sound-options.js';
 import { networkArguments } from '../train/options.js';
-import type { Trainable, TrainedModel, TrainingJob } from '../train/trainable.js';
+import type { TrainableTask, TrainedModel, TrainingJob } from '../train/trainable.js';
 
 const OPTIONS = {
   ...SOUND_OPTIONS,
@@ -57,7 +57,7 @@ Data
                         transcripts)
 ${SOUND_HELP}`;
 
-export const transcribeTraining: Trainable = {
+export const transcribeTraining: TrainableTask = {
   about: 'transcribe speech',
   options: OPTIONS,
   help: HELP,

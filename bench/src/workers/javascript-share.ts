@@ -18,7 +18,7 @@ const STEPS = 40;
 
 type Kernel = (...args: number[]) => number;
 
-/** Returns the share on one thread with the given kernels, computed from medians over the rounds. */
+/** Returns JavaScript's share on one thread with the given kernels, computed from medians over the rounds. */
 export async function javascriptShare(choice: KernelChoice): Promise<number> {
   const previousBackend = currentBackend();
   const clock = new KernelClock();
