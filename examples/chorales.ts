@@ -1,7 +1,7 @@
 /**
- * Polyphonic music (Boulanger-Lewandowski et al. 2012): an LSTM predicts the notes of each step from the steps before it. Several
- * of the 88 keys of a piano sound at once, so the output has one probability per key. The score is the negative log-likelihood in
- * nats, summed over the keys of a step and averaged over all steps except the first step of each piece.
+ * Polyphonic music (Boulanger-Lewandowski et al. 2012): an LSTM predicts the notes of each step from the steps before it.
+ * Several of the 88 keys of a piano sound at once, so the output has one probability per key. The score is the negative
+ * log-likelihood in nats, summed over the keys of a step and averaged over all steps except the first step of each piece.
  *
  * In training, the pieces of a file are transposed by a random number of semitones, which does not change the harmony.
  *

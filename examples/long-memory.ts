@@ -3,16 +3,17 @@
  *
  * The adding problem: a sequence of random numbers from 0 to 1, of which two are marked, one in each half. The target is the
  * sum of these two. A model that ignores the sequence predicts 1, with a mean squared error of 1/6.
- * The copy task: ten random symbols of eight, a delay, and a signal, after which the symbols are to be repeated. A model without
- * memory guesses, with a cross-entropy of ln 8 = 2.08 nats per symbol.
+ *
+ * The copy task: ten symbols, each one of eight at random, then a delay, then a signal, after which the ten symbols are to be
+ * repeated. A model without memory guesses, with a cross-entropy of ln 8 = 2.08 nats per symbol.
  *
  * The biases of the gates are initialised for the number of steps of the task (chrono initialisation, Tallec & Ollivier 2018).
  * A run ends when the task is solved, or after a number of updates that is the same for all cells.
  *
  *     node long-memory.js [adding|copy] [--steps 300] [--updates 5000] [--units 64] [--cells lstm,gru,rnn] [--seeds 0,1,2]
  *
- * By default, the adding problem has 100 steps and the copy task a delay of 20 steps. The plain RNN is trained with three seeds,
- * the other cells with one.
+ * By default, the adding problem has 100 steps and the copy task a delay of 20 steps. The plain RNN is trained with three
+ * seeds, the other cells with one.
  */
 import { parseArgs } from 'node:util';
 import {

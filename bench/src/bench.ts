@@ -1,7 +1,7 @@
 /**
- * `npm run bench`: compares the speed of Unroll with other libraries ("peers") and with the peak of the machine. An engine
- * is Unroll or a peer on one backend; each runs in a separate process. This process generates the data, compares the results, schedules the rounds and
- * writes the tables. bench/README.md explains how to read them.
+ * `npm run bench`: compares the speed of Unroll with other libraries ("peers") and with the peak of the machine. An engine is
+ * Unroll or a peer on one backend; each runs in a separate process. This process generates the data, compares the results,
+ * schedules the rounds and writes the tables. bench/README.md explains how to read them.
  */
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { cpus, platform, release, tmpdir } from 'node:os';
@@ -98,7 +98,9 @@ function reportMissing({ engines, python }: Options): EngineSpec[] {
   return missing;
 }
 
-/** Returns the cases to measure. A stream does not depend on T and B, so rows that differ only in T and B have one common case. */
+/**
+ * Returns the cases to measure. A stream does not depend on T and B, so rows that differ only in T and B have one common case.
+ */
 function casesOf(options: Options): { row: Row; mode: Mode }[] {
   const seen = new Set<string>();
   return options.rows.flatMap((row) =>

@@ -1,7 +1,7 @@
 /**
- * The messages between the benchmark and its engines (Unroll, or a library that it is compared with). An engine in a process (Node or Python) reads and writes one JSON
- * object per line on stdin and stdout. An engine in a worker of a page sends and receives the messages through the page
- * (chromium.ts).
+ * The messages between the benchmark and its engines (Unroll, or a library that it is compared with). An engine in a process
+ * (Node or Python) reads and writes one JSON object per line on stdin and stdout. An engine in a worker of a page sends and
+ * receives the messages through the page (chromium.ts).
  */
 import type { DataFile } from './data.js';
 import type { Mode, Row, Variant } from './rows.js';

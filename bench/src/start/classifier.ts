@@ -1,4 +1,6 @@
-/** The text classifier in `npm run bench:start`: `unroll predict <model> -` in new processes, and predictions in this process. */
+/**
+ * The text classifier in `npm run bench:start`: `unroll predict <model> -` in new processes, and predictions in this process.
+ */
 import { spawnSync } from 'node:child_process';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';

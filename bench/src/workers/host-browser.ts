@@ -1,7 +1,8 @@
 /**
- * The protocol of a benchmark engine that runs in a worker of a page. This module exports the same names as host-node.ts, which
- * documents them. The URL of the script is `<script>?threads=..&argument=..`. Requests and answers are messages from and to the page (src/page.ts). The engine
- * runs in a worker because the page itself must not block while it waits for threads.
+ * The protocol of a benchmark engine that runs in a worker of a page. This module exports the same names as host-node.ts,
+ * which documents them. The URL of the script is `<script>?threads=..&argument=..`. Requests and answers are messages from
+ * and to the page (src/page.ts). The engine runs in a worker because the page itself must not block while it waits for
+ * threads.
  */
 import { type DataFile, decodeData, type RowData } from '../data.js';
 import type { Answer, BrowserHost, Report, Request } from '../protocol.js';

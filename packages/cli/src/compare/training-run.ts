@@ -1,4 +1,6 @@
-/** Trains one model in a separate process. The metrics and times to compare are read from the events that the process prints. */
+/**
+ * Trains one model in a separate process. The metrics and times to compare are read from the events that the process prints.
+ */
 import { spawn } from 'node:child_process';
 import { createInterface } from 'node:readline';
 import type { ComparedRun } from '@unroll/tasks';

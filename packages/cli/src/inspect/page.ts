@@ -116,7 +116,10 @@ function table(head: readonly string[], rows: readonly (readonly string[])[]): s
   return `<table>${cells(head.map(escapeText), 'th')}${rows.map((row) => cells(row, 'td')).join('')}</table>`;
 }
 
-/** Returns one row for each gate of each layer: its name and the shares; the first row of a layer also has its dead units and half-life. */
+/**
+ * Returns one row for each gate of each layer: its name and the shares; the first row of a layer also has its dead units and
+ * half-life.
+ */
 export function saturationRows(saturation: readonly LayerSaturation[]): string[][] {
   return saturation.flatMap(({ layer, gates, values, dead, units, halfLife }) =>
     Object.entries({ ...gates, ...values }).map(([name, { low, high }], i) => [

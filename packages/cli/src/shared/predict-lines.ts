@@ -83,7 +83,10 @@ class LinePrinter {
     if (!process.stdout.write(`${outputs.join('\n')}\n`)) await once(process.stdout, 'drain');
   }
 
-  /** Predicts the lines at the indices `rows` and stores their outputs. If the model rejects them, predicts each half separately. */
+  /**
+   * Predicts the lines at the indices `rows` and stores their outputs. If the model rejects them, predicts each half
+   * separately.
+   */
   async #predict(lines: readonly string[], rows: readonly number[], outputs: string[]): Promise<void> {
     try {
       const texts = rows.map((row) => lines[row]);

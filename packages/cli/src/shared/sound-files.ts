@@ -133,7 +133,9 @@ function folderTable(folder: string, audio: string, pattern = '{*}'): Table {
   return makeTable({ source: basename(folder), names: [audio, ...fields], cells });
 }
 
-/** Parses a pattern such as `{label}_{speaker}_{take}.wav`. A pattern without / is compared with names without their folders. */
+/**
+ * Parses a pattern such as `{label}_{speaker}_{take}.wav`. A pattern without / is compared with names without their folders.
+ */
 function parsePattern(
   pattern: string,
   audio: string,
