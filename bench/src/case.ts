@@ -49,7 +49,7 @@ export interface Measurement extends BenchCase {
   gflops: number;
   executedGflops: number;
   variant: Variant;
-  /** Name of the implementation that was timed: the engine's fastest. MissingMeasurement if it is the default. */
+  /** Name of the implementation that was timed: the engine's fastest. Absent if it is the default. */
   note?: string;
 }
 

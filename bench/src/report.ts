@@ -218,7 +218,7 @@ export function peakLines(machine: Machine): string[] {
       ([width, peak]) => `${width} ${peak.toFixed(0)}`,
     );
     const threadCount = plural(Number(threads), 'thread');
-    return `Measurement peak of multiply-adds on ${threadCount}, GFLOP/s: ${widths.join(', ')}`;
+    return `Measured peak of multiply-adds on ${threadCount}, GFLOP/s: ${widths.join(', ')}`;
   });
 }
 

@@ -34,7 +34,10 @@ export interface SequenceRow {
   name: string;
   kind: SequenceKind;
   modes: readonly SequenceMode[];
-  /** Sizes by letter, which both engines read. */
+  /**
+   * Sizes, which both engines read: B batch size, T time steps, I input features, H units, P projected units, C classes, L labels
+   * of a target, K tags, S source steps, E embedding width, V vocabulary size; of a beam search: width, length, start token.
+   */
   sizes: Readonly<Record<string, number>>;
   tensors: SequenceTensors;
 }

@@ -14,6 +14,7 @@ import type { Answer, BrowserHost, Request } from '../protocol.js';
 export const threads = Number(process.argv[2] ?? 1);
 /** The optional second argument; its meaning depends on the engine. */
 export const argument = process.argv[3];
+/** The browser that the engine runs in; null in Node. */
 export const browser: BrowserHost | null = null;
 
 const peers = new URL('../../peers/', import.meta.url);

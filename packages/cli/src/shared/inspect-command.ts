@@ -46,6 +46,7 @@ interface NetworkInfo {
 interface Inspection {
   /** Null for a model without a task. `known`: whether this version of Unroll supports the task. */
   task: { name: string; version: number; known: boolean } | null;
+  /** What the model says about itself, by name, such as its target column and horizon (`TaskModel.describe`). */
   facts: TaskFact[];
   /** Null for a model without a network. */
   network: NetworkInfo | null;
@@ -82,9 +83,9 @@ export const inspect: Command = {
       return void process.stdout.write(`${text}${found}\n`);
     }
     if (parsed.values.json !== true) return void process.stdout.write(text);
-    const { network, ...rest } = inspection;
+    const { network, ...others } = inspection;
     const { summary: _, ...networkData } = network ?? {};
-    process.stdout.write(`${JSON.stringify({ model: path, ...rest, network: network && networkData })}\n`);
+    process.stdout.write(`${JSON.stringify({ model: path, ...others, network: network && networkData })}\n`);
   },
 };
 
@@ -185,11 +186,11 @@ const isObject = (value: Json): value is { [key: string]: Json } =>
 function trainingText(training: Json): string {
   const fields = flatten(training, '');
   const tables = fields.filter(({ value }) => isTable(value));
-  const rest = fields
+  const lines = fields
     .filter(({ value }) => !isTable(value))
     .map(({ name, value }): Line => [name, formatValue(value)]);
   return [
-    `Trained:\n${rest.length === 0 ? '' : alignTexts(rest)}`,
+    `Trained:\n${lines.length === 0 ? '' : alignTexts(lines)}`,
     ...tables.map(({ name, value }) => `${name}:\n${tableText(value)}`),
   ].join('\n\n');
 }
