@@ -90,7 +90,9 @@ export const predict: Command = {
     const options = await optionValues(parsed, model.options, readTable);
     const frames = textOption(parsed, 'frames');
     if (frames !== undefined && model.frames === undefined)
-      throw new UsageError('--frames is for models that read video.');
+      throw new UsageError(
+        `--frames is for models that read video, got a model of the task "${taskName(model.format)}" that does not.`,
+      );
     const request = {
       ...{ ...data, options },
       texts: text === undefined ? undefined : [text],

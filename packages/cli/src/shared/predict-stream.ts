@@ -21,7 +21,9 @@ export async function predictStream(model: TaskModel, args: ParsedArgs): Promise
   const path = textOption(args, 'audio');
   if (path === undefined) throw new UsageError('--stream needs --audio <file>, or --audio - for stdin.');
   if (model.soundStream === undefined)
-    throw new UsageError('This model cannot predict from a stream of sound.');
+    throw new UsageError(
+      'This model cannot predict from a stream of sound. --stream is for models of unroll train transcribe --streaming.',
+    );
   const options = await optionValues(args, model.options, (_, option) => {
     throw new UsageError(`--${option} reads a file, so it cannot be combined with --stream.`);
   });
