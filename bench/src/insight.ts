@@ -11,8 +11,8 @@ import { fit } from '@unroll/train';
 
 const HELP = `npm run bench:insight -- [options]
 
-  --rounds N       default 120 for traces and 5 for training
-  --threads N      default: all
+  --rounds N       number of timed rounds, default 120 for traces and 5 for training
+  --threads N      number of threads, default: the number of cores
 `;
 
 const CELLS = { lstm, gru, rnn: simpleRNN };

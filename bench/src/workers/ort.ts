@@ -48,7 +48,7 @@ const createSession = (model: Uint8Array): Promise<Session> =>
 const run = (session: Session, feeds: TensorMap, fetches: TensorMap): Promise<TensorMap> =>
   web ? session.run(feeds) : session.run(feeds, fetches);
 
-/** Transposes [D, B, H] to [B, D·H]. */
+/** Transposes the outputs of D directions, [D, B, H], to [B, D·H]. */
 function batchMajor(h: Float32Array, { B, H }: Row): Float32Array {
   const D = h.length / (B * H);
   const out = new Float32Array(h.length);
