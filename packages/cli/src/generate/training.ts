@@ -59,7 +59,7 @@ export const generateTraining: TrainableTask = {
 async function open(args: ParsedArgs): Promise<TrainingJob> {
   const path = requiredText(args, 'data', 'file', 'the text to train on');
   const { batchSize, ...network } = networkArguments(args);
-  const given = {
+  const givenOptions = {
     level: choiceOption(args, 'level', ['char', 'word', 'subword']),
     subwords: integerOption(args, 'subwords', 257),
     weightDrop: numberOption(args, 'weight-drop', 'from 0 to below 1', (rate) => rate >= 0 && rate < 1),
@@ -73,11 +73,11 @@ async function open(args: ParsedArgs): Promise<TrainingJob> {
   const valid = validPath === undefined ? undefined : readText(validPath, reading);
   const options: LanguageModelOptions = {
     ...network,
-    ...Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined)),
+    ...Object.fromEntries(Object.entries(givenOptions).filter(([, value]) => value !== undefined)),
     ...(valid && { validation: valid.file }),
   };
   const { learningRate, ...others } = network;
-  const { weightDrop, streams, ...tokens } = given;
+  const { weightDrop, streams, ...tokens } = givenOptions;
   const training = { batch: streams, 'learning-rate': learningRate, 'weight-drop': weightDrop };
   return {
     data: { ...data, path },

@@ -61,8 +61,8 @@ async function measureExample(
     throw new UsageError(`Models of the format ${model.format} cannot be inspected with --data.`);
   const reporter = new Reporter({ json: true, quiet: false });
   const { rows, file } = await readData(args, model, reporter);
-  const given = textOption(args, 'text');
-  const request = { rows, file, texts: given === undefined ? undefined : [given] };
+  const text = textOption(args, 'text');
+  const request = { rows, file, texts: text === undefined ? undefined : [text] };
   const row = integerOption(args, 'row');
   return measure(await model.example(request, row === undefined ? undefined : row - 1));
 }

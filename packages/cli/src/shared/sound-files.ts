@@ -46,16 +46,16 @@ export async function readSoundTable(path: string, options: SoundTableOptions): 
 
 /**
  * Checks the options for training data with sounds.
- * @param given.audio the column of --audio @param given.other a column of inputs that are not sounds
+ * @param options.audio the column of --audio @param options.other a column of inputs that are not sounds
  * @throws UsageError for a folder without --pattern or with a column, and for --pattern without a folder
  */
-export function checkSoundData(given: {
+export function checkSoundData(options: {
   path: string;
   pattern: string | undefined;
   audio: string | undefined;
   other?: string | undefined;
 }): void {
-  const { path, pattern, audio, other } = given;
+  const { path, pattern, audio, other } = options;
   if (!isFolder(path)) {
     if (pattern !== undefined)
       throw new UsageError(`--pattern needs a folder of WAV files, but ${path} is not a folder.`);

@@ -71,17 +71,28 @@ async function open(args: ParsedArgs): Promise<TrainingJob> {
     reduction: integerOption(args, 'reduction'),
     sampling: numberOption(args, 'sampling', 'from 0 to below 1', (rate) => rate >= 0 && rate < 1),
   };
-  const given = Object.fromEntries(Object.entries(speechOptions).filter(([, value]) => value !== undefined));
+  const givenOptions = Object.fromEntries(
+    Object.entries(speechOptions).filter(([, value]) => value !== undefined),
+  );
   const { path, audio, pattern, reading, data, valid } = await openSoundData(args);
   const options: SpeakOptions = {
-    ...{ audio, text, ...network, ...given },
+    ...{ audio, text, ...network, ...givenOptions },
     ...(valid && { validation: valid.table }),
   };
   const { batchSize: batch, learningRate, ...others } = network;
   return {
     data: { ...data, path, rows: data.table.rowCount },
     files: valid === undefined ? [data] : [data, valid],
-    options: { audio, text, pattern, ...given, ...others, batch, 'learning-rate': learningRate, ...reading },
+    options: {
+      audio,
+      text,
+      pattern,
+      ...givenOptions,
+      ...others,
+      batch,
+      'learning-rate': learningRate,
+      ...reading,
+    },
     plan: () => speakPlanEvent(prepareVoice(data.table, options)),
     run: (control) => train(data.table, { ...options, ...control }, { reading, pattern }),
   };

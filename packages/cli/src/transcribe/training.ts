@@ -75,17 +75,28 @@ async function open(args: ParsedArgs): Promise<TrainingJob> {
     streaming: args.values.streaming === true ? true : undefined,
     reduction: integerOption(args, 'reduction'),
   };
-  const given = Object.fromEntries(Object.entries(speechOptions).filter(([, value]) => value !== undefined));
+  const givenOptions = Object.fromEntries(
+    Object.entries(speechOptions).filter(([, value]) => value !== undefined),
+  );
   const { path, audio, pattern, reading, data, valid } = await openSoundData(args);
   const options: TranscribeOptions = {
-    ...{ audio, text, ...network, ...given },
+    ...{ audio, text, ...network, ...givenOptions },
     ...(valid && { validation: valid.table }),
   };
   const { batchSize: batch, learningRate, ...others } = network;
   return {
     data: { ...data, path, rows: data.table.rowCount },
     files: valid === undefined ? [data] : [data, valid],
-    options: { audio, text, pattern, ...given, ...others, batch, 'learning-rate': learningRate, ...reading },
+    options: {
+      audio,
+      text,
+      pattern,
+      ...givenOptions,
+      ...others,
+      batch,
+      'learning-rate': learningRate,
+      ...reading,
+    },
     example: { sounds: nestedValues(data.table, audio).slice(0, 1) as SoundFile[] },
     plan: () => transcribePlanEvent(prepareTranscriber(data.table, options)),
     run: (control) => train(data.table, { ...options, ...control }, { reading, pattern }),

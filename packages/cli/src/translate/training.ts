@@ -105,8 +105,8 @@ const PARALLEL_OPTIONS = ['source-file', 'target-file', 'valid-source', 'valid-t
 
 /** @throws UsageError if an option in `names` is given, because it cannot be combined with `other` */
 function checkNotGiven(args: ParsedArgs, names: readonly string[], other: string): void {
-  const given = names.find((name) => args.values[name] !== undefined);
-  if (given !== undefined) throw new UsageError(`--${given} cannot be combined with ${other}.`);
+  const conflicting = names.find((name) => args.values[name] !== undefined);
+  if (conflicting !== undefined) throw new UsageError(`--${conflicting} cannot be combined with ${other}.`);
 }
 
 function columnsOf(args: ParsedArgs): { source: string; target: string } {
