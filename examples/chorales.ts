@@ -1,7 +1,7 @@
 /**
- * Polyphonic music (Boulanger-Lewandowski et al. 2012): an LSTM predicts the notes of each step from the steps before it. Several
- * of the 88 keys of a piano sound at once, so the output has one probability per key. The score is the negative log-likelihood of
- * a step in nats: the sum over the keys, and the mean over all steps except the first step of each piece.
+ * Polyphonic music (Boulanger-Lewandowski et al. 2012): an LSTM predicts the notes of each step from the steps before it.
+ * Several of the 88 keys of a piano sound at once, so the output has one probability per key. The score is the negative
+ * log-likelihood in nats, summed over the keys of a step and averaged over all steps except the first step of each piece.
  *
  * In training, the pieces of a file are transposed by a random number of semitones, which does not change the harmony.
  *
@@ -105,8 +105,10 @@ const { loss, validationLoss = [] } = await network.fit(
     ...{ epochs, seed },
   },
 );
-const text = (each: number): string => (KEYS * each).toFixed(3);
+const natsPerStep = (meanOverKeys: number): string => (KEYS * meanOverKeys).toFixed(3);
 const [last, lowest] = [validationLoss[epochs - 1], Math.min(...validationLoss)];
-console.log(`training ${text(loss[epochs - 1])}, validation ${text(last)} (lowest ${text(lowest)})`);
+console.log(
+  `training ${natsPerStep(loss[epochs - 1])}, validation ${natsPerStep(last)} (lowest ${natsPerStep(lowest)})`,
+);
 const { loss: testLoss } = await network.evaluate([...batchesOf('test', null)]);
-console.log(`test: ${text(testLoss)} nats per step`);
+console.log(`test: ${natsPerStep(testLoss)} nats per step`);

@@ -1,7 +1,7 @@
 /**
- * Named entities with `trainTagger`, which plans and trains everything from sentences in a CoNLL file. The file is written
- * here: people and places have invented names, so most names of the test sentences do not occur in training. The model
- * recognizes names by the words around them and by their spelling.
+ * Named entities with `trainTagger`, which chooses all settings and trains a tagger from the sentences of a CoNLL file. The
+ * program generates the file: people and places have invented names, so most names of the test sentences do not occur in
+ * training. The model recognizes names by the words around them and by their spelling.
  */
 import { RandomStream } from 'unrolljs';
 import { parseConll, trainTagger } from 'unrolljs/tag';
@@ -16,7 +16,7 @@ function nameOf(ending = ''): string {
   return name[0].toUpperCase() + name.slice(1);
 }
 
-/** Returns the lines of a sentence. Each line has a token and its tag, separated by a tab. */
+/** Returns the lines of a random sentence. Each line has a token and its tag, separated by a tab. */
 function sentence(): string {
   const person = [`${nameOf()}\tB-PER`, ...(pick([true, false]) ? [`${nameOf()}\tI-PER`] : [])];
   const place = [`${nameOf(pick(['ville', 'ton', 'berg']))}\tB-LOC`];

@@ -3,16 +3,17 @@
  *
  * The adding problem: a sequence of random numbers from 0 to 1, of which two are marked, one in each half. The target is the
  * sum of these two. A model that ignores the sequence predicts 1, with a mean squared error of 1/6.
- * The copy task: ten random symbols of eight, a delay, and a signal, after which the symbols are to be repeated. A model without
- * memory guesses, with a cross-entropy of ln 8 = 2.08 nats per symbol.
+ *
+ * The copy task: ten symbols, each one of eight at random, then a delay, then a signal, after which the ten symbols are to be
+ * repeated. A model without memory guesses, with a cross-entropy of ln 8 = 2.08 nats per symbol.
  *
  * The biases of the gates are initialised for the number of steps of the task (chrono initialisation, Tallec & Ollivier 2018).
  * A run ends when the task is solved, or after a number of updates that is the same for all cells.
  *
  *     node long-memory.js [adding|copy] [--steps 300] [--updates 5000] [--units 64] [--cells lstm,gru,rnn] [--seeds 0,1,2]
  *
- * By default, the adding problem has 100 steps and the copy task a delay of 20 steps. The plain RNN is trained with three seeds,
- * the other cells with one.
+ * By default, the adding problem has 100 steps and the copy task a delay of 20 steps. The plain RNN is trained with three
+ * seeds, the other cells with one.
  */
 import { parseArgs } from 'node:util';
 import {
@@ -50,7 +51,7 @@ const BATCH = 32;
 
 /** Returns a recurrent layer. The gates of an LSTM or GRU are initialised to remember for up to `steps` steps. */
 function recurrent(cell: string, units: number, steps: number, options: RecurrentOptions) {
-  // With orthogonal recurrent weights, the default, a plain RNN keeps ten symbols for 20 steps.
+  // With orthogonal recurrent weights, the default, a plain RNN would solve the copy task over 20 steps.
   if (cell === 'rnn') return simpleRNN({ units, recurrentInitializer: 'glorotUniform', ...options });
   const kind = cell === 'gru' ? 'gru' : 'lstm';
   const biasInitializer = chronoInitializer({ maxSteps: steps, cell: kind });
@@ -117,7 +118,10 @@ function copy({ steps: delay = 20, updates = 3000, units = 64 }): Task {
   };
 }
 
-/** Trains until the mean loss of 20 updates is that of a solved task. Returns this loss and the updates (null: not solved). */
+/**
+ * Trains until the mean loss of the last 20 updates is below the limit for a solved task.
+ * @returns this mean, and the number of updates (null: not solved)
+ */
 async function run(task: Task, cell: 'lstm' | 'gru' | 'rnn', seed: number) {
   const random = new RandomStream(seed, 'long memory');
   const batches = function* () {
@@ -126,7 +130,7 @@ async function run(task: Task, cell: 'lstm' | 'gru' | 'rnn', seed: number) {
   const { loss, learningRate } = task;
   const optimizer = { name: 'adam', learningRate } as const;
   const latest: number[] = [];
-  const mean = (): number => latest.reduce((sum, each) => sum + each, 0) / latest.length;
+  const mean = (): number => latest.reduce((sum, loss) => sum + loss, 0) / latest.length;
   const network = task.network(cell, seed);
   for await (const event of train(network, { batches, loss, optimizer, clip: { globalNorm: 1 } })) {
     if (event.type !== 'step') continue;
@@ -159,8 +163,8 @@ for (const [name, taskOf] of Object.entries({ adding, copy })) {
     for (const seed of seeds) {
       const { loss, updates } = await run(task, cell, seed);
       const end = updates === null ? `not solved in ${task.updates} updates` : `solved in ${updates} updates`;
-      const facts = `loss ${loss.toFixed(3)} (without memory ${task.baseline.toFixed(3)})`;
-      console.log(`${name} over ${task.steps} steps, ${cell}, seed ${seed}: ${end}, ${facts}`);
+      const losses = `loss ${loss.toFixed(3)} (without memory ${task.baseline.toFixed(3)})`;
+      console.log(`${name} over ${task.steps} steps, ${cell}, seed ${seed}: ${end}, ${losses}`);
     }
   }
 }

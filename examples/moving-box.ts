@@ -1,7 +1,7 @@
 /**
- * Video: generated clips of a box that moves in one of four directions. The first model predicts the direction; the second one
- * describes the clip in a sentence, and shows the attention weights of the frames. `unroll train classify --frames` and `unroll train
- * describe` do the same with folders of images, GIF files and arrays.
+ * Video: generated clips of a box that moves in one of four directions. The first model predicts the direction. The second
+ * one describes the clip in a sentence; the program prints the attention weights of the frames for each word. `unroll train
+ * classify --frames` and `unroll train describe` do the same with folders of images, GIF files and arrays.
  */
 import { RandomStream } from 'unrolljs';
 import { trainClassifier } from 'unrolljs/classify';

@@ -8,7 +8,7 @@ import { pipeline } from 'unrolljs/pipeline';
 
 const random = new RandomStream(5, 'recordings');
 
-/** Steps per second and amplitude of each activity. */
+/** Frequency of the movement in Hz, and its amplitude, for each activity. */
 const ACTIVITIES = {
   resting: { frequency: 0.3, amplitude: 0.2 },
   walking: { frequency: 1.8, amplitude: 1 },

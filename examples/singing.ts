@@ -9,14 +9,14 @@ import { makeTable, trainVoice, writeWav } from 'unrolljs/speak';
 
 const random = new RandomStream(3, 'notes');
 const RATE = 4000;
-/** Seconds of a note. */
+/** Duration of a note in seconds. */
 const LENGTH = 0.15;
 /** The notes in Hz. */
 const NOTES: Record<string, number> = { do: 523, mi: 659, so: 784, ti: 988 };
 const NAMES = Object.keys(NOTES);
 
-/** Returns the recording of notes, separated by spaces. */
-function sung(notes: string): { samples: Float32Array; sampleRate: number } {
+/** Returns a recording of notes. @param notes their names, separated by spaces */
+function recordingOf(notes: string): { samples: Float32Array; sampleRate: number } {
   const names = notes.split(' ');
   const samples = Float32Array.from({ length: Math.round(names.length * LENGTH * RATE) }, (_, n) => {
     const t = n / RATE;
@@ -37,7 +37,7 @@ const tableOf = (list: readonly string[]) =>
     source: 'songs',
     names: ['notes', 'sound'],
     cells: [list, list.map(() => undefined)],
-    nested: new Map([['sound', list.map(sung)]]),
+    nested: new Map([['sound', list.map(recordingOf)]]),
   });
 
 const { model } = await trainVoice(tableOf(songs(120)), {
@@ -50,16 +50,15 @@ console.log(`end predicted in ${(100 * (metrics?.stopped ?? 0)).toFixed(0)} % of
 
 const sing = await pipeline('speak', await model.toFiles());
 const { samples, sampleRate } = await sing('so mi do ti');
-console.log(`so mi do ti: ${(samples.length / sampleRate).toFixed(2)} s, ${heard(samples)}`);
+console.log(`so mi do ti: ${(samples.length / sampleRate).toFixed(2)} s, ${notesIn(samples)}`);
 console.log(`WAV file: ${writeWav({ channels: [samples], sampleRate }).length} bytes`);
 
-/** Returns the names of the notes in the middle of each part of a sound. */
-function heard(all: Float32Array): string {
+/** Returns the names of the notes that a sound consists of, from the loudest frequency of each note. */
+function notesIn(all: Float32Array): string {
   const size = Math.round(LENGTH * RATE);
-  const kind = 'spectrogram';
   const features = audioFeatures({
     sampleRate: RATE,
-    kind,
+    kind: 'spectrogram',
     windowLength: 400,
     hopLength: size,
     fftSize: 1024,

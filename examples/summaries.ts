@@ -1,7 +1,7 @@
 /**
- * Summaries with `trainTranslator`, the training behind `unroll train translate`: reports of deliveries become one line. The
- * reports are generated, with the facts in changing order between phrases without information; the model learns which words
- * to copy.
+ * Summaries with `trainTranslator`, the function behind `unroll train translate`: reports of deliveries become one line. The
+ * reports are generated: each has two relevant and two irrelevant phrases in random order. The model learns which words to
+ * copy.
  */
 import { RandomStream } from 'unrolljs';
 import { makeTable, trainTranslator } from 'unrolljs/translate';
@@ -21,9 +21,9 @@ const FILLERS = [
 
 function report(): { text: string; summary: string } {
   const [count, goods, town] = [pick(COUNTS), pick(GOODS), pick(TOWNS)];
-  const facts = [`we loaded ${count} ${goods}`, `the van left for ${town}`, pick(FILLERS), pick(FILLERS)];
-  const order = random.permutation(facts.length);
-  const text = `${Array.from(order, (i) => facts[i]).join(', ')}.`;
+  const phrases = [`we loaded ${count} ${goods}`, `the van left for ${town}`, pick(FILLERS), pick(FILLERS)];
+  const order = random.permutation(phrases.length);
+  const text = `${Array.from(order, (i) => phrases[i]).join(', ')}.`;
   return { text: text[0].toUpperCase() + text.slice(1), summary: `${count} ${goods} to ${town}` };
 }
 

@@ -33,7 +33,7 @@ function recording(keys: string): Uint8Array {
   return writeWav({ channels: [channel], sampleRate: RATE });
 }
 
-/** Returns up to `most` random keys for each of `count` recordings. */
+/** Returns 1 to `most` random keys, separated by spaces, for each of `count` recordings. */
 const randomKeys = (count: number, most: number): string[] =>
   Array.from(random.uniform(count), (share) =>
     Array.from(random.uniform(1 + Math.floor(most * share)), (value) => KEYS[Math.floor(12 * value)]).join(
@@ -50,7 +50,8 @@ const tableOf = (keys: readonly string[], name: string, descriptions: readonly s
     nested: new Map([['sound', keys.map(recording)]]),
   });
 
-const kinds = (count: number) => {
+/** Returns a table of recordings of one key each, labelled "digit" or "symbol". */
+const kindTable = (count: number) => {
   const keys = randomKeys(count, 1);
   return tableOf(
     keys,
@@ -59,22 +60,23 @@ const kinds = (count: number) => {
   );
 };
 const small = { units: 16, epochs: 15, learningRate: 0.01, augment: false };
-const classifier = await trainClassifier(kinds(160), {
+const classifier = await trainClassifier(kindTable(160), {
   ...{ audio: 'sound', label: 'kind', networks: 1, ...small },
 });
-const { metrics } = await classifier.model.evaluate({ rows: kinds(100) });
+const { metrics } = await classifier.model.evaluate({ rows: kindTable(100) });
 console.log(`accuracy on 100 new recordings: ${(100 * (metrics?.accuracy ?? 0)).toFixed(1)} %`);
 const classify = await pipeline('classify', await classifier.model.toFiles());
 console.log(`the star is a ${(await classify(recording('*')))[0].label}`);
 
-const calls = (count: number) => {
+/** Returns a table of recordings of up to five keys, with the keys as transcripts. */
+const callTable = (count: number) => {
   const keys = randomKeys(count, 5);
   return tableOf(keys, 'keys', keys);
 };
-const { model } = await trainTranscriber(calls(300), {
+const { model } = await trainTranscriber(callTable(300), {
   ...{ audio: 'sound', text: 'keys', streaming: true, layers: 1, ...small, units: 32 },
 });
-const scores = await model.evaluate({ rows: calls(60) });
+const scores = await model.evaluate({ rows: callTable(60) });
 console.log(`word error rate on 60 new recordings: ${(100 * (scores.metrics?.wer ?? 1)).toFixed(1)} %`);
 
 const stream = model.stream(RATE);

@@ -1,10 +1,10 @@
 /**
- * Checks the results of the engines before timing. Outputs of the first and the last example are compared with the
- * float64 oracle; all outputs, and the losses of three training steps, are compared between engines.
+ * Checks the results of the engines before timing. Outputs of the first and the last example are compared with those of
+ * oracle.ts (plain float64 loops); all outputs, and the losses of three training steps, are compared between engines.
  */
 import type { RowData } from './data.js';
 import { oracle } from './oracle.js';
-import type { Loaded } from './protocol.js';
+import type { LoadReply } from './protocol.js';
 import type { Row, Variant } from './rows.js';
 
 /** The largest relative difference that counts as agreement. */
@@ -57,7 +57,7 @@ export class Agreement {
    * Compares the results of an engine with the reference, or stores them as the reference if there is none.
    * @returns the difference as text; null if the results agree or have become the reference
    */
-  compareOrStore(engine: string, { variant = 'standard', outputs, losses }: Loaded): string | null {
+  compareOrStore(engine: string, { variant = 'standard', outputs, losses }: LoadReply): string | null {
     if (outputs !== undefined) return this.#compareOrStoreOutputs(engine, decodeFloat32(outputs), variant);
     if (losses === undefined) return null;
     const reference = this.#losses.get(variant);

@@ -1,7 +1,7 @@
 /**
- * `npm run bench`: compares the speed of Unroll with other libraries ("peers") and with the peak of the machine. Each
- * engine runs in a separate process. This process generates the data, compares the results, schedules the rounds and
- * writes the tables. bench/README.md explains how to read them.
+ * `npm run bench`: compares the speed of Unroll with other libraries ("peers") and with the peak of the machine. An engine is
+ * Unroll or a peer on one backend; each runs in a separate process. This process generates the data, compares the results,
+ * schedules the rounds and writes the tables. bench/README.md explains how to read them.
  */
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { cpus, platform, release, tmpdir } from 'node:os';
@@ -98,7 +98,9 @@ function reportMissing({ engines, python }: Options): EngineSpec[] {
   return missing;
 }
 
-/** Returns the cases to measure. A stream does not depend on T and B, so rows that differ only in T and B share one case. */
+/**
+ * Returns the cases to measure. A stream does not depend on T and B, so rows that differ only in T and B have one common case.
+ */
 function casesOf(options: Options): { row: Row; mode: Mode }[] {
   const seen = new Set<string>();
   return options.rows.flatMap((row) =>
@@ -190,21 +192,21 @@ async function writeReport(
   if (options.json) writeFileSync(options.json, `${JSON.stringify(jsonResult(result, specs), null, 2)}\n`);
 }
 
-/** Measures JavaScript's share of a training step for each engine of Unroll. */
+/** Measures the share of a training step that is spent in JavaScript, for each engine of Unroll. */
 async function javascriptShares(engines: readonly RunningEngine[]): Promise<Record<string, number>> {
   const shares: Record<string, number> = {};
   for (const { spec, process } of engines) {
-    if (spec.peer === null) shares[spec.name] = (await process.ask({ do: 'share' })).share;
+    if (spec.peer === null) shares[spec.name] = (await process.ask({ do: 'javascriptShare' })).share;
   }
   return shares;
 }
 
 /** Prints warnings about the results. Sets exit code 1 if the results of an engine were wrong. */
 function printWarnings(results: readonly CaseResult[], specs: EngineSpec[], machine: Machine): void {
-  const above = results
+  const abovePeak = results
     .flatMap(({ measured }) => measured)
     .filter((measured) => (fractionOfPeak(measured, specs, machine) ?? 0) > 1);
-  for (const measured of above) {
+  for (const measured of abovePeak) {
     console.log(
       `${measured.engine} at ${nameOf(measured)} exceeded the measured peak: other processes probably slowed down the peak ` +
         'measurement. Repeat the run.',

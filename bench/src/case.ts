@@ -1,13 +1,13 @@
 /**
- * Measures a row of the benchmark in one mode, with every number of threads. All engines load the row, their results
- * are compared, and they warm up. Then the engines alternate: each runs one short round at a time. Changes in the speed
- * of the machine therefore affect all engines.
+ * Measures a row of the benchmark (a network with its sizes) in one mode, with every number of threads. All engines load the
+ * row, their results are compared, and they warm up. Then the engines alternate: each runs one short round at a time. Changes
+ * in the speed of the machine therefore affect all engines.
  */
 import { Agreement } from './agree.js';
 import { type DataFile, type RowData, stepsOf } from './data.js';
 import type { EngineSpec } from './engines.js';
 import type { EngineProcess } from './process.js';
-import type { Loaded } from './protocol.js';
+import type { LoadReply } from './protocol.js';
 import { executedFlops, type Mode, makeRow, nominalFlops, type Row, type Variant } from './rows.js';
 import { median } from './statistics.js';
 
@@ -37,7 +37,7 @@ export interface BenchCase {
 }
 
 /** The times of one engine in a case. */
-export interface Measured extends BenchCase {
+export interface Measurement extends BenchCase {
   engine: string;
   /** Milliseconds per call: the median, minimum and maximum over the rounds. */
   ms: number;
@@ -54,7 +54,7 @@ export interface Measured extends BenchCase {
 }
 
 /** An engine that has no times in a case. */
-export interface Absent extends BenchCase {
+export interface MissingMeasurement extends BenchCase {
   engine: string;
   reason: string;
   /** True if the engine's results are wrong, which fails the benchmark; false if it cannot run the case. */
@@ -71,8 +71,8 @@ export interface RunningEngine {
 export interface CaseResult {
   /** Names of the engines whose results agree. */
   agreed: string[];
-  measured: Measured[];
-  absent: Absent[];
+  measured: Measurement[];
+  absent: MissingMeasurement[];
 }
 
 /** The highest speed measured so far, by engine, mode and threads; it predicts the duration of later rows. */
@@ -80,7 +80,7 @@ export type Speeds = Map<string, { gflops: number; flops: number }>;
 
 /** An engine that has loaded the row of a case. */
 interface LoadedEngine extends RunningEngine {
-  loaded: Loaded;
+  loaded: LoadReply;
   /** Number of calls in a round. */
   calls: number;
   /** Number of rounds to run. */
@@ -265,7 +265,7 @@ function summarizeRounds(
   benchCase: BenchCase,
   { spec, times, loaded, note }: LoadedEngine,
   speeds: Speeds,
-): Measured {
+): Measurement {
   const { row, mode, threads } = benchCase;
   const ms = median(times);
   const flops = nominalFlops(row, mode);

@@ -1,7 +1,7 @@
 /**
- * Runs engines in headless Chromium: one page with a worker for each engine. The page is cross-origin isolated, which
- * threads require. A loopback server serves the scripts and the data of the benchmark row, sends orders to the page and receives
- * reports from it.
+ * Runs engines of the benchmark in headless Chromium: one page with a worker for each engine. The page is cross-origin
+ * isolated, which threads require. A loopback server serves the scripts and the data of the benchmark row, sends orders to
+ * the page and receives reports from it.
  */
 import { createReadStream, existsSync } from 'node:fs';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';

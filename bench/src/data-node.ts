@@ -1,4 +1,4 @@
-/** Writes a row's data to the file that every engine reads. */
+/** Writes the data of a row of the benchmark to the file that every engine reads. */
 import { closeSync, openSync, writeSync } from 'node:fs';
 import type { DataFile, Entry, RowData } from './data.js';
 

@@ -1,6 +1,6 @@
 /**
- * The data of a row: inputs, targets and initial weights. They are generated once and written to a float32 file that
- * every engine reads.
+ * The data of a row of the benchmark (a network with its sizes, rows.ts): inputs, targets and initial weights. They are
+ * generated once and written to a float32 file that every engine reads.
  */
 import { type Mode, outputWidth, type Row, weightSpecs } from './rows.js';
 

@@ -1,5 +1,6 @@
 /**
- * The engines of the benchmark: how to start each of them, which peak it is compared with, and whether it is installed.
+ * The engines of the benchmark: Unroll and the libraries that it is compared with (the peers), each on one backend. For each
+ * engine: how to start it, which peak performance it is compared with, and whether it is installed.
  */
 import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
@@ -125,10 +126,10 @@ export function engineSpec(name: string, python: string): EngineSpec {
   }
 }
 
-/** Returns whether the engine runs in a page of Chromium. */
+/** True if the engine runs in a page of Chromium. */
 export const isInPage = ({ vectors }: EngineSpec): boolean => vectors === 'simd128Chromium';
 
-/** Returns whether the engine's package, and its browser if it needs one, are installed. */
+/** True if the engine's package, and its browser if it needs one, are installed. */
 export function isInstalled(spec: EngineSpec, python: string): boolean {
   const { peer } = spec;
   if (isInPage(spec) && findChromium() === undefined) return false;

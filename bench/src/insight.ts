@@ -11,8 +11,8 @@ import { fit } from '@unroll/train';
 
 const HELP = `npm run bench:insight -- [options]
 
-  --rounds N       default 120 for traces and 5 for training
-  --threads N      default: all
+  --rounds N       number of timed rounds, default 120 for traces and 5 for training
+  --threads N      number of threads, default: the number of cores
 `;
 
 const CELLS = { lstm, gru, rnn: simpleRNN };
@@ -33,7 +33,7 @@ const networkOf = ([cell, , H]: Size): Network =>
   sequential([CELLS[cell]({ units: H }), dense({ units: 1 })]);
 
 /**
- * Runs tasks in alternating order and returns the lower quartile of the times of each, in ms.
+ * Runs tasks in alternating order and returns the lower quartile of the times of each task, in ms.
  * @param warmUp number of untimed rounds, in which V8 compiles the code
  */
 async function quartiles(
@@ -49,7 +49,7 @@ async function quartiles(
       if (round >= warmUp) times[i].push(performance.now() - start);
     }
   }
-  return times.map((each) => each.sort((a, b) => a - b)[Math.floor(each.length / 4)]);
+  return times.map((taskTimes) => taskTimes.sort((a, b) => a - b)[Math.floor(taskTimes.length / 4)]);
 }
 
 async function printTraces(rounds: number): Promise<void> {

@@ -1,6 +1,6 @@
 /**
- * The reference implementation that decides which results are correct: plain float64 loops, written from the equations
- * and independent of the engines. Because it is slow, it computes only a few examples of a batch.
+ * The reference implementation of the benchmark, which decides which results are correct: plain float64 loops, written from
+ * the equations and independent of the engines. Because it is slow, it computes only a few examples of a batch.
  */
 import type { NamedTensor, RowData } from './data.js';
 import { GATES, type Row, type Variant } from './rows.js';

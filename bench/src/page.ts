@@ -1,6 +1,6 @@
 /**
- * The script of the page in Chromium. It starts a worker for each engine and forwards messages between the workers and
- * the server. While one engine computes, the page and the other workers are idle.
+ * The script of the benchmark's page in Chromium. It starts a worker for each engine and forwards messages between the
+ * workers and the server. While one engine computes, the page and the other workers are idle.
  */
 import type { Order, Report } from './protocol.js';
 

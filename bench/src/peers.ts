@@ -1,6 +1,6 @@
 /**
- * `npm run bench:peers`: installs the libraries that the benchmark compares with Unroll ("peers"), only under
- * bench/peers. PyTorch is installed in a virtual environment. The install scripts of npm packages are skipped because
+ * `npm run bench:peers`: installs the libraries that the benchmark compares with Unroll ("peers") in bench/peers, nowhere
+ * else. PyTorch is installed in a virtual environment. The install scripts of npm packages are skipped because
  * nothing uses their results: the script of ONNX Runtime downloads GPU files, and the script of brain.js builds a
  * binding to OpenGL.
  */

@@ -1,5 +1,6 @@
 /**
- * Controls an engine in a process or a worker: starts it, sends one request at a time, and restarts it after a crash.
+ * Controls an engine of the benchmark in a process or in a worker of a page: starts it, sends one request at a time, and
+ * restarts it after a crash.
  */
 import { spawn } from 'node:child_process';
 import { createInterface } from 'node:readline';

@@ -1,7 +1,7 @@
 /**
- * The messages between the benchmark and its engines. An engine in a process (Node or Python) reads and writes one JSON
- * object per line on stdin and stdout. An engine in a worker of a page sends and receives the messages through the page
- * (chromium.ts).
+ * The messages between the benchmark and its engines (Unroll, or a library that it is compared with). An engine in a process
+ * (Node or Python) reads and writes one JSON object per line on stdin and stdout. An engine in a worker of a page sends and
+ * receives the messages through the page (chromium.ts).
  */
 import type { DataFile } from './data.js';
 import type { Mode, Row, Variant } from './rows.js';
@@ -11,7 +11,7 @@ import type { SequenceMode, SequenceRow } from './sequences/rows.js';
 export type Command =
   /** Answers with version and backend. */
   | { do: 'hello' }
-  /** Builds the model of the row. Answers with its results, or with the reason why the engine cannot run the row. */
+  /** Builds the model of a row (rows.ts). Answers with its results, or with the reason why the engine cannot run the row. */
   | { do: 'load'; row: Row; mode: Mode; data: DataFile; variant?: Variant }
   /** Builds a row of `npm run bench:sequences`. */
   | { do: 'loadSequence'; row: SequenceRow; mode: SequenceMode; data: DataFile }
@@ -21,12 +21,12 @@ export type Command =
   | { do: 'round'; calls: number }
   /** Frees the model and its data. */
   | { do: 'drop' }
-  /** Unroll only: the share of a training step that is spent outside kernels. */
-  | { do: 'share' }
+  /** Unroll only: the share of a training step that is spent in JavaScript, outside kernels. */
+  | { do: 'javascriptShare' }
   /** workers/peak.ts only: GFLOP/s of independent multiply-adds. */
   | { do: 'peak' };
 
-export interface Hello {
+export interface HelloReply {
   /** Name and version, for the report. */
   version: string;
   /** The backend, for the report. */
@@ -42,7 +42,7 @@ export interface BrowserHost {
 }
 
 /** The answer to `load`. */
-export interface Loaded {
+export interface LoadReply {
   /** The reason why the engine cannot run the row. If set, all other fields are absent. */
   unavailable?: string;
   /** The equations that the engine computes; default standard. */
@@ -54,7 +54,7 @@ export interface Loaded {
 }
 
 /** The answer to `loadSequence`. */
-export interface LoadedSequence {
+export interface LoadSequenceReply {
   /** infer: the last outputs; gradient: the loss and all gradients; search: the tokens [B, length]. Base64-encoded float32. */
   outputs?: string;
   /** train: the losses before the first update, after the first, and after the second. */
@@ -63,15 +63,15 @@ export interface LoadedSequence {
   excluded?: Record<string, string>;
 }
 
-export interface Warmed {
-  /** Per call. */
+export interface WarmUpReply {
+  /** Milliseconds per call. */
   milliseconds: number;
   /** Name of the implementation that was fastest and will be timed; absent if it is the default. */
   note?: string;
 }
 
-export interface Round {
-  /** Per call. */
+export interface RoundReply {
+  /** Milliseconds per call. */
   milliseconds: number;
 }
 
@@ -87,13 +87,13 @@ export interface Peaks {
 }
 
 export interface Replies {
-  hello: Hello;
-  load: Loaded;
-  loadSequence: LoadedSequence;
-  warm: Warmed;
-  round: Round;
+  hello: HelloReply;
+  load: LoadReply;
+  loadSequence: LoadSequenceReply;
+  warm: WarmUpReply;
+  round: RoundReply;
   drop: Record<string, never>;
-  share: { share: number };
+  javascriptShare: { share: number };
   peak: Peaks;
 }
 

@@ -1,7 +1,7 @@
 /**
  * Formats the results of the benchmark: lines for the terminal, and the report in Markdown and in JSON.
  */
-import type { Absent, CaseResult, Measured } from './case.js';
+import type { CaseResult, Measurement, MissingMeasurement } from './case.js';
 import type { WeightType } from './data.js';
 import type { EngineSpec } from './engines.js';
 import { peakFor } from './engines.js';
@@ -36,7 +36,7 @@ export interface Result {
 }
 
 /** Returns the name of a row in a mode. For a stream, the name contains only the sizes that matter: cell-I-H. */
-export const nameOf = ({ row, mode }: Pick<Measured, 'row' | 'mode'>): string => {
+export const nameOf = ({ row, mode }: Pick<Measurement, 'row' | 'mode'>): string => {
   const { cell, I, H, name } = rowFor(row, mode);
   return mode === 'stream' ? `${cell}-${I}-${H}` : name;
 };
@@ -54,11 +54,12 @@ const formatNumber = (value: number): string =>
 export const percent = (share: number): string => `${(100 * share).toFixed(share < 0.1 ? 1 : 0)} %`;
 const formatRatio = (ratio: number): string => (ratio >= 100 ? ratio.toFixed(0) : ratio.toFixed(2));
 /** Formats half the range of the rounds, relative to the median. */
-const spread = ({ ms, msMin, msMax }: Measured): string => `±${((50 * (msMax - msMin)) / ms).toFixed(0)} %`;
+const spread = ({ ms, msMin, msMax }: Measurement): string =>
+  `±${((50 * (msMax - msMin)) / ms).toFixed(0)} %`;
 
 /** Returns the executed operations as a fraction of the measured peak; null if the engine has no peak. */
 export function fractionOfPeak(
-  measured: Measured,
+  measured: Measurement,
   engines: readonly EngineSpec[],
   machine: Machine,
 ): number | null {
@@ -134,7 +135,7 @@ class ReportTables {
   }
 
   /** Returns `format(measured)` for an engine in a case, or a footnote with the reason why the engine has no times. */
-  text(caseResult: CaseResult, engine: string, format: (measured: Measured) => string): string {
+  text(caseResult: CaseResult, engine: string, format: (measured: Measurement) => string): string {
     const measured = caseResult.measured.find((times) => times.engine === engine);
     if (measured) {
       const variant = VARIANTS[measured.variant];
@@ -177,7 +178,7 @@ class ReportTables {
   }
 
   /** Formats the ratio to PyTorch with its fastest number of threads. */
-  ratioToBestTorch(caseResult: CaseResult, base: Measured): string {
+  ratioToBestTorch(caseResult: CaseResult, base: Measurement): string {
     const times = this.result.cases
       .filter((other) => nameOf(first(other)) === nameOf(base) && first(other).mode === base.mode)
       .flatMap(({ measured }) => measured.filter(({ engine }) => engine === 'pytorch'));
@@ -189,7 +190,7 @@ class ReportTables {
   /** Formats the table of the time, spread and share of the peak of every engine. */
   times(): string[] {
     const { cases, machine } = this.result;
-    const format = (times: Measured): string => {
+    const format = (times: Measurement): string => {
       const fraction = fractionOfPeak(times, this.engines, machine);
       return `${formatNumber(times.ms)} ${spread(times)}${fraction === null ? '' : `, ${percent(fraction)}`}`;
     };
@@ -202,7 +203,8 @@ class ReportTables {
   }
 }
 
-const first = ({ measured, absent }: CaseResult): Measured | Absent => measured[0] ?? absent[0];
+const first = ({ measured, absent }: CaseResult): Measurement | MissingMeasurement =>
+  measured[0] ?? absent[0];
 
 function label(caseResult: CaseResult): string {
   const { row, mode, threads } = first(caseResult);
@@ -275,7 +277,7 @@ export function report(result: Result, engines: EngineSpec[]): string {
 /** Returns the object that `--json` writes. */
 export function jsonResult(result: Result, engines: EngineSpec[]): object {
   const { machine, quick, weights, versions, missing, cases, javascriptShare } = result;
-  const keyColumns = ({ row, mode, threads, engine }: Measured | Absent): object => {
+  const keyColumns = ({ row, mode, threads, engine }: Measurement | MissingMeasurement): object => {
     const { cell, I, H, B, T } = rowFor(row, mode);
     return { cell, I, H, B, T, mode, threads, engine };
   };
@@ -289,7 +291,7 @@ export function jsonResult(result: Result, engines: EngineSpec[]): object {
     rows: cases.flatMap(({ measured }) =>
       measured.map((times) => {
         const { ms, msMin, msMax, rounds, gflops, executedGflops, variant, note } = times;
-        const share = fractionOfPeak(times, engines, machine);
+        const ofPeak = fractionOfPeak(times, engines, machine);
         return {
           ...keyColumns(times),
           ms,
@@ -298,7 +300,7 @@ export function jsonResult(result: Result, engines: EngineSpec[]): object {
           rounds,
           gflops,
           executedGflops,
-          ofPeak: share,
+          ofPeak,
           variant,
           note,
         };

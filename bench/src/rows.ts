@@ -1,6 +1,6 @@
 /**
- * The rows of the benchmark. A row is a recurrent network with its sizes, named `<cell>-<I>-<H>-<B>-<T>`. Letters: I
- * input features, H hidden units, B batch size, T time steps, G gates.
+ * The rows of the benchmark. A row is a recurrent network with its sizes, named `<cell>-<I>-<H>-<B>-<T>`; its results are a
+ * row of the result tables. Letters: I input features, H hidden units, B batch size, T time steps, G gates.
  */
 
 export type Mode = 'infer' | 'train' | 'stream';
@@ -11,9 +11,9 @@ export type CellName = 'rnn' | 'lstm' | 'gru';
 export const GATES: Readonly<Record<CellName, number>> = { rnn: 1, gru: 3, lstm: 4 };
 
 /**
- * A variant of the equations. `standard`: tanh and logistic gates, GRU with the reset gate after the matrix product, as
- * in Keras and PyTorch. Some peers implement only another variant: `reset-before` (GRU), `relu` (simple RNN), `no-cell`
- * (an LSTM that uses h instead of c).
+ * A variant of the equations. `standard`: tanh and logistic gates, GRU with the reset gate after the matrix product, as in
+ * Keras and PyTorch. Some of the other libraries implement only another variant: `reset-before` (GRU), `relu` (simple RNN),
+ * `no-cell` (an LSTM that uses h instead of c).
  */
 export type Variant = 'standard' | 'reset-before' | 'relu' | 'no-cell';
 

@@ -12,7 +12,7 @@ import { decodeFloat32, relativeDifference, TOLERANCE } from './agree.js';
 import { writeData } from './data-node.js';
 import { engineSpec, pythonPath } from './engines.js';
 import { EngineProcess, spawned } from './process.js';
-import type { LoadedSequence } from './protocol.js';
+import type { LoadSequenceReply } from './protocol.js';
 import { makeSequenceData } from './sequences/data.js';
 import { type SequenceResult, type SequenceRun, sequenceJson, sequenceReport } from './sequences/report.js';
 import { chooseSequenceRows, SEQUENCE_ROWS, type SequenceMode, type SequenceRow } from './sequences/rows.js';
@@ -100,15 +100,15 @@ function makeEngines(python: string): Engines {
 
 const messageOf = (error: unknown): string => (error as Error).message;
 
-/** Returns the relative difference of the results; the tokens of a search must be equal. */
-function differenceOf(mode: SequenceMode, a: LoadedSequence, b: LoadedSequence): number {
-  const values = ({ losses, outputs }: LoadedSequence): ArrayLike<number> =>
+/** Returns the relative difference of the results. For a search: 0 if all tokens are equal, otherwise infinity. */
+function differenceOf(mode: SequenceMode, a: LoadSequenceReply, b: LoadSequenceReply): number {
+  const values = ({ losses, outputs }: LoadSequenceReply): ArrayLike<number> =>
     losses ?? decodeFloat32(outputs ?? '');
   const [left, right] = [values(a), values(b)];
   if (left.length === 0) return Number.POSITIVE_INFINITY;
   if (mode !== 'search') return relativeDifference(left, right);
-  const equal = left.length === right.length && Array.from(left).every((token, i) => token === right[i]);
-  return equal ? 0 : Number.POSITIVE_INFINITY;
+  const areEqual = left.length === right.length && Array.from(left).every((token, i) => token === right[i]);
+  return areEqual ? 0 : Number.POSITIVE_INFINITY;
 }
 
 /**
@@ -133,7 +133,7 @@ async function compare(
     data: writeData(path, makeSequenceData(row.tensors)),
   } as const;
   const ours = await unroll.ask(command, LOAD_SECONDS);
-  let theirs: LoadedSequence;
+  let theirs: LoadSequenceReply;
   try {
     theirs = await pytorch.ask(command, LOAD_SECONDS);
   } catch (error) {

@@ -25,12 +25,12 @@ const nameOf = ({ cell, I, H, B, T, mode }: SummaryRow): string =>
 const distinct = <T>(values: readonly T[]): T[] => [...new Set(values)];
 
 /**
- * Three tables: speed relative to each peer, scaling with threads, and share of the peak. `least` is the lowest value of
- * a group, and `leastRow` the name of its row.
+ * Three tables: speed relative to each peer (a library that Unroll is compared with), scaling with threads, and share of the
+ * peak. `least` is the lowest value of a group, and `leastRow` the name of its row.
  */
 export interface Summary {
   /** Speed relative to a peer; `ratio` is the geometric mean over the rows of a cell. */
-  against: { peer: string; cell: string; mode: Mode; threads: number; rows: number; ratio: number; least: number; leastRow: string }[]; // biome-ignore format: one record
+  relativeToPeers: { peer: string; cell: string; mode: Mode; threads: number; rows: number; ratio: number; least: number; leastRow: string }[]; // biome-ignore format: one record
   /** Speed on two threads relative to one, for rows with B >= 16 that take 1 ms or more on one thread. */
   scaling: { cell: string; mode: Mode; rows: number; factor: number; least: number; leastRow: string }[];
   /** Executed matrix products as a share of the measured peak, for rows with H >= 256 and B >= 32; `share` is the mean. */
@@ -62,7 +62,7 @@ export function summarise(rows: readonly SummaryRow[], engine: string): Summary 
     return { least: value, leastRow: nameOf(row), rows: values.length };
   };
 
-  const against = peers.flatMap((peer) =>
+  const relativeToPeers = peers.flatMap((peer) =>
     groups.flatMap((group) => {
       const values = inGroup(group).flatMap((row) => {
         const peerRounds = roundsOf.get(`${peer} ${cellKey(row)}`);
@@ -90,7 +90,7 @@ export function summarise(rows: readonly SummaryRow[], engine: string): Summary 
     if (values.length === 0) return [];
     return [{ ...group, share: mean(values.map(({ value }) => value)), ...lowest(values) }];
   });
-  return { against, scaling, peak };
+  return { relativeToPeers, scaling, peak };
 }
 
 /** Formats the summary of one engine in Markdown. @param table formats one table from its header and rows */
@@ -99,7 +99,7 @@ export function summaryLines(
   engine: string,
   table: (header: string[], body: string[][]) => string[],
 ): string[] {
-  const { against, scaling, peak } = summarise(rows, engine);
+  const { relativeToPeers, scaling, peak } = summarise(rows, engine);
   const factorText = (value: number): string => value.toFixed(2);
   const percent = (share: number): string => `${(100 * share).toFixed(0)} %`;
   const section = (title: string, header: string[], body: string[][]): string[] =>
@@ -108,7 +108,7 @@ export function summaryLines(
     ...section(
       'Speed relative to each peer, geometric mean over the rows of a cell:',
       ['peer, cell, mode, threads', 'rows', engine, 'lowest', 'lowest row'],
-      against.map(({ peer, cell, mode, threads, rows: count, ratio, least, leastRow }) => [
+      relativeToPeers.map(({ peer, cell, mode, threads, rows: count, ratio, least, leastRow }) => [
         `${peer} ${cell} ${mode} ${threads}`,
         ...[String(count), factorText(ratio), factorText(least), leastRow],
       ]),

@@ -249,8 +249,8 @@ test('the summary: geometric means, the lowest row, threads, the peak', () => {
     row('unroll-native', 'lstm-8-8-1-5', 1, 0.5),
     row('unroll-native', 'lstm-8-8-1-5', 2, 5),
   ];
-  const { against, scaling, peak } = summarise(rows, 'unroll-native');
-  const [only, ...more] = against;
+  const { relativeToPeers, scaling, peak } = summarise(rows, 'unroll-native');
+  const [only, ...more] = relativeToPeers;
   assert.deepEqual(more, []);
   assert.equal(only.peer, 'other');
   assert.ok(Math.abs(only.ratio - 2) < 1e-12, 'the geometric mean of 4 and 1');

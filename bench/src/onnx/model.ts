@@ -1,6 +1,7 @@
 /**
- * Writes a row as an ONNX model. Each layer is one RNN, LSTM or GRU node. Weights are constants, so a runtime can pack
- * them once. GRU sets linear_before_reset, as Keras and PyTorch do. The field numbers come from onnx.proto3.
+ * Writes the model of a row of the benchmark as an ONNX file. Each layer is one RNN, LSTM or GRU node. Weights are constants,
+ * so a runtime can pack them once. GRU sets linear_before_reset, as Keras and PyTorch do. The field numbers come from
+ * onnx.proto3.
  */
 import { type NamedTensor, type RowData, transpose } from '../data.js';
 import { GATES, type Row } from '../rows.js';
@@ -81,7 +82,8 @@ function concatenate(parts: readonly Float32Array[]): Float32Array {
 }
 
 /**
- * Encodes the weights of a layer as the constants `W<name>` [D, GH, I], `R<name>` [D, GH, H] and `B<name>` [D, 2GH].
+ * Encodes the weights of a layer as the constants `W<name>` [D, GH, I], `R<name>` [D, GH, H] and `B<name>` [D, 2GH]. D is the
+ * number of directions, and GH the number of gates times the number of hidden units.
  * @param weights W, U and b of each direction
  */
 export function cellConstants(row: Row, name: string, weights: readonly NamedTensor[]): Field[] {
@@ -123,8 +125,9 @@ export function cellNode(
 }
 
 /**
- * Writes the model file of a row. The input is x [T, B, I]; the output is h [D, B, H] of the last step of the last
- * layer. With `states`, the model also takes the initial state h0 (LSTM: and c0), and an LSTM also returns c.
+ * Writes the model file of a row. The input is x [T, B, I]; the output is h [D, B, H] of the last step of the last layer,
+ * where D is the number of directions. With `states`, the model also takes the initial state h0 (LSTM: and c0), and an LSTM
+ * also returns c.
  */
 export function onnxModel(row: Row, data: RowData, states: boolean): Uint8Array {
   const { kind, H, B, T, I, layers } = row;

@@ -1,6 +1,6 @@
 /**
- * Writes the text models as ONNX. Inputs are token ids [T, B]. Outputs are logits: [B, classes] of a classifier,
- * [T, B, classes] of a translator.
+ * Writes the text models of the benchmark (a classifier and a translator) as ONNX files. Inputs are token ids [T, B]. Outputs
+ * are logits: [B, classes] of a classifier, [T, B, classes] of a translator.
  */
 import type { NamedTensor, RowData } from '../data.js';
 import type { Row, TextModel } from '../rows.js';

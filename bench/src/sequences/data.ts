@@ -1,4 +1,4 @@
-/** Generates the data of a row: the same numbers on every machine. */
+/** Generates the data of a row of `npm run bench:sequences`: the same numbers on every machine. */
 import { type NamedTensor, type RowData, uniform } from '../data.js';
 import type { SequenceTensors, TensorSpec } from './rows.js';
 

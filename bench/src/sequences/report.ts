@@ -6,9 +6,9 @@ import type { SequenceMode, SequenceRow } from './rows.js';
 export interface SequenceResult {
   row: SequenceRow;
   mode: SequenceMode;
-  /** Milliseconds per call in each round. Empty if the row was not timed. */
+  /** Milliseconds per call of Unroll in each round. Empty if the row was not timed. */
   unroll: number[];
-  /** Like `unroll`. */
+  /** Milliseconds per call of PyTorch in each round. Empty if the row was not timed. */
   pytorch: number[];
   /** The largest relative difference of the results; null if the results of one engine are missing. */
   difference: number | null;
@@ -63,7 +63,7 @@ export function summarizeSequence({ row, mode, unroll, pytorch }: SequenceResult
 const number = (value: number | null, digits: number): string =>
   value === null ? '–' : value.toFixed(digits);
 
-/** Formats milliseconds with three significant digits. */
+/** Formats milliseconds: two decimals below 10 ms, one below 100 ms, none from 100 ms on. */
 const milliseconds = (value: number | null): string =>
   number(value, value === null || value >= 100 ? 0 : value >= 10 ? 1 : 2);
 

@@ -34,13 +34,16 @@ export interface SequenceRow {
   name: string;
   kind: SequenceKind;
   modes: readonly SequenceMode[];
-  /** Sizes by letter, which both engines read. */
+  /**
+   * Sizes, which both engines read: B batch size, T time steps, I input features, H units, P projected units, C classes, L labels
+   * of a target, K tags, S source steps, E embedding width, V vocabulary size; of a beam search: width, length, start token.
+   */
   sizes: Readonly<Record<string, number>>;
   tensors: SequenceTensors;
 }
 
 /** Limit of uniformly distributed numbers with unit variance. */
-const UNIT = Math.sqrt(3);
+const UNIT_VARIANCE_LIMIT = Math.sqrt(3);
 /** The token that starts every output. */
 export const START = 1;
 
@@ -57,7 +60,7 @@ function recurrentRow(
     modes: ['infer', 'train'],
     sizes,
     tensors: {
-      inputs: [{ name: 'x', shape: [B, T, I], limit: UNIT }],
+      inputs: [{ name: 'x', shape: [B, T, I], limit: UNIT_VARIANCE_LIMIT }],
       y: { name: 'y', shape: [B, P], limit: 0.5 },
       weights,
     },
@@ -104,7 +107,7 @@ function minGru(): SequenceRow {
   ]);
 }
 
-const UNUSED: TensorSpec = { name: 'y', shape: [1], limit: 0 };
+const UNUSED_TARGET: TensorSpec = { name: 'y', shape: [1], limit: 0 };
 
 function ctc(): SequenceRow {
   const [B, T, C, L] = [32, 200, 30, 30];
@@ -114,7 +117,7 @@ function ctc(): SequenceRow {
     modes: ['gradient'],
     sizes: { B, T, C, L },
     tensors: {
-      inputs: [{ name: 'logits', shape: [B, T, C], limit: UNIT }],
+      inputs: [{ name: 'logits', shape: [B, T, C], limit: UNIT_VARIANCE_LIMIT }],
       y: { name: 'labels', shape: [B, L], first: 1, end: C }, // class 0 is the blank
       weights: [],
     },
@@ -129,7 +132,7 @@ function crf(): SequenceRow {
     modes: ['gradient'],
     sizes: { B, T, K },
     tensors: {
-      inputs: [{ name: 'emissions', shape: [B, T, K], limit: UNIT }],
+      inputs: [{ name: 'emissions', shape: [B, T, K], limit: UNIT_VARIANCE_LIMIT }],
       y: { name: 'tags', shape: [B, T], first: 0, end: K },
       weights: [
         { name: 'transitions', shape: [K, K], limit: 1 },
@@ -147,11 +150,11 @@ function crf(): SequenceRow {
 function translatorWeights(E: number, H: number, V: number, outputScale: number): TensorSpec[] {
   const limit = 1 / Math.sqrt(H);
   return [
-    { name: 'sourceTable', shape: [V, E], limit: UNIT },
+    { name: 'sourceTable', shape: [V, E], limit: UNIT_VARIANCE_LIMIT },
     { name: 'encoderW', shape: [E, 4 * H], limit },
     { name: 'encoderU', shape: [H, 4 * H], limit },
     { name: 'encoderB', shape: [4 * H], limit },
-    { name: 'targetTable', shape: [V, E], limit: UNIT },
+    { name: 'targetTable', shape: [V, E], limit: UNIT_VARIANCE_LIMIT },
     { name: 'decoderW', shape: [E + H, 4 * H], limit },
     { name: 'decoderU', shape: [H, 4 * H], limit },
     { name: 'decoderB', shape: [4 * H], limit },
@@ -190,7 +193,7 @@ function beamSearch(B: number): SequenceRow {
     sizes: { ...TRANSLATOR, B, width: 5, length: 50, start: START },
     tensors: {
       inputs: [{ name: 'source', shape: [B, S], first: 0, end: V }],
-      y: UNUSED,
+      y: UNUSED_TARGET,
       weights: translatorWeights(E, H, V, 16),
     },
   };

@@ -1,4 +1,6 @@
-/** The text classifier in `npm run bench:start`: `unroll predict <model> -` in new processes, and predictions in this process. */
+/**
+ * The text classifier in `npm run bench:start`: `unroll predict <model> -` in new processes, and predictions in this process.
+ */
 import { spawnSync } from 'node:child_process';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -12,7 +14,7 @@ const LENGTH = 19;
 const TEXTS = 2000;
 const COMMAND = fileURLToPath(new URL('../../../packages/unrolljs/bin/unroll.js', import.meta.url));
 
-/** Returns text n. Multiples of a prime visit all words. */
+/** Returns text n. The numbers of its words are multiples of a prime, so all words occur in the texts. */
 const textOf = (n: number): string =>
   Array.from({ length: LENGTH }, (_, i) => wordOf((n * LENGTH + i) * 7919)).join(' ');
 
@@ -47,7 +49,7 @@ function predictOnce(folder: string, input: string): void {
 }
 
 /**
- * Prints the times of classifiers as a Markdown table: an n-gram model with one network or three (the default).
+ * Prints the times of two classifiers as a Markdown table: an n-gram model with one network, and one with three (the default).
  * @param rounds number of processes
  */
 export async function printClassifiers(parent: string, rounds: number): Promise<void> {

@@ -7,7 +7,7 @@
 import { importPeer, peerVersion, threads } from '#host';
 import type { RowData } from '../data.js';
 import { type CellName, GATES, type Mode, type Row, type Variant } from '../rows.js';
-import { type Prepared, serve, Unavailable } from './serve.js';
+import { type PreparedRow, serve, Unavailable } from './serve.js';
 
 interface Matrix {
   weights: Float32Array | number[];
@@ -66,7 +66,7 @@ function setWeights(network: Network, { kind, H }: Row, { weights }: RowData): v
   });
 }
 
-async function prepare(row: Row, mode: Mode, data: RowData): Promise<Prepared> {
+async function prepare(row: Row, mode: Mode, data: RowData): Promise<PreparedRow> {
   if (mode === 'train') throw new Unavailable('trains on one sequence at a time and does not support Adam');
   if (mode === 'stream') throw new Unavailable('does not keep the state between calls');
   if (row.textModel) throw new Unavailable('does not support text models');

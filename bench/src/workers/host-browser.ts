@@ -1,7 +1,8 @@
 /**
- * The protocol of an engine that runs in a worker of a page. This module exports the same names as host-node.ts. The URL of the
- * script is `<script>?threads=..&argument=..`. Requests and answers are messages from and to the page (src/page.ts). The engine
- * runs in a worker because the page itself must not block while it waits for threads.
+ * The protocol of a benchmark engine that runs in a worker of a page. This module exports the same names as host-node.ts,
+ * which documents them. The URL of the script is `<script>?threads=..&argument=..`. Requests and answers are messages from
+ * and to the page (src/page.ts). The engine runs in a worker because the page itself must not block while it waits for
+ * threads.
  */
 import { type DataFile, decodeData, type RowData } from '../data.js';
 import type { Answer, BrowserHost, Report, Request } from '../protocol.js';
@@ -35,7 +36,7 @@ export const browser: BrowserHost | null = {
   crossOriginIsolated,
 };
 
-/** The browser builds in the packages of the peers. */
+/** The browser builds in the npm packages of the peers (the libraries that Unroll is compared with). */
 const FILES: Readonly<Record<string, string>> = {
   'onnxruntime-web': 'dist/ort.wasm.bundle.min.mjs',
   '@tensorflow/tfjs': 'dist/tf.es2017.min.js',
@@ -47,17 +48,17 @@ const GLOBALS: Readonly<Record<string, string>> = {
   '@tensorflow/tfjs-backend-wasm': 'tf.wasm',
 };
 
-export const addressOf = (name: string): string | null => `/peers/${name}/`;
+export const peerUrl = (name: string): string | null => `/peers/${name}/`;
 
 export async function importPeer<T>(name: string): Promise<T> {
-  const module = (await import(`${addressOf(name)}${FILES[name]}`)) as { default: T };
+  const module = (await import(`${peerUrl(name)}${FILES[name]}`)) as { default: T };
   const path = GLOBALS[name]?.split('.');
   if (!path) return module.default;
   return path.reduce((value, key) => (value as Record<string, unknown>)[key], globalThis as unknown) as T;
 }
 
 export async function peerVersion(name: string): Promise<string> {
-  const manifest = await fetch(`${addressOf(name)}package.json`);
+  const manifest = await fetch(`${peerUrl(name)}package.json`);
   return `${name} ${((await manifest.json()) as { version: string }).version}`;
 }
 

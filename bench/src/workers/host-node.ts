@@ -1,6 +1,7 @@
 /**
- * The protocol of an engine in a Node process: `<script> <threads> <argument>`, requests on stdin, answers on stdout.
- * Console output of the engine's library goes to stderr.
+ * The protocol of a benchmark engine in a Node process: `<script> <threads> <argument>`, requests on stdin, answers on stdout.
+ * Engines import it as `#host`. An engine runs Unroll or another library that Unroll is compared with (a peer). What the
+ * library prints to the console goes to stderr.
  */
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
@@ -13,23 +14,25 @@ import type { Answer, BrowserHost, Request } from '../protocol.js';
 export const threads = Number(process.argv[2] ?? 1);
 /** The optional second argument; its meaning depends on the engine. */
 export const argument = process.argv[3];
+/** The browser that the engine runs in; null in Node. */
 export const browser: BrowserHost | null = null;
 
 const peers = new URL('../../peers/', import.meta.url);
 
-/** Imports a peer from bench/peers. */
+/** Imports a peer, such as TensorFlow.js or ONNX Runtime, from bench/peers. @param name the npm package */
 export async function importPeer<T>(name: string): Promise<T> {
   const path = createRequire(new URL('package.json', peers)).resolve(name);
   return ((await import(pathToFileURL(path).href)) as { default: T }).default;
 }
 
+/** Returns the name and version of a peer. */
 export async function peerVersion(name: string): Promise<string> {
   const manifest = readFileSync(new URL(`node_modules/${name}/package.json`, peers), 'utf8');
   return `${name} ${(JSON.parse(manifest) as { version: string }).version}`;
 }
 
-/** Returns the URL of a peer's files in a page; null in Node, where the peer finds its own files. */
-export const addressOf = (_name: string): string | null => null;
+/** Returns the URL from which a page loads the files of a peer; null in Node, where the peer finds its own files. */
+export const peerUrl = (_name: string): string | null => null;
 
 /** Returns the number of workers started so far; null in Node, where they cannot be counted. */
 export const workersStarted = (): number | null => null;

@@ -7,7 +7,7 @@ import { makeData, type RowData, toTimeMajor } from '../data.js';
 import { onnxModel } from '../onnx/model.js';
 import { onnxTextModel } from '../onnx/text-model.js';
 import { type Mode, parseRow, type Row, type TextModel } from '../rows.js';
-import { type Prepared, serve, Unavailable } from './serve.js';
+import { type PreparedRow, serve, Unavailable } from './serve.js';
 
 interface OrtTensor {
   readonly data: Float32Array;
@@ -48,7 +48,7 @@ const createSession = (model: Uint8Array): Promise<Session> =>
 const run = (session: Session, feeds: TensorMap, fetches: TensorMap): Promise<TensorMap> =>
   web ? session.run(feeds) : session.run(feeds, fetches);
 
-/** Transposes [D, B, H] to [B, D·H]. */
+/** Transposes the outputs of D directions, [D, B, H], to [B, D·H]. */
 function batchMajor(h: Float32Array, { B, H }: Row): Float32Array {
   const D = h.length / (B * H);
   const out = new Float32Array(h.length);
@@ -58,7 +58,7 @@ function batchMajor(h: Float32Array, { B, H }: Row): Float32Array {
   return out;
 }
 
-async function prepareStream(row: Row, data: RowData): Promise<Prepared> {
+async function prepareStream(row: Row, data: RowData): Promise<PreparedRow> {
   const { I, H } = row;
   const names = row.kind === 'lstm' ? ['h', 'c'] : ['h'];
   const session = await createSession(onnxModel(row, data, true));
@@ -86,7 +86,7 @@ async function prepareStream(row: Row, data: RowData): Promise<Prepared> {
   };
 }
 
-async function prepareTextModel(row: Row, textModel: TextModel, data: RowData): Promise<Prepared> {
+async function prepareTextModel(row: Row, textModel: TextModel, data: RowData): Promise<PreparedRow> {
   const { B, T } = row;
   const session = await createSession(onnxTextModel(row, textModel, data));
   const feeds = Object.fromEntries(
@@ -106,7 +106,7 @@ async function prepareTextModel(row: Row, textModel: TextModel, data: RowData): 
   };
 }
 
-async function prepare(row: Row, mode: Mode, data: RowData): Promise<Prepared> {
+async function prepare(row: Row, mode: Mode, data: RowData): Promise<PreparedRow> {
   if (mode === 'train') throw new Unavailable('does not train');
   if (mode === 'stream') return prepareStream(row, data);
   if (row.textModel) return prepareTextModel(row, row.textModel, data);
@@ -123,7 +123,7 @@ async function prepare(row: Row, mode: Mode, data: RowData): Promise<Prepared> {
   };
 }
 
-/** Starts the threads by creating a session. @throws Error if the number of threads is wrong, where it can be checked */
+/** Starts the threads by creating a session. @throws Error in a page, if the number of started threads is wrong */
 async function startThreads(): Promise<void> {
   const row = parseRow('rnn-1-1-1-1');
   await (await createSession(onnxModel(row, makeData(row, 'infer'), false))).release();

@@ -1,23 +1,31 @@
 /**
- * The request loop of a JavaScript engine: executes commands and times calls. `#host` is the protocol of a Node process
- * or of a worker of a page.
+ * The request loop of a JavaScript engine (Unroll, or a library that it is compared with): executes commands and times calls.
+ * `#host` is host-node.ts in a Node process and host-browser.ts in a worker of a page (bench/package.json).
  */
 import { browser, listen, readData } from '#host';
 import type { DataFile, RowData } from '../data.js';
-import type { Hello, Loaded, LoadedSequence, Peaks, Request, Round, Warmed } from '../protocol.js';
+import type {
+  HelloReply,
+  LoadReply,
+  LoadSequenceReply,
+  Peaks,
+  Request,
+  RoundReply,
+  WarmUpReply,
+} from '../protocol.js';
 import type { Mode, Row, Variant } from '../rows.js';
 import type { SequenceMode, SequenceRow } from '../sequences/rows.js';
 
 /** The work of one call. Returns a promise if the engine is asynchronous. */
 export type Work = () => unknown;
 
-/** A row that is ready to run. */
-export interface Prepared {
+/** A row of the benchmark (a network with its sizes) that is ready to run. */
+export interface PreparedRow {
   /** The timed call. */
   work: Work;
   /** Other implementations of `work`, by name. The warm-up selects the fastest. */
   alternatives?: Record<string, Work>;
-  /** Which variant of the equations the model computes. Default `standard`. */
+  /** The variant of the equations that the model computes. Default `standard`. */
   variant?: Variant;
   /**
    * Computes the outputs of the last time step. For a stream, runs all steps. Called before timing.
@@ -31,12 +39,13 @@ export interface Prepared {
 
 /** The commands that an engine implements. */
 export interface Engine {
-  hello(): Hello | Promise<Hello>;
+  hello(): HelloReply | Promise<HelloReply>;
   /** @throws Unavailable if the engine cannot run the row */
-  prepare(row: Row, mode: Mode, data: RowData, variant: Variant): Promise<Prepared>;
+  prepare(row: Row, mode: Mode, data: RowData, variant: Variant): Promise<PreparedRow>;
   /** Builds a row of `npm run bench:sequences`. */
-  prepareSequence?(row: SequenceRow, mode: SequenceMode, data: RowData): Promise<Prepared>;
-  share?(): Promise<number>;
+  prepareSequence?(row: SequenceRow, mode: SequenceMode, data: RowData): Promise<PreparedRow>;
+  /** Unroll only: returns the share of a training step that is spent in JavaScript, outside kernels. */
+  javascriptShare?(): Promise<number>;
   peak?(): Peaks;
 }
 
@@ -57,14 +66,14 @@ export function takeLastStep(values: Float32Array, { B, T, textModel }: Row): Fl
 
 /** Answers requests until the process or worker ends. */
 export function serve(engine: Engine): void {
-  let loaded: Prepared | null = null;
+  let loaded: PreparedRow | null = null;
   let work: Work = () => {};
   const drop = async (): Promise<void> => {
     await loaded?.drop?.();
     loaded = null;
     work = () => {};
   };
-  const load = async (row: Row, mode: Mode, file: DataFile, variant: Variant): Promise<Loaded> => {
+  const load = async (row: Row, mode: Mode, file: DataFile, variant: Variant): Promise<LoadReply> => {
     await drop();
     try {
       loaded = await engine.prepare(row, mode, await readData(file), variant);
@@ -82,12 +91,12 @@ export function serve(engine: Engine): void {
     work = loaded.work;
     return resultsOf(loaded);
   };
-  const warm = async (milliseconds: number): Promise<Warmed> => {
+  const warm = async (milliseconds: number): Promise<WarmUpReply> => {
     const alternatives = Object.entries(loaded?.alternatives ?? {});
-    const share = milliseconds / (1 + alternatives.length);
-    const best: Warmed = { milliseconds: await warmUp(work, share) };
+    const millisecondsEach = milliseconds / (1 + alternatives.length);
+    const best: WarmUpReply = { milliseconds: await warmUp(work, millisecondsEach) };
     for (const [note, alternative] of alternatives) {
-      const time = await warmUp(alternative, share);
+      const time = await warmUp(alternative, millisecondsEach);
       if (time < best.milliseconds) {
         Object.assign(best, { milliseconds: time, note });
         work = alternative;
@@ -109,8 +118,8 @@ export function serve(engine: Engine): void {
         return timeRound(work, request.calls);
       case 'drop':
         return drop().then(() => ({}));
-      case 'share':
-        return engine.share?.().then((share) => ({ share }));
+      case 'javascriptShare':
+        return engine.javascriptShare?.().then((share) => ({ share }));
       case 'peak':
         return engine.peak?.();
     }
@@ -125,7 +134,7 @@ export function serve(engine: Engine): void {
 }
 
 /** Computes the results that are compared between engines. */
-async function resultsOf({ outputs, step }: Prepared): Promise<LoadedSequence> {
+async function resultsOf({ outputs, step }: PreparedRow): Promise<LoadSequenceReply> {
   return {
     ...(outputs && { outputs: encode(await outputs()) }),
     ...(step && { losses: [await step(), await step(), await step()] }),
@@ -160,7 +169,7 @@ async function warmUp(work: Work, milliseconds: number): Promise<number> {
  * Times `calls` calls. Before several calls, an untimed one reloads data that other processes have evicted from the
  * caches.
  */
-async function timeRound(work: Work, calls: number): Promise<Round> {
+async function timeRound(work: Work, calls: number): Promise<RoundReply> {
   const first = calls > 1 ? work() : null;
   if (first instanceof Promise) await first;
   const start = performance.now();

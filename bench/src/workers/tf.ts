@@ -1,5 +1,5 @@
 /** Loads TensorFlow.js with its WebAssembly backend, and declares the types that the benchmark uses. */
-import { addressOf, importPeer, threads } from '#host';
+import { importPeer, peerUrl, threads } from '#host';
 import type { Row } from '../rows.js';
 
 export interface TfTensor {
@@ -48,9 +48,9 @@ export const wasm = await importPeer<{
   getThreadsCount(): number;
   setWasmPaths(folder: string): void;
 }>(backend);
-const address = addressOf(backend);
-if (address !== null) {
-  wasm.setWasmPaths(`${address}dist/`);
+const packageUrl = peerUrl(backend);
+if (packageUrl !== null) {
+  wasm.setWasmPaths(`${packageUrl}dist/`);
   // TensorFlow.js limits its threads to half of the cores, so a machine with two cores would run only one thread.
   Object.defineProperty(navigator, 'hardwareConcurrency', { value: 2 * threads });
 }

@@ -5,13 +5,13 @@
 import { peerVersion, threads } from '#host';
 import type { NamedTensor, RowData } from '../data.js';
 import type { Mode, Row } from '../rows.js';
-import { type Prepared, serve, takeLastStep, Unavailable } from './serve.js';
+import { type PreparedRow, serve, takeLastStep, Unavailable } from './serve.js';
 import { LAYERS, recurrentOptions, type TfTensor, tf, wasm } from './tf.js';
 import { buildModel, weightTensors } from './tfjs-model.js';
 
 const hasThreads = tf.env().get('WASM_HAS_MULTITHREAD_SUPPORT') === true;
 
-function prepareStream(row: Row, data: RowData): Prepared {
+function prepareStream(row: Row, data: RowData): PreparedRow {
   const { I, H } = row;
   const cell = tf.layers[`${LAYERS[row.kind]}Cell`](recurrentOptions(row));
   cell.build([1, I]);
@@ -45,7 +45,7 @@ function prepareStream(row: Row, data: RowData): Prepared {
   };
 }
 
-async function prepare(row: Row, mode: Mode, data: RowData): Promise<Prepared> {
+async function prepare(row: Row, mode: Mode, data: RowData): Promise<PreparedRow> {
   if (threads > 1 && !hasThreads) {
     throw new Unavailable('does not support threads in Node');
   }

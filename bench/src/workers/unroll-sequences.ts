@@ -22,7 +22,7 @@ import {
 import { losses } from '@unroll/train';
 import type { NamedTensor, RowData } from '../data.js';
 import type { SequenceMode, SequenceRow } from '../sequences/rows.js';
-import type { Prepared } from './serve.js';
+import type { PreparedRow } from './serve.js';
 import { trainingSteps } from './unroll-model.js';
 
 /** The weights are set afterwards. At these sizes the default orthogonal initialiser takes seconds. */
@@ -74,7 +74,11 @@ function buildTranslator({ sizes }: SequenceRow, weights: readonly NamedTensor[]
   return network;
 }
 
-function prepareRecurrent(row: SequenceRow, mode: SequenceMode, { inputs, y, weights }: RowData): Prepared {
+function prepareRecurrent(
+  row: SequenceRow,
+  mode: SequenceMode,
+  { inputs, y, weights }: RowData,
+): PreparedRow {
   const layer = recurrentLayer(row);
   const network = sequential([layer]);
   network.build([[-1, ...inputs[0].shape.slice(1)]]);
@@ -91,7 +95,7 @@ function prepareRecurrent(row: SequenceRow, mode: SequenceMode, { inputs, y, wei
 }
 
 /** Prepares a loss and its gradients with respect to `variables`. The results are the loss, followed by the gradients. */
-function prepareGradient(loss: () => Tensor, variables: readonly Tensor[]): Prepared {
+function prepareGradient(loss: () => Tensor, variables: readonly Tensor[]): PreparedRow {
   const compute = () => valueAndGrad(() => sum(loss()), variables);
   return {
     work: () => scope(() => compute().value),
@@ -102,21 +106,21 @@ function prepareGradient(loss: () => Tensor, variables: readonly Tensor[]): Prep
   };
 }
 
-function prepareCtc({ sizes }: SequenceRow, { inputs, y }: RowData): Prepared {
+function prepareCtc({ sizes }: SequenceRow, { inputs, y }: RowData): PreparedRow {
   const { B, T, L } = sizes;
   const [logits, labels] = [toTensor(inputs[0]), toTensor(y)];
   const [lengths, labelLengths] = [full([B], T), full([B], L)];
   return prepareGradient(() => ctc(logits, labels, lengths, labelLengths), [logits]);
 }
 
-function prepareCrf({ inputs, y, weights }: RowData): Prepared {
+function prepareCrf({ inputs, y, weights }: RowData): PreparedRow {
   const [emissions, tags] = [toTensor(inputs[0]), toTensor(y)];
   const [transitions, start, end] = weights.map(toTensor);
   const scores = { transitions, start, end };
   return prepareGradient(() => crfLogLoss(emissions, scores, tags), [emissions, transitions, start, end]);
 }
 
-function prepareSearch(row: SequenceRow, { inputs, weights }: RowData): Prepared {
+function prepareSearch(row: SequenceRow, { inputs, weights }: RowData): PreparedRow {
   const { width, length, start } = row.sizes;
   const network = buildTranslator(row, weights);
   const source = toTensor(inputs[0]);
@@ -132,7 +136,7 @@ export async function prepareSequence(
   row: SequenceRow,
   mode: SequenceMode,
   data: RowData,
-): Promise<Prepared> {
+): Promise<PreparedRow> {
   switch (row.kind) {
     case 'ctc':
       return prepareCtc(row, data);

@@ -1,9 +1,8 @@
 /**
- * The engine Unroll: `unroll.js <threads> <backend>`. Rows run the same code as the public API: inference calls
- * `forward` in a scope, as `predict` does, and training runs the steps of `train`, as `fit` does. Each training step also
+ * The engine Unroll: `unroll.js <threads> <backend>`. The rows of the benchmark run the same code as the public API: inference
+ * calls `forward` in a scope, as `predict` does, and training runs the steps of `train`, as `fit` does. Each training step also
  * copies its batch and yields to the event loop.
  */
-
 import {
   type Backend,
   type BackendName,
@@ -19,8 +18,8 @@ import type { KernelModule } from '@unroll/kernels';
 import { argument, threads } from '#host';
 import type { NamedTensor, RowData } from '../data.js';
 import type { Mode, Row, Variant } from '../rows.js';
-import { type Prepared, serve, takeLastStep, Unavailable } from './serve.js';
-import { javascriptShare } from './share.js';
+import { javascriptShare } from './javascript-share.js';
+import { type PreparedRow, serve, takeLastStep, Unavailable } from './serve.js';
 import { buildModel, trainingStep } from './unroll-model.js';
 import { prepareSequence } from './unroll-sequences.js';
 
@@ -28,7 +27,7 @@ const toTensor = ({ values, shape }: NamedTensor): Tensor => tensor(values, shap
 const context = inferenceContext();
 const sequence = (value: Tensor): MaskedSequence => ({ value, mask: null });
 
-function prepareStream(row: Row, data: RowData, variant: Variant): Prepared {
+function prepareStream(row: Row, data: RowData, variant: Variant): PreparedRow {
   const { I } = row;
   const stream = buildModel(row, data, variant).stream();
   const [x] = data.inputs;
@@ -43,7 +42,7 @@ function prepareStream(row: Row, data: RowData, variant: Variant): Prepared {
   };
 }
 
-async function prepare(row: Row, mode: Mode, data: RowData, requested: Variant): Promise<Prepared> {
+async function prepare(row: Row, mode: Mode, data: RowData, requested: Variant): Promise<PreparedRow> {
   const variant = row.cell === 'grubefore' ? 'reset-before' : requested;
   if (variant !== 'standard' && variant !== 'reset-before')
     throw new Unavailable(`does not support the variant "${variant}" of the ${row.kind} cell`);
@@ -81,10 +80,10 @@ serve({
   },
   prepare,
   prepareSequence,
-  share: () => {
-    const [kind, isa] = backendName.split(':');
+  javascriptShare: () => {
+    const [kind, build] = backendName.split(':');
     if (kind !== 'native')
-      return javascriptShare({ kind: 'wasm', relaxed: isa === 'relaxed', threads: false });
-    return javascriptShare(isa ? { kind, isa } : { kind });
+      return javascriptShare({ kind: 'wasm', relaxed: build === 'relaxed', threads: false });
+    return javascriptShare(build ? { kind, isa: build } : { kind });
   },
 });

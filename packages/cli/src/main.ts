@@ -45,7 +45,7 @@ Run unroll <command> --help for the options of a command, or unroll --version fo
  * @param tasks the supported tasks; default: all tasks of this version
  */
 export async function main(args: readonly string[], tasks: readonly Task[] = TASKS): Promise<number> {
-  const [name, ...rest] = args;
+  const [name, ...commandArgs] = args;
   process.stdout.on('error', (error: NodeJS.ErrnoException) => {
     // If the reader closes the pipe (`unroll ... | head`), this is not an error.
     if (error.code === 'EPIPE') process.exit(0);
@@ -65,7 +65,7 @@ export async function main(args: readonly string[], tasks: readonly Task[] = TAS
     const hint = suggestion === undefined ? 'Run unroll --help for a list.' : `Did you mean "${suggestion}"?`;
     return printError(`Unknown command "${name}". ${hint}`, 2);
   }
-  return runCommand(command, rest, tasks);
+  return runCommand(command, commandArgs, tasks);
 }
 
 const isHelp = (arg: string): boolean => arg === '--help' || arg === '-h';

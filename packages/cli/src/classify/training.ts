@@ -27,7 +27,7 @@ import { checkSoundData, FOLDER_COLUMN, isFolder, readSoundTable } from '../shar
 import { SOUND_HELP, SOUND_OPTIONS, soundArguments } from '../shared/sound-options.js';
 import { fingerprintOf, openStream, readTable } from '../shared/table-file.js';
 import { networkArguments } from '../train/options.js';
-import type { Trainable, TrainedModel, TrainingJob } from '../train/trainable.js';
+import type { TrainableTask, TrainedModel, TrainingJob } from '../train/trainable.js';
 
 const OPTIONS = {
   text: { type: 'string' },
@@ -79,7 +79,7 @@ Data
   --no-ngrams           texts: train only the networks, without the n-gram model
 ${SOUND_HELP}${CLIP_HELP}`;
 
-export const classifyTraining: Trainable = {
+export const classifyTraining: TrainableTask = {
   about: 'predict the label of a text, a numeric sequence, a sound or a video clip',
   options: OPTIONS,
   help: HELP,
@@ -98,13 +98,13 @@ async function open(args: ParsedArgs): Promise<TrainingJob> {
   };
   const reading = readingOptions(args);
   const validPath = textOption(args, 'valid');
-  const given = columnArguments(args);
+  const givenColumns = columnArguments(args);
   const pattern = textOption(args, 'pattern');
   const folder = isFolder(path);
-  const { audio = folder ? FOLDER_COLUMN : undefined } = given;
+  const { audio = folder ? FOLDER_COLUMN : undefined } = givenColumns;
   const read = (file: string) =>
-    given.frames !== undefined
-      ? readClipTable(file, given.frames, { reading })
+    givenColumns.frames !== undefined
+      ? readClipTable(file, givenColumns.frames, { reading })
       : audio === undefined
         ? readTable(file, reading)
         : readSoundTable(file, { audio, pattern, reading });
@@ -112,11 +112,11 @@ async function open(args: ParsedArgs): Promise<TrainingJob> {
     checkSoundData({
       path,
       pattern,
-      audio: given.audio,
-      other: given.text ?? given.sequence ?? given.frames,
+      audio: givenColumns.audio,
+      other: givenColumns.text ?? givenColumns.sequence ?? givenColumns.frames,
     });
   const data = await read(path);
-  const columns = columnsOf({ ...given, ...(audio !== undefined && { audio }) }, data.table);
+  const columns = columnsOf({ ...givenColumns, ...(audio !== undefined && { audio }) }, data.table);
   const valid = validPath === undefined ? undefined : await read(validPath);
   const vectors = vectorsFile(args, columns, network.embedding);
   const options: ClassifyOptions = {

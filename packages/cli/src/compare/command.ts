@@ -28,19 +28,20 @@ const CELLS = ['rnn', 'lstm', 'gru'] as const;
 const REPORT = 'report.html';
 const RESULTS = 'comparison.json';
 
-const share = { format: 'share', decimals: 1, higherIsBetter: true } as const;
+/** How a share such as the accuracy is printed: in percent. */
+const inPercent = { format: 'share', decimals: 1, higherIsBetter: true } as const;
 /** The metrics of each task. Runs are compared by the first of them that the result contains. */
 const METRICS: Readonly<Record<string, readonly ComparisonMetric[]>> = {
   classify: [
-    { name: 'accuracy', title: 'accuracy', ...share },
-    { name: 'micro_f1', title: 'micro F1', ...share },
+    { name: 'accuracy', title: 'accuracy', ...inPercent },
+    { name: 'micro_f1', title: 'micro F1', ...inPercent },
   ],
-  tag: [{ name: 'f1', title: 'F1', ...share }],
+  tag: [{ name: 'f1', title: 'F1', ...inPercent }],
   translate: [{ name: 'bleu', title: 'BLEU', format: 'number', decimals: 1, higherIsBetter: true }],
   transcribe: [
     { name: 'wer', title: 'word error rate', format: 'share', decimals: 1, higherIsBetter: false },
   ],
-  describe: [{ name: 'exact_match', title: 'exact match', ...share }],
+  describe: [{ name: 'exact_match', title: 'exact match', ...inPercent }],
   speak: [{ name: 'mcd', title: 'distortion (dB)', format: 'number', decimals: 2, higherIsBetter: false }],
   generate: [
     { name: 'nats_per_char', title: 'nats/character', format: 'number', decimals: 3, higherIsBetter: false },
@@ -78,7 +79,7 @@ Run unroll train <task> --help, or unroll forecast --help, for the arguments of 
 interface CompareArguments {
   task: string;
   /** The arguments of the task. */
-  rest: readonly string[];
+  taskArguments: readonly string[];
   cells: readonly string[];
   seeds: number;
   out: string | undefined;
@@ -91,7 +92,7 @@ export const compare: Command = {
   help: () => HELP,
   async run(args, { signal }) {
     const options = compareArguments(args);
-    const { task, rest, cells, seeds, out } = options;
+    const { task, taskArguments, cells, seeds, out } = options;
     const reporter = new Reporter(options);
     if (out !== undefined) checkWritable(out, [REPORT, RESULTS]);
     const folder = mkdtempSync(join(tmpdir(), 'unroll-compare-'));
@@ -103,26 +104,33 @@ export const compare: Command = {
         // All cells of a seed follow each other, so that a change of the machine's load affects all cells.
         for (const cell of cells) {
           const model = join(folder, `${cell}-${seed}`);
-          const { metrics, ...run } = await trainingRun({ task, rest, cell, seed, out: model, signal });
+          const { metrics, ...run } = await trainingRun({
+            task,
+            taskArguments,
+            cell,
+            seed,
+            out: model,
+            signal,
+          });
           metric ??= METRICS[task].find(({ name }) => name in metrics) ?? METRICS[task][0];
           const quality = metrics[metric.name];
-          const latency = await latencyOf(task, rest, model);
+          const latency = await latencyOf(task, taskArguments, model);
           runs.push({ ...{ cell, seed, quality, latency }, ...run });
           const text = `[${runs.length}/${total}] ${cell}, seed ${seed}: ${metric.title} ${qualityText(quality, metric)}, ${run.epochs} epochs`;
           reporter.report({ event: 'note', text });
         }
       }
       if (metric === undefined) return;
-      finish({ task, metric, runs }, options, reporter);
+      reportComparison({ task, metric, runs }, options, reporter);
     } finally {
       rmSync(folder, { recursive: true, force: true });
     }
   },
 };
 
-function finish(
+function reportComparison(
   comparison: Comparison,
-  { task, rest, cells, seeds, out }: CompareArguments,
+  { task, taskArguments, cells, seeds, out }: CompareArguments,
   reporter: Reporter,
 ): void {
   reporter.report({ event: 'scores', ...comparisonTable(comparison) });
@@ -135,7 +143,7 @@ function finish(
   };
   if (out !== undefined) {
     const facts = [
-      ['command', `unroll compare ${task} ${rest.join(' ')}`],
+      ['command', `unroll compare ${task} ${taskArguments.join(' ')}`],
       ['cells', cells.join(', ')],
       ['seeds', String(seeds)],
     ] as const;
@@ -163,9 +171,9 @@ function compareArguments([task, ...args]: readonly string[]): CompareArguments 
       `Unknown task "${task}". ${suggestion === undefined ? `The tasks are ${TASK_NAMES.join(', ')}.` : `Did you mean "${suggestion}"?`}`,
     );
   }
-  const { options, rest } = splitOptions(args);
+  const { options, taskArguments } = splitOptions(args);
   return {
-    ...{ task, rest },
+    ...{ task, taskArguments },
     cells: cellsOf(options),
     seeds: integerOption(options, 'seeds') ?? 3,
     out: textOption(options, 'out'),

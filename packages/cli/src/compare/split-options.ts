@@ -12,26 +12,27 @@ const OPTIONS = {
 const EXCLUDED = { cell: '--cells', seed: '--seeds', resume: undefined, 'dry-run': undefined } as const;
 
 /**
- * Returns the options of `unroll compare`, and the other arguments in their order.
+ * Returns the options of `unroll compare`, and the other arguments in their order, which are those of the task.
  * @throws UsageError for options that a comparison does not accept, and for invalid values
  */
-export function splitOptions(args: readonly string[]): { options: ParsedArgs; rest: string[] } {
+export function splitOptions(args: readonly string[]): { options: ParsedArgs; taskArguments: string[] } {
   const options: string[] = [];
-  const rest: string[] = [];
+  const taskArguments: string[] = [];
   for (let i = 0; i < args.length; i++) {
     const [name] = args[i].replace(/^--/, '').split('=', 1);
     const isOption = args[i].startsWith('--');
     if (isOption && Object.hasOwn(EXCLUDED, name)) {
-      const other = EXCLUDED[name as keyof typeof EXCLUDED];
-      throw new UsageError(`--${name} cannot be used in a comparison${other ? `. Set ${other}.` : '.'}`);
+      const replacement = EXCLUDED[name as keyof typeof EXCLUDED];
+      const hint = replacement ? `Set ${replacement}.` : 'Leave it out.';
+      throw new UsageError(`--${name} cannot be used in a comparison. ${hint}`);
     }
     if (!isOption || !Object.hasOwn(OPTIONS, name)) {
-      rest.push(args[i]);
+      taskArguments.push(args[i]);
       continue;
     }
     options.push(args[i]);
     const takesValue = OPTIONS[name as keyof typeof OPTIONS].type === 'string' && !args[i].includes('=');
     if (takesValue && i + 1 < args.length) options.push(args[++i]);
   }
-  return { options: parseOptions(options, OPTIONS), rest };
+  return { options: parseOptions(options, OPTIONS), taskArguments };
 }

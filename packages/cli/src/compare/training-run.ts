@@ -1,4 +1,6 @@
-/** Trains one model in a separate process, and collects the values to compare from the events of the process. */
+/**
+ * Trains one model in a separate process. The metrics and times to compare are read from the events that the process prints.
+ */
 import { spawn } from 'node:child_process';
 import { createInterface } from 'node:readline';
 import type { ComparedRun } from '@unroll/tasks';
@@ -8,7 +10,7 @@ import { UsageError } from '../shared/args.js';
 export interface TrainingRunRequest {
   task: string;
   /** The arguments of the task. */
-  rest: readonly string[];
+  taskArguments: readonly string[];
   cell: string;
   seed: number;
   /** Folder for the model. */
@@ -21,7 +23,7 @@ export type TrainingRunResult = Omit<ComparedRun, 'cell' | 'seed' | 'quality' | 
   metrics: Readonly<Record<string, number>>;
 };
 
-/** An event of the process, with the fields that are used here. */
+/** An event that the process prints, with the fields that are used here. */
 interface ReportedEvent {
   event: string;
   stage?: string;
@@ -37,12 +39,14 @@ interface ReportedEvent {
 
 /** Trains a model and returns its metrics and times. @throws UsageError with the message of the process if it fails */
 export async function trainingRun(request: TrainingRunRequest): Promise<TrainingRunResult> {
-  const { task, rest, cell, seed, out, signal } = request;
+  const { task, taskArguments, cell, seed, out, signal } = request;
   const command =
-    task === 'forecast' ? ['forecast', ...rest, '--cells', cell] : ['train', task, ...rest, '--cell', cell];
+    task === 'forecast'
+      ? ['forecast', ...taskArguments, '--cells', cell]
+      : ['train', task, ...taskArguments, '--cell', cell];
   // The n-gram model is the same for all cells and would hide the differences between them.
-  const isText = task === 'classify' && rest.some((arg) => /^--text(=|$)/.test(arg));
-  if (isText && !rest.includes('--no-ngrams')) command.push('--no-ngrams');
+  const isText = task === 'classify' && taskArguments.some((arg) => /^--text(=|$)/.test(arg));
+  if (isText && !taskArguments.includes('--no-ngrams')) command.push('--no-ngrams');
   const runOptions = ['--seed', String(seed), '--out', out, '--json', '--quiet'];
   // Runs the same script as this process, which may be the bin of a package manager.
   const child = spawn(process.execPath, [process.argv[1], ...command, ...runOptions], { signal });

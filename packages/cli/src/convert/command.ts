@@ -17,7 +17,7 @@ import {
 import type { Command } from '../shared/command.js';
 import { reasonOf, writeAtomically } from '../shared/files.js';
 import { Reporter } from '../shared/reporter.js';
-import { openModel } from './open.js';
+import { openModelFile } from './open.js';
 import { reportLines } from './report.js';
 import {
   type ComparedFile,
@@ -90,7 +90,7 @@ export const convert: Command = {
     const target = await targetFormat(parsed, output);
     const options = exportOptions(parsed, output);
     const map = mapOf(parsed);
-    const { source, format } = await openModel(input, textOption(parsed, 'from'));
+    const { source, format } = await openModelFile(input, textOption(parsed, 'from'));
     await ready();
     const imported = await format.read(source, { map });
     for (const line of reportLines({ input, format, imported })) reporter.print(line);
@@ -106,7 +106,7 @@ export const convert: Command = {
       event: 'result',
       ...resultOf(conversion),
       ...written,
-      verify: comparisons.map((each) => ({ ...each })),
+      verify: comparisons.map((comparison) => ({ ...comparison })),
     });
   },
 };
@@ -118,7 +118,7 @@ async function writeTemplate(
   args: ParsedArgs,
   reporter: Reporter,
 ): Promise<void> {
-  const { source, format } = await openModel(input, textOption(args, 'from'));
+  const { source, format } = await openModelFile(input, textOption(args, 'from'));
   if (!format.template) throw new UsageError(`${input} is ${format.title}, which needs no map.`);
   if (!output.endsWith('.json')) throw new UsageError(`A map is a .json file, got ${output}.`);
   const text = `${JSON.stringify(await format.template(source), null, 2)}\n`;
@@ -168,7 +168,7 @@ function mapOf(args: ParsedArgs): unknown {
   }
 }
 
-interface Written {
+interface WrittenFiles {
   files: string[];
   bytes: number;
 }
@@ -183,7 +183,11 @@ async function filesOf(
 }
 
 /** Writes a model to a file or a folder. No file is ever incomplete. */
-function writeFiles(files: ReadonlyMap<string, Uint8Array>, output: string, target: ModelFormat): Written {
+function writeFiles(
+  files: ReadonlyMap<string, Uint8Array>,
+  output: string,
+  target: ModelFormat,
+): WrittenFiles {
   const isZip = target.name === 'unroll' && output.endsWith('.zip');
   const content = isZip ? new Map([['', toZip(files)]]) : files;
   const bytes = [...content.values()].reduce((sum, { length }) => sum + length, 0);
@@ -193,12 +197,12 @@ function writeFiles(files: ReadonlyMap<string, Uint8Array>, output: string, targ
   }
   const nameOf = (name: string): string =>
     name === '' ? basename(output) : name.startsWith('.') ? `${stemOf(output)}${name}` : name;
-  const named = new Map([...content].map(([name, each]) => [nameOf(name), each]));
+  const named = new Map([...content].map(([name, bytesOfFile]) => [nameOf(name), bytesOfFile]));
   writeAtomically(dirname(output), named);
   return { files: [...named.keys()], bytes };
 }
 
-/** Makes the comparisons that `--verify` requests; none without this option. */
+/** Compares the outputs as `--verify` requests. Returns an empty list without this option. */
 async function verify(
   { imported, output, source, format, target, files }: Conversion,
   args: ParsedArgs,

@@ -1,4 +1,4 @@
-/** Opens a model of any tool on disk. */
+/** Opens model files of any supported format on disk. */
 import { existsSync } from 'node:fs';
 import type { ByteSource, ModelFormat } from '@unroll/formats/convert';
 import { UsageError } from '../shared/args.js';
@@ -8,7 +8,7 @@ import { UsageError } from '../shared/args.js';
  * @param from name of the format; default: detected from the content and the extension
  * @throws UsageError if there is no file
  */
-export async function openModel(
+export async function openModelFile(
   path: string,
   from?: string,
 ): Promise<{ source: ByteSource; format: ModelFormat }> {

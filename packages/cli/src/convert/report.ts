@@ -43,7 +43,7 @@ export function descriptionText(path: string, { title, parts, tensors, facts }: 
   return `${blocks.join('\n\n')}\n`;
 }
 
-/** Formats the number of elements with commas. Unlike here, the first call of toLocaleString takes 20 ms. */
+/** Formats the number of elements with commas. toLocaleString is not used, because its first call takes 20 ms. */
 const sizeOf = (shape: readonly number[]): string =>
   `${shape.reduce((product, extent) => product * extent, 1)}`.replace(/\B(?=(\d{3})+$)/g, ',');
 

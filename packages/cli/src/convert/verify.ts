@@ -15,7 +15,7 @@ import { openFile } from './open.js';
 
 type Network = ImportedModel['model'];
 
-/** The largest errors of one output. */
+/** How far one output of a model is from the values that it is compared with. */
 export interface Comparison {
   /** What the model is compared with, such as `data.npz`. */
   reference: string;
@@ -34,7 +34,7 @@ const STEPS = 7;
 /**
  * Compares the outputs for recorded inputs with the recorded outputs, and the outputs of layers with the arrays that have
  * their names.
- * @param path of an .npz file
+ * @param path path of an .npz file
  */
 export async function compareWithData(
   model: Network,
@@ -67,7 +67,7 @@ function arrayNamed(
   names: readonly string[],
   path: string,
 ): NamedArray {
-  const name = names.find((each) => arrays.has(each));
+  const name = names.find((candidate) => arrays.has(candidate));
   const array = name === undefined ? undefined : arrays.get(name);
   if (name !== undefined && array) return { name, shape: array.shape, values: array.values };
   throw new UsageError(

@@ -22,7 +22,7 @@ import { readClipTable } from '../shared/clip-files.js';
 import { CLIP_HELP, CLIP_OPTIONS, clipArguments } from '../shared/clip-options.js';
 import { type ReadOptions, readingOptions } from '../shared/reading-options.js';
 import { networkArguments } from '../train/options.js';
-import type { Trainable, TrainedModel, TrainingJob } from '../train/trainable.js';
+import type { TrainableTask, TrainedModel, TrainingJob } from '../train/trainable.js';
 
 const OPTIONS = {
   ...CLIP_OPTIONS,
@@ -50,7 +50,7 @@ Data
                         occur at least twice if there are more than 2,000)
 ${CLIP_HELP}`;
 
-export const describeTraining: Trainable = {
+export const describeTraining: TrainableTask = {
   about: 'describe video clips in sentences',
   options: OPTIONS,
   help: HELP,
@@ -66,7 +66,7 @@ async function open(args: ParsedArgs): Promise<TrainingJob> {
   const reading = readingOptions(args);
   const validPath = textOption(args, 'valid');
   const network = networkArguments(args);
-  const given = {
+  const givenOptions = {
     ...{ frames, text, ...clipArguments(args) },
     ...(level && { level }),
     ...(vocabulary !== undefined && { vocabulary }),
@@ -74,12 +74,12 @@ async function open(args: ParsedArgs): Promise<TrainingJob> {
   };
   const data = await readClipTable(path, frames, { reading });
   const valid = validPath === undefined ? undefined : await readClipTable(validPath, frames, { reading });
-  const options: DescribeOptions = { ...given, ...network, ...(valid && { validation: valid.table }) };
+  const options: DescribeOptions = { ...givenOptions, ...network, ...(valid && { validation: valid.table }) };
   const { batchSize: batch, learningRate, ...others } = network;
   return {
     data: { ...data, path, rows: data.table.rowCount },
     files: [data, ...(valid ? [valid] : [])],
-    options: { ...given, ...others, batch, 'learning-rate': learningRate, ...reading },
+    options: { ...givenOptions, ...others, batch, 'learning-rate': learningRate, ...reading },
     example: { clips: nestedValues(data.table, frames).slice(0, 1) as Clip[] },
     plan: () => describePlanEvent(prepareDescriber(data.table, options)),
     run: (control) => train(data.table, { ...options, ...control }, reading),

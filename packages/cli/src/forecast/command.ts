@@ -54,10 +54,10 @@ async function run(args: ForecastArguments, signal: AbortSignal): Promise<void> 
   const futureTable = futureRows === undefined ? undefined : await readRows(futureRows, reading);
   if (futureTable !== undefined) fileTable.table = addFutureRows(fileTable.table, futureTable.table, options);
   for (const text of fileTable.notes) reporter.report({ event: 'note', text });
-  const writingTemplate = <T>(work: () => T | Promise<T>) =>
+  const withFutureTemplate = <T>(work: () => T | Promise<T>) =>
     withTemplate(out, { [FUTURE_ROWS]: futureRows }, work);
   if (args.dryRun) {
-    reporter.report(planEvent(await writingTemplate(() => prepareForecast(fileTable.table, options))));
+    reporter.report(planEvent(await withFutureTemplate(() => prepareForecast(fileTable.table, options))));
     return;
   }
   await ready();
@@ -68,7 +68,7 @@ async function run(args: ForecastArguments, signal: AbortSignal): Promise<void> 
   const store = out === undefined ? undefined : openCheckpoints(out, resume, identityOf(args, fingerprints));
   if (resume) reporter.print(store?.resumed ? RESUMING : `${NOT_FOUND} in ${out}, starting a new run`);
   const startTime = performance.now();
-  const { result, event } = await writingTemplate(() =>
+  const { result, event } = await withFutureTemplate(() =>
     runForecast(fileTable, { ...options, signal, ...(store && { store }) }, reporter),
   ).catch((error) => {
     throw signal.aborted && out !== undefined ? new UsageError(STOPPED) : error;
@@ -81,7 +81,7 @@ async function run(args: ForecastArguments, signal: AbortSignal): Promise<void> 
       staleFiles(out, futureRows),
     );
   if (plot !== undefined) writeAtomically(dirname(plot), new Map([[basename(plot), forecastPlot(result)]]));
-  store?.done();
+  store?.remove();
   showForecast(result, reporter);
   if (out !== undefined) reporter.print(`\nwritten  ${out}: forecast.csv, backtest.csv, report.html, model`);
   if (plot !== undefined) reporter.print(`written  ${plot}`);
@@ -96,7 +96,7 @@ function identityOf({ options, reading, sql }: ForecastArguments, data: string):
   return { task: 'forecast', options: { ...otherOptions, ...reading, level, sql }, data, version: version() };
 }
 
-/** Returns the names of an earlier run's files to delete, without a template that this run has read. */
+/** Returns the names of files of an earlier run to delete. A template that this run has read is not one of them. */
 function staleFiles(out: string, futureRows: string | undefined): string[] {
   const template = templateFile(FUTURE_ROWS);
   return isSameFile(join(out, template), futureRows) ? MODEL_FILES : [...MODEL_FILES, template];

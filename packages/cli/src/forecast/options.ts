@@ -75,8 +75,8 @@ export const FORECAST_HELP = `Usage: unroll forecast <file> --target <column> --
 Reads a table (CSV, JSON lines or Parquet) and detects its time column, frequency and season length.
 Backtests a recurrent network and baselines on the last rows, and forecasts the next <n> rows with
 the best model. Baselines: the last value (naive), the value one season earlier (seasonal-naive),
-the mean change (drift), theta, exponential smoothing (ets), and Croston's method for intermittent
-series (croston-sba).
+the last value plus the mean change per row (drift), the theta method (theta), exponential smoothing
+(ets), and Croston's method for intermittent series (croston-sba).
 
 Data
   --target <column>     column to forecast
@@ -89,9 +89,9 @@ Data
   --future-rows <file>  file with the future covariates of the rows to forecast, if the table does
                         not contain them
   --static <columns>    static covariates: constant within each series
-  --discontinued <how>  series that ended a horizon or more before the others: keep (forecast each
-                        from its last rows) or drop (default: drop; keep if half of the series or
-                        more ended that early)
+  --discontinued <how>  series that ended at least one horizon, and at least three rows, before the
+                        last row of the table: keep (forecast each from its own last rows) or drop
+                        (default: drop; keep if half of the series or more ended that early)
   --calendar <names>    calendar features: auto, none, or any of hour,weekday,month (default: none)
   --sql <query>         forecast the result of this query; in the query, the table "data" is the
                         file, which may be larger than memory (needs DuckDB: npm install

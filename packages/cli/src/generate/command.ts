@@ -6,7 +6,7 @@ import { integerOption, type OptionSpecs, parseOptions, UsageError } from '../sh
 import type { Command } from '../shared/command.js';
 import { modelPath } from '../shared/model-files.js';
 import { optionsHelp, optionValues, specsOf } from '../shared/model-options.js';
-import { openModel } from '../shared/predict-command.js';
+import { loadTaskModel } from '../shared/predict-command.js';
 
 const OPTIONS = {
   prompt: { type: 'string' },
@@ -34,13 +34,13 @@ export const generateCommand: Command = {
   async help(args, { tasks }) {
     const path = modelPath(args, OPTIONS);
     if (path === undefined) return HELP;
-    const model = await openModel(path, tasks);
+    const model = await loadTaskModel(path, tasks);
     return `${HELP}\nOptions of the model in ${path}:\n\n${optionsHelp(model.options)}`;
   },
   async run(args, { tasks, signal }) {
     const path = modelPath(args, OPTIONS);
     if (path === undefined) throw new UsageError(MODEL_REQUIRED);
-    const model = await openModel(path, tasks);
+    const model = await loadTaskModel(path, tasks);
     if (model.generate === undefined) {
       throw new UsageError(
         `Models of the task "${taskName(model.format)}" do not generate text. unroll predict runs this model.`,
@@ -50,8 +50,10 @@ export const generateCommand: Command = {
     if (parsed.positionals.length !== 1) throw new UsageError(MODEL_REQUIRED);
     const threads = integerOption(parsed, 'threads');
     if (threads !== undefined) setThreads(threads);
-    const options = await optionValues(parsed, model.options, () => {
-      throw new UsageError('unroll generate takes no option with a file.');
+    const options = await optionValues(parsed, model.options, (_, option) => {
+      throw new UsageError(
+        `--${option} reads a file, which unroll generate does not support. Use unroll predict.`,
+      );
     });
     const prompt = typeof parsed.values.prompt === 'string' ? parsed.values.prompt : '';
     const notes = model.notesOn?.(prompt) ?? [];

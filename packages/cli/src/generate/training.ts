@@ -21,7 +21,7 @@ import {
 import { readingOptions } from '../shared/reading-options.js';
 import { readText } from '../shared/table-file.js';
 import { networkArguments } from '../train/options.js';
-import type { Trainable, TrainedModel, TrainingJob } from '../train/trainable.js';
+import type { TrainableTask, TrainedModel, TrainingJob } from '../train/trainable.js';
 
 const OPTIONS = {
   level: { type: 'string' },
@@ -47,7 +47,7 @@ Data
                         characters, or 50 words or subwords)
 `;
 
-export const generateTraining: Trainable = {
+export const generateTraining: TrainableTask = {
   about: 'generate text with a language model of characters, words or subwords',
   options: OPTIONS,
   help: HELP,
@@ -59,7 +59,7 @@ export const generateTraining: Trainable = {
 async function open(args: ParsedArgs): Promise<TrainingJob> {
   const path = requiredText(args, 'data', 'file', 'the text to train on');
   const { batchSize, ...network } = networkArguments(args);
-  const given = {
+  const givenOptions = {
     level: choiceOption(args, 'level', ['char', 'word', 'subword']),
     subwords: integerOption(args, 'subwords', 257),
     weightDrop: numberOption(args, 'weight-drop', 'from 0 to below 1', (rate) => rate >= 0 && rate < 1),
@@ -73,11 +73,11 @@ async function open(args: ParsedArgs): Promise<TrainingJob> {
   const valid = validPath === undefined ? undefined : readText(validPath, reading);
   const options: LanguageModelOptions = {
     ...network,
-    ...Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined)),
+    ...Object.fromEntries(Object.entries(givenOptions).filter(([, value]) => value !== undefined)),
     ...(valid && { validation: valid.file }),
   };
   const { learningRate, ...others } = network;
-  const { weightDrop, streams, ...tokens } = given;
+  const { weightDrop, streams, ...tokens } = givenOptions;
   const training = { batch: streams, 'learning-rate': learningRate, 'weight-drop': weightDrop };
   return {
     data: { ...data, path },

@@ -8,7 +8,7 @@ import { integerOption, type ParsedArgs, textOption, UsageError } from '../share
 import { writeAtomically } from '../shared/files.js';
 import { readData } from '../shared/predict-command.js';
 import { alignColumns, Reporter } from '../shared/reporter.js';
-import { type Measured, measure } from './measure.js';
+import { type ModelMeasurements, measure } from './measure.js';
 import { inspectionPage, memoryText, SATURATION_HEAD, saturationRows } from './page.js';
 
 /**
@@ -16,7 +16,7 @@ import { inspectionPage, memoryText, SATURATION_HEAD, saturationRows } from './p
  * @param text the description of the model
  * @returns what to print after the description
  */
-export async function lookInside(
+export async function measureModel(
   args: ParsedArgs,
   {
     path,
@@ -41,7 +41,7 @@ export async function lookInside(
   return lines.filter(Boolean).join('\n');
 }
 
-async function measureWeights(files: ReadonlyMap<string, Uint8Array>): Promise<Measured> {
+async function measureWeights(files: ReadonlyMap<string, Uint8Array>): Promise<ModelMeasurements> {
   if (!files.has('config.json'))
     throw new UsageError('The model has no network: there are no weights to report.');
   return { weights: await weightStatistics(fromArtifact(files).model), example: null };
@@ -51,7 +51,7 @@ async function measureExample(
   args: ParsedArgs,
   files: ReadonlyMap<string, Uint8Array>,
   tasks: readonly Task[],
-): Promise<Measured> {
+): Promise<ModelMeasurements> {
   if (taskFormat(files) === null)
     throw new UsageError(
       '--data needs a model of a task, such as a model of unroll forecast: this model does not store how to read a file.',
@@ -61,13 +61,13 @@ async function measureExample(
     throw new UsageError(`Models of the format ${model.format} cannot be inspected with --data.`);
   const reporter = new Reporter({ json: true, quiet: false });
   const { rows, file } = await readData(args, model, reporter);
-  const given = textOption(args, 'text');
-  const request = { rows, file, texts: given === undefined ? undefined : [given] };
+  const text = textOption(args, 'text');
+  const request = { rows, file, texts: text === undefined ? undefined : [text] };
   const row = integerOption(args, 'row');
   return measure(await model.example(request, row === undefined ? undefined : row - 1));
 }
 
-function exampleText({ example }: Measured): string {
+function exampleText({ example }: ModelMeasurements): string {
   if (example === null) return '';
   const { title, memory, saturation } = example;
   const rows = alignColumns([SATURATION_HEAD, ...saturationRows(saturation)]);

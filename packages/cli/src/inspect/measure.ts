@@ -14,8 +14,8 @@ import {
 } from '@unroll/insight';
 import type { NetworkExample } from '@unroll/tasks';
 
-/** The measurements of one example. */
-export interface Measurements {
+/** What a model does on one example. */
+export interface ExampleMeasurements {
   title: string;
   /** A text for each step; undefined: none. */
   steps: readonly string[] | undefined;
@@ -26,14 +26,20 @@ export interface Measurements {
   memory: MemoryLength;
 }
 
-export interface Measured {
+export interface ModelMeasurements {
   weights: WeightStatistics[];
   /** Null without data. */
-  example: Measurements | null;
+  example: ExampleMeasurements | null;
 }
 
-/** Returns the measurements of an example, and the statistics of the weights. */
-export async function measure({ network, inputs, mask, title, steps }: NetworkExample): Promise<Measured> {
+/** Measures a network on an example, and computes the statistics of its weights. */
+export async function measure({
+  network,
+  inputs,
+  mask,
+  title,
+  steps,
+}: NetworkExample): Promise<ModelMeasurements> {
   const x = [...inputs];
   const masks = mask === undefined ? {} : { mask: masksOf(x, mask) };
   const traced = await trace(network, x, { ...masks, inputs: true });

@@ -1,8 +1,7 @@
-/** The options of `unroll inspect` that look inside a model. data.ts implements them, and is loaded only if one is given. */
+/** The options of `unroll inspect` that measure a model. data.ts implements them, and is loaded only if one is given. */
 import { type OptionSpecs, type ParsedArgs, UsageError } from '../shared/args.js';
 import { READING_HELP, READING_OPTIONS } from '../shared/reading-options.js';
 
-/** The options that look inside. */
 export const DATA_OPTIONS = {
   data: { type: 'string' },
   text: { type: 'string' },
@@ -28,10 +27,10 @@ ${READING_HELP}`;
 /** @throws UsageError for an option that needs --data, such as --sql, without --data */
 export function checkDataOptions({ values }: ParsedArgs): void {
   if (values.data !== undefined) return;
-  const name = ['sql', ...Object.keys(READING_OPTIONS)].find((each) => values[each] !== undefined);
+  const name = ['sql', ...Object.keys(READING_OPTIONS)].find((option) => values[option] !== undefined);
   if (name !== undefined) throw new UsageError(`--${name} needs --data <file>.`);
 }
 
-/** True if an option looks inside the model. */
-export const looksInside = (args: ParsedArgs): boolean =>
+/** True if one of the given options requests measurements of the model. */
+export const requestsMeasurement = (args: ParsedArgs): boolean =>
   ['data', 'text', 'row', 'report'].some((name) => args.values[name] !== undefined);

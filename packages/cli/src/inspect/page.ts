@@ -9,7 +9,7 @@ import {
   unrolledFigure,
   type WeightStatistics,
 } from '@unroll/insight';
-import type { Measured, Measurements } from './measure.js';
+import type { ExampleMeasurements, ModelMeasurements } from './measure.js';
 
 const STYLE = `
 :root{color-scheme:light dark;--ink:#1f2328;--soft:#59636e;--rule:#d1d9e0;--paper:#fff}
@@ -24,7 +24,7 @@ svg{max-width:100%;height:auto}section{overflow-x:auto}section>svg{min-width:600
 const POLICY = "default-src 'none'; style-src 'unsafe-inline'";
 
 /** Returns the page. @param text the description of the model, which `unroll inspect` prints */
-export function inspectionPage(path: string, text: string, { weights, example }: Measured): string {
+export function inspectionPage(path: string, text: string, { weights, example }: ModelMeasurements): string {
   const parts = [
     ...(example === null ? [] : exampleParts(example)),
     section('Weights', '', weightTable(weights)),
@@ -41,7 +41,7 @@ export function inspectionPage(path: string, text: string, { weights, example }:
 const section = (title: string, about: string, body: string): string =>
   `<section><h2>${escapeText(title)}</h2>${about && `<p>${escapeText(about)}</p>`}${body}</section>`;
 
-function exampleParts({ title, steps, trace, gradients, saturation, memory }: Measurements): string[] {
+function exampleParts({ title, steps, trace, gradients, saturation, memory }: ExampleMeasurements): string[] {
   const parts = [`<p>${escapeText(title)}</p>`];
   if (trace.layers.length === 0) return [...parts, section('Gates', 'The model has no recurrent layer.', '')];
   const inputs = steps === undefined ? {} : { inputs: steps };
@@ -68,7 +68,7 @@ function exampleParts({ title, steps, trace, gradients, saturation, memory }: Me
 }
 
 /** Draws the curves of the layers that influence an output. Each network of an ensemble has a separate output. */
-function gradientFigure(gradients: Measurements['gradients']): string {
+function gradientFigure(gradients: ExampleMeasurements['gradients']): string {
   const curves = gradients
     .flatMap((found) => lagCurves(found))
     .filter(({ values }) => Array.from(values).some((value) => value > 0));
@@ -116,7 +116,10 @@ function table(head: readonly string[], rows: readonly (readonly string[])[]): s
   return `<table>${cells(head.map(escapeText), 'th')}${rows.map((row) => cells(row, 'td')).join('')}</table>`;
 }
 
-/** Returns one row for each gate of each layer: its name, the shares, and facts about the layer. */
+/**
+ * Returns one row for each gate of each layer: its name and the shares; the first row of a layer also has its dead units and
+ * half-life.
+ */
 export function saturationRows(saturation: readonly LayerSaturation[]): string[][] {
   return saturation.flatMap(({ layer, gates, values, dead, units, halfLife }) =>
     Object.entries({ ...gates, ...values }).map(([name, { low, high }], i) => [

@@ -55,7 +55,7 @@ function checkNames(args: readonly string[], specs: OptionSpecs): void {
   }
 }
 
-/** Returns the error for an unknown option. @param raw the option as written @param name its name without dashes */
+/** Returns the error for an unknown option. @param raw the option as the user wrote it @param name its name without dashes */
 function unknownOption(raw: string, name: string, specs: OptionSpecs): UsageError {
   const suggestion = nearest(name, Object.keys(specs));
   const hint =
@@ -128,7 +128,7 @@ export function choiceOption<T extends string>(
 ): T | undefined {
   const text = textOption(args, name);
   if (text === undefined) return undefined;
-  const choice = choices.find((each) => each === text);
+  const choice = choices.find((candidate) => candidate === text);
   if (choice !== undefined) return choice;
   throw new UsageError(`--${name} must be one of ${choices.join(', ')}, got "${text}".`);
 }

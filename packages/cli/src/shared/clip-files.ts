@@ -36,7 +36,7 @@ async function withClips(
   notes: string[],
   tableFingerprint: string,
 ): Promise<FileTable> {
-  const { name: exact, cells, position } = column(table, name);
+  const { name: columnName, cells, position } = column(table, name);
   const hash = createHash('sha256').update(tableFingerprint);
   const opened = new Map<string, Clip>();
   const clips: Clip[] = [];
@@ -49,8 +49,10 @@ async function withClips(
     opened.set(path, clip);
     clips.push(clip);
   }
-  const columns = table.columns.map((each) =>
-    each.name === exact ? { ...each, cells: cells.map(() => null), firstNestedRow: 0, values: clips } : each,
+  const columns = table.columns.map((original) =>
+    original.name === columnName
+      ? { ...original, cells: cells.map(() => null), firstNestedRow: 0, values: clips }
+      : original,
   );
   return { table: { ...table, columns }, notes, fingerprint: hash.digest('hex') };
 }

@@ -23,7 +23,7 @@ Video
                         contrast and brightness)
 `;
 
-/** The options for reading frames that are given. */
+/** The given options for reading the frames of clips. */
 export interface ClipArguments {
   frameSize?: readonly [height: number, width: number];
   colour?: boolean;

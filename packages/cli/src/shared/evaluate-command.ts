@@ -10,7 +10,7 @@ import {
   UsageError,
 } from './args.js';
 import type { Command } from './command.js';
-import { openModel, readData } from './predict-command.js';
+import { loadTaskModel, readData } from './predict-command.js';
 import { READING_HELP, READING_OPTIONS, readingOptions } from './reading-options.js';
 import { Reporter } from './reporter.js';
 import { readSoundPairs } from './sound-pairs.js';
@@ -72,7 +72,7 @@ export const evaluate: Command = {
       throw new UsageError('A model and --data are required: unroll evaluate <model folder> --data <file>');
     }
     const threads = integerOption(parsed, 'threads');
-    const model = await openModel(parsed.positionals[0], tasks);
+    const model = await loadTaskModel(parsed.positionals[0], tasks);
     if (threads !== undefined) setThreads(threads);
     const reporter = new Reporter({ json: parsed.values.json === true, quiet: false });
     const { notes, tables = [], metrics, ...scores } = await scoresOf(parsed, model, reporter);

@@ -58,7 +58,7 @@ export type FileContents = ReadonlyMap<string, string | Uint8Array>;
 
 /**
  * Writes files under temporary names and then renames them, so no file is ever incomplete.
- * @param stale names of an earlier run's files to delete
+ * @param stale names of files of an earlier run, which are deleted
  * @throws UsageError if the folder cannot be created or written to
  */
 export function writeAtomically(folder: string, files: FileContents, stale: readonly string[] = []): void {

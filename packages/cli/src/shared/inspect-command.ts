@@ -1,13 +1,16 @@
-/** `unroll inspect`: describes a saved model (task, layers, weights, training record). inspect/data.ts measures the model. */
+/**
+ * `unroll inspect`: describes a saved model (task, layers, weights, training record). inspect/data.ts measures the model on
+ * an example.
+ */
 import { existsSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { ready } from '@unroll/core';
 import { decodeUtf8, type Json, parseStrictJson } from '@unroll/core/internal';
 import { fromArtifact, readSafetensors } from '@unroll/formats';
 import { type Task, type TaskFact, taskFormat, taskModelFromFiles } from '@unroll/tasks';
-import { openModel } from '../convert/open.js';
+import { openModelFile } from '../convert/open.js';
 import { descriptionText } from '../convert/report.js';
-import { checkDataOptions, DATA_HELP, DATA_OPTIONS, looksInside } from '../inspect/options.js';
+import { checkDataOptions, DATA_HELP, DATA_OPTIONS, requestsMeasurement } from '../inspect/options.js';
 import { type OptionSpecs, parseOptions, UsageError } from './args.js';
 import type { Command } from './command.js';
 import { readModelFiles } from './model-files.js';
@@ -43,6 +46,7 @@ interface NetworkInfo {
 interface Inspection {
   /** Null for a model without a task. `known`: whether this version of Unroll supports the task. */
   task: { name: string; version: number; known: boolean } | null;
+  /** What the model says about itself, by name, such as its target column and horizon (`TaskModel.describe`). */
   facts: TaskFact[];
   /** Null for a model without a network. */
   network: NetworkInfo | null;
@@ -69,19 +73,19 @@ export const inspect: Command = {
     await ready();
     const inspection = inspectFiles(files, tasks);
     const text = inspectionText(path, inspection);
-    if (looksInside(parsed)) {
+    if (requestsMeasurement(parsed)) {
       if (parsed.values.json === true)
         throw new UsageError(
           '--json describes the model only: leave out --data, --text, --row and --report.',
         );
-      const { lookInside } = await import('../inspect/data.js');
-      const found = await lookInside(parsed, { path, files, tasks, text });
+      const { measureModel } = await import('../inspect/data.js');
+      const found = await measureModel(parsed, { path, files, tasks, text });
       return void process.stdout.write(`${text}${found}\n`);
     }
     if (parsed.values.json !== true) return void process.stdout.write(text);
-    const { network, ...rest } = inspection;
+    const { network, ...others } = inspection;
     const { summary: _, ...networkData } = network ?? {};
-    process.stdout.write(`${JSON.stringify({ model: path, ...rest, network: network && networkData })}\n`);
+    process.stdout.write(`${JSON.stringify({ model: path, ...others, network: network && networkData })}\n`);
   },
 };
 
@@ -91,7 +95,7 @@ const isOtherFile = (path: string): boolean =>
 
 /** Describes a file of another tool. */
 async function inspectOther(path: string, json: boolean): Promise<void> {
-  const { source, format } = await openModel(path);
+  const { source, format } = await openModelFile(path);
   const description = await format.describe(source);
   process.stdout.write(
     json ? `${JSON.stringify({ model: path, ...description })}\n` : descriptionText(path, description),
@@ -182,11 +186,11 @@ const isObject = (value: Json): value is { [key: string]: Json } =>
 function trainingText(training: Json): string {
   const fields = flatten(training, '');
   const tables = fields.filter(({ value }) => isTable(value));
-  const rest = fields
+  const lines = fields
     .filter(({ value }) => !isTable(value))
     .map(({ name, value }): Line => [name, formatValue(value)]);
   return [
-    `Trained:\n${rest.length === 0 ? '' : alignTexts(rest)}`,
+    `Trained:\n${lines.length === 0 ? '' : alignTexts(lines)}`,
     ...tables.map(({ name, value }) => `${name}:\n${tableText(value)}`),
   ].join('\n\n');
 }

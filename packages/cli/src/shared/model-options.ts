@@ -10,14 +10,14 @@ export const specsOf = (options: readonly TaskOption[]): OptionSpecs =>
   );
 
 /**
- * Returns the values of the options that are given, by name.
- * @param readTable reads the file of a table option
+ * Returns the values of the given options, by name.
+ * @param readTable reads the file of a table option; its second argument is the name of the option
  * @throws UsageError for values of the wrong type
  */
 export async function optionValues(
   args: ParsedArgs,
   options: readonly TaskOption[],
-  readTable: (path: string) => Promise<Table>,
+  readTable: (path: string, option: string) => Promise<Table>,
 ): Promise<Record<string, TaskOptionValue>> {
   const values: Record<string, TaskOptionValue> = {};
   for (const option of options) {
@@ -30,13 +30,13 @@ export async function optionValues(
 async function optionValue(
   args: ParsedArgs,
   { name, type, least: minimum = 0 }: TaskOption,
-  readTable: (path: string) => Promise<Table>,
+  readTable: (path: string, option: string) => Promise<Table>,
 ): Promise<TaskOptionValue | undefined> {
   if (type === 'flag') return args.values[name] === true ? true : undefined;
   if (type === 'integer') return integerOption(args, name, minimum);
   const argument = textOption(args, name);
   if (argument === undefined || type === 'text') return argument;
-  if (type === 'table') return readTable(argument);
+  if (type === 'table') return readTable(argument, name);
   const value = Number(argument);
   if (Number.isFinite(value)) return value;
   throw new UsageError(`--${name} must be a number, got "${argument}".`);

@@ -62,7 +62,7 @@ export const predict: Command = {
   async help(args, { tasks }) {
     const path = modelPath(args, OPTIONS);
     if (path === undefined) return HELP;
-    const model = await openModel(path, tasks);
+    const model = await loadTaskModel(path, tasks);
     const about = wrapLines(model.about, 100).join('\n');
     const modelHelp = model.options.length === 0 ? 'The model has no options.\n' : optionsHelp(model.options);
     return `${HELP}\nThe model in ${path} (task ${taskName(model.format)}):\n\n${about}\n\n${modelHelp}`;
@@ -70,7 +70,7 @@ export const predict: Command = {
   async run(args, { tasks }) {
     const path = modelPath(args, OPTIONS);
     if (path === undefined) throw new UsageError(MODEL_REQUIRED);
-    const model = await openModel(path, tasks);
+    const model = await loadTaskModel(path, tasks);
     const parsed = parseOptions(args, { ...specsOf(model.options), ...OPTIONS });
     const [, stdin, ...others] = parsed.positionals;
     if ((stdin !== undefined && stdin !== '-') || others.length > 0) throw new UsageError(MODEL_REQUIRED);
@@ -90,7 +90,9 @@ export const predict: Command = {
     const options = await optionValues(parsed, model.options, readTable);
     const frames = textOption(parsed, 'frames');
     if (frames !== undefined && model.frames === undefined)
-      throw new UsageError('--frames is for models that read video.');
+      throw new UsageError(
+        `--frames is for models that read video, got a model of the task "${taskName(model.format)}" that does not.`,
+      );
     const request = {
       ...{ ...data, options },
       texts: text === undefined ? undefined : [text],
@@ -118,7 +120,7 @@ const MODEL_REQUIRED = 'Exactly one model is required: unroll predict <model fol
 const textOf = (value: unknown): string | undefined => (typeof value === 'string' ? value : undefined);
 
 /** Loads the model in a folder or zip. */
-export async function openModel(path: string, tasks: readonly Task[]): Promise<TaskModel> {
+export async function loadTaskModel(path: string, tasks: readonly Task[]): Promise<TaskModel> {
   const files = await readModelFiles(path);
   await ready();
   return taskModelFromFiles(files, tasks);

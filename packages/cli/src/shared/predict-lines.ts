@@ -22,11 +22,13 @@ const EXCLUDED = ['data', 'text', 'audio', 'frames', 'pattern', 'sql', 'out'];
  * @throws UsageError at the end if the model rejected lines
  */
 export async function predictLines(model: TaskModel, args: ParsedArgs): Promise<void> {
-  const given = EXCLUDED.find((name) => args.values[name] !== undefined);
-  if (given !== undefined)
-    throw new UsageError(`--${given} cannot be combined with "-", which reads from stdin.`);
-  const options = await optionValues(args, model.options, () => {
-    throw new UsageError('Options that take a file cannot be combined with "-".');
+  const excluded = EXCLUDED.find((name) => args.values[name] !== undefined);
+  if (excluded !== undefined)
+    throw new UsageError(`--${excluded} cannot be combined with "-", which reads from stdin.`);
+  const options = await optionValues(args, model.options, (_, option) => {
+    throw new UsageError(
+      `--${option} reads a file, so it cannot be combined with "-", which reads from stdin.`,
+    );
   });
   const lines = createInterface({ input: process.stdin, crlfDelay: Number.POSITIVE_INFINITY });
   const waiting: string[] = [];
@@ -81,7 +83,10 @@ class LinePrinter {
     if (!process.stdout.write(`${outputs.join('\n')}\n`)) await once(process.stdout, 'drain');
   }
 
-  /** Predicts the lines at the indices `rows` and stores their outputs. If the model rejects them, predicts each half separately. */
+  /**
+   * Predicts the lines at the indices `rows` and stores their outputs. If the model rejects them, predicts each half
+   * separately.
+   */
   async #predict(lines: readonly string[], rows: readonly number[], outputs: string[]): Promise<void> {
     try {
       const texts = rows.map((row) => lines[row]);

@@ -1,4 +1,7 @@
-/** `unroll predict <model> --audio - --stream`: predicts from sound while it arrives, and prints a line when the prediction changes. */
+/**
+ * `unroll predict <model> --audio - --stream`: predicts from sound while it arrives, and prints a line when the prediction
+ * changes.
+ */
 import { createReadStream } from 'node:fs';
 import { WavStream } from '@unroll/data';
 import type { SoundStream, TaskModel } from '@unroll/tasks';
@@ -10,17 +13,19 @@ import { optionValues } from './model-options.js';
 const STEP = 0.1;
 
 /**
- * Prints a line for each change: the seconds of sound so far and the prediction, separated by a tab, or with `--json` an object. The
- * last line is the prediction for the whole sound.
+ * Prints a line for each change: the seconds of sound so far and the prediction, separated by a tab, or with `--json` an
+ * object. The last line is the prediction for the whole sound.
  * @throws UsageError if the model cannot predict from a stream, and for a file that cannot be read
  */
 export async function predictStream(model: TaskModel, args: ParsedArgs): Promise<void> {
   const path = textOption(args, 'audio');
   if (path === undefined) throw new UsageError('--stream needs --audio <file>, or --audio - for stdin.');
   if (model.soundStream === undefined)
-    throw new UsageError('This model cannot predict from a stream of sound.');
-  const options = await optionValues(args, model.options, () => {
-    throw new UsageError('Options that take a file cannot be combined with --stream.');
+    throw new UsageError(
+      'This model cannot predict from a stream of sound. --stream is for models of unroll train transcribe --streaming.',
+    );
+  const options = await optionValues(args, model.options, (_, option) => {
+    throw new UsageError(`--${option} reads a file, so it cannot be combined with --stream.`);
   });
   const printer = new ChangePrinter(args.values.json === true);
   const source = path === '-' ? 'stdin' : path;

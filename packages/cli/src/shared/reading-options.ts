@@ -31,7 +31,7 @@ export interface ReadOptions extends NumberOptions {
   header?: boolean;
 }
 
-/** Returns the options that are given. The parsers validate the values. */
+/** Returns the given options. The parsers validate the values. */
 export function readingOptions(args: ParsedArgs): ReadOptions {
   const decimal = textOption(args, 'decimal') as Decimal | undefined;
   const mark = textOption(args, 'thousands');
@@ -45,7 +45,7 @@ export function readingOptions(args: ParsedArgs): ReadOptions {
   };
 }
 
-/** Returns the options for times that are given. */
+/** Returns the given options for times. */
 export function timeOptions(args: ParsedArgs): Pick<TimeOptions, 'dates' | 'timezone'> {
   const dates = textOption(args, 'dates') as TimeOptions['dates'];
   const timezone = textOption(args, 'timezone');

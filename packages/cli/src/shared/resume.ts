@@ -28,7 +28,7 @@ export interface RunCheckpoints extends RunStore {
   /** True if an interrupted run was found and is resumed. */
   readonly resumed: boolean;
   /** Deletes the checkpoints. Called after the results are written. */
-  done(): void;
+  remove(): void;
 }
 
 /**
@@ -68,7 +68,7 @@ export function openCheckpoints(out: string, resume: boolean, identity: RunIdent
       recorded = true;
       await write(pathOf(name), bytes);
     },
-    done: remove,
+    remove,
   };
 }
 

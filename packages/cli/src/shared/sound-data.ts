@@ -1,4 +1,7 @@
-/** Reads the data of a task on sounds with texts: `--data`, `--audio` or `--pattern`, and `--valid`. */
+/**
+ * Reads the training data of the tasks transcribe and speak: sounds with texts. The options are `--data`, `--audio` or
+ * `--pattern`, and `--valid`.
+ */
 import { type ParsedArgs, requiredText, textOption } from './args.js';
 import { type ReadOptions, readingOptions } from './reading-options.js';
 import { checkSoundData, FOLDER_COLUMN, isFolder, readSoundTable } from './sound-files.js';

@@ -46,16 +46,16 @@ export async function readSoundTable(path: string, options: SoundTableOptions): 
 
 /**
  * Checks the options for training data with sounds.
- * @param given.audio the column of --audio @param given.other a column of inputs that are not sounds
+ * @param options.audio the column of --audio @param options.other a column of inputs that are not sounds
  * @throws UsageError for a folder without --pattern or with a column, and for --pattern without a folder
  */
-export function checkSoundData(given: {
+export function checkSoundData(options: {
   path: string;
   pattern: string | undefined;
   audio: string | undefined;
   other?: string | undefined;
 }): void {
-  const { path, pattern, audio, other } = given;
+  const { path, pattern, audio, other } = options;
   if (!isFolder(path)) {
     if (pattern !== undefined)
       throw new UsageError(`--pattern needs a folder of WAV files, but ${path} is not a folder.`);
@@ -72,9 +72,15 @@ export function checkSoundData(given: {
 }
 
 /** Replaces the paths in a column by the files. The fingerprint covers the table and all files. */
-function withSounds(table: Table, name: string, folder: string, notes: string[], start = ''): FileTable {
-  const { name: exact, cells, position } = column(table, name);
-  const hash = createHash('sha256').update(start);
+function withSounds(
+  table: Table,
+  name: string,
+  folder: string,
+  notes: string[],
+  tableFingerprint = '',
+): FileTable {
+  const { name: columnName, cells, position } = column(table, name);
+  const hash = createHash('sha256').update(tableFingerprint);
   const sounds = cells.map((cell, row): SoundFile => {
     const location = `${table.source}, line ${table.lines[row]}, column ${position} ("${name}")`;
     const source = cell === null ? '' : String(cell).trim();
@@ -88,8 +94,10 @@ function withSounds(table: Table, name: string, folder: string, notes: string[],
       throw new UsageError(`${location}: ${path}: ${reasonOf(error, 'cannot be read')}.`);
     }
   });
-  const columns = table.columns.map((each) =>
-    each.name === exact ? { ...each, cells: cells.map(() => null), firstNestedRow: 0, values: sounds } : each,
+  const columns = table.columns.map((original) =>
+    original.name === columnName
+      ? { ...original, cells: cells.map(() => null), firstNestedRow: 0, values: sounds }
+      : original,
   );
   return { table: { ...table, columns }, notes, fingerprint: hash.digest('hex') };
 }
@@ -121,11 +129,13 @@ function folderTable(folder: string, audio: string, pattern = '{*}'): Table {
     if (found !== null) return found;
     throw new UsageError(`${join(folder, name)}: the name does not match --pattern "${pattern}".`);
   });
-  const cells: Cell[][] = [files, ...fields.map((_, f) => values.map((each) => each[f]))];
+  const cells: Cell[][] = [files, ...fields.map((_, f) => values.map((fieldValues) => fieldValues[f]))];
   return makeTable({ source: basename(folder), names: [audio, ...fields], cells });
 }
 
-/** Parses a pattern such as `{label}_{speaker}_{take}.wav`. A pattern without / is compared with names without their folders. */
+/**
+ * Parses a pattern such as `{label}_{speaker}_{take}.wav`. A pattern without / is compared with names without their folders.
+ */
 function parsePattern(
   pattern: string,
   audio: string,
@@ -148,9 +158,10 @@ function parsePattern(
     i % 2 === 1 ? '([^/]+?)' : part.replace(/[\\^$.*+?()[\]{}|]/g, '\\$&'),
   );
   const regex = new RegExp(`^${source.join('')}$`);
-  const whole = pattern.includes('/');
+  const includesFolders = pattern.includes('/');
   return {
     fields,
-    matches: (name) => regex.exec(whole ? name : name.slice(name.lastIndexOf('/') + 1))?.slice(1) ?? null,
+    matches: (name) =>
+      regex.exec(includesFolders ? name : name.slice(name.lastIndexOf('/') + 1))?.slice(1) ?? null,
   };
 }

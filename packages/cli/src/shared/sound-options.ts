@@ -12,15 +12,15 @@ export const SOUND_OPTIONS = {
 
 export const SOUND_HELP = `
 Sound
-  --normalize <what>    what is subtracted from the frames of each file: level (the mean over all
-                        features), features (the mean spectrum) or none (default: level)
+  --normalize <what>    what is subtracted from the frames of each file: level (one number, the mean
+                        of all values), features (the mean of each feature) or none (default: level)
   --mels <n>            number of mel filters (default: 40)
   --rate <hz>           sample rate of the analysis (default: the most frequent one, at most 16,000)
   --no-augment          train without augmentation (random changes of speed and frequencies, random
                         masks and, with --normalize none, random changes of the volume)
 `;
 
-/** The options for reading and augmenting sounds that are given. */
+/** The given options for reading and augmenting sounds. */
 export interface SoundArguments {
   normalize?: 'level' | 'features' | 'none';
   mels?: number;

@@ -20,8 +20,8 @@ import { reasonOf } from './files.js';
 import { queryFile } from './query.js';
 import type { ReadOptions } from './reading-options.js';
 
-/** A file that was read. */
-export interface FileFacts {
+/** Notes and fingerprint of a file that was read. */
+export interface FileInfo {
   /** Sentences for the user, such as the detected encoding. */
   notes: string[];
   /** SHA-256 of the file. */
@@ -29,12 +29,12 @@ export interface FileFacts {
 }
 
 /** A table that was read from a file. */
-export interface FileTable extends FileFacts {
+export interface FileTable extends FileInfo {
   table: Table;
 }
 
 /** A text that was read from a file. */
-export interface FileText extends FileFacts {
+export interface FileText extends FileInfo {
   file: TextFile;
 }
 

@@ -18,7 +18,7 @@ import {
 } from '../shared/args.js';
 import { openSoundData, type SoundData, storedReading } from '../shared/sound-data.js';
 import { networkArguments } from '../train/options.js';
-import type { Trainable, TrainedModel, TrainingJob } from '../train/trainable.js';
+import type { TrainableTask, TrainedModel, TrainingJob } from '../train/trainable.js';
 
 const OPTIONS = {
   text: { type: 'string' },
@@ -55,7 +55,7 @@ Sound
                         below 1 (default: 0.3)
 `;
 
-export const speakTraining: Trainable = {
+export const speakTraining: TrainableTask = {
   about: 'synthesise speech from texts',
   options: OPTIONS,
   help: HELP,
@@ -71,17 +71,28 @@ async function open(args: ParsedArgs): Promise<TrainingJob> {
     reduction: integerOption(args, 'reduction'),
     sampling: numberOption(args, 'sampling', 'from 0 to below 1', (rate) => rate >= 0 && rate < 1),
   };
-  const given = Object.fromEntries(Object.entries(speechOptions).filter(([, value]) => value !== undefined));
+  const givenOptions = Object.fromEntries(
+    Object.entries(speechOptions).filter(([, value]) => value !== undefined),
+  );
   const { path, audio, pattern, reading, data, valid } = await openSoundData(args);
   const options: SpeakOptions = {
-    ...{ audio, text, ...network, ...given },
+    ...{ audio, text, ...network, ...givenOptions },
     ...(valid && { validation: valid.table }),
   };
   const { batchSize: batch, learningRate, ...others } = network;
   return {
     data: { ...data, path, rows: data.table.rowCount },
     files: valid === undefined ? [data] : [data, valid],
-    options: { audio, text, pattern, ...given, ...others, batch, 'learning-rate': learningRate, ...reading },
+    options: {
+      audio,
+      text,
+      pattern,
+      ...givenOptions,
+      ...others,
+      batch,
+      'learning-rate': learningRate,
+      ...reading,
+    },
     plan: () => speakPlanEvent(prepareVoice(data.table, options)),
     run: (control) => train(data.table, { ...options, ...control }, { reading, pattern }),
   };

@@ -21,7 +21,7 @@ import {
 import { type ReadOptions, readingOptions } from '../shared/reading-options.js';
 import { readText } from '../shared/table-file.js';
 import { networkArguments } from '../train/options.js';
-import type { Trainable, TrainedModel, TrainingJob } from '../train/trainable.js';
+import type { TrainableTask, TrainedModel, TrainingJob } from '../train/trainable.js';
 
 const OPTIONS = {
   column: { type: 'string' },
@@ -51,7 +51,7 @@ Data
 
 const COLUMNS: readonly ConlluColumn[] = ['lemma', 'upos', 'xpos', 'feats', 'head', 'deprel', 'deps', 'misc'];
 
-export const tagTraining: Trainable = {
+export const tagTraining: TrainableTask = {
   about: 'tag each token of a sentence, for example with its part of speech',
   options: OPTIONS,
   help: HELP,
@@ -63,7 +63,7 @@ export const tagTraining: Trainable = {
 async function open(args: ParsedArgs): Promise<TrainingJob> {
   const path = requiredText(args, 'data', 'file', 'the sentences to train on');
   const column = columnOption(args);
-  const tagging = given({
+  const tagging = withoutUndefined({
     scheme: choiceOption(args, 'scheme', ['bio', 'bioes', 'bmes', 'none']),
     positive: textOption(args, 'positive'),
     networks: integerOption(args, 'networks'),
@@ -91,7 +91,9 @@ async function open(args: ParsedArgs): Promise<TrainingJob> {
 }
 
 /** Returns the options that are not undefined. */
-const given = <T extends object>(options: T): Partial<{ [K in keyof T]: Exclude<T[K], undefined> }> =>
+const withoutUndefined = <T extends object>(
+  options: T,
+): Partial<{ [K in keyof T]: Exclude<T[K], undefined> }> =>
   Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined)) as never;
 
 /** Returns the value of --column. @throws UsageError if it is invalid */
@@ -99,7 +101,7 @@ function columnOption(args: ParsedArgs): number | ConlluColumn | undefined {
   const text = textOption(args, 'column');
   if (text === undefined) return undefined;
   if (/^[1-9]\d{0,3}$/.test(text)) return Number(text);
-  const name = COLUMNS.find((each) => each === text);
+  const name = COLUMNS.find((candidate) => candidate === text);
   if (name !== undefined) return name;
   throw new UsageError(
     `--column must be the number of a column, from 1, or one of ${COLUMNS.join(', ')}, got "${text}".`,

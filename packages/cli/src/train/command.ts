@@ -11,10 +11,10 @@ import { transcribeTraining } from '../transcribe/training.js';
 import { translateTraining } from '../translate/training.js';
 import { TRAINING_OPTIONS, trainingHelp } from './options.js';
 import { runTraining } from './run.js';
-import type { Trainable } from './trainable.js';
+import type { TrainableTask } from './trainable.js';
 
 /** The tasks that can be trained, by name. */
-export const TRAINABLE: Readonly<Record<string, Trainable>> = {
+export const TRAINABLE_TASKS: Readonly<Record<string, TrainableTask>> = {
   classify: classifyTraining,
   tag: tagTraining,
   generate: generateTraining,
@@ -23,13 +23,13 @@ export const TRAINABLE: Readonly<Record<string, Trainable>> = {
   describe: describeTraining,
   speak: speakTraining,
 };
-const NAMES = Object.keys(TRAINABLE);
+const NAMES = Object.keys(TRAINABLE_TASKS);
 
 const HELP = `Usage: unroll train <task> --data <file> --out <folder> [options]
 
 Trains a model and writes it to a folder, for unroll predict, evaluate and inspect. Tasks:
 
-${Object.entries(TRAINABLE)
+${Object.entries(TRAINABLE_TASKS)
   .map(([name, { about }]) => `  ${name.padEnd(11)}${about}\n`)
   .join('')}
 Run unroll train <task> --help for the options of a task.
@@ -58,8 +58,8 @@ export const trainCommand: Command = {
 };
 
 /** @throws UsageError for an unknown name */
-function taskNamed(name: string): Trainable {
-  if (Object.hasOwn(TRAINABLE, name)) return TRAINABLE[name];
+function taskNamed(name: string): TrainableTask {
+  if (Object.hasOwn(TRAINABLE_TASKS, name)) return TRAINABLE_TASKS[name];
   const suggestion = nearest(name, NAMES);
   const hint =
     suggestion === undefined ? `The tasks are ${NAMES.join(', ')}.` : `Did you mean "${suggestion}"?`;

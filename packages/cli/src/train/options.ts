@@ -108,7 +108,7 @@ export function runArguments(args: ParsedArgs): RunArguments {
   };
 }
 
-/** The options of networks and training that are given. */
+/** The given options for the network and the training. */
 export interface NetworkArguments {
   cell?: RecurrentCellName;
   units?: number;

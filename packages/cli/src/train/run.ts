@@ -8,7 +8,7 @@ import { Reporter } from '../shared/reporter.js';
 import { openCheckpoints } from '../shared/resume.js';
 import { version } from '../version.js';
 import { runArguments } from './options.js';
-import type { Trainable, TrainedModel, TrainingJob, TrainingResult } from './trainable.js';
+import type { TrainableTask, TrainedModel, TrainingJob, TrainingResult } from './trainable.js';
 
 const REPORT = 'report.html';
 const MODEL_FILES = ['config.json', 'model.safetensors', 'pipeline.json', 'training.json'];
@@ -17,7 +17,7 @@ const STOPPED = 'Stopped. Run the same command with --resume to continue.';
 /** Trains a model and writes it to the --out folder. @param name the name of the task */
 export async function runTraining(
   name: string,
-  task: Trainable,
+  task: TrainableTask,
   args: ParsedArgs,
   signal: AbortSignal,
 ): Promise<void> {
@@ -41,7 +41,7 @@ export async function runTraining(
   });
   const seconds = (performance.now() - start) / 1000;
   writeAtomically(out, await outputFiles(name, job, trained, seconds), MODEL_FILES);
-  store.done();
+  store.remove();
   reporter.print(`written  ${out}: the model and ${REPORT}`);
   const peakMemory = process.resourceUsage().maxRSS * 1024;
   reporter.report({ ...event, seconds: Number(seconds.toFixed(3)), peakMemory, out });

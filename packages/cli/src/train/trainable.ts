@@ -1,12 +1,12 @@
 /**
- * The interface of the tasks that `unroll train` trains. To add a task, implement this interface in a folder and add the
+ * The interface of the tasks of `unroll train`. To add a task, implement this interface in a folder and add the
  * task to command.ts.
  */
 import type { PlanEvent, ResultEvent, RunEvent, RunStore, TaskModel, TaskRequest } from '@unroll/tasks';
 import type { OptionSpecs, ParsedArgs } from '../shared/args.js';
-import type { FileFacts } from '../shared/table-file.js';
+import type { FileInfo } from '../shared/table-file.js';
 
-export interface Trainable {
+export interface TrainableTask {
   /** One line for `unroll train --help`. */
   about: string;
   /** The options of this task. options.ts has the options that all tasks share. */
@@ -26,12 +26,12 @@ export interface Trainable {
   open(args: ParsedArgs): Promise<TrainingJob>;
 }
 
-/** One run, ready to start. */
+/** A training run that has read its options and files, and is ready to start. */
 export interface TrainingJob {
-  /** The training file, and its number of rows or sentences (absent for a text). */
-  data: FileFacts & { path: string; rows?: number };
+  /** The training file, and its number of rows or sentences (absent for a plain text). */
+  data: FileInfo & { path: string; rows?: number };
   /** All files of the run. */
-  files: readonly FileFacts[];
+  files: readonly FileInfo[];
   /** Everything that determines the results, except the files; by the name of the command-line option. */
   options: Readonly<Record<string, unknown>>;
   /** A request with one example of the training data, for `unroll compare`. Default: none. */
@@ -44,7 +44,7 @@ export interface TrainingJob {
 
 export interface TrainedModel {
   model: TaskModel;
-  /** Facts for `training.json`. */
+  /** The fields of `training.json` that depend on the task. */
   record: Readonly<Record<string, unknown>>;
   /** Returns the HTML report. */
   report(run: { backend: string; seconds: number }): string;

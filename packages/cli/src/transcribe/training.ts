@@ -20,7 +20,7 @@ import {
 import { openSoundData, type SoundData, storedReading } from '../shared/sound-data.js';
 import { SOUND_HELP, SOUND_OPTIONS, soundArguments } from '../shared/sound-options.js';
 import { networkArguments } from '../train/options.js';
-import type { Trainable, TrainedModel, TrainingJob } from '../train/trainable.js';
+import type { TrainableTask, TrainedModel, TrainingJob } from '../train/trainable.js';
 
 const OPTIONS = {
   ...SOUND_OPTIONS,
@@ -57,7 +57,7 @@ Data
                         transcripts)
 ${SOUND_HELP}`;
 
-export const transcribeTraining: Trainable = {
+export const transcribeTraining: TrainableTask = {
   about: 'transcribe speech',
   options: OPTIONS,
   help: HELP,
@@ -75,17 +75,28 @@ async function open(args: ParsedArgs): Promise<TrainingJob> {
     streaming: args.values.streaming === true ? true : undefined,
     reduction: integerOption(args, 'reduction'),
   };
-  const given = Object.fromEntries(Object.entries(speechOptions).filter(([, value]) => value !== undefined));
+  const givenOptions = Object.fromEntries(
+    Object.entries(speechOptions).filter(([, value]) => value !== undefined),
+  );
   const { path, audio, pattern, reading, data, valid } = await openSoundData(args);
   const options: TranscribeOptions = {
-    ...{ audio, text, ...network, ...given },
+    ...{ audio, text, ...network, ...givenOptions },
     ...(valid && { validation: valid.table }),
   };
   const { batchSize: batch, learningRate, ...others } = network;
   return {
     data: { ...data, path, rows: data.table.rowCount },
     files: valid === undefined ? [data] : [data, valid],
-    options: { audio, text, pattern, ...given, ...others, batch, 'learning-rate': learningRate, ...reading },
+    options: {
+      audio,
+      text,
+      pattern,
+      ...givenOptions,
+      ...others,
+      batch,
+      'learning-rate': learningRate,
+      ...reading,
+    },
     example: { sounds: nestedValues(data.table, audio).slice(0, 1) as SoundFile[] },
     plan: () => transcribePlanEvent(prepareTranscriber(data.table, options)),
     run: (control) => train(data.table, { ...options, ...control }, { reading, pattern }),

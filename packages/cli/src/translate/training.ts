@@ -20,9 +20,9 @@ import {
   UsageError,
 } from '../shared/args.js';
 import { type ReadOptions, readingOptions } from '../shared/reading-options.js';
-import { type FileFacts, readTable, readText } from '../shared/table-file.js';
+import { type FileInfo, readTable, readText } from '../shared/table-file.js';
 import { networkArguments } from '../train/options.js';
-import type { Trainable, TrainedModel, TrainingJob } from '../train/trainable.js';
+import type { TrainableTask, TrainedModel, TrainingJob } from '../train/trainable.js';
 
 const OPTIONS = {
   source: { type: 'string' },
@@ -58,7 +58,7 @@ Data
                         depending on the number of words; words or characters: at most 20,000)
 `;
 
-export const translateTraining: Trainable = {
+export const translateTraining: TrainableTask = {
   about: 'translate or summarise texts',
   options: OPTIONS,
   help: HELP,
@@ -71,7 +71,7 @@ interface PairFiles {
   validation: PairData | undefined;
   /** The training file and its number of rows; for parallel files, the source file. */
   main: TrainingJob['data'];
-  files: FileFacts[];
+  files: FileInfo[];
 }
 
 async function open(args: ParsedArgs): Promise<TrainingJob> {
@@ -105,8 +105,8 @@ const PARALLEL_OPTIONS = ['source-file', 'target-file', 'valid-source', 'valid-t
 
 /** @throws UsageError if an option in `names` is given, because it cannot be combined with `other` */
 function checkNotGiven(args: ParsedArgs, names: readonly string[], other: string): void {
-  const given = names.find((name) => args.values[name] !== undefined);
-  if (given !== undefined) throw new UsageError(`--${given} cannot be combined with ${other}.`);
+  const conflicting = names.find((name) => args.values[name] !== undefined);
+  if (conflicting !== undefined) throw new UsageError(`--${conflicting} cannot be combined with ${other}.`);
 }
 
 function columnsOf(args: ParsedArgs): { source: string; target: string } {

@@ -84,7 +84,10 @@ describe('lines of stdin', () => {
   test('options with files and other arguments are rejected', async () => {
     for (const [args, message] of [
       [['--data', 'a.csv'], /--data cannot be combined with "-", which reads from stdin/],
-      [['--echo-rows', 'a.csv'], /Options that take a file cannot be combined with "-"/],
+      [
+        ['--echo-rows', 'a.csv'],
+        /--echo-rows reads a file, so it cannot be combined with "-", which reads from stdin/,
+      ],
       [['more'], /Exactly one model is required/],
     ] as const) {
       const { code, stdout, stderr } = await predict('ho\n', ...args);

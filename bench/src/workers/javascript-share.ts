@@ -1,7 +1,7 @@
 /**
  * Measures JavaScript's share of a training step: the time that is not spent inside kernel calls. Two kinds of rounds
- * alternate: one times only the steps, and the other times every kernel call. The rounds are separate because reading the clock takes
- * about as long as the JavaScript that is measured.
+ * alternate: one times only the steps, and the other times every kernel call. The rounds are separate because reading the
+ * clock takes about as long as the JavaScript that is measured.
  */
 import { currentBackend, setBackend, setThreads, tensor } from '@unroll/core';
 import { cpuBackend } from '@unroll/core/internal';
@@ -18,7 +18,7 @@ const STEPS = 40;
 
 type Kernel = (...args: number[]) => number;
 
-/** Returns the share on one thread with the given kernels, computed from medians over the rounds. */
+/** Returns JavaScript's share on one thread with the given kernels, computed from medians over the rounds. */
 export async function javascriptShare(choice: KernelChoice): Promise<number> {
   const previousBackend = currentBackend();
   const clock = new KernelClock();
