@@ -114,7 +114,7 @@ describe('the plateau rule', () => {
     assert.deepEqual([...begun, ...rates(second, losses.slice(4), begun.at(-1))], whole);
   });
   test('errors', () => {
-    assert.throws(() => new Plateau({ factor: 1 }), fails('value', /between 0 and 1, got 1/));
+    assert.throws(() => new Plateau({ factor: 1 }), fails('value', /above 0 and below 1, got 1/));
     assert.throws(() => new Plateau({ patience: -1 }), fails('value', /patience must be a number >= 0/));
   });
 });
