@@ -237,9 +237,9 @@ describe('a backend that is read asynchronously', () => {
       for (let event = 0; event < 2; event++) await run.next();
       const resume = (await run.snapshot())!;
       await run.return();
-      const again = tagger();
-      for await (const event of train(again, { ...options, resume })) assert.ok(event);
-      return [...(await resultsOfRun(tagger(), options)), ...(await weightsOf(again))];
+      const resumed = tagger();
+      for await (const event of train(resumed, { ...options, resume })) assert.ok(event);
+      return [...(await resultsOfRun(tagger(), options)), ...(await weightsOf(resumed))];
     }));
 
   test('evaluates and predicts', () =>
@@ -262,9 +262,9 @@ describe('a backend that is read asynchronously', () => {
       const resume = (await run.snapshot())!;
       await run.return();
       const { environment: _, ...snapshot } = resume;
-      const again = classifier();
-      for await (const event of train(again, { ...options, resume })) assert.ok(event);
-      return [snapshot, ...(await weightsOf(again))];
+      const resumed = classifier();
+      for await (const event of train(resumed, { ...options, resume })) assert.ok(event);
+      return [snapshot, ...(await weightsOf(resumed))];
     }));
 
   test('streams, and restores a stream', () =>
@@ -284,8 +284,8 @@ describe('a backend that is read asynchronously', () => {
       const picked = stream.select([1, 0, 1]);
       const step = tensor([[1, 2, 3], [4, 5, 6]]); // biome-ignore format: a matrix
       const next = await stream.step(step).data();
-      const again = model.stream({ state: saved });
-      assert.deepEqual(await again.step(step).data(), next);
+      const resumed = model.stream({ state: saved });
+      assert.deepEqual(await resumed.step(step).data(), next);
       const three = await picked.push(tensor(new Float32Array(9).fill(0.5), [3, 1, 3])).data();
       return [saved, [...first], [...next], [...three]];
     }));

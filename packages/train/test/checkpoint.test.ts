@@ -81,12 +81,12 @@ describe('a resumed run', () => {
     // 3 epochs, each with 4 step events and an epoch event.
     for (let event = 1; event <= 15; event++) {
       const resume = await snapshotAt(event);
-      const again = network();
+      const resumedNetwork = network();
       const later: unknown[] = [];
-      for await (const seen of train(again, { ...options, resume })) {
+      for await (const seen of train(resumedNetwork, { ...options, resume })) {
         if (seen.type === 'epoch') later.push({ ...seen, seconds: 0 });
       }
-      assert.deepEqual(weightsOf(again), weightsOf(whole), `from event ${event}`);
+      assert.deepEqual(weightsOf(resumedNetwork), weightsOf(whole), `from event ${event}`);
       assert.deepEqual(later, epochEvents.slice(epochEvents.length - later.length), `from event ${event}`);
     }
   });
@@ -149,9 +149,9 @@ describe('a resumed run', () => {
       Object.keys(resume!.tensors).filter((name) => name.startsWith('carried/')),
       [...['carried/lstm/h', 'carried/lstm/c']],
     );
-    const again = forecaster({ stateful: true });
-    for await (const _ of train(again, { ...data, resume: resume! }));
-    assert.deepEqual(weightsOf(again), weightsOf(whole));
+    const resumedNetwork = forecaster({ stateful: true });
+    for await (const _ of train(resumedNetwork, { ...data, resume: resume! }));
+    assert.deepEqual(weightsOf(resumedNetwork), weightsOf(whole));
   });
 
   test('continues in iterables, including generator objects that can be iterated only once', async () => {
@@ -184,9 +184,9 @@ describe('a resumed run', () => {
         for (let event = 0; event < events; event++) await run.next();
         const resume = (await run.snapshot())!;
         await run.return();
-        const again = forecaster();
-        for await (const _ of train(again, { ...runOptions, ...form(), resume }));
-        assert.deepEqual(weightsOf(again), weightsOf(whole), `after ${events} events`);
+        const resumedNetwork = forecaster();
+        for await (const _ of train(resumedNetwork, { ...runOptions, ...form(), resume }));
+        assert.deepEqual(weightsOf(resumedNetwork), weightsOf(whole), `after ${events} events`);
       }
     }
   });
@@ -255,13 +255,13 @@ describe('fit with checkpointDir', () => {
     const history = await fit(whole, { ...runOptions, callbacks: [earlyStopping({ patience: 2 }), keeper] });
     assert.equal(history.reason, 'stopped');
     const seen: string[] = [];
-    const again = network();
+    const resumedNetwork = network();
     const callbacks = [earlyStopping({ patience: 2 })];
     const onEvent: FitOptions['onEvent'] = (event) => void seen.push(event.type);
-    const resumed = await fit(again, { ...runOptions, callbacks, resume: atStop!, onEvent });
+    const resumed = await fit(resumedNetwork, { ...runOptions, callbacks, resume: atStop!, onEvent });
     assert.deepEqual(seen, ['end']);
     assert.deepEqual(resumed, history);
-    assert.deepEqual(weightsOf(again), weightsOf(whole));
+    assert.deepEqual(weightsOf(resumedNetwork), weightsOf(whole));
   });
 
   test('continues from the end with a larger number of epochs', async (t) => {

@@ -56,8 +56,8 @@ describe('the loss against PyTorch and Keras', () => {
 /** Returns every sequence of `length` classes. */
 function sequences(classes: number, length: number): number[][] {
   if (length === 0) return [[]];
-  return sequences(classes, length - 1).flatMap((rest) =>
-    Array.from({ length: classes }, (_, k) => [...rest, k]),
+  return sequences(classes, length - 1).flatMap((prefix) =>
+    Array.from({ length: classes }, (_, k) => [...prefix, k]),
   );
 }
 

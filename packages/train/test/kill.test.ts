@@ -79,7 +79,7 @@ async function killAndCompare(t: TestContext, mode: Mode): Promise<void> {
   const moments: string[] = [];
   for (let kills = 0; kills < KILLS[mode]; ) {
     // Each run is killed repeatedly until it ends or no kills are left; then the next one starts.
-    const folder = folderFor('broken');
+    const folder = folderFor('killed');
     for (let killed = true; killed; ) {
       const moment = kills < KILLS[mode] ? (Math.random() * 3 * ms) / KILLS[mode] : undefined;
       ({ killed } = await run(folder, { mode, ...(moment !== undefined && { killAfter: moment }) }));
@@ -94,18 +94,18 @@ async function killAndCompare(t: TestContext, mode: Mode): Promise<void> {
 }
 
 test('Ctrl-C writes a checkpoint and exits with 130, and the run can be resumed', async (t) => {
-  const [whole, broken] = ['whole', 'interrupted'].map((name) => {
+  const [whole, interrupted] = ['whole', 'interrupted'].map((name) => {
     const folder = mkdtempSync(join(tmpdir(), `unroll-${name}-`));
     t.after(() => rmSync(folder, { recursive: true }));
     return folder;
   }) as [string, string];
   await run(whole);
-  const { code } = await run(broken, { interruptAt: 20 });
+  const { code } = await run(interrupted, { interruptAt: 20 });
   assert.equal(code, 130);
-  assert.ok(existsSync(join(broken, 'last.safetensors')));
-  assert.ok(!existsSync(join(broken, 'result.json')), 'the run must be interrupted before its end');
-  assert.equal((await run(broken)).code, 0);
-  assert.deepEqual(files(broken), files(whole));
+  assert.ok(existsSync(join(interrupted, 'last.safetensors')));
+  assert.ok(!existsSync(join(interrupted, 'result.json')), 'the run must be interrupted before its end');
+  assert.equal((await run(interrupted)).code, 0);
+  assert.deepEqual(files(interrupted), files(whole));
 });
 
 test('a second Ctrl-C is ignored within half a second, and ends the process later', async () => {

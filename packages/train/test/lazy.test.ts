@@ -231,9 +231,9 @@ describe('lazy optimizers', () => {
         callbacks: {},
         history: { epochs: 0, loss: [], validationLoss: [], metrics: {}, completed: false, reason: null },
       });
-      const again = new Lookups();
-      for await (const _ of train(again, { ...options, resume: decodeCheckpoint(bytes).run }));
-      assert.equal(bitMismatch(`from ${stop}`, again.table.dataSync(), whole.table.dataSync()), null);
+      const resumed = new Lookups();
+      for await (const _ of train(resumed, { ...options, resume: decodeCheckpoint(bytes).run }));
+      assert.equal(bitMismatch(`from ${stop}`, resumed.table.dataSync(), whole.table.dataSync()), null);
     }
   });
 

@@ -92,9 +92,9 @@ describe('the parameters of a loss', () => {
         break;
       }
       const bytes = encodeCheckpoint({ run: saved!, callbacks: {}, history: emptyHistory() });
-      const again = await trained({}, decodeCheckpoint(bytes).run);
-      assert.deepEqual(weightsOf(again.model), weightsOf(whole.model), `from event ${stop}`);
-      assert.equal(sharpnessOf(again.loss), sharpnessOf(whole.loss));
+      const resumed = await trained({}, decodeCheckpoint(bytes).run);
+      assert.deepEqual(weightsOf(resumed.model), weightsOf(whole.model), `from event ${stop}`);
+      assert.equal(sharpnessOf(resumed.loss), sharpnessOf(whole.loss));
     }
     const run = train(network(), optionsFor(bagOfLabels()));
     await run.next();

@@ -199,8 +199,10 @@ describe('names and options', () => {
   test('every loss can be restored from its name and options', () => {
     for (const spec of LOSS_VARIANTS) {
       const loss = resolveLoss(spec);
-      const again = resolveLoss(JSON.parse(JSON.stringify({ name: loss.name, ...loss.config })) as LossSpec);
-      assert.deepEqual(again.config, loss.config);
+      const restored = resolveLoss(
+        JSON.parse(JSON.stringify({ name: loss.name, ...loss.config })) as LossSpec,
+      );
+      assert.deepEqual(restored.config, loss.config);
     }
     const loss: Loss = losses.pinball();
     assert.equal(resolveLoss(loss), loss);

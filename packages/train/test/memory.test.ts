@@ -44,8 +44,8 @@ describe('linear memory does not grow after the first runs', () => {
       scope(() => valueAndGrad(() => loss.compute(y, y, null), [y]));
     },
     'a step that fails': async () => {
-      const broken = { ...loss, compute: (): never => assert.fail('mine') };
-      await assert.rejects(() => fit(forecaster(), { x, y, loss: broken, optimizer: 'adam' }), /mine/);
+      const throwingLoss = { ...loss, compute: (): never => assert.fail('mine') };
+      await assert.rejects(() => fit(forecaster(), { x, y, loss: throwingLoss, optimizer: 'adam' }), /mine/);
     },
   };
   for (const { name, backend } of testBackends()) {

@@ -55,10 +55,10 @@ describe('word vectors of gensim', () => {
         );
       }
       // Writing the vectors and reading them again changes nothing.
-      const again = await readVectors(writeVectors(vocabulary, read, { format: read.format }), {
+      const reread = await readVectors(writeVectors(vocabulary, read, { format: read.format }), {
         vocabulary,
       });
-      assert.deepEqual(again, read);
+      assert.deepEqual(reread, read);
     });
   }
 });
