@@ -32,7 +32,7 @@ describe('parseConll', () => {
     assert.deepEqual(pairs('Ada\tB-PER\nwrote\tO\n\n\nParis\tB-LOC\n'), ['Ada/B-PER wrote/O', 'Paris/B-LOC']);
     assert.deepEqual(pairs('中 B-ORG\r\n国  E-ORG \r\n \r\n好 O'), ['中/B-ORG 国/E-ORG', '好/O']);
   });
-  test('reads the tags from the last column, unless the option column is set', () => {
+  test('reads the tags from the last column, unless the option `column` is set', () => {
     const text = 'EU NNP B-NP B-ORG\nrejects VBZ B-VP O\n';
     assert.deepEqual(pairs(text), ['EU/B-ORG rejects/O']);
     assert.deepEqual(pairs(text, { column: 2 }), ['EU/NNP rejects/VBZ']);

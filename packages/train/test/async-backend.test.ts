@@ -379,7 +379,7 @@ describe('switching from a backend that is read asynchronously', () => {
 });
 
 describe('synchronous reads on a backend without them', () => {
-  /** Returns a test for the error of a synchronous read. @param subject matches the start of the message */
+  /** Returns a function that checks the error of a synchronous read. @param subject matches the start of the message */
   const isSyncReadError = (subject: RegExp) => (error: unknown) => {
     assert.ok(error instanceof UnrollError);
     assert.equal(error.code, 'backend');

@@ -241,7 +241,7 @@ describe('fit with checkpointDir', () => {
     );
   });
 
-  test('a checkpoint of the event at which a callback stopped the run resumes to the end of the run', async () => {
+  test('from the checkpoint of the event at which a callback stopped the run only has an end event', async () => {
     const runOptions = { ...options, epochs: 20, optimizer: { name: 'sgd', learningRate: 0.7 } } as const;
     let atStop: Checkpoint | null = null;
     const keeper: Callback = {

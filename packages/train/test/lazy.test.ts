@@ -122,7 +122,7 @@ for (const { name, backend, reason } of testBackends()) {
   describe(`gradients of looked-up rows on ${name}`, { skip: reason || false }, () => {
     test('are bitwise equal to those of the whole table', async () => {
       await setBackend(backend!);
-      // The lookup is in the product with 1, another tensor. The gradient of the table itself is therefore dense.
+      // The rows are looked up in the product with 1, another tensor, so the gradient of the table itself is dense.
       const whole = await run(adam, { model: new Lookups((table) => mul(table, 1)) });
       assertSameBits('rows', (await run(adam)).tables, whole.tables);
     });

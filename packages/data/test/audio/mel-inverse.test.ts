@@ -85,7 +85,7 @@ test('the log-mel spectrogram of the sound is close to the given one', () => {
   const loudest = Math.max(...original.values);
   let [sum, count] = [0, 0];
   for (let i = 0; i < original.values.length; i++) {
-    if (original.values[i] < loudest - 40) continue; // quiet parts are hidden by leakage
+    if (original.values[i] < loudest - 40) continue; // spectral leakage hides quiet parts
     sum += Math.abs(found.values[i] - original.values[i]);
     count++;
   }
