@@ -40,7 +40,7 @@ test('seasonal-naive takes the value one season before, and repeats the last sea
   assert.deepEqual([...seasonalNaive([9, 1, 2, 3], 7, 3)], [1, 2, 3, 1, 2, 3, 1]);
 });
 
-test('drift extends the series by its mean step, (7-1)/3 per row', () =>
+test('drift continues the series with its mean difference, (7-1)/3 per row', () =>
   assert.deepEqual([...drift([1, 4, 3, 7], 3)], [9, 11, 13]));
 
 test('rejects a history that is too short and says how many values are needed', () => {
@@ -64,19 +64,20 @@ describe('against statsforecast', () => {
   };
   test('there are 50 series of each kind', () =>
     assert.deepEqual([series.length, intermittent.length], [50, 50]));
-  test('the optimised theta model: the same forecast, or parameters with a lower error', () => {
-    let others = 0;
+  test('the optimised theta model gives the same forecast, or has parameters with a lower error', () => {
+    let differing = 0;
     for (const [i, { values, season, theta: golden, thetaError }] of series.entries()) {
       const { error } = fitTheta(values, season);
       assert.ok(error <= thetaError * (1 + 1e-4), `series ${i}: error ${error}, statsforecast ${thetaError}`);
       if (difference(theta(values, 8, season), golden) <= 1e-3) continue;
-      others++;
+      differing++;
       assert.ok(error < thetaError, `series ${i}: another forecast, but error ${error} >= ${thetaError}`);
     }
-    // For five series, the search of statsforecast stopped early. Two have a season that only our test of the differences finds.
-    assert.ok(others <= 7, `${others} forecasts differ by more than 1e-3`);
+    // For five series, the search of statsforecast stopped early. Two others have a season that only Unroll detects, in the
+    // differences of the series.
+    assert.ok(differing <= 7, `${differing} forecasts differ by more than 1e-3`);
   });
-  test('ETS with the same parameters', () => {
+  test('ETS with the same parameters gives the same forecast', () => {
     const kinds = { A: 'additive', M: 'multiplicative', N: 'none' } as const;
     for (const { values, ets: golden } of series) {
       const [error, season] = [golden.model[0], golden.model.at(-1)] as ['A' | 'M', 'A' | 'M' | 'N'];
@@ -86,7 +87,7 @@ describe('against statsforecast', () => {
       assertClose(model.forecasts(values, [values.length], 8)[0]!, golden.forecast, golden.model);
     }
   });
-  test('Croston-SBA', () => {
+  test('Croston-SBA gives the same forecast', () => {
     for (const [i, { values, crostonSba: golden }] of intermittent.entries())
       assertClose(crostonSba(values, 2), [golden, golden], `series ${i}`);
   });
@@ -118,7 +119,7 @@ describe('forecasts of typical series', () => {
   });
   test('with one demand of 6 after 3 rows, Croston-SBA is (1 - 0.1 / 2) 6 / 3', () =>
     assert.deepEqual([...crostonSba([0, 0, 6, 0], 2)], [((1 - 0.1 / 2) * 6) / 3, ((1 - 0.1 / 2) * 6) / 3]));
-  test('intermittent: no negative values, mostly zeros', () => {
+  test('isIntermittent is true for series of zeros and positive values, with enough zeros', () => {
     assert.equal(isIntermittent([0, 3, 0, Number.NaN, 1]), true);
     assert.equal(isIntermittent([2, 3, 0, 4, 1]), false);
     assert.equal(isIntermittent([0, 3, 0, 0, -1]), false);

@@ -32,7 +32,7 @@ describe('parseConll', () => {
     assert.deepEqual(pairs('Ada\tB-PER\nwrote\tO\n\n\nParis\tB-LOC\n'), ['Ada/B-PER wrote/O', 'Paris/B-LOC']);
     assert.deepEqual(pairs('中 B-ORG\r\n国  E-ORG \r\n \r\n好 O'), ['中/B-ORG 国/E-ORG', '好/O']);
   });
-  test('takes the last column unless another one is chosen', () => {
+  test('reads the tags from the last column, unless the option `column` is set', () => {
     const text = 'EU NNP B-NP B-ORG\nrejects VBZ B-VP O\n';
     assert.deepEqual(pairs(text), ['EU/B-ORG rejects/O']);
     assert.deepEqual(pairs(text, { column: 2 }), ['EU/NNP rejects/VBZ']);
@@ -96,16 +96,16 @@ describe('broken files', () => {
     ],
     'an empty file': ['', /^a\.conll is empty\. A CoNLL file has one token/],
     'a file without tokens': ['-DOCSTART- O\n\n# text = x\n', /^a\.conll has no tokens\./],
-    'a text': [
+    'prose instead of columns': [
       `${'word '.repeat(300)}\n`,
       /^a\.conll, line 1: the line has 300 columns\. A CoNLL file has one token/,
     ],
-    'a column that is not there': [
+    'a column that does not exist': [
       'Ada O\n',
       /^a\.conll, line 1: there is no column 3: the line has 2 columns\.$/,
       { column: 3 },
     ],
-    'a name in a file that is not CoNLL-U': [
+    'a column name in a file that is not CoNLL-U': [
       'Ada O\n',
       /^a\.conll, line 1: column "upos" needs a CoNLL-U file, with 10 columns/,
       { column: 'upos' },

@@ -5,7 +5,7 @@ import { column, numbers, parseCsv, texts } from '@unroll/data';
 
 const read = (text: string) => parseCsv(text, { source: 'sales.csv' });
 
-describe('dialects', () => {
+describe('CSV dialects are read', () => {
   const plain = [1.5, -2, 3e3];
   const dialects = {
     commas: 'a,b\nx,1.5\ny,-2\nz,3e3\n',
@@ -36,7 +36,7 @@ test('a quoted field may contain separators, quotes and line breaks; line number
 });
 
 describe('tab-separated text', () => {
-  test('a quotation mark that is not closed within its field is text', () => {
+  test('a quotation mark that is not closed within its field is an ordinary character', () => {
     const table = read('a\tb\n1\t"quoted" he said\n2\t"open\n3\tclosed"\n4\t"whole ""field"""\n');
     assert.deepEqual(texts(table, 'b'), ['"quoted" he said', '"open', 'closed"', 'whole "field"']);
     assert.deepEqual([...table.lines], [2, 3, 4, 5]);
@@ -69,16 +69,19 @@ test('missing cells are NaN, however they are written', () => {
 test('detects whether a column contains numbers or text', () => {
   const table = read('n,t,m\n1,x,1\n2,y,z\n');
   assert.deepEqual(
-    table.columns.map((each) => each.kind),
+    table.columns.map(({ kind }) => kind),
     ['number', 'text', 'text'],
   );
 });
 
 const wrong: Record<string, [string, RegExp]> = {
   'an empty file': ['', /^sales\.csv is empty\. Write a header line/],
-  'only white space': [' \n\n', /^sales\.csv is empty/],
+  'a file of white space': [' \n\n', /^sales\.csv is empty/],
   'a header without rows': ['a,b\n', /^sales\.csv has a header but no rows/],
-  'no header': ['1949-01,112\n1949-02,118\n', /line 1: the first line must name the columns.*1949-01, 112/],
+  'a missing header': [
+    '1949-01,112\n1949-02,118\n',
+    /line 1: the first line must name the columns.*1949-01, 112/,
+  ],
   'too many fields': [
     'a,b\n1,2\n1,2,3\n',
     /line 3: 3 fields, more than the header's 2 \(a, b; separated by ","\)/,
@@ -115,15 +118,16 @@ describe('names are compared after normalisation', () => {
   for (const [name, header] of Object.entries(written)) {
     test(name, () => {
       const table = read(`month,${header}\n2019-01,98.5\n`);
-      for (const asked of [composed, decomposed]) assert.deepEqual([...numbers(table, asked)], [98.5]);
+      for (const requested of [composed, decomposed])
+        assert.deepEqual([...numbers(table, requested)], [98.5]);
       assert.equal(table.columns[1].name, composed);
     });
   }
 });
 
 test('the line sep=; of Excel sets the delimiter; line numbers include it', () => {
-  for (const first of ['sep=;', 'SEP=;', '"sep=;"', '\uFEFFsep=;']) {
-    const table = read(`${first}\r\nmonat;units\r\n2019-01;9850,00\r\n2019-02;10600,5\r\n`);
+  for (const firstLine of ['sep=;', 'SEP=;', '"sep=;"', '\uFEFFsep=;']) {
+    const table = read(`${firstLine}\r\nmonat;units\r\n2019-01;9850,00\r\n2019-02;10600,5\r\n`);
     assert.deepEqual([...numbers(table, 'units')], [9850, 10600.5]);
     assert.deepEqual([...table.lines], [3, 4]);
   }
@@ -141,7 +145,7 @@ test('reports text in a number column with file, line, column and a valid exampl
   });
 });
 
-test('suggests the number without its separators and units', () => {
+test('the error for text in a number column suggests the number without separators and units', () => {
   const hints: Record<string, string> = {
     '1.698,50': '1698.50',
     '95,65': '95.65',
@@ -159,7 +163,7 @@ test('an infinite number is not a number', () => {
   assert.throws(() => numbers(read('a\n1e999\n'), 'a'), /line 2.*"1e999" is not a number/);
 });
 
-test('for an unknown column, suggests the nearest name and lists all', () => {
+test('the error for an unknown column suggests the nearest name and lists all columns', () => {
   const table = read('month,passengers\n1,2\n');
   assert.throws(() => column(table, 'Passenger'), {
     message:

@@ -118,7 +118,7 @@ test('decodes the euro sign, the dash and the apostrophe of Windows-1252', () =>
   assert.equal(decodeText(bytes, 'f.csv', 'latin1').text, 'a,€ – ’\n');
 });
 
-test('an encoding can be set', () => {
+test('the option `encoding` replaces the detection', () => {
   const bytes = encoder('windows-1250')('měsíc,množství\n2019-01,1\n');
   const { text, encoding } = decodeText(bytes, 'f.csv', 'windows-1250');
   assert.deepEqual(

@@ -1,4 +1,4 @@
-// Text files, JSON and Parquet: each gives the same small table, and invalid files are rejected.
+// The same small table is read from text files in several encodings, JSON and Parquet; invalid files are rejected.
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import {
@@ -24,7 +24,7 @@ const utf16 = (text: string, big: boolean) => {
   return bytes;
 };
 
-describe('encodings', () => {
+describe('text files', () => {
   const encodings: Record<string, [Uint8Array, string]> = {
     'UTF-8': [new TextEncoder().encode(csv), 'UTF-8'],
     'UTF-8 with a byte order mark': [new TextEncoder().encode(`\uFEFF${csv}`), 'UTF-8'],
@@ -52,8 +52,8 @@ describe('encodings', () => {
   });
   test('recognises workbooks and archives under any file name', () => {
     const zip = (name: string) => new TextEncoder().encode(`PK\x03\x04\x14\x00\x00\x00${name}\x00\x00`);
-    const old = Uint8Array.of(0xd0, 0xcf, 0x11, 0xe0, 0xa1, 0xb1, 0x1a, 0xe1, 0, 0);
-    const workbooks = [zip('[Content_Types].xml'), zip('xl/workbook.xml'), old];
+    const xls = Uint8Array.of(0xd0, 0xcf, 0x11, 0xe0, 0xa1, 0xb1, 0x1a, 0xe1, 0, 0);
+    const workbooks = [zip('[Content_Types].xml'), zip('xl/workbook.xml'), xls];
     workbooks.push(zip('mimetypeapplication/vnd.oasis.opendocument.spreadsheet'));
     for (const bytes of workbooks) {
       assert.throws(() => decodeText(bytes, 'a.csv'), {
@@ -70,9 +70,9 @@ describe('encodings', () => {
 
 describe('JSON', () => {
   const rows = [{ place: 'Köln', sold: 1.5 }, { sold: 2 }, { place: 'Łódź', sold: null }];
-  test('one object per line', () =>
+  test('one object per line gives the table', () =>
     assertTable(parseJsonLines(rows.map((row) => JSON.stringify(row)).join('\r\n'))));
-  test('one array', () => assertTable(parseJsonLines(JSON.stringify(rows, null, 2))));
+  test('one array gives the table', () => assertTable(parseJsonLines(JSON.stringify(rows, null, 2))));
   test('is distinguished from CSV', () => {
     assert.ok(looksLikeJson('{"a":1}') && looksLikeJson('\n[ {"a":1}]') && looksLikeJson('\uFEFF{ "a": 1 }'));
     assert.ok(!looksLikeJson(csv) && !looksLikeJson('[a],{b}\n1,2') && !looksLikeJson(''));
@@ -111,7 +111,7 @@ describe('Parquet', () => {
   const write = (columnData: Parameters<typeof parquetWriteBuffer>[0]['columnData']) =>
     new Uint8Array(parquetWriteBuffer({ columnData }));
 
-  test('texts, numbers and missing cells', async () => {
+  test('has the same table of texts, numbers and missing cells', async () => {
     const bytes = write([
       { name: 'place', data: ['Köln', null, 'Łódź'], type: 'STRING' },
       { name: 'sold', data: [1.5, 2, null], type: 'DOUBLE' },
@@ -119,7 +119,7 @@ describe('Parquet', () => {
     assert.ok(looksLikeParquet(bytes) && !looksLikeParquet(new TextEncoder().encode(csv)));
     assertTable(await parseParquet(bytes));
   });
-  test('64-bit integers and times', async () => {
+  test('64-bit integers are numbers, and timestamps are times', async () => {
     const day = new Date(Date.UTC(2024, 0, 2));
     const table = await parseParquet(
       write([

@@ -1,4 +1,4 @@
-// Number formats: separators by column, signs, percent, currencies, error values, and the notes about them.
+// Number formats: separators, signs, percent, currencies and error values, and the notes that report how they were read.
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { type CsvOptions, column, makeTable, numbers, parseCsv, texts } from '@unroll/data';
@@ -130,7 +130,7 @@ describe('ambiguous numbers', () => {
     assert.deepEqual(commas.values, [1004, 5]);
     assert.match(commas.notes.join(), /Commas in "y" are read as thousands separators.*--decimal ,/);
   });
-  test('another column of the file can decide', () => {
+  test('the decimal separator of another column decides', () => {
     const table = parseCsv('a;b\n12,5;1.004\n13,5;1.435\n');
     assert.deepEqual([...numbers(table, 'b')], [1004, 1435]);
     assert.deepEqual(column(table, 'b').notes, []);
@@ -174,20 +174,20 @@ describe('errors', () => {
   for (const [name, [cells, message]] of Object.entries(cases)) {
     test(name, () => assert.throws(() => read(cells), { message, code: 'data' }));
   }
-  test('the error names the exceptional cell', () => {
+  test('the error names the one cell that is not a number', () => {
     assert.throws(() => read(['1.698,50', '2.044,10', 'n.v.']), /line 4.*"n\.v\." is not a number/);
   });
   test('unknown or contradictory separators', () => {
-    const given = (options: object) => () => parseCsv('y\n1\n', options as CsvOptions);
-    assert.throws(given({ decimal: ';' }), {
+    const parseWith = (options: object) => () => parseCsv('y\n1\n', options as CsvOptions);
+    assert.throws(parseWith({ decimal: ';' }), {
       message: 'parseCsv: decimal must be "." or ",", got ";".',
       code: 'value',
     });
-    assert.throws(given({ thousands: '_' }), {
+    assert.throws(parseWith({ thousands: '_' }), {
       message: /^parseCsv: thousands must be .*, got "_"\.$/,
       code: 'value',
     });
-    assert.throws(given({ decimal: ',', thousands: ',' }), {
+    assert.throws(parseWith({ decimal: ',', thousands: ',' }), {
       message: /must differ, got "," for both/,
       code: 'value',
     });

@@ -1,4 +1,4 @@
-// Options of the functions of @unroll/data: unknown options, other spellings, wrong values.
+// Functions of @unroll/data reject unknown options, suggest the correct name for a misspelt one, and reject invalid values.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import {
@@ -12,7 +12,13 @@ import {
 } from '@unroll/data';
 
 type Call = (options: never) => unknown;
-const rows: Record<string, [Call, object, [string, string], [object, string]]> = {
+type Row = [
+  call: Call,
+  validOptions: object,
+  misspelt: [spelling: string, suggestion: string],
+  invalid: [options: object, message: string],
+];
+const rows: Record<string, Row> = {
   padSequences: [
     (options) => padSequences([[1]], options),
     {},
@@ -45,21 +51,29 @@ const rows: Record<string, [Call, object, [string, string], [object, string]]> =
   ],
 };
 
-for (const [owner, [call, good, [spelling, meant], [wrong, message]]] of Object.entries(rows)) {
-  test(owner, () => {
-    const refuses = (options: object, text: string): void =>
-      assert.throws(() => call({ ...good, ...options } as never), { code: 'value', message: text });
-    call(good as never);
-    refuses({ [spelling]: 1 }, `${owner}: there is no option "${spelling}". Did you mean "${meant}"?`);
-    refuses(wrong, `${owner}: ${message}.`);
+for (const [functionName, [call, validOptions, [spelling, suggestion], [invalid, message]]] of Object.entries(
+  rows,
+)) {
+  test(`${functionName} rejects unknown, misspelt and invalid options`, () => {
+    const assertRejects = (options: object, messageText: string): void =>
+      assert.throws(() => call({ ...validOptions, ...options } as never), {
+        code: 'value',
+        message: messageText,
+      });
+    call(validOptions as never);
+    assertRejects(
+      { [spelling]: 1 },
+      `${functionName}: there is no option "${spelling}". Did you mean "${suggestion}"?`,
+    );
+    assertRejects(invalid, `${functionName}: ${message}.`);
     assert.throws(
-      () => call({ ...good, qqqqqq: 1 } as never),
+      () => call({ ...validOptions, qqqqqq: 1 } as never),
       /there is no option "qqqqqq"\. The options are /,
     );
   });
 }
 
-test('an unknown kind of scaler is refused', () =>
+test('scalerFromConfig rejects an unknown kind, and suggests a similar one', () =>
   assert.throws(
     () => scalerFromConfig({ kind: 'minmax' } as unknown as ScalerConfig),
     /There is no scaler of kind "minmax"\. Choose one of standard, minMax, robust, log\. Did you mean "minMax"\?/,

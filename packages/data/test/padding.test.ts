@@ -28,7 +28,7 @@ describe('padSequences', () => {
     assert.deepEqual(padSequences([Float32Array.of(1, 2)], { steps: 3 }).values.toArray(), [[1, 2, 0]]);
   });
 
-  test('names the step that does not fit', () => {
+  test('rejects rows of another width, empty lists and steps: 0', () => {
     assert.throws(() => padSequences([[[1, 2]], [[3, 4], [5]]]), /Step 1 of sequence 1 must be a row of 2 features, .* got a row of 1/); // biome-ignore format: one line
     assert.throws(() => padSequences([]), /at least one sequence/);
     assert.throws(() => padSequences([[1]], { steps: 0 }), /steps must be a positive integer, got 0/);
@@ -37,6 +37,7 @@ describe('padSequences', () => {
 
 describe('bucketByLength', () => {
   const lengths = [...new RandomStream(1).uniform(1000, 1, 100)].map(Math.floor);
+  /** Returns the share of padded steps. */
   const paddingOf = (batches: readonly Uint32Array[]): number => {
     let [steps, padded] = [0, 0];
     for (const batch of batches) {
@@ -60,14 +61,14 @@ describe('bucketByLength', () => {
     assert.ok(paddingOf(batches) < 0.03);
   });
 
-  test('shuffles within pools: a new order each time, the same for the same stream, with little padding', () => {
+  test('shuffles within pools: in an order that depends on the seed, with little padding', () => {
     const draw = (seed: number) =>
       bucketByLength(lengths, { batchSize: 16, pool: 20, random: new RandomStream(seed) });
-    const one = draw(1);
-    assert.deepEqual(one, draw(1));
-    assert.notDeepEqual(one, draw(2));
-    assert.equal(new Set(one.flatMap((batch) => [...batch])).size, lengths.length);
-    assert.ok(paddingOf(one) < 0.1);
+    const batches = draw(1);
+    assert.deepEqual(batches, draw(1));
+    assert.notDeepEqual(batches, draw(2));
+    assert.equal(new Set(batches.flatMap((batch) => [...batch])).size, lengths.length);
+    assert.ok(paddingOf(batches) < 0.1);
     assert.ok(
       paddingOf(bucketByLength(lengths, { batchSize: 16, pool: 1, random: new RandomStream(1) })) > 0.4,
     );
@@ -79,7 +80,7 @@ describe('bucketByLength', () => {
   });
 });
 
-test('summarizeLengths', () => {
+test('summarizeLengths returns the range, the mean, percentiles and the share of padding', () => {
   const summary = summarizeLengths([1, 2, 3, 4]);
   assert.deepEqual(summary, {
     ...{ count: 4, shortest: 1, longest: 4, mean: 2.5, padding: 0.375 },

@@ -1,4 +1,4 @@
-// Scalers: hand-computed fits, inverses, configs as JSON, and values that were not in the fit.
+// Scalers: hand-computed results, values to which the scaler was not fitted, inverses, and configs as JSON.
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import {
@@ -11,11 +11,12 @@ import {
 } from '@unroll/data';
 
 const values = [2, 4, 4, 10]; // mean 5, variance (9+1+1+25)/4 = 9; quartiles 3.5, 4, 5.5
+/** `scaled` are the scaled values; `scaledEight` is the result for 8, which is not one of them. */
 const scalers = [
-  { scaler: () => new StandardScaler(), scaled: [-1, -1 / 3, -1 / 3, 5 / 3], eight: 1 },
-  { scaler: () => new MinMaxScaler(), scaled: [0, 0.25, 0.25, 1], eight: 0.75 },
-  { scaler: () => new RobustScaler(), scaled: [-1, 0, 0, 3], eight: 2 },
-  { scaler: () => new LogScaler(), scaled: values.map(Math.log), eight: Math.log(8) },
+  { scaler: () => new StandardScaler(), scaled: [-1, -1 / 3, -1 / 3, 5 / 3], scaledEight: 1 },
+  { scaler: () => new MinMaxScaler(), scaled: [0, 0.25, 0.25, 1], scaledEight: 0.75 },
+  { scaler: () => new RobustScaler(), scaled: [-1, 0, 0, 3], scaledEight: 2 },
+  { scaler: () => new LogScaler(), scaled: values.map(Math.log), scaledEight: Math.log(8) },
 ];
 function close(got: ArrayLike<number>, want: readonly number[]): void {
   for (const [i, value] of want.entries()) {
@@ -23,23 +24,23 @@ function close(got: ArrayLike<number>, want: readonly number[]): void {
   }
 }
 
-for (const { scaler, scaled, eight } of scalers) {
+for (const { scaler, scaled, scaledEight } of scalers) {
   describe(scaler().constructor.name, () => {
     test('scales the values to which it was fitted', () =>
       close(scaler().fit(values).transform(values), scaled));
     test('scales a new value with the fitted statistics', () =>
-      close(scaler().fit(values).transform([8]), [eight]));
-    test('inverts', () => {
+      close(scaler().fit(values).transform([8]), [scaledEight]));
+    test('inverse() reverses transform()', () => {
       const fitted = scaler().fit(values);
       close(fitted.inverse(fitted.transform([7.25, 123])), [7.25, 123]);
     });
     test('can be restored from JSON', () => {
       const config = JSON.parse(JSON.stringify(scaler().fit(values).config()));
-      close(scalerFromConfig(config).transform([8]), [eight]);
+      close(scalerFromConfig(config).transform([8]), [scaledEight]);
     });
     test('ignores missing values', () => {
       const fitted = scaler().fit([...values, Number.NaN]);
-      close(fitted.transform([8]), [eight]);
+      close(fitted.transform([8]), [scaledEight]);
       assert.ok(Number.isNaN(fitted.transform([Number.NaN])[0]));
     });
   });

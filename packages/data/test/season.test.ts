@@ -1,4 +1,4 @@
-// Season lengths: detected in seasonal series, and not in noise.
+// Season lengths: they are detected in seasonal series, and none is detected in noise.
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { RandomStream } from '@unroll/core';
@@ -12,15 +12,15 @@ const wave = (n: number, season: number, noise: number, seed: number): Float64Ar
   );
 };
 
-describe('a season is found', () => {
+describe('inferSeason finds', () => {
   test('twelve months', () =>
     assert.equal(inferSeason(wave(96, 12, 0.5, 1), { unit: 'month', every: 1 }), 12));
-  test('24 hours, although the series also repeats weekly', () => {
+  test('24 hours, not the week, which is a multiple', () => {
     assert.equal(inferSeason(wave(600, 24, 0.5, 2), { unit: 'hour', every: 1 }), 24);
   });
   test('96 quarters of an hour', () =>
     assert.equal(inferSeason(wave(400, 96, 0.1, 3), { unit: 'minute', every: 15 }), 96));
-  test('seven steps, without a calendar to suggest them', () => {
+  test('seven steps, without the help of a calendar', () => {
     assert.equal(inferSeason(wave(120, 7, 0.3, 4), { unit: 'step', every: 1 }), 7);
   });
 });

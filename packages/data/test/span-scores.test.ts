@@ -61,7 +61,7 @@ function sequencesOf(tags: readonly string[], length: number): string[][] {
   return sequencesOf(tags, length - 1).flatMap((start) => tags.map((tag) => [...start, tag]));
 }
 
-describe('tags and spans', () => {
+describe('conversion between tags and spans', () => {
   const spans: Span[] = [
     { label: 'PER', start: 0, end: 1 },
     { label: 'PER', start: 1, end: 3 },
@@ -79,7 +79,7 @@ describe('tags and spans', () => {
       for (const strict of [false, true])
         assert.deepEqual(spansOf(tags[scheme].split(' '), scheme, { strict }), spans);
     });
-    test(`${scheme}: prefixes alone have the label _`, () => {
+    test(`${scheme}: tags without a label, such as B, are read as spans with the label _`, () => {
       const bare = { BIO: 'B I I B', BIOES: 'B I E S', BMES: 'B M E S' }[scheme].split(' ');
       const words: Span[] = [
         { label: '_', start: 0, end: 3 },
@@ -112,7 +112,7 @@ describe('tags and spans', () => {
       assert.ok(allowedCount > 50);
     });
   }
-  test('an example of the transitions', () => {
+  test('allowedTransitions of a small BIO tag set', () => {
     assert.deepEqual(allowedTransitions(['O', 'B-X', 'I-X'], 'BIO'), {
       start: [true, true, false],
       end: [true, true, true],

@@ -84,8 +84,8 @@ describe('bleu equals sacrebleu', () => {
       assert.deepEqual([got.hypothesisLength, got.referenceLength], [hypothesisLength, referenceLength]);
       assert.equal(got.signature, signature);
       hypotheses.forEach((hypothesis, i) => {
-        const one = sentenceBleu(hypothesis, references[i], { effectiveOrder: false, ...options });
-        near([one.score, one.hypothesisLength, one.referenceLength], sentences[i], hypothesis);
+        const sentence = sentenceBleu(hypothesis, references[i], { effectiveOrder: false, ...options });
+        near([sentence.score, sentence.hypothesisLength, sentence.referenceLength], sentences[i], hypothesis);
       });
     });
   }
@@ -139,7 +139,7 @@ describe('rouge equals rouge-score', () => {
       assert.deepEqual(equal, expected, a);
     }
   });
-  test('a function can split the text', () => {
+  test('the tokenizer can be a function', () => {
     const tokenizer = (text: string) => text.split('/');
     assert.equal(sentenceRouge('a b/c', 'c/a b', { tokenizer }).rouge1.f1, 1);
     assert.equal(sentenceRouge('a b/c', 'c/a b', { tokenizer }).rougeL.f1, 0.5);

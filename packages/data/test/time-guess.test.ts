@@ -1,5 +1,5 @@
-// Unusual time formats: two-digit years, names in other languages, Excel day numbers, local midnights in UTC, and dates whose
-// order is determined by the rows or an option.
+// Unusual time formats: two-digit years, month names in other languages, Excel day numbers, local midnights in UTC, and dates
+// in which the rows or an option determine the order of day and month.
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import {
@@ -165,7 +165,10 @@ test('rejects week 53 of a year with 52 weeks', () => {
 });
 
 describe('local midnights in UTC', () => {
-  /** Local midnights in UTC. @param offset returns the UTC offset of the zone in hours on a day */
+  /**
+   * Returns local midnights, written in UTC.
+   * @param offset returns the UTC offset of the zone at the start of a day, in hours
+   */
   const midnights = (from: number, count: number, offset: (day: number) => number): string[] =>
     Array.from({ length: count }, (_, i) => {
       const day = from + i * 86_400_000;
@@ -181,7 +184,7 @@ describe('local midnights in UTC', () => {
     'America/Santiago': (day) => (day < Date.UTC(2022, 8, 11) ? -4 : day === Date.UTC(2022, 8, 11) ? -4 : -3),
   };
   for (const [zone, offset] of Object.entries(zones)) {
-    test(`of ${zone}`, () => {
+    test(`are read as days of ${zone}`, () => {
       const cells = midnights(Date.UTC(2022, 8, 1), 100, offset);
       const column = read(cells);
       assert.equal(column.format.timezone, zone);
@@ -195,7 +198,7 @@ describe('local midnights in UTC', () => {
       ]);
     });
   }
-  test('in other formats, and as months', () => {
+  test('are read in other formats, and as months', () => {
     const berlin = midnights(autumn, 79, zones['Europe/Berlin']);
     const ways: ((iso: string) => string | Date)[] = [
       (iso: string) => iso.replace('T', ' ').replace('Z', ''),
@@ -259,15 +262,15 @@ describe('the order of day and month', () => {
     assert.equal(column.format.template, 'DD/MM/YYYY');
     assert.match(column.notes.join(), /only then are the rows in order\. .* set dates \(--dates mdy\)/);
   });
-  test('is day first by convention in dates with periods', () => {
+  test('in dates with periods, the day is first by convention, with a note', () => {
     const column = read(['01.02.2020', '01.03.2020', '01.04.2020']);
     assert.equal(summaryOf(column)[0], 'monthly');
     assert.match(column.notes.join(), /dates with periods usually begin with the day.*--dates mdy/);
   });
-  test('needs no note if a day is above 12', () => {
+  test('has no note if a day above 12 determines it', () => {
     assert.deepEqual(read(['30/12/2020', '31/12/2020', '01/01/2021']).notes, []);
   });
-  test('errors', () => {
+  test('rejects dates that do not match the option, and an unknown order', () => {
     assert.throws(() => read(['12/31/2020', '01/01/2021'], { dates: 'dmy' }), {
       message:
         /line 2.*"12\/31\/2020" is not a date in the order dmy\. Correct the option dates \(--dates\), or leave it out\./,

@@ -17,6 +17,7 @@ import {
 
 const read = (cells: string[]): TimeColumn =>
   times(makeTable({ source: 'f.csv', names: ['t'], cells: [cells], lines: cells.map((_, i) => i + 2) }), 't');
+/** Returns the frequency of a time column, and the next `count` times in its format. */
 const next = (cells: string[], count: number): { name: string; times: string[] } => {
   const column = read(cells);
   const frequency = inferFrequency(column.values, column.format);
@@ -321,13 +322,13 @@ test('a weekend is half a period after a business day', () => {
   assert.equal(periodsBetween(friday, monday, frequency), 1);
 });
 
-test('business days are detected if short and long series are mixed', () => {
+test('business days are detected in several series of different lengths', () => {
   const days = (...list: number[]) => list.map((day) => Date.UTC(2024, 0, day));
-  const runs = [days(1, 2, 3, 4, 5, 8, 9, 10, 11, 12), days(11, 12), days(3, 4, 5)];
-  assert.equal(inferFrequency(runs, { template: 'YYYY-MM-DD' }).unit, 'business-day');
+  const series = [days(1, 2, 3, 4, 5, 8, 9, 10, 11, 12), days(11, 12), days(3, 4, 5)];
+  assert.equal(inferFrequency(series, { template: 'YYYY-MM-DD' }).unit, 'business-day');
 });
 
-test('missing rows do not change the frequency, and are counted', () => {
+test('missing rows do not change the frequency, and periodsBetween counts them', () => {
   const { values, format } = read(['1960-01', '1960-02', '1960-05', '1960-06']);
   const frequency = inferFrequency(values, format);
   assert.deepEqual(frequency, { unit: 'month', every: 1, day: 1 });
@@ -355,7 +356,7 @@ test('a UTC offset is applied', () => {
 });
 
 test('rejects times without a regular step', () => {
-  const { values, format } = read(['2024-01-01', '2024-01-02', '2024-01-03', '2024-01-03T12:00'].slice(0, 3));
+  const { values, format } = read(['2024-01-01', '2024-01-02', '2024-01-03']);
   assert.throws(() => inferFrequency([...values, values[2]! + 1000], format), /follow no regular step/);
 });
 

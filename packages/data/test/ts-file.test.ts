@@ -1,4 +1,4 @@
-// `.ts` files of sktime and aeon: what the header declares, sequences, missing values, and errors with their line.
+// `.ts` files, the time series files of sktime and aeon: header, sequences, missing values, and errors that name the line.
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { looksLikeTsFile, nestedValues, parseTsFile, texts } from '@unroll/data';
@@ -56,7 +56,7 @@ describe('a .ts file', () => {
   });
 });
 
-describe('refused, with file and line', () => {
+describe('errors name the file and the line', () => {
   const equal = HEADER.map((line) => line.replace('@equalLength false', '@equalLength true'));
   const cases: Record<string, [string, string]> = {
     'no data': [HEADER.slice(0, -1).join('\n'), 'steps.ts has no line @data.'],

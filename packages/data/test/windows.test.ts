@@ -34,7 +34,7 @@ test('several columns are stacked as features; targets may be other columns', ()
   assert.deepEqual(targets.toArray(), [[[102]]]);
 });
 
-test('a step above 1 skips windows', () => {
+test('a step of 2 skips every second window', () => {
   const { origins } = slidingWindows([[0, 1, 2, 3, 4, 5, 6]], { window: 2, horizon: 1, step: 2 });
   assert.deepEqual([...origins], [1, 3, 5]);
 });

@@ -1,6 +1,6 @@
 /**
  * Training data: arrays or tensors of all examples, or a sync or async iterable of batches. Both are converted to a
- * `BatchSource`, which returns the prepared batches of an epoch. It can start at any step, so that a run can resume.
+ * `BatchSource`, which returns the prepared batches of an epoch. The source can start at any step, so that a run can resume.
  */
 import {
   type FloatArray,
@@ -54,7 +54,10 @@ export interface InputStep {
   random: RandomStream;
 }
 
-/** Returns changed inputs for a batch. Their number and shapes must be the same as those of `inputs`. */
+/**
+ * Returns the inputs that replace `inputs` in the forward pass, such as the same inputs with noise. Their number and shapes
+ * must be the same as those of `inputs`.
+ */
 export type PrepareInputs = (
   inputs: readonly Tensor[],
   step: InputStep,
@@ -264,7 +267,7 @@ export function iterableSource(batches: Batches, stepsPerEpoch: number | null): 
   };
 }
 
-/** Yields prepared batches. If `steps` is null, each next batch is read in advance, to detect the last one. */
+/** Yields prepared batches. If `steps` is null, always reads one batch ahead, to detect the last one. */
 async function* batchesOf(
   next: () => Promise<Examples | null>,
   skip: number,
@@ -290,8 +293,8 @@ async function* batchesOf(
 
 /** Checks a batch, copies it to host memory and replaces non-finite padding. */
 async function prepareBatch(batch: Examples, last: boolean): Promise<PreparedBatch> {
-  const { inputs, targets, weights, examples, ...rest } = checkExamples(batch);
-  const masks = await toHost(rest.masks);
+  const { inputs, targets, weights, masks: givenMasks, examples } = checkExamples(batch);
+  const masks = await toHost(givenMasks);
   return {
     inputs: await sanitizePadding(await toHost(inputs), masks),
     masks,
@@ -308,7 +311,7 @@ function sanitizePadding(inputs: readonly Tensor[], masks: TensorList): Promise<
 }
 
 async function sanitizeInput(input: Tensor, mask: Tensor | null): Promise<Tensor> {
-  // The model reports a mask of a wrong shape.
+  // A mask of a wrong shape is ignored here; the model rejects it.
   if (mask === null || mask.size === 0 || input.size % mask.size !== 0) return input;
   const width = input.size / mask.size;
   const [values, valid] = await valuesOf([input, mask]);

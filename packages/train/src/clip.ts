@@ -136,7 +136,8 @@ export interface Gradients {
   slices: readonly ParameterSlice[];
 }
 
-export interface Clipped {
+/** The result of {@link clipGradients}. */
+export interface ClipResult {
   /** True if a gradient or norm exceeded the limit. */
   clipped: boolean;
   /** Factor by which the optimizer's kernel must multiply the gradients. */
@@ -151,7 +152,7 @@ export async function clipGradients(
   clip: Clip | null,
   { buffer, slices }: Gradients,
   norm: number,
-): Promise<Clipped> {
+): Promise<ClipResult> {
   if (clip === null) return { clipped: false, gScale: 1 };
   if ('value' in clip) return { clipped: await clipByValue(buffer, clip.value), gScale: 1 };
   if ('norm' in clip) {

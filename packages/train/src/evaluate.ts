@@ -32,8 +32,8 @@ export interface EvaluateOptions extends ObjectiveOptions, MetricOptions {
 /** The loss, and every metric by its name. */
 export type Evaluation = { loss: number } & Record<string, number>;
 
-/** Loss and metrics over all unmasked examples or steps. */
-export interface Measures {
+/** The results of {@link measure}, over all unmasked examples or steps. */
+export interface LossAndMetrics {
   loss: number;
   metrics: MetricValues;
 }
@@ -93,7 +93,7 @@ export async function measure(
   source: BatchSource,
   stop: () => boolean,
   check: LossCheck = async () => {},
-): Promise<Measures | null> {
+): Promise<LossAndMetrics | null> {
   const saved = scores.state;
   scores.reset();
   try {
@@ -110,7 +110,7 @@ async function measureAll(
   source: BatchSource,
   stop: () => boolean,
   check: LossCheck,
-): Promise<Measures | null> {
+): Promise<LossAndMetrics | null> {
   for await (const batch of source.epoch(1, 0)) {
     const shapes = inputShapes(batch.inputs);
     model.build(shapes);

@@ -168,7 +168,7 @@ function reportGradient(x: Tensor, onGradient: (grad: Tensor) => void): Tensor {
   return apply1(op, [x], null);
 }
 
-/** Runs `work`. In the meantime, the outputs of every layer are replaced by the result of `onOutputs`. */
+/** Runs `work`. While it runs, the outputs of every layer are replaced by the result of `onOutputs`. */
 function watchLayers<T>(
   layers: readonly LayerLike[],
   prefix: string,
@@ -277,15 +277,16 @@ async function findBadGradient(
   gradients: Replay['gradients'],
   outputGradients: Replay['outputGradients'],
 ): Promise<Cause | null> {
-  const bad: Parameter[] = [];
-  for (const parameter of parameters) if (await hasNonFinite(gradients.get(parameter))) bad.push(parameter);
+  const badParameters: Parameter[] = [];
+  for (const parameter of parameters)
+    if (await hasNonFinite(gradients.get(parameter))) badParameters.push(parameter);
   for (const { layer, tensor } of outputGradients) {
     if (await hasNonFinite(tensor))
       return explosion(`The gradient at the output of layer ${layer} is not finite.`, { layer });
-    const badOfLayer = bad.find((parameter) => parameter.name.startsWith(`${layer}/`));
-    if (badOfLayer) return weightGradientCause(badOfLayer.name);
+    const badParameter = badParameters.find(({ name }) => name.startsWith(`${layer}/`));
+    if (badParameter) return weightGradientCause(badParameter.name);
   }
-  return bad[0] ? weightGradientCause(bad[0].name) : null;
+  return badParameters[0] ? weightGradientCause(badParameters[0].name) : null;
 }
 
 function weightGradientCause(parameter: string): Cause {

@@ -1,7 +1,7 @@
 /** Exports for other packages of Unroll and for tests. They may change in any version. */
 export { maskedCrc } from './callbacks/event-file.js';
 export {
-  type Clipped,
+  type ClipResult,
   checkClip,
   clipGradients,
   type Gradients as GradientBuffer,

@@ -30,7 +30,7 @@ import {
 } from './objective.js';
 import type { AverageOptions } from './optimizers/average.js';
 import type { Optimizer } from './optimizers.js';
-import { type ForwardPass, type Pass, sequencesOf, wholePass } from './pass.js';
+import { type ForwardPass, sequencesOf, type TrainingStep, wholeBatchStep } from './pass.js';
 import { type MetricOptions, Scores } from './scores.js';
 import {
   awaitTensors,
@@ -157,8 +157,8 @@ export class Loop implements RunControl {
     while (!this.#cursor.finished && this.#cursor.epoch <= epochs && !this.#ending) yield* this.#epoch();
     if (this.#stopped) this.#cursor.finished = true;
     if (this.#cursor.finished || this.#cursor.epoch > epochs) this.#stepper?.commitAverage();
-    const unstopped: EndReason = this.#cursor.epoch > epochs ? 'done' : 'aborted';
-    const reason = this.#cursor.finished ? 'stopped' : unstopped;
+    const doneOrAborted: EndReason = this.#cursor.epoch > epochs ? 'done' : 'aborted';
+    const reason = this.#cursor.finished ? 'stopped' : doneOrAborted;
     yield { type: 'end', reason, completed: reason !== 'aborted' };
   }
 
@@ -190,11 +190,11 @@ export class Loop implements RunControl {
     const { epoch } = this.#cursor;
     const pace: Pace = { startTime: performance.now(), examples: 0 };
     for await (const batch of training.epoch(epoch, this.#truncation?.batches ?? this.#cursor.step)) {
-      for (const pass of this.#passes(await this.#prepare(batch))) {
-        const event = await this.#step(pass, pace);
+      for (const trainingStep of this.#trainingSteps(await this.#prepare(batch))) {
+        const event = await this.#step(trainingStep, pace);
         yield* await this.#warnings.take();
         yield event;
-        if (this.#ending && !pass.batch.last) return;
+        if (this.#ending && !trainingStep.batch.last) return;
       }
     }
     this.#steps ??= this.#cursor.step;
@@ -218,27 +218,28 @@ export class Loop implements RunControl {
   }
 
   /** Returns the training steps for a batch. */
-  #passes(batch: PreparedBatch): Iterable<Pass> {
+  #trainingSteps(batch: PreparedBatch): Iterable<TrainingStep> {
     this.#start(inputShapes(batch.inputs));
     const { epoch, step } = this.#cursor;
-    if (this.#truncation) return this.#truncation.passes(batch, epoch);
-    return [wholePass(this.model, batch, () => this.#options.random.child('dropout', epoch, step + 1))];
+    if (this.#truncation) return this.#truncation.trainingSteps(batch, epoch);
+    const makeStream = () => this.#options.random.child('dropout', epoch, step + 1);
+    return [wholeBatchStep(this.model, batch, makeStream)];
   }
 
   /** Processes one step: computes its gradients, and makes an update if enough steps are accumulated. */
-  async #step(pass: Pass, pace: Pace): Promise<StepEvent> {
+  async #step(trainingStep: TrainingStep, pace: Pace): Promise<StepEvent> {
     const { epochs, beforeUpdate } = this.#options;
-    const { batch, forward } = pass;
-    const stepper = this.#start(inputShapes(pass.whole.inputs));
+    const { batch, forward, wholeBatch } = trainingStep;
+    const stepper = this.#start(inputShapes(wholeBatch.inputs));
     const { epoch } = this.#cursor;
     const step = this.#cursor.step + 1;
     let afterStep: (() => void | Promise<void>)[] = [];
     const restoreCarried = captureStates(this.model);
     const computed = await stepper.computeGradients(
-      pass,
+      trainingStep,
       (work) => void afterStep.push(work),
       (outputs) => {
-        this.#warnings.checkBatch(pass.whole, outputs);
+        this.#warnings.checkBatch(wholeBatch, outputs);
         this.#scores.collect(outputs, batch);
       },
     );
@@ -263,8 +264,8 @@ export class Loop implements RunControl {
     const clipped = updated && (await stepper.update(gradientNorm, this.learningRateScale));
     for (const work of afterStep) await work();
     this.#cursor.step = step;
-    pass.done();
-    pace.examples += batch.examples / pass.parts;
+    trainingStep.done();
+    pace.examples += batch.examples / trainingStep.stepsPerBatch;
     return this.#stepEvent(losses, batch.examples, { gradientNorm, epochs, updated, clipped }, pace);
   }
 
@@ -334,10 +335,10 @@ export class Loop implements RunControl {
 
   /** Throws if a validation loss is not finite. */
   async #checkValidation(batch: PreparedBatch, parts: readonly OutputLoss[]): Promise<void> {
-    const bad = parts.find(({ loss }) => !Number.isFinite(loss));
-    if (!bad) return;
+    const badLoss = parts.find(({ loss }) => !Number.isFinite(loss));
+    if (!badLoss) return;
     const { epoch, step } = this.#cursor;
-    const failed = { epoch, step, loss: bad.loss };
+    const failed = { epoch, step, loss: badLoss.loss };
     const forward: ForwardPass = ({ addLoss }) => {
       const context = inferenceContext(addLoss);
       return { outputs: this.model.forward(sequencesOf(batch), context), context };
@@ -406,7 +407,7 @@ export class Loop implements RunControl {
   }
 }
 
-/** Returns the result of a step without a valid time step. @param updated true if accumulated gradients update the weights */
+/** Returns the result of a step that has only padding. @param updated true if accumulated gradients update the weights */
 async function paddingResult(stepper: Stepper, updated: boolean): Promise<StepResult> {
   const losses = { loss: 0, parts: [], added: 0, count: 0, examples: 0 };
   return { losses, gradientNorm: updated ? await stepper.takeAccumulated() : 0 };

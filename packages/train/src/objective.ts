@@ -131,10 +131,10 @@ export class Objective {
     );
     if (this.outputs.length === 0)
       throw valueError('No output has a loss, so there is nothing to train. Set the option loss.');
-    const unreduced = this.outputs.find((output) => output.loss.config.reduction === 'none');
-    if (unreduced)
+    const withoutReduction = this.outputs.find((output) => output.loss.config.reduction === 'none');
+    if (withoutReduction)
       throw valueError(
-        `${unreduced.loss.name}: training and evaluation need a reduction to one number, got reduction "none".`,
+        `${withoutReduction.loss.name}: training and evaluation need a reduction to one number, got reduction "none".`,
       );
     if (classWeights && this.outputs.length > 1) {
       throw valueError(
@@ -166,16 +166,16 @@ export class Objective {
     inputs: readonly Shape[],
     stored: Readonly<Record<string, SavedTensor>> | null = null,
   ): void {
-    const owners = this.outputs.filter(({ loss }) => loss.build);
-    if (owners.length > 0) {
+    const outputsToBuild = this.outputs.filter(({ loss }) => loss.build);
+    if (outputsToBuild.length > 0) {
       const shapes = model.outputShapes?.(inputs);
       if (!shapes) {
         throw new UnrollError(
           'state',
-          `${model.name} must have outputShapes() to build the parameters of the loss ${owners[0].loss.name}.`,
+          `${model.name} must have outputShapes() to build the parameters of the loss ${outputsToBuild[0].loss.name}.`,
         );
       }
-      for (const { loss, name, index } of owners)
+      for (const { loss, name, index } of outputsToBuild)
         loss.build?.(shapes[index], lossParameterMaker(`${LOSS_PREFIX}${name}`, stored));
     }
     const existing = this.parameters.map(({ name }) => name);

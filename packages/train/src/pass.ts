@@ -1,14 +1,14 @@
-/** The forward pass of a training step: over a batch, or over a part of its time steps (truncate.ts). */
+/** A training step and its forward pass: over a batch, or over a part of its time steps (truncate.ts). */
 import type { ForwardContext, MaskedSequence, Model, RandomStream } from '@unroll/core';
 import type { PreparedBatch } from './batches.js';
 import type { LossContext } from './losses/loss.js';
 
-/** The functions that a forward pass calls to report losses and deferred work. */
+/** The functions that a forward pass calls to add loss terms, and work to run after the step. */
 export type PassHooks = Pick<ForwardContext, 'addLoss' | 'afterStep'>;
 
 export interface PassResult {
   outputs: readonly MaskedSequence[];
-  /** For the losses. */
+  /** The context in which the losses are computed. */
   context: LossContext;
   /** True if every time step is padding; the training step then computes no gradients. Default false. */
   isPadding?: boolean;
@@ -18,14 +18,14 @@ export interface PassResult {
 export type ForwardPass = (hooks: PassHooks) => PassResult;
 
 /** A training step. */
-export interface Pass {
+export interface TrainingStep {
   /** The examples of the step: a batch, or a part of its time steps. `last` is true for the last step of the epoch. */
   batch: PreparedBatch;
   forward: ForwardPass;
-  /** The whole batch. */
-  whole: PreparedBatch;
-  /** Number of training steps for the whole batch. */
-  parts: number;
+  /** The batch, with all its time steps. */
+  wholeBatch: PreparedBatch;
+  /** Number of training steps for the whole batch: 1, or with `truncate` the number of its chunks. */
+  stepsPerBatch: number;
   /** Called when the step is complete. */
   done(): void;
 }
@@ -48,10 +48,14 @@ export function sequencesOf({ inputs, masks }: Pick<PreparedBatch, 'inputs' | 'm
 }
 
 /** Returns the step that processes a whole batch. @param makeStream creates the random stream of the batch */
-export function wholePass(model: Model, batch: PreparedBatch, makeStream: () => RandomStream): Pass {
+export function wholeBatchStep(
+  model: Model,
+  batch: PreparedBatch,
+  makeStream: () => RandomStream,
+): TrainingStep {
   const forward: ForwardPass = (hooks) => {
     const context = trainingContext(makeStream, hooks);
     return { outputs: model.forward(sequencesOf(batch), context), context };
   };
-  return { batch, forward, whole: batch, parts: 1, done: () => {} };
+  return { batch, forward, wholeBatch: batch, stepsPerBatch: 1, done: () => {} };
 }

@@ -1,7 +1,7 @@
 /**
  * Reduces the learning rate when a metric stops improving. The rule and its defaults are those of Keras's
- * ReduceLROnPlateau. The class computes with plain numbers only: the callback calls `observe` once per epoch and
- * uses the learning rate that `observe` returns.
+ * ReduceLROnPlateau. The class computes with plain numbers only. The callback `reduceOnPlateau` calls `observe` once per epoch
+ * and uses the learning rate that `observe` returns.
  */
 import { valueError } from '@unroll/core';
 import { checkOptions, formatValue, type OptionTypes } from '@unroll/core/internal';
@@ -50,7 +50,7 @@ export class Plateau {
     this.options = withDefaults({ ...defaults, better: 'lower' as const }, options);
     const { factor, patience, minDelta, cooldown, minLearningRate } = this.options;
     if (!(typeof factor === 'number' && factor > 0 && factor < 1)) {
-      throw valueError(`plateau: factor must be between 0 and 1, got ${formatValue(factor)}.`, {
+      throw valueError(`plateau: factor must be above 0 and below 1, got ${formatValue(factor)}.`, {
         factor,
       });
     }

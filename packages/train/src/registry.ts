@@ -9,7 +9,7 @@ export interface NamedConfig {
 }
 
 /** An object with its name and its options, such as an optimizer. */
-export interface Configured {
+export interface ConfiguredObject {
   readonly name: string;
   readonly config: Readonly<Record<string, unknown>>;
 }
@@ -22,7 +22,7 @@ export interface Configured {
  * @param hint appended to the error about an unknown name
  * @throws UnrollError `value` for an unknown name (the message lists the known ones) or an unknown option
  */
-export function resolve<T extends Configured>(
+export function resolve<T extends ConfiguredObject>(
   kind: string,
   table: Readonly<Record<string, (options: never) => T>>,
   spec: string | NamedConfig | T,
@@ -49,6 +49,6 @@ export function resolve<T extends Configured>(
 }
 
 /** Returns the name and options of an object as JSON; {@link resolve} creates an equal object from them. */
-export function configOf({ name, config }: Configured): NamedConfig {
+export function configOf({ name, config }: ConfiguredObject): NamedConfig {
   return { name, ...config };
 }

@@ -5,10 +5,10 @@
  */
 import { valueError } from '@unroll/core';
 import { checkOptions, formatValue, type OptionTypes } from '@unroll/core/internal';
-import { type Configured, resolve } from './registry.js';
+import { type ConfiguredObject, resolve } from './registry.js';
 import { withDefaults } from './with-defaults.js';
 
-export interface Schedule extends Configured {
+export interface Schedule extends ConfiguredObject {
   /** Returns the learning rate after `step` updates. The first update has step 0. */
   rate(step: number): number;
 }

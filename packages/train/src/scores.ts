@@ -60,14 +60,16 @@ export class Scores {
     this.#objective = objective;
     this.#metrics = nameMetrics(
       [
-        ...resolveAll(options.metrics ?? [], objective, names).map((entry) => ({
+        ...resolveMetrics('metrics', options.metrics ?? [], objective, names).map((entry) => ({
           ...entry,
           weighted: false,
         })),
-        ...resolveAll(options.weightedMetrics ?? [], objective, names).map((entry) => ({
-          ...entry,
-          weighted: true,
-        })),
+        ...resolveMetrics('weightedMetrics', options.weightedMetrics ?? [], objective, names).map(
+          (entry) => ({
+            ...entry,
+            weighted: true,
+          }),
+        ),
       ],
       objective,
     );
@@ -160,20 +162,23 @@ function mean({ loss, count }: OutputLoss): number {
   return count > 0 ? loss / count : 0;
 }
 
-function resolveAll(
+/** Returns the metrics of an option, each with its output. */
+function resolveMetrics(
+  option: 'metrics' | 'weightedMetrics',
   specs: NonNullable<MetricOptions['metrics']>,
   objective: Objective,
   names: readonly string[] | null,
 ): { metric: Metric; output: number }[] {
-  const lists: readonly (readonly MetricSpec[] | null)[] = isFlat(specs)
+  const lists: readonly (readonly MetricSpec[] | null)[] = isOneList(specs)
     ? objective.outputs.map(() => specs)
-    : objective.outputs.map(({ index }) => byOutput('metrics', specs, names ?? ['output'])[index]);
+    : objective.outputs.map(({ index }) => byOutput(option, specs, names ?? ['output'])[index]);
   return lists.flatMap((list, output) =>
     (list ?? []).map((spec) => ({ metric: resolveMetric(spec), output })),
   );
 }
 
-function isFlat(specs: NonNullable<MetricOptions['metrics']>): specs is readonly MetricSpec[] {
+/** Returns true for one list of metrics, which applies to all outputs. */
+function isOneList(specs: NonNullable<MetricOptions['metrics']>): specs is readonly MetricSpec[] {
   return Array.isArray(specs) && !specs.some((entry) => entry === null || Array.isArray(entry));
 }
 

@@ -37,7 +37,7 @@ import {
 import { type AverageOptions, WeightAverage } from './optimizers/average.js';
 import { copyOfRows } from './optimizers/optimizer.js';
 import type { Optimizer, ParameterSlice } from './optimizers.js';
-import type { Pass } from './pass.js';
+import type { TrainingStep } from './pass.js';
 
 /** The losses of a batch and the norm of the accumulated gradients. */
 export interface StepResult {
@@ -60,7 +60,7 @@ export interface Gradients {
 
 export type GradientHook = (gradients: Gradients) => void | Promise<void>;
 
-/** The state of an optimizer by parameter name, for files of other tools. */
+/** The state of an optimizer by parameter name, to read it from files of other tools and to write it to them. */
 export interface OptimizerState {
   /** Number of updates. */
   updates: number;
@@ -231,7 +231,7 @@ export class Stepper {
    * @returns null if every time step is padding; the training step then has no effect
    */
   async computeGradients(
-    { batch, forward }: Pick<Pass, 'batch' | 'forward'>,
+    { batch, forward }: Pick<TrainingStep, 'batch' | 'forward'>,
     afterStep: ForwardContext['afterStep'],
     onOutputs: (outputs: readonly MaskedSequence[]) => void,
   ): Promise<StepResult | null> {
@@ -301,7 +301,7 @@ export class Stepper {
     kernels.accumulate(grads, sum.block(), count > 0 ? 1 / count : 0);
   }
 
-  /** Returns the blocks whose norm is computed: all gradients, without the table rows that were not looked up. */
+  /** Returns the blocks whose norm is computed: all gradients except those of table rows that were not looked up. */
   #gradientBlocks(): Block[] {
     const grads = this.#grads;
     if (!this.#dirty) return [grads.block()];

@@ -18,18 +18,18 @@ export function takeSteps(batch: PreparedBatch, from: number, to: number, T: num
 
 /** Returns the time steps `from` to `to - 1` of a host tensor [B, T, ...]. */
 function stepsOf(tensor: Tensor, from: number, to: number): Tensor {
-  const [B, T, ...rest] = tensor.shape;
-  const width = sizeOf(rest);
+  const [B, T, ...stepShape] = tensor.shape;
+  const width = sizeOf(stepShape);
   const values = hostValues(tensor, 'A batch');
   const out = new (values.constructor as new (length: number) => FloatArray)(B * (to - from) * width);
   for (let b = 0; b < B; b++) {
     const row = values.subarray((b * T + from) * width, (b * T + to) * width);
     out.set(row, b * (to - from) * width);
   }
-  return hostTensor(out, [B, to - from, ...rest]);
+  return hostTensor(out, [B, to - from, ...stepShape]);
 }
 
-/** Joins the masks of pieces on the time axis; a piece without a mask has only valid steps. */
+/** Joins the masks of consecutive pieces of a sequence; a piece without a mask has only valid steps. */
 export function joinMasks(pieces: readonly MaskedSequence[]): Tensor | null {
   if (pieces.every(({ mask }) => mask === null)) return null;
   const B = pieces[0].value.shape[0];

@@ -1,6 +1,6 @@
 /**
- * `train`: training as an async generator of events. It returns control to the event loop every few milliseconds. A
- * page therefore stays responsive, and an AbortSignal takes effect. The training loop is in loop.ts.
+ * `train`: training as an async generator of events. `train` returns control to the event loop every few milliseconds, so that
+ * a page stays responsive and an AbortSignal takes effect. The training loop is in loop.ts.
  */
 import { type Model, RandomStream, valueError } from '@unroll/core';
 import { checkOptions, type OptionTypes } from '@unroll/core/internal';
@@ -73,11 +73,11 @@ export interface RunOptions extends ObjectiveOptions, MetricOptions {
   /** Ends the run after the current step. The reason in the end event is then `aborted`. */
   signal?: AbortSignal;
   /**
-   * Changes the inputs of each training batch before the forward pass, for example to add noise or for
-   * `scheduledSampling`. Default: none.
+   * Returns the inputs to use instead of those of a training batch, for example with noise, or for `scheduledSampling`.
+   * Default: none.
    */
   prepareInputs?: PrepareInputs;
-  /** Called with the gradients before each update and before clipping; may change the gradients. */
+  /** Called with the gradients before each update and before clipping; can replace the gradients. */
   beforeUpdate?: GradientHook;
   /**
    * Keep a moving average of the weights. Validation uses the average, which replaces the weights when the run ends (not

@@ -2,8 +2,8 @@
  * Truncated backpropagation through time, BPTT(h; h') of Williams & Peng 1990 ("An efficient gradient-based algorithm for
  * on-line training of recurrent network trajectories"), with h = `length` and h' = `every`.
  *
- * A batch [B, T, ...] is trained in chunks of `every` time steps, with one update for each. With e the end of a full chunk,
- * the gradient of its loss reaches back to the window's start s = max(0, e - length):
+ * A batch [B, T, ...] is trained in chunks of `every` time steps, with one update for each. If a full chunk ends at e, the
+ * gradient of its loss reaches back to step s = max(0, e - length). The steps from s to e are the window of the chunk:
  *
  *   steps     0 ......... s .............. e - every ........... e
  *   gradient  none        through the states                      (window)
@@ -31,7 +31,7 @@ import type { PreparedBatch } from './batches.js';
 import type { SavedTensor } from './callbacks/callback.js';
 import { readTree, statefulLayer, treeFrom } from './carried.js';
 import type { Objective } from './objective.js';
-import { type Pass, type PassHooks, type PassResult, sequencesOf, trainingContext } from './pass.js';
+import { type PassHooks, type PassResult, sequencesOf, type TrainingStep, trainingContext } from './pass.js';
 import type { PendingTensors } from './snapshot.js';
 import { isFullyMasked, joinMasks, takeSteps } from './time-steps.js';
 
@@ -64,13 +64,22 @@ interface Piece {
   inChunk: boolean;
 }
 
+/** A chunk within the run. Epochs and batches count from 1, chunks of a batch from 0. */
+interface ChunkPosition {
+  chunk: number;
+  /** True for the last chunk of the batch. */
+  isLast: boolean;
+  epoch: number;
+  batchNumber: number;
+}
+
 export class Truncation {
   readonly every: number;
   readonly length: number;
   readonly #model: Model;
   readonly #forwardFrom: NonNullable<Model['forwardFrom']>;
   readonly #objective: Objective;
-  /** Random stream of a batch, by epoch and number in the epoch. */
+  /** Returns the random stream of a batch, given the epoch and the number of the batch in it. */
   readonly #streamOf: (epoch: number, batch: number) => RandomStream;
   #position = START;
   /** State at the start of the current window; null: the start of the sequences. */
@@ -125,35 +134,35 @@ export class Truncation {
       const cause = reason ? `layer ${layer} ${reason}` : error.message;
       throw truncateError(name, `${cause}, so its sequences cannot be cut. Leave out truncate.`, { layer });
     }
-    const whole = this.#objective.outputs.find(({ index }) => !this.#hasTimeAxis[index]);
-    if (!whole) return;
+    const withoutTimeAxis = this.#objective.outputs.find(({ index }) => !this.#hasTimeAxis[index]);
+    if (!withoutTimeAxis) return;
     throw truncateError(
       name,
-      `the output ${whole.name} has a loss but no time axis. Set returnSequences: true on the last recurrent layer and ` +
+      `the output ${withoutTimeAxis.name} has a loss but no time axis. Set returnSequences: true on the last recurrent layer and ` +
         'give one target per step, or leave out truncate.',
-      { output: whole.name },
+      { output: withoutTimeAxis.name },
     );
   }
 
-  /** Yields the steps of a batch: the chunks that are not complete yet. */
-  *passes(batch: PreparedBatch, epoch: number): Generator<Pass> {
+  /** Yields the training steps of a batch: one for each chunk that is not complete yet. */
+  *trainingSteps(batch: PreparedBatch, epoch: number): Generator<TrainingStep> {
     this.#checkBatch(batch);
     const T = batch.inputs[0].shape[1];
-    const parts = this.chunksOf(batch.inputs.map(({ shape }) => shape));
-    const number = this.batches + 1;
-    for (let chunk = this.#position.chunk; chunk < parts; chunk++) {
-      const isLast = chunk === parts - 1;
+    const chunkCount = this.chunksOf(batch.inputs.map(({ shape }) => shape));
+    const batchNumber = this.batches + 1;
+    for (let chunk = this.#position.chunk; chunk < chunkCount; chunk++) {
+      const isLast = chunk === chunkCount - 1;
       const start = chunk * this.every;
       const next: { state: ModelState | null; draws: RandomStream['state'][] } = { state: null, draws: [] };
       yield {
         batch: { ...takeSteps(batch, start, Math.min(start + this.every, T), T), last: batch.last && isLast },
-        forward: (hooks) => this.#forward(batch, { chunk, isLast, epoch, number }, hooks, next),
-        whole: batch,
-        parts,
+        forward: (hooks) => this.#forward(batch, { chunk, isLast, epoch, batchNumber }, hooks, next),
+        wholeBatch: batch,
+        stepsPerBatch: chunkCount,
         done: () => {
           this.#position = isLast
-            ? { ...START, batches: number }
-            : { batches: number - 1, chunk: chunk + 1, draws: next.draws };
+            ? { ...START, batches: batchNumber }
+            : { batches: batchNumber - 1, chunk: chunk + 1, draws: next.draws };
           this.#state = isLast ? null : next.state;
         },
       };
@@ -163,16 +172,15 @@ export class Truncation {
   /** Processes the window of a chunk. @param next receives the state and the draws for the next chunk */
   #forward(
     batch: PreparedBatch,
-    at: { chunk: number; isLast: boolean; epoch: number; number: number },
+    { chunk, isLast, epoch, batchNumber }: ChunkPosition,
     hooks: PassHooks,
     next: { state: ModelState | null; draws: RandomStream['state'][] },
   ): PassResult {
-    const { chunk, isLast } = at;
     const { every, length } = this;
     const T = batch.inputs[0].shape[1];
     const windowStart = (k: number): number => Math.max(0, (k + 1) * every - length);
     const nextStart = isLast ? null : windowStart(chunk + 1);
-    const stream = (): RandomStream => this.#streamOf(at.epoch, at.number);
+    const stream = (): RandomStream => this.#streamOf(epoch, batchNumber);
     const draws: RandomStream['state'][] = chunk === 0 ? [] : [...this.#position.draws];
     const parts: MaskedSequence[][] = [];
     let state = this.#state;
@@ -196,8 +204,8 @@ export class Truncation {
     const outputs = this.#join(parts);
     const isPadding = this.#objective.outputs.every(({ index }) => isFullyMasked(outputs[index].mask));
     // Losses draw different random numbers in each chunk.
-    const random = chunk === 0 ? context : trainingContext(() => stream().child('loss', chunk), hooks);
-    return { outputs, context: random, isPadding };
+    const lossContext = chunk === 0 ? context : trainingContext(() => stream().child('loss', chunk), hooks);
+    return { outputs, context: lossContext, isPadding };
   }
 
   /** Joins the outputs of pieces on the time axis; for an output without a time axis, returns that of the last piece. */
@@ -285,7 +293,7 @@ export class Truncation {
         { output: name, got: shape },
       );
     });
-    model.outputShapes?.(inputs.map(({ shape: [B, , ...rest] }) => [B, -1, ...rest]));
+    model.outputShapes?.(inputs.map(({ shape: [B, , ...features] }) => [B, -1, ...features])); // throws for wrong shapes
   }
 }
 

@@ -6,6 +6,6 @@ export function withDefaults<D extends object, O extends object>(
   defaults: D,
   options: O,
 ): WithDefaults<D, O> {
-  const given = Object.entries(options).filter(([, value]) => value !== undefined);
-  return { ...defaults, ...Object.fromEntries(given) } as WithDefaults<D, O>;
+  const setOptions = Object.entries(options).filter(([, value]) => value !== undefined);
+  return { ...defaults, ...Object.fromEntries(setOptions) } as WithDefaults<D, O>;
 }

@@ -91,27 +91,27 @@ const common = {
   epochs: 3,
 } as const;
 
-type Numbers = unknown[];
+type Results = unknown[];
 
 /** Returns the results of a run except for those that depend on time. */
-async function ran(model: Network, options: Partial<FitOptions>): Promise<Numbers> {
-  const numbers: Numbers = [];
+async function resultsOfRun(model: Network, options: Partial<FitOptions>): Promise<Results> {
+  const results: Results = [];
   const onEvent = (event: TrainEvent): void => {
-    const { seconds: _, sequencesPerSecond: __, ...rest } = event as unknown as Record<string, unknown>;
-    numbers.push(rest);
+    const { seconds: _, sequencesPerSecond: __, ...timeless } = event as unknown as Record<string, unknown>;
+    results.push(timeless);
   };
   const history = await fit(model, { ...common, ...sequences(), ...options, onEvent } as FitOptions);
-  return [...numbers, ...(await weightsOf(model)), history];
+  return [...results, ...(await weightsOf(model)), history];
 }
 
-const weightsOf = (model: Network): Promise<Numbers> =>
+const weightsOf = (model: Network): Promise<Results> =>
   Promise.all(model.parameters.map(async (parameter) => [parameter.name, [...(await parameter.data())]]));
 
-const predictNow = (layer: Layer, x: Tensor): Tensor =>
+const invoke = (layer: Layer, x: Tensor): Tensor =>
   layer.invoke([{ value: x, mask: null }], inferenceContext())[0].value;
 
-/** Checks that `work` gives bit-identical results on the asynchronous and the synchronous backend. */
-async function sameOn(work: (backend: Backend) => Promise<Numbers>): Promise<void> {
+/** Asserts that `work` gives bit-identical results on the asynchronous and the synchronous backend. */
+async function sameOnBothBackends(work: (backend: Backend) => Promise<Results>): Promise<void> {
   const backend = asyncReference();
   await setBackend(backend);
   const found = await work(backend);
@@ -138,11 +138,11 @@ describe('a backend that is read asynchronously', () => {
     'a lazy optimizer': () => ({ optimizer: { name: 'adam', lazy: true }, clip: { norm: 0.05 } }),
   };
   for (const [name, options] of Object.entries(cases)) {
-    test(`trains: ${name}`, () => sameOn(() => ran(classifier(), options())));
+    test(`trains: ${name}`, () => sameOnBothBackends(() => resultsOfRun(classifier(), options())));
   }
 
   test('trains convolution, pooling, residual layers and the regularisation of language models', () =>
-    sameOn(() => {
+    sameOnBothBackends(() => {
       const model = sequential(
         [
           wordDropout({ rate: 0.2, id: 1 }),
@@ -158,11 +158,11 @@ describe('a backend that is read asynchronously', () => {
         ],
         { seed: 5 },
       );
-      return ran(model, { validationSplit: 0.3 });
+      return resultsOfRun(model, { validationSplit: 0.3 });
     }));
 
   test('trains on masked targets and sample weights', () =>
-    sameOn(async () => {
+    sameOnBothBackends(async () => {
       const tagger = sequential(
         [
           embedding({ inputDim: IDS, outputDim: 3, maskZero: true }),
@@ -177,11 +177,11 @@ describe('a backend that is read asynchronously', () => {
         [COUNT, STEPS],
       );
       const sampleWeights = tensor(Array.from({ length: COUNT }, (_, i) => 1 + (i % 2)));
-      return ran(tagger, { x, y, sampleWeights, classWeights: { 1: 2 } });
+      return resultsOfRun(tagger, { x, y, sampleWeights, classWeights: { 1: 2 } });
     }));
 
   test('trains with connectionist temporal classification and counts label errors', () =>
-    sameOn(async () => {
+    sameOnBothBackends(async () => {
       const reader = sequential([gru({ units: 4, returnSequences: true }), dense({ units: CLASSES })], {
         seed: 5,
       });
@@ -189,11 +189,11 @@ describe('a backend that is read asynchronously', () => {
       const y = tensor(
         Array.from({ length: COUNT }, (_, i) => [1 + (i % 2), i % 3 === 0 ? -1 : 2 - (i % 2)]),
       );
-      return ran(reader, { x, y, loss: 'ctc', metrics: ['labelErrorRate'] });
+      return resultsOfRun(reader, { x, y, loss: 'ctc', metrics: ['labelErrorRate'] });
     }));
 
   test('trains, evaluates and decodes a conditional random field', () =>
-    sameOn(async () => {
+    sameOnBothBackends(async () => {
       const transitions = [
         [true, true, false],
         [true, true, true],
@@ -210,13 +210,13 @@ describe('a backend that is read asynchronously', () => {
         [COUNT, STEPS],
       );
       const options = { loss: 'crf', metrics: ['crfAccuracy'], x, y } as const;
-      const numbers = await ran(tagger, options);
+      const results = await resultsOfRun(tagger, options);
       const scores = await evaluate(tagger, { x, y }, { loss: 'crf', metrics: ['crfAccuracy'] });
-      return [...numbers, scores, await decodeTags(tagger, x)];
+      return [...results, scores, await decodeTags(tagger, x)];
     }));
 
   test('trains with truncated backpropagation, and resumes', () =>
-    sameOn(async () => {
+    sameOnBothBackends(async () => {
       const tagger = () =>
         sequential(
           [
@@ -237,38 +237,38 @@ describe('a backend that is read asynchronously', () => {
       for (let event = 0; event < 2; event++) await run.next();
       const resume = (await run.snapshot())!;
       await run.return();
-      const again = tagger();
-      for await (const event of train(again, { ...options, resume })) assert.ok(event);
-      return [...(await ran(tagger(), options)), ...(await weightsOf(again))];
+      const resumed = tagger();
+      for await (const event of train(resumed, { ...options, resume })) assert.ok(event);
+      return [...(await resultsOfRun(tagger(), options)), ...(await weightsOf(resumed))];
     }));
 
   test('evaluates and predicts', () =>
-    sameOn(async () => {
+    sameOnBothBackends(async () => {
       const model = classifier();
       const { x, y } = sequences();
       await fit(model, { ...common, x, y });
-      const { loss, metrics: counted } = common;
-      const scores = await evaluate(model, { x, y }, { loss, metrics: counted, batchSize: 4 });
-      const parts = await predict(model, x, { batchSize: 5 });
-      const whole = await predict(model, x);
-      return [scores, [...(await parts.data())], [...(await whole.data())]];
+      const { loss, metrics: metricNames } = common;
+      const scores = await evaluate(model, { x, y }, { loss, metrics: metricNames, batchSize: 4 });
+      const inBatches = await predict(model, x, { batchSize: 5 });
+      const atOnce = await predict(model, x);
+      return [scores, [...(await inBatches.data())], [...(await atOnce.data())]];
     }));
 
   test('checkpoints a run and resumes it', () =>
-    sameOn(async () => {
+    sameOnBothBackends(async () => {
       const options = { ...common, ...sequences(), average: {}, accumulate: 2 } as const;
       const run = train(classifier(), options);
       for (let event = 0; event < 2; event++) await run.next();
       const resume = (await run.snapshot())!;
       await run.return();
-      const { environment: _, ...rest } = resume;
-      const again = classifier();
-      for await (const event of train(again, { ...options, resume })) assert.ok(event);
-      return [rest, ...(await weightsOf(again))];
+      const { environment: _, ...snapshot } = resume;
+      const resumed = classifier();
+      for await (const event of train(resumed, { ...options, resume })) assert.ok(event);
+      return [snapshot, ...(await weightsOf(resumed))];
     }));
 
   test('streams, and restores a stream', () =>
-    sameOn(async () => {
+    sameOnBothBackends(async () => {
       const model = sequential(
         [
           conv1d({ filters: 3, kernelSize: 3, padding: 'causal' }),
@@ -284,14 +284,14 @@ describe('a backend that is read asynchronously', () => {
       const picked = stream.select([1, 0, 1]);
       const step = tensor([[1, 2, 3], [4, 5, 6]]); // biome-ignore format: a matrix
       const next = await stream.step(step).data();
-      const again = model.stream({ state: saved });
-      assert.deepEqual(await again.step(step).data(), next);
+      const resumed = model.stream({ state: saved });
+      assert.deepEqual(await resumed.step(step).data(), next);
       const three = await picked.push(tensor(new Float32Array(9).fill(0.5), [3, 1, 3])).data();
       return [saved, [...first], [...next], [...three]];
     }));
 
   test('carries the states of stateful layers, and finds a learning rate', () =>
-    sameOn(async () => {
+    sameOnBothBackends(async () => {
       const x = tensor(new RandomStream(3).normal(8 * 4 * 2), [8, 4, 2]);
       const data = { x, y: tensor(new RandomStream(4).normal(8), [8, 1]), batchSize: 4, shuffle: false };
       const make = () => sequential([lstm({ units: 3, stateful: true }), dense({ units: 1 })], { seed: 5 });
@@ -303,7 +303,7 @@ describe('a backend that is read asynchronously', () => {
     }));
 
   test('trains on batches in backend memory, and on outputs of a model', () =>
-    sameOn(async () => {
+    sameOnBothBackends(async () => {
       const model = sequential([dense({ units: 2 })], { seed: 5 });
       const x = tensor([[1, 2], [3, 4], [5, 6]]); // biome-ignore format: a matrix
       const y = await predict(model, x);
@@ -311,30 +311,31 @@ describe('a backend that is read asynchronously', () => {
       const options = { loss: 'mse', optimizer: 'sgd', metrics: ['mae'] } as const;
       await fit(model, { ...options, x: y, y, batchSize: 2, epochs: 2 });
       await fit(model, { ...options, batches: [{ x: y, y }] });
-      const { loss, metrics: counted } = options;
-      const scores = await evaluate(model, { x: y, y }, { loss, metrics: counted });
+      const { loss, metrics: metricNames } = options;
+      const scores = await evaluate(model, { x: y, y }, { loss, metrics: metricNames });
       return [scores, ...(await weightsOf(model))];
     }));
 
   test('reports where numbers become non-finite', () =>
-    sameOn(async () => {
+    sameOnBothBackends(async () => {
       const options = { ...common, ...sequences(), onWarning: () => {} };
       const model = classifier();
       await fit(model, options);
       const kernel = model.parameters.find(({ name }) => name === 'lstm_1/kernel')!;
       kernel.assign(new Float32Array(kernel.size).fill(1e30));
-      const broken = await fit(model, { ...options, optimizer: { name: 'sgd', learningRate: 1e30 } }).catch(
-        (error) => error,
-      );
-      assert.equal(broken.code, 'nan');
+      const overflowError = await fit(model, {
+        ...options,
+        optimizer: { name: 'sgd', learningRate: 1e30 },
+      }).catch((error) => error);
+      assert.equal(overflowError.code, 'nan');
       kernel.assign(new Float32Array(kernel.size).fill(Number.NaN));
-      const spoiled = await fit(model, options).catch((error) => error);
-      assert.match(spoiled.message, /weights lstm_1\/kernel of layer lstm_1 became non-finite/);
-      return [String(broken.message ?? broken), spoiled.message, spoiled.data];
+      const nanError = await fit(model, options).catch((error) => error);
+      assert.match(nanError.message, /weights lstm_1\/kernel of layer lstm_1 became non-finite/);
+      return [String(overflowError.message ?? overflowError), nanError.message, nanError.data];
     }));
 
   test('saves artifacts, and loads them', () =>
-    sameOn(async () => {
+    sameOnBothBackends(async () => {
       const model = classifier();
       const { x } = sequences();
       await fit(model, { ...common, ...sequences(), epochs: 1 });
@@ -348,18 +349,18 @@ describe('a backend that is read asynchronously', () => {
 
 describe('switching from a backend that is read asynchronously', () => {
   test('models, optimizers and tensors are moved', async () => {
-    const [there, here] = [asyncReference(), referenceBackend()];
-    const runs: Numbers[] = [];
-    for (const backend of [there, here]) {
+    const [asyncBackend, syncBackend] = [asyncReference(), referenceBackend()];
+    const runs: Results[] = [];
+    for (const backend of [asyncBackend, syncBackend]) {
       await setBackend(backend);
       const model = classifier();
       const { x, y } = sequences();
       const memory = new OptimizerMemory();
       await fit(model, { ...common, x, y, memory });
-      const kept = await predict(model, x);
-      await setBackend(here);
-      assert.equal(kept.hostArray === null, backend === there);
-      const moved = [...kept.dataSync()];
+      const prediction = await predict(model, x);
+      await setBackend(syncBackend);
+      assert.equal(prediction.hostArray === null, backend === asyncBackend);
+      const moved = [...prediction.dataSync()];
       await fit(model, { ...common, x, y, memory });
       runs.push([moved, ...(await weightsOf(model)), model.getWeights().map(({ values }) => [...values])]);
     }
@@ -370,18 +371,19 @@ describe('switching from a backend that is read asynchronously', () => {
     const backend = asyncReference();
     await setBackend(backend);
     const first = new Parameter('first', [2], [1, 2]);
-    const leaving = setBackend(referenceBackend());
+    const switching = setBackend(referenceBackend());
     const second = new Parameter('second', [2], [3, 4]);
-    await leaving;
+    await switching;
     assert.deepEqual([...first.dataSync(), ...second.dataSync()], [1, 2, 3, 4]);
   });
 });
 
 describe('synchronous reads on a backend without them', () => {
-  const refused = (what: RegExp) => (error: unknown) => {
+  /** Returns a function that checks the error of a synchronous read. @param subject matches the start of the message */
+  const isSyncReadError = (subject: RegExp) => (error: unknown) => {
     assert.ok(error instanceof UnrollError);
     assert.equal(error.code, 'backend');
-    assert.match(error.message, what);
+    assert.match(error.message, subject);
     assert.match(
       error.message,
       /cannot be read synchronously from the backend "reference-async"\. Await its data\(\) instead\.$/,
@@ -391,16 +393,16 @@ describe('synchronous reads on a backend without them', () => {
 
   test('raise an error that recommends `await data()`, except for host tensors', async () => {
     await setBackend(asyncReference());
-    const made = tensor([[1, 2], [3, 4]]); // biome-ignore format: a matrix
-    assert.deepEqual([...made.dataSync()], [1, 2, 3, 4]);
-    const sum = add(made, 1);
+    const hostTensor = tensor([[1, 2], [3, 4]]); // biome-ignore format: a matrix
+    assert.deepEqual([...hostTensor.dataSync()], [1, 2, 3, 4]);
+    const sum = add(hostTensor, 1);
     assert.deepEqual([...(await sum.data())], [2, 3, 4, 5]);
     for (const read of [() => sum.dataSync(), () => sum.toArray()]) {
-      assert.throws(read, refused(/^This tensor of shape \[2, 2\] /));
+      assert.throws(read, isSyncReadError(/^This tensor of shape \[2, 2\] /));
     }
-    assert.throws(() => add(1, 1).item(), refused(/^This tensor of shape \[\] /));
+    assert.throws(() => add(1, 1).item(), isSyncReadError(/^This tensor of shape \[\] /));
     const parameter = new Parameter('w', [2], [1, 2]);
-    assert.throws(() => parameter.dataSync(), refused(/^This tensor of shape \[2\] /));
+    assert.throws(() => parameter.dataSync(), isSyncReadError(/^This tensor of shape \[2\] /));
     parameter.assign(add(parameter, 1));
     assert.deepEqual([...(await parameter.data())], [2, 3]);
   });
@@ -408,7 +410,7 @@ describe('synchronous reads on a backend without them', () => {
   test('raise an error that names the tensor that must be in host memory', async () => {
     await setBackend(asyncReference());
     const ids = add(tensor([0, 1]), 0);
-    assert.throws(() => gather(tensor([[1], [2]]), ids), refused(/^gather: the ids /));
+    assert.throws(() => gather(tensor([[1], [2]]), ids), isSyncReadError(/^gather: the ids /));
     assert.throws(
       () =>
         pick(
@@ -418,13 +420,13 @@ describe('synchronous reads on a backend without them', () => {
           ]),
           ids,
         ),
-      refused(/^pick: the class of each row /),
+      isSyncReadError(/^pick: the class of each row /),
     );
     const layer = embedding({ inputDim: 3, outputDim: 2 });
-    assert.throws(() => predictNow(layer, ids), refused(/^The input of Layer embedding /i));
+    assert.throws(() => invoke(layer, ids), isSyncReadError(/^The input of Layer embedding /i));
     assert.throws(
       () => metrics.accuracy().update(tensor([[0.1, 0.9]]), add(tensor([1]), 0)),
-      refused(/the target /),
+      isSyncReadError(/the target /),
     );
   });
 });

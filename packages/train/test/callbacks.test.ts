@@ -66,13 +66,13 @@ describe('earlyStopping', () => {
   const losses = [5, 4, 3, 3.5, 3.2, 2.9, 3.3, 3.1, 3];
   const cases: [string, Parameters<typeof earlyStopping>[0], number | null][] = [
     ['patience 0: stops at the first epoch without an improvement', {}, 4],
-    ['patience 2', { patience: 2 }, 5],
+    ['patience 2: stops at the second epoch in a row without an improvement', { patience: 2 }, 5],
     ['patience 3: an improvement restarts the count', { patience: 3 }, 9],
     ['patience 4: does not stop', { patience: 4 }, null],
     ['minDelta: 2.9 is no improvement on 3', { patience: 3, minDelta: 0.2 }, 6],
-    ['startFromEpoch', { startFromEpoch: 3 }, 7],
-    ['baseline', { baseline: 2, patience: 2 }, 2],
-    ['mode max', { mode: 'max' }, 2],
+    ['startFromEpoch 3: ignores the first three epochs', { startFromEpoch: 3 }, 7],
+    ['baseline 2: higher losses are not improvements', { baseline: 2, patience: 2 }, 2],
+    ['mode max: a lower value is not an improvement', { mode: 'max' }, 2],
   ];
   for (const [name, options, expected] of cases) {
     test(name, async () => assert.equal(await stoppedAfter(earlyStopping(options), losses), expected));
@@ -83,7 +83,7 @@ describe('earlyStopping', () => {
   });
 
   test('restores the weights of the best epoch, unless the run is aborted', async () => {
-    const wild = {
+    const divergingOptions = {
       ...common,
       optimizer: { name: 'sgd', learningRate: 2 },
       epochs: 12,
@@ -98,7 +98,7 @@ describe('earlyStopping', () => {
       const recordWeights = (event: TrainEvent): void =>
         void (event.type === 'epoch' && seen.push(weightsOf(network)));
       const history = await fit(network, {
-        ...wild,
+        ...divergingOptions,
         callbacks: [callback, recordWeights],
         ...(signal && { signal }),
       } as FitOptions);
@@ -119,7 +119,7 @@ describe('earlyStopping', () => {
     assert.deepEqual(aborted, abortedSeen.at(-1));
   });
 
-  test('lists the metrics for an unknown name', async () => {
+  test('the error for an unknown metric lists the metrics of the run', async () => {
     const run = fit(forecaster(), { ...common, callbacks: [earlyStopping({ monitor: 'val_loss' })] });
     await assert.rejects(
       run,
@@ -129,7 +129,8 @@ describe('earlyStopping', () => {
 });
 
 describe('reduceOnPlateau', () => {
-  const rates = async (options: ReduceOnPlateauOptions, learningRates: number[]): Promise<void> => {
+  /** Trains with constant weights and appends the learning rate of each epoch to `learningRates`. */
+  const recordRates = async (options: ReduceOnPlateauOptions, learningRates: number[]): Promise<void> => {
     const callback = reduceOnPlateau({ monitor: 'loss', ...options });
     await fit(forecaster(), {
       ...{ ...common, epochs: 6, optimizer: { name: 'sgd', learningRate: 1e-9 } },
@@ -139,9 +140,9 @@ describe('reduceOnPlateau', () => {
       ],
     });
   };
-  test('multiplies the rate by the factor after `patience` epochs', async () => {
+  test('multiplies the rate by the factor after `patience` epochs without an improvement', async () => {
     const learningRates: number[] = [];
-    await rates({ patience: 2, factor: 0.5 }, learningRates);
+    await recordRates({ patience: 2, factor: 0.5 }, learningRates);
     const expected = [1, 1, 1, 0.5, 0.5, 0.25].map((share) => share * 1e-9);
     learningRates.forEach((rate, i) => {
       assert.ok(Math.abs(rate / expected[i]! - 1) < 1e-12, `${learningRates}`);
@@ -149,7 +150,7 @@ describe('reduceOnPlateau', () => {
   });
   test('does not go below the minimum rate', async () => {
     const learningRates: number[] = [];
-    await rates({ patience: 1, factor: 0.1, minLearningRate: 5e-10 }, learningRates);
+    await recordRates({ patience: 1, factor: 0.1, minLearningRate: 5e-10 }, learningRates);
     assert.ok(learningRates.every((rate) => rate > 4.9999e-10));
     assert.ok(Math.abs(learningRates.at(-1)! / 5e-10 - 1) < 1e-12);
   });
@@ -194,7 +195,7 @@ describe('progress', () => {
   });
 });
 
-describe('logs', () => {
+describe('csvLog and tensorBoard', () => {
   test('csvLog writes a line per epoch, and a new run replaces the file', async (t) => {
     const file = join(folderFor(t), 'logs/log.csv');
     for (let run = 0; run < 2; run++) {
@@ -287,7 +288,7 @@ describe('logs', () => {
 });
 
 test('checkpoints writes the last, the best and every n-th checkpoint', async (t) => {
-  const directory = join(folderFor(t), 'kept');
+  const directory = join(folderFor(t), 'checkpoints');
   const files = checkpoints({ directory, best: { monitor: 'loss', mode: 'max' }, everyEpochs: 2 });
   await fit(forecaster(), { ...common, epochs: 5, callbacks: [files] });
   assert.deepEqual(readdirSync(directory).sort(), [
@@ -296,7 +297,7 @@ test('checkpoints writes the last, the best and every n-th checkpoint', async (t
   assert.equal((await files.load())!.run.cursor.epoch, 6);
 });
 
-test('a resumed run compares epochs with the best epoch before the checkpoint', async (t) => {
+test('a resumed run overwrites the checkpoint `best` only after an epoch that is better than all before', async (t) => {
   const directory = folderFor(t);
   const run = async (epochs: number, resume: boolean): Promise<void> => {
     const files = checkpoints({ directory, best: { monitor: 'learningCurve' } });

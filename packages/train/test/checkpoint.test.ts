@@ -81,17 +81,17 @@ describe('a resumed run', () => {
     // 3 epochs, each with 4 step events and an epoch event.
     for (let event = 1; event <= 15; event++) {
       const resume = await snapshotAt(event);
-      const again = network();
+      const resumedNetwork = network();
       const later: unknown[] = [];
-      for await (const seen of train(again, { ...options, resume })) {
+      for await (const seen of train(resumedNetwork, { ...options, resume })) {
         if (seen.type === 'epoch') later.push({ ...seen, seconds: 0 });
       }
-      assert.deepEqual(weightsOf(again), weightsOf(whole), `from event ${event}`);
+      assert.deepEqual(weightsOf(resumedNetwork), weightsOf(whole), `from event ${event}`);
       assert.deepEqual(later, epochEvents.slice(epochEvents.length - later.length), `from event ${event}`);
     }
   });
 
-  test('encodes and decodes a checkpoint', async () => {
+  test('a decoded checkpoint equals the checkpoint that was encoded', async () => {
     const run = await snapshotAt(7);
     const callbacks = {
       'a/b c': { json: { best: Number.POSITIVE_INFINITY, odd: [Number.NaN, -0, null] } },
@@ -109,7 +109,7 @@ describe('a resumed run', () => {
     assert.deepEqual(decodeCheckpoint(encodeCheckpoint(checkpoint)), checkpoint);
   });
 
-  test('contains the documented parts', async () => {
+  test('a snapshot contains the position, the counts, all tensors, the metrics and the environment', async () => {
     const run = await snapshotAt(6);
     assert.deepEqual(run.cursor, { epoch: 2, step: 1, finished: false });
     assert.deepEqual(run.stepper, { updates: 2, gathered: 1, gatheredCount: 8, averaged: 2 });
@@ -149,13 +149,13 @@ describe('a resumed run', () => {
       Object.keys(resume!.tensors).filter((name) => name.startsWith('carried/')),
       [...['carried/lstm/h', 'carried/lstm/c']],
     );
-    const again = forecaster({ stateful: true });
-    for await (const _ of train(again, { ...data, resume: resume! }));
-    assert.deepEqual(weightsOf(again), weightsOf(whole));
+    const resumedNetwork = forecaster({ stateful: true });
+    for await (const _ of train(resumedNetwork, { ...data, resume: resume! }));
+    assert.deepEqual(weightsOf(resumedNetwork), weightsOf(whole));
   });
 
-  test('continues in iterables, including one-shot iterators', async () => {
-    const cut = function* (): Generator<{ x: number[][][]; y: number[][] }> {
+  test('continues in iterables, including generator objects that can be iterated only once', async () => {
+    const endlessBatches = function* (): Generator<{ x: number[][][]; y: number[][] }> {
       for (let i = 0; ; i++)
         yield {
           x: [
@@ -165,13 +165,16 @@ describe('a resumed run', () => {
           y: [[i % 5], [1]],
         };
     };
-    const three = function* (): Generator<{ x: number[][][]; y: number[][] }> {
+    const threeBatches = function* (): Generator<{ x: number[][][]; y: number[][] }> {
       let left = 3;
-      for (const batch of cut())
+      for (const batch of endlessBatches())
         if (left-- > 0) yield batch;
         else return;
     };
-    const forms = [() => ({ batches: cut(), stepsPerEpoch: 3 }), () => ({ batches: three })];
+    const forms = [
+      () => ({ batches: endlessBatches(), stepsPerEpoch: 3 }),
+      () => ({ batches: threeBatches }),
+    ];
     for (const form of forms) {
       const runOptions = { loss: 'mse', optimizer: 'adam', epochs: 3 } as const;
       const whole = forecaster();
@@ -181,9 +184,9 @@ describe('a resumed run', () => {
         for (let event = 0; event < events; event++) await run.next();
         const resume = (await run.snapshot())!;
         await run.return();
-        const again = forecaster();
-        for await (const _ of train(again, { ...runOptions, ...form(), resume }));
-        assert.deepEqual(weightsOf(again), weightsOf(whole), `after ${events} events`);
+        const resumedNetwork = forecaster();
+        for await (const _ of train(resumedNetwork, { ...runOptions, ...form(), resume }));
+        assert.deepEqual(weightsOf(resumedNetwork), weightsOf(whole), `after ${events} events`);
       }
     }
   });
@@ -200,15 +203,15 @@ describe('fit with checkpointDir', () => {
     const runOptions = { ...options, epochs: 12, optimizer: { name: 'sgd', learningRate: 0.7 } } as const;
     const whole = network();
     const history = await fit(whole, { ...runOptions, callbacks: callbacks() });
-    let broken: History | null = null;
-    const part = network();
-    for (let round = 0; broken === null || broken.reason === 'aborted'; round++) {
+    let resumedHistory: History | null = null;
+    const firstNetwork = network();
+    for (let round = 0; resumedHistory === null || resumedHistory.reason === 'aborted'; round++) {
       const abort = new AbortController();
       let steps = 0;
       const onEvent: FitOptions['onEvent'] = (event) => {
         if (event.type === 'step' && ++steps === 3) abort.abort();
       };
-      const again = {
+      const resumeOptions = {
         ...runOptions,
         callbacks: callbacks(),
         checkpointDir,
@@ -216,20 +219,20 @@ describe('fit with checkpointDir', () => {
         onEvent,
         signal: abort.signal,
       };
-      broken = await fit(round % 2 ? network() : part, again);
+      resumedHistory = await fit(round % 2 ? network() : firstNetwork, resumeOptions);
       const last = await readCheckpoint(join(checkpointDir, 'last.safetensors'));
-      if (broken.reason === 'aborted') continue;
-      assert.equal(last!.run.cursor.finished, broken.reason === 'stopped');
+      if (resumedHistory.reason === 'aborted') continue;
+      assert.equal(last!.run.cursor.finished, resumedHistory.reason === 'stopped');
     }
-    assert.deepEqual(broken, history);
+    assert.deepEqual(resumedHistory, history);
     const finished = network();
-    const nothingLeft = await fit(finished, {
+    const historyAfterEnd = await fit(finished, {
       ...runOptions,
       callbacks: callbacks(),
       checkpointDir,
       resume: true,
     });
-    assert.deepEqual(nothingLeft, history);
+    assert.deepEqual(historyAfterEnd, history);
     assert.deepEqual(weightsOf(finished), weightsOf(whole));
     const lines = readFileSync(join(checkpointDir, 'log.csv'), 'utf8').trimEnd().split('\n');
     assert.deepEqual(
@@ -238,7 +241,7 @@ describe('fit with checkpointDir', () => {
     );
   });
 
-  test('a run killed between the event that stops it and its end is complete when resumed', async () => {
+  test('from the checkpoint of the event at which a callback stopped the run only has an end event', async () => {
     const runOptions = { ...options, epochs: 20, optimizer: { name: 'sgd', learningRate: 0.7 } } as const;
     let atStop: Checkpoint | null = null;
     const keeper: Callback = {
@@ -252,13 +255,13 @@ describe('fit with checkpointDir', () => {
     const history = await fit(whole, { ...runOptions, callbacks: [earlyStopping({ patience: 2 }), keeper] });
     assert.equal(history.reason, 'stopped');
     const seen: string[] = [];
-    const again = network();
+    const resumedNetwork = network();
     const callbacks = [earlyStopping({ patience: 2 })];
     const onEvent: FitOptions['onEvent'] = (event) => void seen.push(event.type);
-    const resumed = await fit(again, { ...runOptions, callbacks, resume: atStop!, onEvent });
+    const resumed = await fit(resumedNetwork, { ...runOptions, callbacks, resume: atStop!, onEvent });
     assert.deepEqual(seen, ['end']);
     assert.deepEqual(resumed, history);
-    assert.deepEqual(weightsOf(again), weightsOf(whole));
+    assert.deepEqual(weightsOf(resumedNetwork), weightsOf(whole));
   });
 
   test('continues from the end with a larger number of epochs', async (t) => {
@@ -304,19 +307,19 @@ describe('a checkpoint that does not fit', () => {
       /belongs to another model: lstm\/kernel, of shape \[1, 20\] in this model, has shape \[1, 16\]/,
     ],
   ];
-  for (const [name, changes, model, message] of cases) {
+  for (const [name, otherOptions, model, message] of cases) {
     test(`rejects ${name}`, async () => {
       const resume = await snapshotAt(3);
-      const going = async (): Promise<void> => {
-        for await (const _ of train(model, { ...options, ...changes, resume } as Parameters<
+      const resumeRun = async (): Promise<void> => {
+        for await (const _ of train(model, { ...options, ...otherOptions, resume } as Parameters<
           typeof train
         >[1]));
       };
-      await assert.rejects(going, fails('state', message));
+      await assert.rejects(resumeRun, fails('state', message));
     });
   }
 
-  test('warns about other data and another number of threads', async () => {
+  test('warns about other data, another number of threads and another build of the backend', async () => {
     const resume = await snapshotAt(3);
     const values = x.dataSync();
     values[0]! += 1;
@@ -342,16 +345,16 @@ describe('a checkpoint that does not fit', () => {
   test('rejects a damaged file with a format error', async (t) => {
     const directory = folderFor(t);
     const file = join(directory, 'last.safetensors');
-    const again = (): Promise<History> =>
+    const resume = (): Promise<History> =>
       fit(network(), { ...options, checkpointDir: directory, resume: true });
     writeFileSync(file, 'not a checkpoint');
-    await assert.rejects(again(), fails('format', /not a valid safetensors file/));
+    await assert.rejects(resume(), fails('format', /not a valid safetensors file/));
     rmSync(file);
     await fit(network(), { ...options, checkpointDir: directory });
     const bytes = readFileSync(file);
     assert.ok(readSafetensors(bytes).tensors.size > 5);
     writeFileSync(file, bytes.subarray(0, bytes.length - 1));
-    await assert.rejects(again(), fails('format', /not a valid safetensors file/));
+    await assert.rejects(resume(), fails('format', /not a valid safetensors file/));
     assert.ok(existsSync(file), 'the damaged file must not be deleted');
   });
 });

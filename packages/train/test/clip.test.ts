@@ -1,4 +1,4 @@
-/** Clipping against hand-computed results, the norms, and values that are not finite. */
+/** Gradient clipping against hand-computed results, for norms too large for float32, and for values that are not finite. */
 import assert from 'node:assert/strict';
 import { after, describe, test } from 'node:test';
 import { setBackend } from '@unroll/core';
@@ -23,7 +23,7 @@ function bufferOf(values: readonly number[]): FlatBuffer {
 }
 
 /** Returns the gradients after clipping, including the scale that the optimizer applies. */
-async function clipped(clip: Clip | null, gradients = GRADIENTS): Promise<{ g: number[]; clipped: boolean }> {
+async function clipAll(clip: Clip | null, gradients = GRADIENTS): Promise<{ g: number[]; clipped: boolean }> {
   const buffer = bufferOf(gradients);
   const result = await clipGradients(clip, { buffer, slices: SLICES }, await normOf(buffer));
   return {
@@ -32,7 +32,7 @@ async function clipped(clip: Clip | null, gradients = GRADIENTS): Promise<{ g: n
   };
 }
 
-const normed = (values: readonly number[]): Promise<number> => normOf(bufferOf(values));
+const normOfValues = (values: readonly number[]): Promise<number> => normOf(bufferOf(values));
 
 after(() => setBackend());
 
@@ -44,43 +44,43 @@ for (const backend of ['default', 'wasm', 'reference', 'reference:float64'] as c
         await work();
       });
     };
-    run('by value: every entry by itself', async () => {
-      const { g, clipped: was } = await clipped({ value: 3.5 });
+    run('by value: clips each entry separately', async () => {
+      const { g, clipped } = await clipAll({ value: 3.5 });
       close(g, [3, -3.5, 3.5, 0]);
-      assert.equal(was, true);
+      assert.equal(clipped, true);
     });
-    run('by norm: each parameter separately', async () => {
-      const { g, clipped: was } = await clipped({ norm: 6 });
+    run('by norm: scales each parameter separately', async () => {
+      const { g, clipped } = await clipAll({ norm: 6 });
       close(g, [3, -4, 6, 0]);
-      assert.equal(was, true);
+      assert.equal(clipped, true);
     });
-    run('by the norm of all: the direction stays', async () => {
-      const { g, clipped: was } = await clipped({ globalNorm: 6.5 });
+    run('by global norm: preserves the direction', async () => {
+      const { g, clipped } = await clipAll({ globalNorm: 6.5 });
       close(g, [1.5, -2, 6, 0]);
-      assert.equal(was, true);
+      assert.equal(clipped, true);
     });
-    run('what is within its limit stays to the bit', async () => {
+    run('gradients within the limit do not change by a bit', async () => {
       for (const clip of [null, { value: 12 }, { norm: 12 }, { globalNorm: 13 }]) {
-        assert.deepEqual(await clipped(clip), { g: GRADIENTS, clipped: false });
+        assert.deepEqual(await clipAll(clip), { g: GRADIENTS, clipped: false });
       }
       for (const clip of [{ value: 1 }, { norm: 1 }, { globalNorm: 1 }]) {
-        assert.deepEqual(await clipped(clip, [0, 0, 0, 0]), { g: [0, 0, 0, 0], clipped: false });
+        assert.deepEqual(await clipAll(clip, [0, 0, 0, 0]), { g: [0, 0, 0, 0], clipped: false });
       }
     });
-    run('norms whose squares have no place in float32', async () => {
-      close([await normed([3e25, 4e25, 0])], [5e25]);
-      const { g } = await clipped({ globalNorm: 1 }, [3e30, -4e30, 0, 0]);
+    run('gradients whose squares overflow float32 have correct norms', async () => {
+      close([await normOfValues([3e25, 4e25, 0])], [5e25]);
+      const { g } = await clipAll({ globalNorm: 1 }, [3e30, -4e30, 0, 0]);
       close(g, [0.6, -0.8, 0, 0]);
-      close((await clipped({ norm: 2 }, [3e30, -4e30, 1, 0])).g, [1.2, -1.6, 1, 0]);
+      close((await clipAll({ norm: 2 }, [3e30, -4e30, 1, 0])).g, [1.2, -1.6, 1, 0]);
     });
-    run('an infinite entry, as in Keras', async () => {
+    run('an infinite entry has the same effect as in Keras', async () => {
       const { NaN: nan, POSITIVE_INFINITY: infinity } = Number;
-      const broken = [infinity, 1, 2, 0.25];
-      assert.equal(await normed(broken), infinity);
-      assert.ok(Number.isNaN(await normed([nan, infinity])));
-      assert.deepEqual((await clipped({ value: 0.5 }, broken)).g, [0.5, 0.5, 0.5, 0.25]);
-      assert.deepEqual((await clipped({ norm: 4 }, broken)).g, [nan, 0, 2, 0.25]);
-      assert.deepEqual((await clipped({ globalNorm: 4 }, broken)).g, [nan, nan, nan, nan]);
+      const gradients = [infinity, 1, 2, 0.25];
+      assert.equal(await normOfValues(gradients), infinity);
+      assert.ok(Number.isNaN(await normOfValues([nan, infinity])));
+      assert.deepEqual((await clipAll({ value: 0.5 }, gradients)).g, [0.5, 0.5, 0.5, 0.25]);
+      assert.deepEqual((await clipAll({ norm: 4 }, gradients)).g, [nan, 0, 2, 0.25]);
+      assert.deepEqual((await clipAll({ globalNorm: 4 }, gradients)).g, [nan, nan, nan, nan]);
     });
   });
 }

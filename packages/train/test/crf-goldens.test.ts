@@ -1,6 +1,6 @@
 /**
  * The loss `crf` and the decoders against pytorch-crf 0.7.2: every reduction, the gradients of all scores, masks, and the
- * best tags. The goldens ran in float64; see tools/goldens/training_crf.py for the tolerances.
+ * best tags. pytorch-crf computed the reference values in float64; see tools/goldens/training_crf.py for the tolerances.
  */
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
@@ -29,7 +29,7 @@ function close(got: ArrayLike<number>, want: ArrayLike<number>, allowed: number,
     assert.ok(Math.abs(got[i] - want[i]) <= allowed * largest, `${what} ${i}: ${got[i]} is not ${want[i]}`);
 }
 
-describe('pytorch-crf', () => {
+describe('the layer crf against pytorch-crf', () => {
   for (const golden of cases) {
     const tensors = () => {
       const [emissions, transitions, start, end] = (
@@ -38,16 +38,17 @@ describe('pytorch-crf', () => {
       return { emissions, scores: { transitions, start, end } };
     };
     const [tags, mask] = [toTensor(golden.tags), toTensorOrNull(golden.mask)];
-    const attach = (emissions: Tensor, scores: ReturnType<typeof tensors>['scores']): Tensor => {
+    /** Returns the emissions as the output of a layer crf with these scores. */
+    const crfOutput = (emissions: Tensor, scores: ReturnType<typeof tensors>['scores']): Tensor => {
       const output = mul(emissions, 1);
       setCrfOutput(output, { scores: () => scores, allowed: null });
       return output;
     };
 
-    test(golden.name, () => {
+    test(`${golden.name}: losses and gradients`, () => {
       const { emissions, scores } = tensors();
       const lossOf = (reduction: Reduction) =>
-        losses.crf({ reduction }).compute(attach(emissions, scores), tags, mask).dataSync();
+        losses.crf({ reduction }).compute(crfOutput(emissions, scores), tags, mask).dataSync();
       close(lossOf('none'), unpack(golden.losses.none).values, 1e-5, 'none');
       close(lossOf('sum'), [golden.losses.sum], 1e-5, 'sum');
       close(lossOf('sumOverBatchSize'), [golden.losses.mean], 1e-5, 'mean');
@@ -57,7 +58,7 @@ describe('pytorch-crf', () => {
 
       const parts = [emissions, scores.transitions, scores.start, scores.end];
       const { grads } = valueAndGrad(
-        () => losses.crf().compute(attach(emissions, scores), tags, mask),
+        () => losses.crf().compute(crfOutput(emissions, scores), tags, mask),
         parts,
       );
       (['emissions', 'transitions', 'start', 'end'] as const).forEach((part, i) => {
@@ -65,24 +66,24 @@ describe('pytorch-crf', () => {
       });
     });
 
-    test(`${golden.name}: decoding`, () => {
+    test(`${golden.name}: best tags`, () => {
       const { emissions, scores } = tensors();
       const [B, T, K] = emissions.shape;
       const values = emissions.dataSync();
-      const numbers = {
+      const scoreValues = {
         transitions: scores.transitions.dataSync(),
         start: scores.start.dataSync(),
         end: scores.end.dataSync(),
       };
       const decoded = golden.decoded.map(
         ({ length }, b) =>
-          viterbi({ emissions: values.slice(b * T * K, (b * T + length) * K), ...numbers }).tags,
+          viterbi({ emissions: values.slice(b * T * K, (b * T + length) * K), ...scoreValues }).tags,
       );
       assert.deepEqual(decoded, golden.decoded);
 
       const padded = golden.decoded.map((row) => [...row, ...new Array<number>(T - row.length).fill(0)]);
       const accuracy = metrics.crfAccuracy();
-      accuracy.update(attach(emissions, scores), tensor(padded, [B, T]), mask);
+      accuracy.update(crfOutput(emissions, scores), tensor(padded, [B, T]), mask);
       assert.equal(accuracy.result(), 1);
     });
   }

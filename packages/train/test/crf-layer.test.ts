@@ -1,7 +1,6 @@
 /**
- * The layer `crf` with its loss, in float64: the gradient of every weight and of the input against central differences, and the
- * loss against the op. Detects a weight that the loss does not reach, and constraints that change the gradient of allowed
- * transitions.
+ * The layer `crf` with its loss, in float64: the gradient of every weight and of the input against central differences. Detects
+ * a weight that gets no gradient from the loss, and constraints that change the gradient of allowed transitions.
  */
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
@@ -40,7 +39,7 @@ const cases: Record<string, Partial<CrfOptions>> = {
   'no bias': { useBias: false, constraints },
 };
 
-describe('gradients of the layer crf and its loss', () => {
+describe('gradients of the layer crf and its loss equal central differences', () => {
   for (const [name, options] of Object.entries(cases)) {
     test(name, () => {
       onBackend(backendSync('reference:float64'), () => {
@@ -54,24 +53,26 @@ describe('gradients of the layer crf and its loss', () => {
         const x = tensor(values, [B, T, I]);
         const { grads } = valueAndGrad(() => lossOf(x), [x, ...layer.parameters]);
         const compare = (
-          what: string,
+          name: string,
           gradient: ArrayLike<number>,
-          at: (i: number, step: number) => Tensor,
+          lossAfterStep: (i: number, step: number) => Tensor,
         ) => {
           for (let i = 0; i < gradient.length; i++) {
-            const difference = (at(i, STEP).item() - at(i, -STEP).item()) / (2 * STEP);
+            const difference = (lossAfterStep(i, STEP).item() - lossAfterStep(i, -STEP).item()) / (2 * STEP);
             assert.ok(
               Math.abs(gradient[i] - difference) < 1e-8,
-              `${what} ${i}: ${gradient[i]}, ${difference}`,
+              `${name} ${i}: ${gradient[i]}, ${difference}`,
             );
           }
         };
-        const moved = (from: ArrayLike<number>, i: number, step: number): Float64Array => {
+        const withStep = (from: ArrayLike<number>, i: number, step: number): Float64Array => {
           const result = Float64Array.from(from);
           result[i] += step;
           return result;
         };
-        compare('input', grads[0].dataSync(), (i, step) => lossOf(tensor(moved(values, i, step), [B, T, I])));
+        compare('input', grads[0].dataSync(), (i, step) =>
+          lossOf(tensor(withStep(values, i, step), [B, T, I])),
+        );
         layer.parameters.forEach((parameter: Parameter, p) => {
           const before = parameter.dataSync().slice();
           const gradient = grads[p + 1].dataSync();
@@ -80,7 +81,7 @@ describe('gradients of the layer crf and its loss', () => {
             parameter.name,
           );
           compare(parameter.name, gradient, (i, step) => {
-            parameter.assign(moved(before, i, step));
+            parameter.assign(withStep(before, i, step));
             const loss = lossOf(x);
             parameter.assign(before);
             return loss;

@@ -1,7 +1,7 @@
 /**
  * Connectionist temporal classification: the loss against brute force, PyTorch and Keras, its options and errors, and the
- * label error rate. Detects a missing or extra alignment, a wrong reduction, a gradient of masked steps, and valid steps
- * that are not moved together if the mask has gaps.
+ * label error rate. Detects a missing or extra alignment, a wrong reduction, a gradient of masked steps, and masked steps
+ * between valid ones that are not skipped.
  */
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
@@ -56,8 +56,8 @@ describe('the loss against PyTorch and Keras', () => {
 /** Returns every sequence of `length` classes. */
 function sequences(classes: number, length: number): number[][] {
   if (length === 0) return [[]];
-  return sequences(classes, length - 1).flatMap((rest) =>
-    Array.from({ length: classes }, (_, k) => [...rest, k]),
+  return sequences(classes, length - 1).flatMap((prefix) =>
+    Array.from({ length: classes }, (_, k) => [...prefix, k]),
   );
 }
 
@@ -164,36 +164,36 @@ describe('options of the loss', () => {
   });
 });
 
-describe('errors', () => {
-  const of = (target: number[][], options = {}) => () => losses.ctc(options).compute(LOGITS, tensor(target), null); // biome-ignore format: one line
+describe('errors of the loss', () => {
+  const computeLoss = (target: number[][], options = {}) => () => losses.ctc(options).compute(LOGITS, tensor(target), null); // biome-ignore format: one line
   test('a target that is too long for its input', () => {
     assert.throws(
-      of([[1, 2, -1, -1], [1, 1, 1, 2]]), // biome-ignore format: one line
+      computeLoss([[1, 2, -1, -1], [1, 1, 1, 2]]), // biome-ignore format: one line
       fails(
         'value',
         /target of example 1 of the batch needs 6 steps \(4 labels, and a blank between 2 pairs of equal neighbours\), but the prediction has 5\. Use longer inputs .* zeroInfinity: true/,
       ),
     );
-    const loss = of([[1, 2, -1, -1], [1, 1, 1, 2]], { zeroInfinity: true, reduction: 'none' })(); // biome-ignore format: one line
+    const loss = computeLoss([[1, 2, -1, -1], [1, 1, 1, 2]], { zeroInfinity: true, reduction: 'none' })(); // biome-ignore format: one line
     assert.equal(loss.dataSync()[1], 0);
     assert.ok(loss.dataSync()[0] > 0);
   });
   test('labels that are not classes of the model', () => {
-    assert.throws(of([[1], [3]]), fails('value', /labels of example 1 of the batch must be classes of the model, 0 to 2, got 3 at step 0/)); // biome-ignore format: one line
-    assert.throws(of([[1.5], [1]]), fails('value', /example 0 .* got 1.5/));
-    assert.throws(of([[1, -2], [1, 1]]), fails('value', /example 0 .* got -2 at step 1\. Set padding/)); // biome-ignore format: one line
+    assert.throws(computeLoss([[1], [3]]), fails('value', /labels of example 1 of the batch must be classes of the model, 0 to 2, got 3 at step 0/)); // biome-ignore format: one line
+    assert.throws(computeLoss([[1.5], [1]]), fails('value', /example 0 .* got 1.5/));
+    assert.throws(computeLoss([[1, -2], [1, 1]]), fails('value', /example 0 .* got -2 at step 1\. Set padding/)); // biome-ignore format: one line
   });
-  test('a blank that is no class of the model, or is in a target', () => {
-    assert.throws(of([[1, 0], [1, 1]]), fails('value', /example 0 of the batch contain the blank \(0\) at step 1\. Set blank/)); // biome-ignore format: one line
-    assert.throws(of([[1], [1]], { blank: 3 }), fails('value', /blank must be a class of the model, 0 to 2, got 3\. The last layer needs one unit per label/)); // biome-ignore format: one line
+  test('a blank that is not a class of the model, or that is in a target', () => {
+    assert.throws(computeLoss([[1, 0], [1, 1]]), fails('value', /example 0 of the batch contain the blank \(0\) at step 1\. Set blank/)); // biome-ignore format: one line
+    assert.throws(computeLoss([[1], [1]], { blank: 3 }), fails('value', /blank must be a class of the model, 0 to 2, got 3\. The last layer needs one unit per label/)); // biome-ignore format: one line
     assert.throws(() => losses.ctc({ blank: -1 }), fails('value', /blank/));
   });
-  test('shapes, options and padding before a label', () => {
+  test('wrong shapes and options, and padding before a label', () => {
     const target = tensor([[[1, 2]], [[1, 2]]]); // biome-ignore format: one line
     assert.throws(() => losses.ctc().compute(LOGITS, target, null), fails('shape', /target must be labels \[2, steps\], got \[2, 1, 2\]/)); // biome-ignore format: one line
     assert.throws(() => losses.ctc().compute(tensor([[1, 2]]), tensor([[1]]), null), fails('shape', /returnSequences: true/)); // biome-ignore format: one line
     assert.throws(() => losses.ctc({ normalize: 'x' as 'none' }), fails('value', /normalize/));
-    assert.throws(of([[-1, 1], [1, 1]]), fails('value', /padding at step 0/)); // biome-ignore format: one line
+    assert.throws(computeLoss([[-1, 1], [1, 1]]), fails('value', /padding at step 0/)); // biome-ignore format: one line
   });
   test('invalid arguments of the op itself', () => {
     const call = (targets: number[][], lengths: number[], counts: number[], options = {}) => () => ctc(LOGITS, targets, lengths, counts, options); // biome-ignore format: one line
@@ -214,7 +214,7 @@ describe('the label error rate', () => {
       assert.ok(Math.abs(metric.result() - value) < 1e-12, `${metric.result()}, ${value}`);
     });
   }
-  test('weights, empty targets and shapes', () => {
+  test('supports weights and empty targets, and rejects wrong shapes', () => {
     const metric = metrics.labelErrorRate();
     assert.equal(metric.result(), 0);
     const path = (classes: number[]): number[][] =>

@@ -33,13 +33,13 @@ interface Size {
   steps: number;
 }
 
-interface Kind {
+interface Case {
   size: Size;
   model(units: number): Network;
 }
 
 /** Trains for `steps` updates, with dropout and shuffling. */
-async function run(backend: Backend, { size, model }: Kind, seed = 1): Promise<Run> {
+async function run(backend: Backend, { size, model }: Case, seed = 1): Promise<Run> {
   await setBackend(backend);
   const { batch, time, features, units, steps } = size;
   const count = batch * steps;
@@ -56,10 +56,10 @@ async function run(backend: Backend, { size, model }: Kind, seed = 1): Promise<R
   assert.equal(losses.length, steps);
   const all = network.getWeights().map(({ values }) => values);
   const weights = new Float64Array(network.countParams());
-  let at = 0;
+  let offset = 0;
   for (const values of all) {
-    weights.set(values, at);
-    at += values.length;
+    weights.set(values, offset);
+    offset += values.length;
   }
   return { weights, losses };
 }
@@ -67,18 +67,18 @@ async function run(backend: Backend, { size, model }: Kind, seed = 1): Promise<R
 const drop = { dropout: 0.2, recurrentDropout: 0.2 };
 const ripple = (shape: Shape): Float64Array =>
   Float64Array.from({ length: shape.reduce((a, n) => a * n) }, (_, i) => Math.sin(i) / 20);
-/** LARGE has enough work for three threads, the matrices of WIDE do not fit in the cache of a core, and SMALL is small. */
-const LARGE: Kind = {
+/** LARGE has enough work for three threads, and the matrices of WIDE do not fit in the cache of a core. SMALL is fast. */
+const LARGE: Case = {
   size: { batch: 24, time: 12, features: 4, units: 64, steps: 20 },
   model: (units) => sequential([lstm({ units, ...drop }), dense({ units: 1 })], { seed: 1 }),
 };
-const WIDE: Kind = {
+const WIDE: Case = {
   size: { batch: 5, time: 2, features: 4, units: 520, steps: 3 },
   // Orthogonal initial weights would take seconds at this size, without using any kernel.
   model: (units) =>
     sequential([lstm({ units, recurrentInitializer: ripple, ...drop }), dense({ units: 1 })], { seed: 1 }),
 };
-const SMALL: Kind = {
+const SMALL: Case = {
   size: { batch: 8, time: 5, features: 2, units: 9, steps: 20 },
   model: (units) =>
     sequential(
@@ -89,25 +89,25 @@ const SMALL: Kind = {
     ),
 };
 
-const same = (what: string, a: Run, b: Run): void => {
+const assertSameBits = (what: string, a: Run, b: Run): void => {
   assert.equal(bitMismatch(`${what}: weights`, a.weights, b.weights), null);
   assert.equal(bitMismatch(`${what}: losses`, a.losses, b.losses), null);
 };
 
-const exact = referenceBackend('float64');
-const truth = run(exact, SMALL);
+const float64Backend = referenceBackend('float64');
+const expectedRun = run(float64Backend, SMALL);
 
 for (const { name, backend, reason } of testBackends()) {
   describe(`training on ${name}`, { skip: reason || false }, () => {
     if (!backend) return;
     let first: Run;
     before(async () => {
-      await truth;
+      await expectedRun;
       first = await run(backend, SMALL);
     });
 
     test('gives bitwise equal results with the same seed', async () => {
-      same('second run', await run(backend, SMALL), first);
+      assertSameBits('second run', await run(backend, SMALL), first);
     });
 
     test('gives other results with another seed', async () => {
@@ -117,7 +117,7 @@ for (const { name, backend, reason } of testBackends()) {
     });
 
     test('is close to the float64 reference', async () => {
-      const { losses, weights } = await truth;
+      const { losses, weights } = await expectedRun;
       losses.forEach((loss, i) => {
         assert.ok(Math.abs(first.losses[i]! - loss) <= 1e-4 * Math.max(1, loss), `loss of step ${i + 1}`);
       });
@@ -126,7 +126,7 @@ for (const { name, backend, reason } of testBackends()) {
       });
     });
 
-    for (const [title, kind] of Object.entries({ 'a large batch': LARGE, 'a wide state': WIDE })) {
+    for (const [title, trainingCase] of Object.entries({ 'a large batch': LARGE, 'a wide state': WIDE })) {
       test(`gives the same bits on 1, 2 and 3 threads: ${title}`, async (t) => {
         if (!(await useThreads(backend, 3))) {
           t.skip(`${backend.description} has no three threads`);
@@ -135,10 +135,10 @@ for (const { name, backend, reason } of testBackends()) {
         const runs: Run[] = [];
         for (const threads of [3, 1, 2]) {
           await useThreads(backend, threads);
-          runs.push(await run(backend, kind));
+          runs.push(await run(backend, trainingCase));
         }
-        same('one thread', runs[1]!, runs[0]!);
-        same('two threads', runs[2]!, runs[0]!);
+        assertSameBits('one thread', runs[1]!, runs[0]!);
+        assertSameBits('two threads', runs[2]!, runs[0]!);
       });
     }
   });

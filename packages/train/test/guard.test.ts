@@ -1,4 +1,4 @@
-/** Errors that stop a diverged run, and warnings of likely mistakes: each names the cause. */
+/** The errors that end a run with non-finite values, and the warnings about likely mistakes. Each must name the cause. */
 import assert from 'node:assert/strict';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -81,7 +81,7 @@ describe('the error of a diverged run', () => {
     assert.equal(error.data.layer, 'first');
   });
 
-  test('repeats the batch with the states before it', async () => {
+  test('runs the batch again from the states before it, and says so if all values are then finite', async () => {
     let calls = 0;
     const network = sequential([
       new Apply('flickers', (value) => (++calls === 2 ? log(sub(mul(value, 0), 1)) : value)),
@@ -145,18 +145,18 @@ describe('the error of a diverged run', () => {
       lstm({ units: 2 }),
       dense({ units: 1 }),
     ]);
-    const good: number[][] = [];
+    const weightsByEpoch: number[][] = [];
     const onEvent: FitOptions['onEvent'] = (event) =>
-      void (event.type === 'epoch' && good.push(weightsOf(network)));
+      void (event.type === 'epoch' && weightsByEpoch.push(weightsOf(network)));
     const error = await failure(network, { checkpointDir, epochs: 3, onEvent });
     assert.equal(error.data.checkpoint, join(checkpointDir, 'last.safetensors'));
     assert.match(error.message, /The last good checkpoint is .*last\.safetensors\./);
-    const kept = await readCheckpoint(join(checkpointDir, 'last.safetensors'));
-    assert.deepEqual(kept!.run.cursor, { epoch: 2, step: 0, finished: false });
-    const saved = Object.entries(kept!.run.tensors).filter(([name]) => name.startsWith('weights/'));
+    const checkpoint = await readCheckpoint(join(checkpointDir, 'last.safetensors'));
+    assert.deepEqual(checkpoint!.run.cursor, { epoch: 2, step: 0, finished: false });
+    const saved = Object.entries(checkpoint!.run.tensors).filter(([name]) => name.startsWith('weights/'));
     assert.deepEqual(
       saved.flatMap(([, { values }]) => [...values]),
-      good[0],
+      weightsByEpoch[0],
     );
   });
 });
@@ -186,7 +186,7 @@ describe('warnings', () => {
       dense({ units: 2, activation }),
     ]);
 
-  test('a normal run has no warnings', async () => {
+  test('are not raised in a normal run', async () => {
     assert.deepEqual(await codes(forecaster(), {}), []);
     assert.deepEqual(await codes(forecaster({ stateful: true }), { ...waves(32), batchSize: 16 }), []);
     const loss = 'sparseCategoricalCrossentropy';
@@ -195,14 +195,14 @@ describe('warnings', () => {
     assert.deepEqual(await codes(classifier('linear'), { x: words, y: labels, loss: fromLogits }), []);
   });
 
-  test('softmax outputs with a loss that expects logits', async () => {
+  test('are raised for softmax outputs with a loss that expects logits', async () => {
     const loss = { name: 'sparseCategoricalCrossentropy', fromLogits: true } as const;
-    const [found, ...rest] = await warnings(classifier('softmax'), { x: words, y: labels, loss });
-    assert.deepEqual([found!.code, rest.length], ['softmax-as-logits', 0]);
+    const [found, ...others] = await warnings(classifier('softmax'), { x: words, y: labels, loss });
+    assert.deepEqual([found!.code, others.length], ['softmax-as-logits', 0]);
     assert.match(found!.message, /fromLogits: false/);
   });
 
-  test('targets that are not scaled', async () => {
+  test('are raised for targets that are not scaled', async () => {
     const passengers = tensor(
       Float32Array.from(y.dataSync(), (value) => 300 + 100 * value),
       [40, 1],
@@ -215,7 +215,7 @@ describe('warnings', () => {
     assert.match(found[0]!.message, /The targets of output are about 290 in size/);
   });
 
-  test('left padding and shuffling of a stateful model', async () => {
+  test('are raised for left padding and for shuffling, if the model is stateful', async () => {
     const data = waves(32);
     const left = Array.from({ length: 32 }, () => [0, 0, 1, 1, 1, 1]);
     const right = Array.from({ length: 32 }, () => [1, 1, 1, 1, 0, 0]);
@@ -226,16 +226,16 @@ describe('warnings', () => {
     assert.deepEqual(await codes(stateful(), { ...data, shuffle: true }), ['shuffle-stateful']);
   });
 
-  test('a sequence shorter than the window', async () => {
+  test('are raised for a sequence shorter than the window', async () => {
     const mask = Array.from({ length: 40 }, (_, i) => (i === 21 ? [1, 1, 1, 0, 0, 0] : [1, 1, 1, 1, 1, 1]));
-    const [found, ...rest] = await warnings(forecaster(), { mask, window: 6 });
-    assert.deepEqual([found!.code, rest.length], ['short-sequence', 0]);
+    const [found, ...others] = await warnings(forecaster(), { mask, window: 6 });
+    assert.deepEqual([found!.code, others.length], ['short-sequence', 0]);
     assert.match(found!.message, /has 3 valid steps, fewer than the window of 6/);
     assert.deepEqual(await codes(forecaster(), { mask }), []);
     assert.deepEqual(await codes(forecaster(), { window: 7 }), ['short-sequence']);
   });
 
-  test('fit reports each warning once', async () => {
+  test('are reported once each by fit', async () => {
     const texts: string[] = [];
     const data = { ...waves(32), shuffle: true, onWarning: (text: string) => void texts.push(text) };
     await fit(forecaster({ stateful: true }), { ...common, ...data, epochs: 3 });

@@ -1,6 +1,6 @@
 /**
- * The training run that kill.test.ts kills: `node kill-child.js <folder> [plain|truncate] [step]`. Resumes from the checkpoint
- * in the folder if there is one. With `truncate`, the sequences have one target per step, and most checkpoints are
+ * The program that kill.test.ts kills: `node kill-child.js <folder> [plain|truncate] [step]`. It trains, and resumes from the
+ * checkpoint in the folder if there is one. With `truncate`, the sequences have one target per step, and most checkpoints are
  * written in the middle of a batch. At the given step, the process sends SIGINT to itself.
  */
 import { writeFileSync } from 'node:fs';
@@ -25,12 +25,12 @@ const network = sequential(
 );
 const { x, y } = waves(96);
 /** The next value of the wave at every step. */
-const next = tensor(waves(97).x.dataSync().slice(x.shape[1]), x.shape);
+const nextValues = tensor(waves(97).x.dataSync().slice(x.shape[1]), x.shape);
 const history = await fit(network, {
   ...(isTruncated ? { truncate: { every: 2, length: 5 } } : {}),
   ...{
     x,
-    y: isTruncated ? next : y,
+    y: isTruncated ? nextValues : y,
     loss: 'mse',
     optimizer: { name: 'adam', learningRate: 0.05 },
     epochs: 40,

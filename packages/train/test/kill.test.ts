@@ -1,8 +1,7 @@
 /**
  * A run that is killed with SIGKILL at random moments and resumed each time must end like an uninterrupted one: with
- * bit-identical weights, the same metrics, and logs without duplicate lines. Dropout, batch statistics, gradient
- * accumulation, early stopping and the plateau rule are enabled, and a checkpoint is written after every other batch, so
- * that many kills happen while one is written.
+ * bit-identical weights, the same metrics, and logs without duplicate lines. The run has dropout, batch statistics, gradient
+ * accumulation, early stopping and `reduceOnPlateau`, and writes checkpoints so often that many kills happen during a write.
  */
 import assert from 'node:assert/strict';
 import { type ChildProcess, spawn } from 'node:child_process';
@@ -23,12 +22,13 @@ interface Result {
   weights: number[];
 }
 
-const ended = (child: ChildProcess): Promise<NodeJS.Signals | number | null> =>
+/** Waits for the end of a process, and returns its signal or exit code. */
+const exitOf = (child: ChildProcess): Promise<NodeJS.Signals | number | null> =>
   new Promise((resolve) => child.on('exit', (code, signal) => resolve(signal ?? code)));
 
 /**
- * Runs the child, and kills it `killAfter` ms after its first step if it is still running. The result `ms` is the time from
- * its first step to its end.
+ * Runs the child, and kills it `killAfter` ms after its first step if it is still running. The result `ms` is the time from the
+ * first step of the child to its end.
  * @param interruptAt the step at which the child interrupts itself with SIGINT
  */
 async function run(
@@ -44,10 +44,11 @@ async function run(
     began = performance.now();
     if (killAfter !== undefined) setTimeout(() => child.kill('SIGKILL'), killAfter);
   });
-  const how = await ended(child);
-  if (how !== 0 && how !== 130 && how !== 'SIGKILL') assert.fail(`the child ended with ${how}: ${errors}`);
-  const code = typeof how === 'number' ? how : null;
-  return { killed: how !== 0, ms: performance.now() - began, code };
+  const exit = await exitOf(child);
+  if (exit !== 0 && exit !== 130 && exit !== 'SIGKILL')
+    assert.fail(`the child ended with ${exit}: ${errors}`);
+  const code = typeof exit === 'number' ? exit : null;
+  return { killed: exit !== 0, ms: performance.now() - began, code };
 }
 
 const files = (folder: string) => ({
@@ -78,7 +79,7 @@ async function killAndCompare(t: TestContext, mode: Mode): Promise<void> {
   const moments: string[] = [];
   for (let kills = 0; kills < KILLS[mode]; ) {
     // Each run is killed repeatedly until it ends or no kills are left; then the next one starts.
-    const folder = folderFor('broken');
+    const folder = folderFor('killed');
     for (let killed = true; killed; ) {
       const moment = kills < KILLS[mode] ? (Math.random() * 3 * ms) / KILLS[mode] : undefined;
       ({ killed } = await run(folder, { mode, ...(moment !== undefined && { killAfter: moment }) }));
@@ -93,22 +94,22 @@ async function killAndCompare(t: TestContext, mode: Mode): Promise<void> {
 }
 
 test('Ctrl-C writes a checkpoint and exits with 130, and the run can be resumed', async (t) => {
-  const [whole, broken] = ['whole', 'interrupted'].map((name) => {
+  const [whole, interrupted] = ['whole', 'interrupted'].map((name) => {
     const folder = mkdtempSync(join(tmpdir(), `unroll-${name}-`));
     t.after(() => rmSync(folder, { recursive: true }));
     return folder;
   }) as [string, string];
   await run(whole);
-  const { code } = await run(broken, { interruptAt: 20 });
+  const { code } = await run(interrupted, { interruptAt: 20 });
   assert.equal(code, 130);
-  assert.ok(existsSync(join(broken, 'last.safetensors')));
-  assert.ok(!existsSync(join(broken, 'result.json')), 'the run must be interrupted before its end');
-  assert.equal((await run(broken)).code, 0);
-  assert.deepEqual(files(broken), files(whole));
+  assert.ok(existsSync(join(interrupted, 'last.safetensors')));
+  assert.ok(!existsSync(join(interrupted, 'result.json')), 'the run must be interrupted before its end');
+  assert.equal((await run(interrupted)).code, 0);
+  assert.deepEqual(files(interrupted), files(whole));
 });
 
 test('a second Ctrl-C is ignored within half a second, and ends the process later', async () => {
-  const others = process.listenerCount('SIGINT');
+  const otherListeners = process.listenerCount('SIGINT');
   const signal = interruptSignal();
   let fired = 0;
   signal.addEventListener('abort', () => fired++);
@@ -117,7 +118,7 @@ test('a second Ctrl-C is ignored within half a second, and ends the process late
   assert.equal(fired, 1);
   assert.equal(process.exitCode, 130);
   process.exitCode = 0;
-  assert.equal(process.listenerCount('SIGINT'), others + 1, 'Node does not end the process');
+  assert.equal(process.listenerCount('SIGINT'), otherListeners + 1, 'Node must not end the process yet');
   await new Promise((resolve) => setTimeout(resolve, 600));
-  assert.equal(process.listenerCount('SIGINT'), others, 'Node ends the process');
+  assert.equal(process.listenerCount('SIGINT'), otherListeners, 'Node must end the process');
 });

@@ -1,7 +1,7 @@
 /**
- * Gradients of looked-up rows, and lazy optimizers, which do not change other rows. Detects rows that are added twice or
- * to other rows, gradients left from an earlier batch, moments or weights that change without a lookup, rows that are lost
- * during accumulation, and rows that are lost when a run resumes.
+ * Gradients of looked-up rows of an embedding table, and lazy optimizers, which do not change other rows. Detects rows that
+ * are added twice or to other rows, gradients left from an earlier batch, moments or weights that change without a lookup,
+ * rows that are lost during accumulation, and rows that are lost when a run resumes.
  */
 import assert from 'node:assert/strict';
 import { after, describe, test } from 'node:test';
@@ -58,18 +58,18 @@ class Lookups implements Model {
   readonly parameters: Parameter[] = [this.table, this.bias];
   /** Coefficient of an L2 penalty on the whole table. */
   penalty = 0;
-  readonly #seen: (table: Parameter) => Tensor;
+  readonly #transform: (table: Parameter) => Tensor;
 
-  /** @param seen is applied to the table before the lookup */
-  constructor(seen: (table: Parameter) => Tensor = (table) => table) {
-    this.#seen = seen;
+  /** @param transform applied to the table before the lookup */
+  constructor(transform: (table: Parameter) => Tensor = (table) => table) {
+    this.#transform = transform;
   }
 
   build(): void {}
 
   forward([ids]: readonly MaskedSequence[], context: ForwardContext): MaskedSequence[] {
     if (this.penalty > 0) context.addLoss(mul(sum(mul(this.table, this.table)), this.penalty));
-    return [{ value: add(gather(this.#seen(this.table), ids!.value), this.bias), mask: null }];
+    return [{ value: add(gather(this.#transform(this.table), ids!.value), this.bias), mask: null }];
   }
 }
 
@@ -106,7 +106,11 @@ async function run(
   return { tables, norms };
 }
 
-const same = (what: string, a: readonly ArrayLike<number>[], b: readonly ArrayLike<number>[]): void =>
+const assertSameBits = (
+  what: string,
+  a: readonly ArrayLike<number>[],
+  b: readonly ArrayLike<number>[],
+): void =>
   a.forEach((values, i) => {
     assert.equal(bitMismatch(`${what}, step ${i + 1}`, values, b[i]!), null);
   });
@@ -118,9 +122,9 @@ for (const { name, backend, reason } of testBackends()) {
   describe(`gradients of looked-up rows on ${name}`, { skip: reason || false }, () => {
     test('are bitwise equal to those of the whole table', async () => {
       await setBackend(backend!);
-      // The product with 1 is another tensor, so the gradient of the table is dense.
+      // The rows are looked up in the product with 1, another tensor, so the gradient of the table itself is dense.
       const whole = await run(adam, { model: new Lookups((table) => mul(table, 1)) });
-      same('rows', (await run(adam)).tables, whole.tables);
+      assertSameBits('rows', (await run(adam)).tables, whole.tables);
     });
 
     for (const { name, optimizer, options, after } of goldens.cases) {
@@ -133,8 +137,11 @@ for (const { name, backend, reason } of testBackends()) {
   });
 }
 
-/** Returns the expected table after each step: updates the whole table, then restores the rows that were not looked up. */
-async function putBack(spec: OptimizerSpec): Promise<Float64Array[]> {
+/**
+ * Returns the expected table after each step: updates the whole table, then restores the rows that were not looked up, and
+ * their slots.
+ */
+async function expectedTables(spec: OptimizerSpec): Promise<Float64Array[]> {
   const optimizer = resolveOptimizer(spec);
   const buffers = ['w', ...optimizer.slots].map(() => new FlatBuffer(START.length));
   const initial = optimizer.config.initialAccumulatorValue as number | undefined;
@@ -185,21 +192,21 @@ describe('lazy optimizers', () => {
     test(`update only looked-up rows: ${JSON.stringify(options)}`, async () => {
       await setBackend();
       const { tables } = await run({ ...spec, lazy: true });
-      same('lazy', tables, await putBack({ ...spec, excludeFromWeightDecay: [] }));
-      const untouched = (table: ArrayLike<number>): number[] => [...(table as Float32Array)].slice(-WIDTH);
-      assert.deepEqual(untouched(tables.at(-1)!), [...START.slice(-WIDTH)]);
+      assertSameBits('lazy', tables, await expectedTables({ ...spec, excludeFromWeightDecay: [] }));
+      const lastRow = (table: ArrayLike<number>): number[] => [...(table as Float32Array)].slice(-WIDTH);
+      assert.deepEqual(lastRow(tables.at(-1)!), [...START.slice(-WIDTH)]);
     });
   }
 
-  test('not lazy: rows of earlier lookups are also updated', async () => {
+  test('do not update rows of earlier lookups, unlike other optimizers', async () => {
     const [dense, lazy] = [await run(adam), await run(lazyAdam)];
-    const first = (tables: ArrayLike<number>[], step: number): number => tables[step]![0]!;
+    const valueOfRow0 = (tables: ArrayLike<number>[], step: number): number => tables[step]![0]!;
     assert.deepEqual(goldens.ids[2]!.includes(0), false);
-    assert.notEqual(first(dense.tables, 2), first(dense.tables, 1));
-    assert.equal(first(lazy.tables, 2), first(lazy.tables, 1));
+    assert.notEqual(valueOfRow0(dense.tables, 2), valueOfRow0(dense.tables, 1));
+    assert.equal(valueOfRow0(lazy.tables, 2), valueOfRow0(lazy.tables, 1));
   });
 
-  test('clip by the norm of the whole gradient', async () => {
+  test('clip by the same norm as other optimizers', async () => {
     const clip = { globalNorm: 0.5 };
     const dense = await run({ name: 'sgd' }, { clip });
     const lazy = await run({ name: 'sgd', lazy: true }, { clip });
@@ -211,32 +218,32 @@ describe('lazy optimizers', () => {
     const options = { batches, loss, optimizer: lazyAdam, accumulate: 4 };
     const whole = new Lookups();
     for await (const _ of train(whole, options));
-    // Row 5 occurs only in batches 2 and 5, after which the weights are not updated.
+    // Row 5 occurs only in batches 2 and 5, and the weights are updated after batches 4 and 8.
     assert.notDeepEqual(
       whole.table.dataSync().slice(5 * WIDTH, 6 * WIDTH),
       START.slice(5 * WIDTH, 6 * WIDTH),
     );
     for (let stop = 1; stop < STEPS; stop++) {
-      const begun = train(new Lookups(), options);
-      for (let i = 0; i < stop; i++) await begun.next();
+      const interrupted = train(new Lookups(), options);
+      for (let i = 0; i < stop; i++) await interrupted.next();
       const bytes = encodeCheckpoint({
-        run: (await begun.snapshot())!,
+        run: (await interrupted.snapshot())!,
         callbacks: {},
         history: { epochs: 0, loss: [], validationLoss: [], metrics: {}, completed: false, reason: null },
       });
-      const again = new Lookups();
-      for await (const _ of train(again, { ...options, resume: decodeCheckpoint(bytes).run }));
-      assert.equal(bitMismatch(`from ${stop}`, again.table.dataSync(), whole.table.dataSync()), null);
+      const resumed = new Lookups();
+      for await (const _ of train(resumed, { ...options, resume: decodeCheckpoint(bytes).run }));
+      assert.equal(bitMismatch(`from ${stop}`, resumed.table.dataSync(), whole.table.dataSync()), null);
     }
   });
 
   test('update the whole table if its gradient is dense', async () => {
     const penalised = (): Lookups => Object.assign(new Lookups(), { penalty: 0.01 });
     const regularized = await run(adam, { model: penalised() });
-    same('regularizer', (await run(lazyAdam, { model: penalised() })).tables, regularized.tables);
+    assertSameBits('regularizer', (await run(lazyAdam, { model: penalised() })).tables, regularized.tables);
     const beforeUpdate: TrainOptions['beforeUpdate'] = async (gradients) =>
       gradients.write(await gradients.read());
-    same('hook', (await run(lazyAdam, { beforeUpdate })).tables, (await run(adam)).tables);
+    assertSameBits('hook', (await run(lazyAdam, { beforeUpdate })).tables, (await run(adam)).tables);
   });
 
   test('do not change a table that a batch does not use', async () => {

@@ -18,13 +18,13 @@ const { x, y } = waves();
 const common = { loss: 'mse', optimizer: 'adam', epochs: 3 } as const;
 
 /** Batches of 16, 16 and 8. */
-const cut = (): Examples[] =>
+const threeBatches = (): Examples[] =>
   [0, 16, 32].map((from) => ({
     x: rows(x, from, Math.min(from + 16, 40)),
     y: rows(y, from, Math.min(from + 16, 40)),
   }));
 
-async function trained(data: Partial<FitOptions>): Promise<number[]> {
+async function trainedWeights(data: Partial<FitOptions>): Promise<number[]> {
   const model = forecaster();
   await fit(model, { ...common, shuffle: false, ...data } as FitOptions);
   return weightsOf(model);
@@ -34,51 +34,51 @@ describe('forms of data', () => {
   const forms: Record<string, () => Partial<FitOptions>> = {
     'nested arrays': () => ({ x: x.toArray(), y: y.toArray(), batchSize: 16 }),
     'targets without the last axis of size 1': () => ({ x, y: tensor(y.dataSync()), batchSize: 16 }),
-    'an array of batches': () => ({ batches: cut() }),
+    'an array of batches': () => ({ batches: threeBatches() }),
     'a generator function': () => ({
       batches: function* () {
-        yield* cut();
+        yield* threeBatches();
       },
     }),
     'an async generator function': () => ({
       batches: async function* () {
-        for (const batch of cut()) yield await Promise.resolve(batch);
+        for (const batch of threeBatches()) yield await Promise.resolve(batch);
       },
     }),
     'an endless generator with stepsPerEpoch': () => ({ batches: endless(), stepsPerEpoch: 3 }),
     'inputs and targets in lists of one tensor': () => ({ x: [x], y: [y], batchSize: 16 }),
   };
   function* endless(): Generator<Examples> {
-    for (;;) yield* cut();
+    for (;;) yield* threeBatches();
   }
   for (const [name, data] of Object.entries(forms)) {
     test(`${name} train the same weights as tensors`, async () => {
-      const expected = await trained({ x, y, batchSize: 16 });
-      assert.deepEqual(await trained(data()), expected);
+      const expected = await trainedWeights({ x, y, batchSize: 16 });
+      assert.deepEqual(await trainedWeights(data()), expected);
     });
   }
 });
 
-test('shuffling depends only on the seed and the epoch', async () => {
-  const run = (seed: number) => trained({ x, y, batchSize: 16, shuffle: true, seed });
+test('shuffling is reproducible, and depends on the seed', async () => {
+  const run = (seed: number) => trainedWeights({ x, y, batchSize: 16, shuffle: true, seed });
   const first = await run(1);
   assert.deepEqual(await run(1), first);
   assert.notDeepEqual(await run(2), first);
-  assert.notDeepEqual(await trained({ x, y, batchSize: 16 }), first);
+  assert.notDeepEqual(await trainedWeights({ x, y, batchSize: 16 }), first);
 });
 
-test('validationSplit reserves the last share of the examples, before shuffling', async () => {
-  const split = forecaster();
-  const apart = forecaster();
-  const a = await fit(split, { ...common, x, y, validationSplit: 0.25 });
+test('validationSplit reserves the last examples for validation, before shuffling', async () => {
+  const splitByOption = forecaster();
+  const splitByHand = forecaster();
+  const a = await fit(splitByOption, { ...common, x, y, validationSplit: 0.25 });
   const validationData = { x: rows(x, 30, 40), y: rows(y, 30, 40) };
-  const b = await fit(apart, { ...common, x: rows(x, 0, 30), y: rows(y, 0, 30), validationData });
-  assert.deepEqual(weightsOf(split), weightsOf(apart));
+  const b = await fit(splitByHand, { ...common, x: rows(x, 0, 30), y: rows(y, 0, 30), validationData });
+  assert.deepEqual(weightsOf(splitByOption), weightsOf(splitByHand));
   assert.deepEqual(a.validationLoss, b.validationLoss);
   assert.equal(a.validationLoss.length, 3);
 });
 
-test('validation and evaluate do not depend on the batch size', async () => {
+test('the results of evaluate do not depend on the batch size', async () => {
   const model = forecaster();
   model.build([[-1, 6, 1]]);
   const results = [];
@@ -138,7 +138,7 @@ describe('invalid data', () => {
     ],
     [
       'a split of an iterable',
-      () => ({ batches: cut(), validationSplit: 0.5 }),
+      () => ({ batches: threeBatches(), validationSplit: 0.5 }),
       ['value', /validationSplit requires x and y, but batches were given/],
     ],
     [
@@ -148,7 +148,7 @@ describe('invalid data', () => {
     ],
     [
       'too few batches',
-      () => ({ batches: cut(), stepsPerEpoch: 4 }),
+      () => ({ batches: threeBatches(), stepsPerEpoch: 4 }),
       ['value', /ended after 3 of 4 batches/],
     ],
     [
@@ -164,7 +164,7 @@ describe('invalid data', () => {
     ],
   ];
   function* once(): Generator<Examples> {
-    yield* cut();
+    yield* threeBatches();
   }
   for (const [name, data, expected] of cases) {
     test(name, () => assert.rejects(async () => consume(data()), fails(...expected)));
@@ -176,7 +176,7 @@ test('closes an iterable that training does not read to its end', async () => {
   const batches: Batches = () => ({
     *[Symbol.iterator](): Generator<Examples> {
       try {
-        for (;;) yield* cut();
+        for (;;) yield* threeBatches();
       } finally {
         closed++;
       }
@@ -186,14 +186,17 @@ test('closes an iterable that training does not read to its end', async () => {
   assert.equal(closed, 1);
 });
 
-test('a given mask is equivalent to a shorter sequence', async () => {
+test('masked steps at the end have the same effect as shorter sequences', async () => {
   const valid: number[][] = Array.from({ length: 40 }, () => [1, 1, 1, 1, 0, 0]);
   const short = Float32Array.from(
     { length: 40 * 4 },
     (_, i) => x.dataSync()[Math.floor(i / 4) * 6 + (i % 4)]!,
   );
-  const masked = await trained({ x, y, mask: valid, batchSize: 40 });
-  const cropped = await trained({ x: tensor(short, [40, 4, 1]), y, batchSize: 40 });
-  const far = masked.reduce((most, value, i) => Math.max(most, Math.abs(value - cropped[i]!)), 0);
-  assert.ok(far < 1e-6, `${far}`);
+  const masked = await trainedWeights({ x, y, mask: valid, batchSize: 40 });
+  const cropped = await trainedWeights({ x: tensor(short, [40, 4, 1]), y, batchSize: 40 });
+  const maxDifference = masked.reduce(
+    (largest, value, i) => Math.max(largest, Math.abs(value - cropped[i]!)),
+    0,
+  );
+  assert.ok(maxDifference < 1e-6, `${maxDifference}`);
 });

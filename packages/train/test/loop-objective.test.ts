@@ -10,7 +10,7 @@ import { distance, forecaster, rows, waves, weightsOf } from './small-model.js';
 const { x, y } = waves();
 const common = { loss: 'mse', optimizer: 'sgd', shuffle: false } as const;
 
-test('rejects an unreduced loss and an invalid class', async () => {
+test('evaluate rejects the reduction `none`, and class weights for targets that are not classes', async () => {
   await assert.rejects(
     () => evaluate(forecaster(), { x, y }, { loss: { name: 'mse', reduction: 'none' } }),
     fails('value', /training and evaluation need a reduction to one number, got reduction "none"/),
@@ -21,7 +21,8 @@ test('rejects an unreduced loss and an invalid class', async () => {
   );
 });
 
-async function after(network: Network, options: Partial<FitOptions>): Promise<number[]> {
+/** Returns the weights of a network after training. */
+async function weightsAfter(network: Network, options: Partial<FitOptions>): Promise<number[]> {
   await fit(network, { ...common, x, y, ...options } as FitOptions);
   return weightsOf(network);
 }
@@ -39,11 +40,11 @@ describe('accumulation', () => {
   };
   for (const [name, options] of Object.entries(cases)) {
     test(`accumulating 4 batches of 4 equals one batch of 16, including the incomplete last group of an epoch: ${name}`, async () => {
-      const whole = await after(forecaster(), { ...options, batchSize: 16, epochs: 3 });
-      const parts = await after(forecaster(), { ...options, batchSize: 4, accumulate: 4, epochs: 3 });
+      const whole = await weightsAfter(forecaster(), { ...options, batchSize: 16, epochs: 3 });
+      const parts = await weightsAfter(forecaster(), { ...options, batchSize: 4, accumulate: 4, epochs: 3 });
       assert.ok(distance(whole, parts) < 2e-6, `${distance(whole, parts)}`);
-      const uneven = await after(forecaster(), { ...options, batchSize: 8, accumulate: 3, epochs: 3 });
-      const large = await after(forecaster(), { ...options, batchSize: 24, epochs: 3 });
+      const uneven = await weightsAfter(forecaster(), { ...options, batchSize: 8, accumulate: 3, epochs: 3 });
+      const large = await weightsAfter(forecaster(), { ...options, batchSize: 24, epochs: 3 });
       assert.ok(distance(uneven, large) < 2e-6, `${distance(uneven, large)}`);
     });
   }
@@ -71,8 +72,8 @@ describe('accumulation', () => {
         { seed: 2 },
       );
     const loss = { name: 'sparseCategoricalCrossentropy', fromLogits: true } as const;
-    const whole = await after(tagger(), { x: words, y: tags, loss, batchSize: 4 });
-    const parts = await after(tagger(), { x: words, y: tags, loss, batchSize: 1, accumulate: 4 });
+    const whole = await weightsAfter(tagger(), { x: words, y: tags, loss, batchSize: 4 });
+    const parts = await weightsAfter(tagger(), { x: words, y: tags, loss, batchSize: 1, accumulate: 4 });
     assert.ok(distance(whole, parts) < 1e-6, `${distance(whole, parts)}`);
   });
 
@@ -94,14 +95,14 @@ describe('accumulation', () => {
   });
 });
 
-describe('weights', () => {
+describe('sample weights and class weights', () => {
   test('a sample weight of 2 equals a duplicated example', async () => {
     const twice = { x: concat([x, rows(x, 0, 1)], 0), y: concat([y, rows(y, 0, 1)], 0) };
     const weights = Array.from({ length: 40 }, (_, i) => (i === 0 ? 2 : 1));
     const sum = { name: 'mse', reduction: 'sum' } as const;
     const optimizer = { name: 'sgd', learningRate: 1e-3 } as const;
-    const doubled = await after(forecaster(), { ...twice, loss: sum, optimizer, batchSize: 64 });
-    const weighted = await after(forecaster(), {
+    const doubled = await weightsAfter(forecaster(), { ...twice, loss: sum, optimizer, batchSize: 64 });
+    const weighted = await weightsAfter(forecaster(), {
       sampleWeights: weights,
       loss: sum,
       optimizer,
@@ -126,10 +127,15 @@ describe('weights', () => {
 
   test('class weights are sample weights by class', async () => {
     const labels = tensor([0, 1, 1, 0]);
-    const byClass = await after(classifier(), { x: words, y: labels, loss, classWeights: { 1: 3 } });
-    const bySample = await after(classifier(), { x: words, y: labels, loss, sampleWeights: [1, 3, 3, 1] });
+    const byClass = await weightsAfter(classifier(), { x: words, y: labels, loss, classWeights: { 1: 3 } });
+    const bySample = await weightsAfter(classifier(), {
+      x: words,
+      y: labels,
+      loss,
+      sampleWeights: [1, 3, 3, 1],
+    });
     assert.ok(distance(byClass, bySample) < 1e-7);
-    assert.ok(distance(byClass, await after(classifier(), { x: words, y: labels, loss })) > 1e-4);
+    assert.ok(distance(byClass, await weightsAfter(classifier(), { x: words, y: labels, loss })) > 1e-4);
   });
 
   test('class weights apply to evaluate() but not to the validation loss', async () => {
@@ -147,7 +153,7 @@ describe('weights', () => {
     assert.notEqual(weighted, plain);
   });
 
-  test('temporal weights of 0 exclude steps', async () => {
+  test('sample weights of 0 for single steps exclude these steps', async () => {
     const tags = tensor([
       [0, 1, 1],
       [1, 0, 0],
@@ -161,8 +167,8 @@ describe('weights', () => {
       [1, 1, 1],
     ]); // differs in the last step only
     const sampleWeights = Array.from({ length: 4 }, () => [1, 1, 0]);
-    const a = await after(classifier(true), { x: words, y: tags, loss, sampleWeights });
-    const b = await after(classifier(true), { x: words, y: other, loss, sampleWeights });
+    const a = await weightsAfter(classifier(true), { x: words, y: tags, loss, sampleWeights });
+    const b = await weightsAfter(classifier(true), { x: words, y: other, loss, sampleWeights });
     assert.deepEqual(a, b);
   });
 
@@ -176,16 +182,16 @@ describe('weights', () => {
     );
     const alone = await evaluate(network, { x: words, y: labels }, { loss, metrics: ['accuracy'] });
     assert.equal(metrics.accuracy, alone.accuracy);
-    const classZero = tensor([
+    const examplesOfWeightOne = tensor([
       [1, 2, 3],
       [3, 1, 4],
     ]);
-    const some = await evaluate(
+    const ofWeightOne = await evaluate(
       network,
-      { x: classZero, y: tensor([0, 0]) },
+      { x: examplesOfWeightOne, y: tensor([0, 0]) },
       { loss, metrics: ['accuracy'] },
     );
-    assert.equal(metrics.accuracy2, some.accuracy); // the weighted accuracy: only the examples with weight 1 count
+    assert.equal(metrics.accuracy2, ofWeightOne.accuracy); // the second accuracy is the weighted one
   });
 });
 

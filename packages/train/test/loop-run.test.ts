@@ -1,6 +1,6 @@
 /**
- * A run as a stream of events: order, stopping, the hook before updates, learning rates, averaged weights, and yielding to
- * the event loop.
+ * Training runs: the order of events, ending a run early, the option `beforeUpdate`, learning rates, averaged weights, and
+ * yielding to the event loop.
  */
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
@@ -60,10 +60,10 @@ test('the metrics of an epoch cover only that epoch', async () => {
 
 test('dropout masks differ between steps and epochs, and are reproducible', async () => {
   const run = async (seed: number): Promise<number[]> => {
-    const still = { optimizer: { name: 'sgd', learningRate: 1e-30 }, epochs: 2, seed } as const;
-    const same = { x: rows(x, 0, 4), y: rows(y, 0, 4) };
+    const withoutLearning = { optimizer: { name: 'sgd', learningRate: 1e-30 }, epochs: 2, seed } as const;
+    const batch = { x: rows(x, 0, 4), y: rows(y, 0, 4) };
     const events = await eventsOf(
-      { ...still, batches: [same, same, same], x: undefined, y: undefined },
+      { ...withoutLearning, batches: [batch, batch, batch], x: undefined, y: undefined },
       forecaster({ dropout: 0.5 }),
     );
     return events.flatMap((event) => (event.type === 'step' ? [event.loss] : []));
@@ -105,30 +105,33 @@ test('stop() ends the run after the event', async () => {
 });
 
 test('yields to the event loop between slow batches, also in validation', async () => {
-  const turns = [0];
-  let batch = 0;
-  let going = true;
-  const turn = (): void => {
-    turns.push(batch);
-    if (going) setImmediate(turn);
+  let requestedBatches = 0;
+  /** The value of `requestedBatches` at each turn of the event loop. */
+  const requestedByTurn = [0];
+  let isTraining = true;
+  const onTurn = (): void => {
+    requestedByTurn.push(requestedBatches);
+    if (isTraining) setImmediate(onTurn);
   };
-  setImmediate(turn);
+  setImmediate(onTurn);
   const batches = function* (): Generator<Examples> {
-    for (let i = 0; i < 6; i++, batch++) {
-      for (const start = performance.now(); performance.now() - start < 18; ); // longer than the time for which quick batches share a turn
+    for (let i = 0; i < 6; i++, requestedBatches++) {
+      // Longer than the time after which the training loop yields.
+      for (const start = performance.now(); performance.now() - start < 18; );
       yield { x: rows(x, i, i + 4), y: rows(y, i, i + 4) };
     }
   };
   await fit(forecaster(), { ...common, x: undefined, y: undefined, batches, validationData: batches });
-  going = false;
-  turns.push(batch);
-  // The next batch is requested before the current one is trained. No two batches may be requested in one turn.
-  const skipped = turns.slice(1).filter((seen, i) => seen - turns[i]! > 1);
-  assert.deepEqual(skipped, []);
-  assert.equal(batch, 12);
+  isTraining = false;
+  requestedByTurn.push(requestedBatches);
+  // The next batch is requested before the current one is trained. No two batches may be requested in one turn of the event
+  // loop.
+  const severalInOneTurn = requestedByTurn.slice(1).filter((count, i) => count - requestedByTurn[i]! > 1);
+  assert.deepEqual(severalInOneTurn, []);
+  assert.equal(requestedBatches, 12);
 });
 
-describe('the hook before an update', () => {
+describe('the hook beforeUpdate', () => {
   test('reads and replaces the gradients', async () => {
     const plain = forecaster();
     await fit(plain, { ...common, optimizer: { name: 'sgd', learningRate: 0.02 } });
@@ -183,7 +186,7 @@ describe('the hook before an update', () => {
   });
 });
 
-test('the learning rate follows its schedule per update, multiplied by a factor', async () => {
+test('the learning rate is that of the schedule for each update, times learningRateScale', async () => {
   const learningRate = exponentialDecay({ initialLearningRate: 0.1, decaySteps: 1, decayRate: 0.5 });
   const run = train(forecaster(), { ...common, optimizer: { name: 'sgd', learningRate } });
   const rates: number[] = [];

@@ -1,9 +1,12 @@
-/** Examples for each loss and comparisons, shared by the tests of losses. */
+/** Examples for each loss, and a comparison with a tolerance, for the tests of losses. */
 import assert from 'node:assert/strict';
 import { RandomStream } from '@unroll/core';
 import type { LossName, LossSpec } from '@unroll/train';
 
-/** Raw predictions and targets for a loss, [2, 3, K]. With this seed, none is near a kink of the loss. */
+/**
+ * Returns random predictions and targets for a loss, [2, 3, K]. With the seeds of the tests, no prediction is near a point
+ * where the loss has no derivative.
+ */
 export function example(
   loss: LossName,
   seed: number,
@@ -12,22 +15,22 @@ export function example(
   const width = { pinball: 3, studentTNll: 6, gaussianNll: 4, negativeBinomialNll: 4 }[loss as string] ?? 3;
   const rows = <T>(make: () => T): T[][] => [0, 1].map(() => [0, 1, 2].map(make));
   const list = (count: number, low: number, high: number): number[] => [...random.uniform(count, low, high)];
-  const whole = (count: number, most: number): number[] => list(count, 0, most).map(Math.floor);
+  const integers = (count: number, most: number): number[] => list(count, 0, most).map(Math.floor);
   const probabilities = /rossentropy/.test(loss) || loss === 'poisson';
   const prediction = rows(() => (probabilities ? list(3, 0.1, 0.9) : list(width, -2, 2)));
   const oneHot = (): number[] =>
     [0, 1, 2].map((k, _, all) => (k === Math.floor(random.uniform(1, 0, all.length)[0]!) ? 1 : 0));
-  if (loss === 'sparseCategoricalCrossentropy') return { prediction, target: rows(() => whole(1, 3)[0]!) };
+  if (loss === 'sparseCategoricalCrossentropy') return { prediction, target: rows(() => integers(1, 3)[0]!) };
   if (loss === 'pinball') return { prediction, target: rows(() => list(1, -2, 2)) };
   if (/rossentropy/.test(loss)) return { prediction, target: rows(oneHot) };
-  if (loss === 'poisson') return { prediction, target: rows(() => whole(3, 5)) };
-  if (loss === 'negativeBinomialNll') return { prediction, target: rows(() => whole(2, 9)) };
+  if (loss === 'poisson') return { prediction, target: rows(() => integers(3, 5)) };
+  if (loss === 'negativeBinomialNll') return { prediction, target: rows(() => integers(2, 9)) };
   const columns = loss === 'studentTNll' || loss === 'gaussianNll' ? 2 : 3;
   return { prediction, target: rows(() => list(columns, -2, 2)) };
 }
 
 /** Every loss; losses with options in several variants. */
-export const CHECKED: LossSpec[] = [
+export const LOSS_VARIANTS: LossSpec[] = [
   ...([
     'mse',
     'mae',

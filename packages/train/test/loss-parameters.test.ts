@@ -27,7 +27,10 @@ import { weightsOf } from './small-model.js';
 
 const [N, T, I, K] = [24, 5, 2, 3];
 
-/** Sequences of different lengths with labels that depend on them; the number of labels is the number of sign changes. */
+/**
+ * Returns sequences of 2 to 5 steps, padded with zeros, and their labels. Each sequence has one to three equal labels: 1 if its
+ * first value is positive, otherwise b % K for sequence b.
+ */
 function examples(): { x: Tensor; y: Tensor } {
   const numbers = new RandomStream(5).normal(N * T * I);
   const x = Float32Array.from(numbers, (value, i) =>
@@ -89,9 +92,9 @@ describe('the parameters of a loss', () => {
         break;
       }
       const bytes = encodeCheckpoint({ run: saved!, callbacks: {}, history: emptyHistory() });
-      const again = await trained({}, decodeCheckpoint(bytes).run);
-      assert.deepEqual(weightsOf(again.model), weightsOf(whole.model), `from event ${stop}`);
-      assert.equal(sharpnessOf(again.loss), sharpnessOf(whole.loss));
+      const resumed = await trained({}, decodeCheckpoint(bytes).run);
+      assert.deepEqual(weightsOf(resumed.model), weightsOf(whole.model), `from event ${stop}`);
+      assert.equal(sharpnessOf(resumed.loss), sharpnessOf(whole.loss));
     }
     const run = train(network(), optionsFor(bagOfLabels()));
     await run.next();
@@ -111,8 +114,8 @@ describe('the parameters of a loss', () => {
     assert.ok(Math.abs(second.loss! - first.loss! - 10) < 1e-5, `${second.loss} and ${first.loss}`);
     const { loss } = await trained({ parameterOptions: { regularizer: (s) => mul(square(s), 10) } });
     assert.ok(sharpnessOf(loss) < 0.9);
-    const { loss: held } = await trained({ parameterOptions: { constraint: (s) => mul(s, 0) } });
-    assert.ok(Math.abs(sharpnessOf(held)) < 0.2); // the average of 1 and zeros
+    const { loss: constrained } = await trained({ parameterOptions: { constraint: (s) => mul(s, 0) } });
+    assert.ok(Math.abs(sharpnessOf(constrained)) < 0.2); // the average of 1 and zeros
   });
 
   test('are restored by early stopping and by the learning-rate finder', async () => {
@@ -124,7 +127,7 @@ describe('the parameters of a loss', () => {
       ...{ x, y, loss, optimizer: { name: 'sgd', learningRate: 0.1 }, epochs: 3 },
       callbacks: [
         earlyStopping({ monitor: 'loss', mode: 'max', patience: 1, restoreBestWeights: true }),
-        { name: 'look', onEvent: (event) => { if (event.type === 'epoch' && event.epoch === 1) best = sharpnessOf(loss); } }, // biome-ignore format: one line
+        { name: 'readSharpness', onEvent: (event) => { if (event.type === 'epoch' && event.epoch === 1) best = sharpnessOf(loss); } }, // biome-ignore format: one line
       ],
     });
     assert.equal(sharpnessOf(loss), best);
@@ -161,10 +164,10 @@ describe('the parameters of a loss', () => {
     );
   });
 
-  test('need a model with known output shapes; class weights need a loss per step', async () => {
+  test('need a model with outputShapes(), and cannot be combined with class weights', async () => {
     const model = network();
-    const blind = {
-      name: 'blind',
+    const withoutShapes = {
+      name: 'withoutShapes',
       built: true,
       parameters: model.parameters,
       config: {},
@@ -172,8 +175,11 @@ describe('the parameters of a loss', () => {
       forward: model.forward.bind(model),
     };
     await assert.rejects(
-      evaluate(blind, { x, y }, { loss: bagOfLabels() }),
-      fails('state', /blind must have outputShapes\(\) to build the parameters of the loss bagOfLabels/),
+      evaluate(withoutShapes, { x, y }, { loss: bagOfLabels() }),
+      fails(
+        'state',
+        /withoutShapes must have outputShapes\(\) to build the parameters of the loss bagOfLabels/,
+      ),
     );
     await assert.rejects(
       evaluate(model, { x, y }, { loss: bagOfLabels(), classWeights: [1, 2] }),

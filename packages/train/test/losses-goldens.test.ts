@@ -44,7 +44,7 @@ interface LossCase {
 
 const { cases } = trainingGoldens<{ cases: LossCase[] }>('losses.json');
 
-/** The order of a distribution's parameters in our predictions. */
+/** By the names of the predictions in the goldens: the order in which the loss expects them. */
 const PARTS: Record<string, readonly string[]> = {
   'mean variance': ['mean', 'variance'],
   'mean rawScale': ['mean', 'rawScale'],
@@ -56,15 +56,15 @@ const PARTS: Record<string, readonly string[]> = {
 };
 
 /**
- * From logits, Unroll's focal losses do not clip (see losses/focal.ts), because the gradient of Keras's becomes 0 there. Tested
- * in losses-behaviour.test.ts.
+ * From logits, Unroll's focal losses do not clip (see losses/focal.ts), because clipping, as in Keras, makes the gradient 0.
+ * They are tested in losses-behaviour.test.ts.
  */
-const DEVIATES = /^edge: (binary|categorical) focal logits/;
+const NOT_CLIPPED = /^edge: (binary|categorical) focal logits/;
 
 /** Returns the loss of a case. Distribution parameters that are not raw are passed directly to the op. */
 function lossOf({ loss, options, predictions }: LossCase): Loss {
   if ('variance' in predictions) return resolveLoss({ name: 'gaussianNll', spread: 'variance', ...options });
-  const direct = (parts: string[], of: (y: Tensor, p: Tensor[]) => Tensor): Loss =>
+  const lossFromOp = (parts: string[], op: (y: Tensor, parameters: Tensor[]) => Tensor): Loss =>
     makeLoss(
       {
         name: loss,
@@ -72,16 +72,16 @@ function lossOf({ loss, options, predictions }: LossCase): Loss {
         align: (prediction, target) => alignParts(loss, prediction, target, parts),
         rows(prediction, target) {
           const width = prediction.shape[1]! / parts.length;
-          const each = parts.map((_, i) => slice(prediction, 1, i * width, (i + 1) * width));
-          return mean(of(target, each), -1);
+          const parameters = parts.map((_, i) => slice(prediction, 1, i * width, (i + 1) * width));
+          return mean(op(target, parameters), -1);
         },
       },
       options,
     );
   if ('df' in predictions)
-    return direct(['df', 'loc', 'scale'], (y, [v, m, s]) => studentTLogLoss(y, v!, m!, s!));
+    return lossFromOp(['df', 'loc', 'scale'], (y, [v, m, s]) => studentTLogLoss(y, v!, m!, s!));
   if ('alpha' in predictions)
-    return direct(['mean', 'alpha'], (y, [m, a]) => negativeBinomialLogLoss(y, m!, a!));
+    return lossFromOp(['mean', 'alpha'], (y, [m, a]) => negativeBinomialLogLoss(y, m!, a!));
   return resolveLoss({ name: loss, ...options });
 }
 
@@ -89,24 +89,24 @@ function lossOf({ loss, options, predictions }: LossCase): Loss {
 function compute(golden: LossCase): { value: Tensor; rows: Tensor; gradients: Map<string, Tensor> } {
   const loss = lossOf(golden);
   const names = PARTS[Object.keys(golden.predictions).join(' ')]!;
-  const leaves = names.map((name) => toTensor(golden.predictions[name]!));
+  const parts = names.map((name) => toTensor(golden.predictions[name]!));
   const [target, mask] = [toTensor(golden.target), toTensorOrNull(golden.mask)];
   const weights = toTensorOrNull(golden.sampleWeights);
-  const whole = (): Tensor => concat(leaves, -1);
-  const value = loss.compute(whole(), target, mask, weights);
-  const { grads } = valueAndGrad(() => sum(loss.compute(whole(), target, mask, weights)), leaves);
-  const rows = loss.rows(whole(), target);
+  const prediction = (): Tensor => concat(parts, -1);
+  const value = loss.compute(prediction(), target, mask, weights);
+  const { grads } = valueAndGrad(() => sum(loss.compute(prediction(), target, mask, weights)), parts);
+  const rows = loss.rows(prediction(), target);
   return { value, rows, gradients: new Map(names.map((name, i) => [name, grads[i]!])) };
 }
 
 function check(golden: LossCase): void {
   const { value, rows, gradients } = compute(golden);
-  const edge = golden.name.startsWith('edge:') ? 1e-6 : 0;
+  const edgeTolerance = golden.name.startsWith('edge:') ? 1e-6 : 0;
   const close = (
     what: string,
     actual: Tensor,
     packed: GoldenNumber | Packed,
-    least: number,
+    minScale: number,
   ): string | null => {
     const expected = numbersOf(packed);
     if (typeof packed === 'object') assert.deepEqual(actual.shape, packed.shape, what);
@@ -114,7 +114,7 @@ function check(golden: LossCase): void {
       what,
       actual.dataSync(),
       expected,
-      1e-5 * Math.max(least, largestMagnitude(expected)) + edge,
+      1e-5 * Math.max(minScale, largestMagnitude(expected)) + edgeTolerance,
     );
   };
   throwProblems([
@@ -130,10 +130,10 @@ for (const backend of ['default', 'reference:float64'] as const) {
   describe(`losses against the goldens, backend ${backend}`, () => {
     for (const golden of cases) {
       // Keras clips at 1 - 1.19e-7 in float32, so the edge cases of its losses hold only in float32.
-      const reason = DEVIATES.test(golden.name)
-        ? 'not clipped here, see losses-behaviour.test.ts'
+      const reason = NOT_CLIPPED.test(golden.name)
+        ? 'Unroll does not clip, see losses-behaviour.test.ts'
         : backend !== 'default' && /^edge: .*probabilities/.test(golden.name)
-          ? 'the clip of float32'
+          ? 'Keras clips at another value in float32'
           : false;
       test(golden.name, { skip: reason }, async () => {
         await (backend === 'default' ? setBackend() : setBackend(backend));

@@ -8,7 +8,7 @@ import { Parameter, type Tensor, tensor, valueAndGrad, zeros } from '@unroll/cor
 import { backendSync } from '@unroll/core/internal';
 import { onBackend } from '@unroll/testkit';
 import { type Loss, losses, type Reduction, registerLoss, resolveLoss } from '@unroll/train';
-import { bagOfLabels, bagOfOne } from './bag-loss.js';
+import { bagOfLabels, bagOfLabelsByHand } from './bag-loss.js';
 import { fails } from './fails.js';
 
 const float64 = backendSync('reference:float64');
@@ -22,14 +22,15 @@ const labels = [
   [-1, -1, -1, -1, -1],
   [2, 2, 0, -1, -1],
 ];
-const holes = [
+const maskWithGaps = [
   [1, 1, 1],
   [1, 0, 1],
   [0, 1, 0],
   [0, 0, 0],
 ];
 
-function built(loss: Loss): Loss {
+/** Builds the parameters of a loss, and returns the loss. */
+function withParameters(loss: Loss): Loss {
   loss.build?.([-1, -1, K], (name, shape, initial, options = {}) =>
     Object.assign(new Parameter(name, shape, [initial as number]), options),
   );
@@ -39,7 +40,7 @@ function built(loss: Loss): Loss {
 /** Computes the loss of each sequence over its valid steps in plain numbers. */
 function byHand(mask: readonly (readonly number[])[] | null, sharpness: number): number[] {
   return values.map((steps, b) =>
-    bagOfOne(
+    bagOfLabelsByHand(
       steps.filter((_, t) => !mask || mask[b][t] === 1),
       labels[b].filter((label) => label >= 0),
       sharpness,
@@ -56,27 +57,27 @@ const close = (got: Tensor, want: readonly number[]): void => {
 };
 
 describe('a loss over sequences', () => {
-  test('receives both lengths and returns one number per sequence', () => {
+  test('receives the lengths of predictions and targets, and returns one number per sequence', () => {
     onBackend(float64, () => {
-      const loss = built(bagOfLabels({ start: 1.5 }));
+      const loss = withParameters(bagOfLabels({ start: 1.5 }));
       close(loss.rows(tensor(values), tensor(labels)), byHand(null, 1.5));
       const seen: number[][] = [];
-      const looking = losses.sequence({
+      const recorder = losses.sequence({
         ...{ name: 'looking', padding: -1 },
         losses({ lengths, targetLengths, prediction }) {
           seen.push([...lengths], [...targetLengths]);
           return zeros([prediction.shape[0]]);
         },
       });
-      looking.compute(tensor(values), tensor(labels), tensor(holes));
-      looking.compute(tensor(values), tensor(labels), null);
+      recorder.compute(tensor(values), tensor(labels), tensor(maskWithGaps));
+      recorder.compute(tensor(values), tensor(labels), null);
       assert.deepEqual(seen, [[3, 2, 1], [5, 1, 0], [3, 3, 3, 3], [5, 1, 0, 3]]); // biome-ignore format: one line
     });
   });
 
   test('supports reductions and weights per sequence; fully masked sequences have no effect', () => {
     onBackend(float64, () => {
-      const rows = byHand(holes, 1).slice(0, 3);
+      const rows = byHand(maskWithGaps, 1).slice(0, 3);
       const weights = [1, 0.5, 3, 100];
       const weighted = rows.map((row, b) => row * weights[b]);
       const sum = (list: readonly number[]): number => list.reduce((a, b) => a + b, 0);
@@ -89,34 +90,38 @@ describe('a loss over sequences', () => {
           [...weighted, 0],
         ],
       };
-      const wild = values.map((steps, b) => (b === 3 ? steps.map((x) => x.map(() => Number.NaN)) : steps));
+      const withNaN = values.map((steps, b) => (b === 3 ? steps.map((x) => x.map(() => Number.NaN)) : steps));
       for (const [reduction, [plain, byWeight]] of Object.entries(want)) {
-        const loss = built(bagOfLabels({ reduction: reduction as Reduction }));
-        close(loss.compute(tensor(wild), tensor(labels), tensor(holes)), plain);
-        close(loss.compute(tensor(wild), tensor(labels), tensor(holes), tensor(weights)), byWeight);
+        const loss = withParameters(bagOfLabels({ reduction: reduction as Reduction }));
+        close(loss.compute(tensor(withNaN), tensor(labels), tensor(maskWithGaps)), plain);
+        close(loss.compute(tensor(withNaN), tensor(labels), tensor(maskWithGaps), tensor(weights)), byWeight);
         const divisor = { sum: 1, meanWithSampleWeight: 4.5 }[reduction] ?? 3;
-        assert.equal(loss.divisor(tensor(wild), tensor(labels), tensor(holes), tensor(weights)), divisor);
+        assert.equal(
+          loss.divisor(tensor(withNaN), tensor(labels), tensor(maskWithGaps), tensor(weights)),
+          divisor,
+        );
       }
-      const none = built(bagOfLabels());
-      assert.equal(none.compute(tensor(wild), tensor(labels), zeros([B, T])).item(), 0);
+      const none = withParameters(bagOfLabels());
+      assert.equal(none.compute(tensor(withNaN), tensor(labels), zeros([B, T])).item(), 0);
     });
   });
 
   test('has correct gradients for the prediction and its parameter (central differences)', () => {
     onBackend(float64, () => {
-      const loss = built(bagOfLabels({ start: 0.7 }));
+      const loss = withParameters(bagOfLabels({ start: 0.7 }));
       const x = new Parameter('x', [B, T, K], values.flat(2));
       const all = [x, loss.parameters![0]];
-      const compute = (): Tensor => loss.compute(x, tensor(labels), tensor(holes), tensor([1, 2, 3, 4]));
+      const compute = (): Tensor =>
+        loss.compute(x, tensor(labels), tensor(maskWithGaps), tensor([1, 2, 3, 4]));
       const { grads } = valueAndGrad(compute, all);
       all.forEach((parameter, n) => {
         const before = parameter.dataSync();
         before.forEach((value, i) => {
-          const at = (moved: number): number => {
-            parameter.assign(before.map((one, j) => (j === i ? moved : one)));
+          const lossWith = (newValue: number): number => {
+            parameter.assign(before.map((old, j) => (j === i ? newValue : old)));
             return compute().item();
           };
-          const difference = (at(value + 1e-5) - at(value - 1e-5)) / 2e-5;
+          const difference = (lossWith(value + 1e-5) - lossWith(value - 1e-5)) / 2e-5;
           const got = grads[n].dataSync()[i];
           assert.ok(
             Math.abs(got - difference) < 1e-8,
@@ -144,9 +149,9 @@ describe('a loss over sequences', () => {
         .compute(zeros([2, 3, 1]), target, mask);
       return found;
     };
-    const like = { targetMask: (_target: Tensor, mask: Tensor | null) => mask };
-    assert.deepEqual(lengthsOf(like, zeros([2, 3]), tensor([[1, 1, 0], [1, 0, 0]])), [2, 1]); // biome-ignore format: one line
-    assert.deepEqual(lengthsOf(like, zeros([2, 3])), [3, 3]);
+    const predictionMask = { targetMask: (_target: Tensor, mask: Tensor | null) => mask };
+    assert.deepEqual(lengthsOf(predictionMask, zeros([2, 3]), tensor([[1, 1, 0], [1, 0, 0]])), [2, 1]); // biome-ignore format: one line
+    assert.deepEqual(lengthsOf(predictionMask, zeros([2, 3])), [3, 3]);
     assert.deepEqual(lengthsOf({}, zeros([2, 5])), [5, 5]);
     const vectors = tensor([[[0, 1], [9, 9]], [[9, 9], [9, 9]]]); // biome-ignore format: one line
     assert.deepEqual(lengthsOf({ padding: 9 }, vectors), [1, 0]);
@@ -158,18 +163,18 @@ describe('a loss over sequences', () => {
   });
 
   test('errors name the example', () => {
-    const loss = built(bagOfLabels());
+    const loss = withParameters(bagOfLabels());
     const x = tensor(values);
     const wrong = labels.map((row, b) => (b === 3 ? [2, 7, -1, -1, -1] : row));
     // Example 2 is fully masked; errors still number the examples of the whole batch.
-    const partly = tensor([[1, 1, 1], [1, 1, 1], [0, 0, 0], [1, 1, 1]]); // biome-ignore format: one line
+    const maskOfExample2 = tensor([[1, 1, 1], [1, 1, 1], [0, 0, 0], [1, 1, 1]]); // biome-ignore format: one line
     assert.throws(
-      () => loss.compute(x, tensor(wrong), partly),
+      () => loss.compute(x, tensor(wrong), maskOfExample2),
       fails('value', /the target of example 3 of the batch has the label 7/),
     );
-    const torn = labels.map((row, b) => (b === 1 ? [1, -1, -1, 0, -1] : row));
+    const paddingBeforeLabel = labels.map((row, b) => (b === 1 ? [1, -1, -1, 0, -1] : row));
     assert.throws(
-      () => loss.compute(x, tensor(torn), null),
+      () => loss.compute(x, tensor(paddingBeforeLabel), null),
       fails(
         'value',
         /target of example 1 of the batch has padding at step 1, before the value at step 3\. Padding must be at the end/,

@@ -6,13 +6,13 @@ import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { setBackend, type Tensor, tensor, valueAndGrad } from '@unroll/core';
 import { type Loss, type LossName, type LossSpec, losses, resolveLoss } from '@unroll/train';
-import { CHECKED, close, example, title } from './loss-examples.js';
+import { close, example, LOSS_VARIANTS, title } from './loss-examples.js';
 
 const { log, log1p, exp, PI } = Math;
 const sigmoid = (x: number): number => 1 / (1 + exp(-x));
 const softplus = (x: number): number => log1p(exp(x));
 
-interface Hand {
+interface HandComputed {
   spec: LossSpec;
   prediction: number[][];
   target: number[] | number[][];
@@ -21,7 +21,7 @@ interface Hand {
 }
 
 // biome-ignore format: one case per line
-const HAND: Hand[] = [
+const HAND_COMPUTED: HandComputed[] = [
   { spec: 'mse', prediction: [[1, 2], [3, 5]], target: [[0, 4], [3, 5]], rows: [2.5, 0] },
   { spec: 'mae', prediction: [[1, 2], [3, 5]], target: [[0, 4], [4, 5]], rows: [1.5, 0.5] },
   { spec: 'huber', prediction: [[1, 0.5], [-4, 0]], target: [[0, 0], [0, 0]], rows: [0.625 / 2, 3.5 / 2] },
@@ -130,8 +130,8 @@ const HAND: Hand[] = [
     rows: [-log(0.25 * 0.75 ** 2)],
   },
   {
-    // Counts and their units: -scipy.stats.nbinom.logpmf(y, 1 / a, 1 / (1 + a * m)), m = unit * softplus(raw mean),
-    // a = softplus(raw alpha) / sqrt(unit).
+    // The targets are counts and their scales: -scipy.stats.nbinom.logpmf(y, 1 / a, 1 / (1 + a * m)) with
+    // m = scale * softplus(raw mean), a = softplus(raw alpha) / sqrt(scale).
     spec: { name: 'negativeBinomialNll', units: true },
     prediction: [
       [0.5, -1],
@@ -150,7 +150,7 @@ const HAND: Hand[] = [
 const shaped = (values: number[] | number[][]): Tensor => tensor(values as number[][]);
 
 describe('losses against hand-computed values', () => {
-  for (const { spec, prediction, target, rows } of HAND) {
+  for (const { spec, prediction, target, rows } of HAND_COMPUTED) {
     test(title(spec), () => {
       const loss = resolveLoss(spec);
       close(loss.rows(shaped(prediction), shaped(target)).dataSync(), rows);
@@ -171,21 +171,25 @@ describe('gradients of losses against central differences in float64', () => {
     [0.5, 0, 3],
     [1, 2, 0.25],
   ];
-  for (const spec of CHECKED) {
+  for (const spec of LOSS_VARIANTS) {
     test(title(spec), () => {
       const loss = resolveLoss(spec);
       const { prediction, target } = example(loss.name as LossName, 7);
       const y = tensor(target as number[][]);
       const flat = prediction.flat(2);
       const shape = [2, 3, prediction[0]![0]!.length];
-      const at = (values: readonly number[]): number =>
+      const lossOf = (values: readonly number[]): number =>
         loss.compute(tensor(values, shape), y, tensor(mask), tensor(weights)).item();
       const p = tensor(flat, shape);
       const { grads } = valueAndGrad(() => loss.compute(p, y, tensor(mask), tensor(weights)), [p]);
       grads[0]!.dataSync().forEach((found, i) => {
-        const moved = (by: number): number => at(flat.map((value, j) => (j === i ? value + by : value)));
-        const difference = (moved(1e-5) - moved(-1e-5)) / 2e-5;
-        assert.ok(Math.abs(found - difference) < 1e-7, `element ${i}: ${found}, differences ${difference}`);
+        const lossAfter = (step: number): number =>
+          lossOf(flat.map((value, j) => (j === i ? value + step : value)));
+        const difference = (lossAfter(1e-5) - lossAfter(-1e-5)) / 2e-5;
+        assert.ok(
+          Math.abs(found - difference) < 1e-7,
+          `element ${i}: ${found}, central difference ${difference}`,
+        );
       });
     });
   }
@@ -193,10 +197,12 @@ describe('gradients of losses against central differences in float64', () => {
 
 describe('names and options', () => {
   test('every loss can be restored from its name and options', () => {
-    for (const spec of CHECKED) {
+    for (const spec of LOSS_VARIANTS) {
       const loss = resolveLoss(spec);
-      const again = resolveLoss(JSON.parse(JSON.stringify({ name: loss.name, ...loss.config })) as LossSpec);
-      assert.deepEqual(again.config, loss.config);
+      const restored = resolveLoss(
+        JSON.parse(JSON.stringify({ name: loss.name, ...loss.config })) as LossSpec,
+      );
+      assert.deepEqual(restored.config, loss.config);
     }
     const loss: Loss = losses.pinball();
     assert.equal(resolveLoss(loss), loss);

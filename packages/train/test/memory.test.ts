@@ -1,6 +1,6 @@
 /**
  * Memory in a long run. Detects a training step that leaks linear memory, JavaScript heap or other memory. This is a short
- * version of `node tools/soak.mjs`, with each kind of kernels.
+ * version of `node tools/soak.mjs`, with native and with WebAssembly kernels.
  */
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
@@ -16,9 +16,9 @@ after(() => setBackend());
 
 const soak = fileURLToPath(new URL('../../../tools/soak.mjs', import.meta.url));
 for (const name of ['native', 'wasm:single']) {
-  const available = testBackends().some((each) => each.backend && each.name.startsWith(name));
+  const available = testBackends().some((candidate) => candidate.backend && candidate.name.startsWith(name));
   test(`2,000 steps do not leak memory on ${name}`, {
-    skip: available ? false : 'it does not load here',
+    skip: available ? false : 'these kernels do not load here',
   }, () => {
     const { status, stdout, stderr } = spawnSync(
       process.execPath,
@@ -44,25 +44,25 @@ describe('linear memory does not grow after the first runs', () => {
       scope(() => valueAndGrad(() => loss.compute(y, y, null), [y]));
     },
     'a step that fails': async () => {
-      const broken = { ...loss, compute: (): never => assert.fail('mine') };
-      await assert.rejects(() => fit(forecaster(), { x, y, loss: broken, optimizer: 'adam' }), /mine/);
+      const throwingLoss = { ...loss, compute: (): never => assert.fail('mine') };
+      await assert.rejects(() => fit(forecaster(), { x, y, loss: throwingLoss, optimizer: 'adam' }), /mine/);
     },
   };
   for (const { name, backend } of testBackends()) {
     if (!backend || moduleOf(backend) === null) continue;
-    for (const [title, once] of Object.entries(work)) {
+    for (const [title, run] of Object.entries(work)) {
       test(`${title} on ${name}`, async () => {
         await setBackend(backend);
         const { heap } = backend as Backend & { heap: Heap };
-        // Only the garbage collector frees models, so this measures temporary memory only.
-        const used = async (): Promise<number> => {
+        // A model is freed by the garbage collector, so a run may also grow by its model, a few kilobytes.
+        const growthOfRun = async (): Promise<number> => {
           const before = heap.extent;
-          await once();
+          await run();
           return heap.extent - before;
         };
-        for (let i = 0; i < 3; i++) await used();
+        for (let i = 0; i < 3; i++) await growthOfRun();
         const growth: number[] = [];
-        for (let i = 0; i < 5; i++) growth.push(await used());
+        for (let i = 0; i < 5; i++) growth.push(await growthOfRun());
         assert.ok(Math.min(...growth) < 64 * 1024, `each run took ${growth} bytes`);
       });
     }

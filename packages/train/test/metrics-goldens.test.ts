@@ -1,7 +1,8 @@
 /**
  * Every metric against scikit-learn, Keras and formulas (packages/testkit/goldens/training/metrics.json, written by
- * tools/goldens/training_metrics.py): computed at once, and batch by batch. Detects a wrong formula, tie or average, a
- * mask or weights that are not applied per row, and metrics that depend on the batches.
+ * tools/goldens/training_metrics.py): all rows in one update, and in several updates between which the state is saved and
+ * restored. Detects a wrong formula, average or treatment of ties, a mask or weights that are not applied per row, and metrics
+ * that depend on the batches.
  */
 import { describe, test } from 'node:test';
 import { slice, type Tensor } from '@unroll/core';

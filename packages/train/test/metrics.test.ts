@@ -1,6 +1,6 @@
 /**
- * Metrics against hand-computed values: the metric that a name selects, results without data, and errors. Goldens are in
- * metrics-goldens.test.ts.
+ * Metrics against hand-computed values: the variants of accuracy, results without data, and errors. metrics-goldens.test.ts
+ * compares metrics with other libraries.
  */
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
@@ -20,23 +20,26 @@ const NAMES: MetricName[] = [
 ];
 
 describe('accuracy selects its variant by the shapes, as in Keras', () => {
-  const of = (prediction: number[] | number[][] | number[][][], target: typeof prediction): number => {
+  const accuracyOf = (
+    prediction: number[] | number[][] | number[][][],
+    target: typeof prediction,
+  ): number => {
     const metric = resolveMetric('accuracy');
     metric.update(tensor(prediction), tensor(target));
     return metric.result();
   };
   test('one number per row is a probability of class 1', () => {
-    assert.equal(of([[0.6], [0.6], [0.4], [0.5]], [[1], [0], [0], [0]]), 0.75);
-    assert.equal(of([0.6, 0.4], [1, 1]), 0.5);
-    assert.equal(of([[0.6], [0.4]], [1, 1]), 0.5);
+    assert.equal(accuracyOf([[0.6], [0.6], [0.4], [0.5]], [[1], [0], [0], [0]]), 0.75);
+    assert.equal(accuracyOf([0.6, 0.4], [1, 1]), 0.5);
+    assert.equal(accuracyOf([[0.6], [0.4]], [1, 1]), 0.5);
   });
   test('several numbers per row with a class index are class scores', () => {
-    assert.equal(of([[1, 3, 2], [5, 3, 2]], [1, 1]), 0.5); // biome-ignore format: a table
-    assert.equal(of([[1, 3, 2], [5, 3, 2]], [[1], [0]]), 1); // biome-ignore format: a table
-    assert.equal(of([[[1, 3], [3, 1]]], [[1, 1]]), 0.5); // biome-ignore format: a table
+    assert.equal(accuracyOf([[1, 3, 2], [5, 3, 2]], [1, 1]), 0.5); // biome-ignore format: a table
+    assert.equal(accuracyOf([[1, 3, 2], [5, 3, 2]], [[1], [0]]), 1); // biome-ignore format: a table
+    assert.equal(accuracyOf([[[1, 3], [3, 1]]], [[1, 1]]), 0.5); // biome-ignore format: a table
   });
   test('several numbers per row with as many targets are class scores with one-hot targets', () => {
-    assert.equal(of([[1, 3, 2], [5, 3, 2]], [[0, 1, 0], [0, 0, 1]]), 0.5); // biome-ignore format: a table
+    assert.equal(accuracyOf([[1, 3, 2], [5, 3, 2]], [[0, 1, 0], [0, 0, 1]]), 0.5); // biome-ignore format: a table
   });
   test('binaryAccuracy counts each number separately', () => {
     const metric = resolveMetric('binaryAccuracy');
@@ -47,15 +50,15 @@ describe('accuracy selects its variant by the shapes, as in Keras', () => {
 
 describe('metrics without data', () => {
   for (const name of NAMES) {
-    test(name, () => {
+    const withoutData = name === 'perplexity' ? 1 : 0;
+    test(`${name} is ${withoutData} before the first row and if all rows are masked`, () => {
       const metric = resolveMetric(name);
-      const nothing = name === 'perplexity' ? 1 : 0;
-      assert.equal(metric.result(), nothing);
+      assert.equal(metric.result(), withoutData);
       const regression = ['mae', 'mse', 'rmse', 'r2'].includes(name);
       const classes = /ategorical|topK|perplexity/.test(name);
       const target = regression ? zeros([2, 3]) : zeros([2, ...(classes ? [] : [1])]);
       metric.update(zeros([2, regression || classes ? 3 : 1]), target, zeros([2]));
-      assert.equal(metric.result(), nothing);
+      assert.equal(metric.result(), withoutData);
       assert.equal(metric.name, name);
       assert.equal(metric.better, /^(mae|mse|rmse|perplexity)$/.test(name) ? 'lower' : 'higher');
     });
@@ -68,7 +71,7 @@ describe('metrics without data', () => {
 });
 
 describe('metrics against hand-computed values', () => {
-  test('top k, with a padded row that has no class', () => {
+  test('top-k accuracy, with a masked row whose target is not a class', () => {
     const metric = resolveMetric({ name: 'topKAccuracy', k: 2 });
     const scores = tensor([4, 3, 2, 4, 3, 2, 4, 3, 2], [3, 3]);
     metric.update(scores, tensor([1, 2, -1]), tensor([1, 1, 0]));
@@ -77,13 +80,13 @@ describe('metrics against hand-computed values', () => {
   test('precision, recall and F1 of binary labels', () => {
     const p = tensor([0.9, 0.8, 0.3, 0.6]);
     const y = tensor([1, 0, 1, 1]);
-    const of = (name: MetricName): number => {
+    const resultOf = (name: MetricName): number => {
       const metric = resolveMetric(name);
       metric.update(p, y);
       return metric.result();
     };
-    assert.deepEqual([of('precision'), of('recall')], [2 / 3, 2 / 3]);
-    assert.equal(of('f1'), 4 / 6);
+    assert.deepEqual([resultOf('precision'), resultOf('recall')], [2 / 3, 2 / 3]);
+    assert.equal(resultOf('f1'), 4 / 6);
   });
   test('R² keeps its precision for values far from 0', () => {
     const metric = resolveMetric('r2');

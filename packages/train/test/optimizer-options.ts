@@ -1,4 +1,4 @@
-/** Converts options of Keras and PyTorch in the goldens to options of Unroll. */
+/** Converts the options of Keras and PyTorch optimizers in the goldens to options of Unroll. */
 import type { Clip, OptimizerName, OptimizerSpec } from '@unroll/train';
 
 export interface GoldenOptions {
@@ -7,8 +7,8 @@ export interface GoldenOptions {
   options: Record<string, unknown>;
 }
 
-/** Options that are not options of optimizers in Unroll, such as clipping, averages and accumulation. */
-const FOREIGN = /^(amsgrad|clip|globalClip|useEma|ema|dampening|gradientAccumulation)/;
+/** Options that Unroll does not have, or that the tests set elsewhere: clipping, moving averages and accumulation. */
+const OTHER_OPTIONS = /^(amsgrad|clip|globalClip|useEma|ema|dampening|gradientAccumulation)/;
 
 /**
  * Returns the optimizer of a golden.
@@ -18,10 +18,10 @@ export function optimizerOf(
   { optimizer, source, options }: GoldenOptions,
   parameters: readonly string[] = [],
 ): OptimizerSpec {
-  const { learningRate, excludeFromWeightDecay = [], ...rest } = options;
+  const { learningRate, excludeFromWeightDecay = [], ...otherOptions } = options;
   const rate = learningRate as { schedule: string; options: Record<string, unknown> } | number;
   return {
-    ...Object.fromEntries(Object.entries(rest).filter(([name]) => !FOREIGN.test(name))),
+    ...Object.fromEntries(Object.entries(otherOptions).filter(([name]) => !OTHER_OPTIONS.test(name))),
     name: optimizer,
     learningRate: typeof rate === 'number' ? rate : { name: rate.schedule, ...rate.options },
     excludeFromWeightDecay: (excludeFromWeightDecay as number[]).map((i) => parameters[i]!),

@@ -5,7 +5,7 @@ import { type AverageOptions, type Clip, type Optimizer, WeightAverage } from '@
 import { checkClip, clipGradients, normsFromSquares, sumsOfSquares } from '@unroll/train/internal';
 
 export interface OptimizerRun {
-  /** Values of each parameter. */
+  /** Initial values of each parameter. */
   initial: readonly ArrayLike<number>[];
   /** For each step, the gradient of each parameter. */
   gradients: readonly (readonly ArrayLike<number>[])[];
@@ -16,8 +16,9 @@ export interface OptimizerRun {
 export interface OptimizerSteps {
   /** The concatenated parameters after each step. */
   after: Float64Array[];
-  /** Their moving averages, if requested. */
+  /** The moving averages of the parameters after each step, if `average` is set. */
   averages: Float64Array[];
+  /** For each step, whether it clipped the gradients. */
   clipped: boolean[];
 }
 
@@ -40,7 +41,7 @@ export async function runOptimizer(
   const grads = new FlatBuffer(length);
   const slots = optimizer.slots.map(() => new FlatBuffer(length));
   fill(weights, initial);
-  const averaged = average && new WeightAverage(weights, average);
+  const movingAverage = average && new WeightAverage(weights, average);
   const steps: OptimizerSteps = { after: [], averages: [], clipped: [] };
   for (const [n, gradient] of gradients.entries()) {
     fill(grads, gradient);
@@ -61,9 +62,9 @@ export async function runOptimizer(
         part: (block, offset, size) => backend.view(block, offset, size),
       });
     });
-    averaged?.update();
+    movingAverage?.update();
     steps.after.push(Float64Array.from(await weights.read()));
-    if (averaged) steps.averages.push(Float64Array.from(await averaged.buffer.read()));
+    if (movingAverage) steps.averages.push(Float64Array.from(await movingAverage.buffer.read()));
   }
   return steps;
 }

@@ -1,4 +1,6 @@
-/** The state of an optimizer by parameter name: a run with this state continues like a run with the original memory. */
+/**
+ * The state of an optimizer by parameter name (`OptimizerMemory.state`): it can be read, and a new memory can start from it.
+ */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { tensor, UnrollError } from '@unroll/core';
@@ -23,7 +25,7 @@ function run(
   return { model, history: fit(model, options) };
 }
 
-test('a run with the state of another memory continues like that memory', async () => {
+test('a run with a memory made from a saved state continues like a run with the original memory', async () => {
   const memory = new OptimizerMemory();
   assert.equal(await memory.state(), null);
   const first = run(memory);
@@ -41,7 +43,7 @@ test('a run with the state of another memory continues like that memory', async 
   assert.equal((await other.state())?.updates, 6);
 });
 
-test('a state without the values of a parameter is refused', async () => {
+test('a state without the values of a parameter raises an error', async () => {
   const memory = new OptimizerMemory({ updates: 2, slots: { m: new Map([['dense/kernel', [0, 0]]]) } });
   await assert.rejects(run(memory).history, (error) => {
     assert.ok(error instanceof UnrollError && error.code === 'state');

@@ -87,36 +87,40 @@ for (const backend of ['default', 'wasm', 'reference', 'reference:float64'] as c
       test(golden.name, { skip: SKIPPED[golden.name] ?? false }, async () => {
         await (backend === 'default' ? setBackend() : setBackend(backend));
         // Keras computes the powers of its betas in float32, with an error of about 1e-5 of a step.
-        const powers = golden.source === 'keras' && golden.optimizer.includes('adam');
-        await check(golden, powers ? 5e-6 : 2e-6);
+        const computesPowers = golden.source === 'keras' && golden.optimizer.includes('adam');
+        await check(golden, computesPowers ? 5e-6 : 2e-6);
       });
     }
   });
 }
 
 describe('schedules against the goldens', () => {
+  /** The names of schedules that differ between the goldens and Unroll. */
   const names: Record<string, ScheduleName> = { step: 'stepDecay' };
   for (const { name, schedule, options, learningRates } of goldens.schedules) {
     test(name, () => {
-      const spelled = Object.fromEntries(
+      const unrollOptions = Object.fromEntries(
         Object.entries(options)
           .filter(([option]) => option !== 'cycleMomentum')
           .map(([option, value]) => [option === 'maxLr' ? 'maxLearningRate' : option, value]),
       );
-      const made = resolveSchedule({ name: names[schedule] ?? schedule, ...spelled } as ScheduleConfig);
+      const resolved = resolveSchedule({
+        name: names[schedule] ?? schedule,
+        ...unrollOptions,
+      } as ScheduleConfig);
       const expected = unpack(learningRates).values;
       throwProblems([
         mismatch(
           name,
-          Array.from(expected, (_, step) => made.rate(step)),
+          Array.from(expected, (_, step) => resolved.rate(step)),
           expected,
           1e-7,
         ),
       ]);
-      assert.deepEqual(JSON.parse(JSON.stringify(made.config)), made.config);
+      assert.deepEqual(JSON.parse(JSON.stringify(resolved.config)), resolved.config);
       assert.equal(
-        resolveSchedule({ name: made.name as ScheduleName, ...made.config }).rate(3),
-        made.rate(3),
+        resolveSchedule({ name: resolved.name as ScheduleName, ...resolved.config }).rate(3),
+        resolved.rate(3),
       );
     });
   }

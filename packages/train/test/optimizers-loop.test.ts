@@ -1,6 +1,6 @@
 /**
- * The optimizer goldens again, through the training loop, with a model whose gradient is the batch itself. The order must
- * be Keras's: mean of the accumulated gradients, clipping, weight decay, update, moving average.
+ * The cases of optimizers-goldens.test.ts in the training loop, with a model whose gradient is the batch itself. The order must
+ * be that of Keras: mean of the accumulated gradients, clipping, weight decay, update, moving average.
  */
 import { describe, test } from 'node:test';
 import { concat, type MaskedSequence, type Model, mul, Parameter, reshape, sum, tensor } from '@unroll/core';
@@ -50,7 +50,7 @@ const output = makeLoss(
 const STEPS = goldens.gradients[0]!.shape[0]!;
 
 /** Returns the values of all tensors at a step; the first axis of the tensors is the step. */
-function at(step: number, tensors: readonly Packed[]): number[] {
+function valuesAt(step: number, tensors: readonly Packed[]): number[] {
   return tensors.flatMap((packed) => {
     const values = [...numbersOf(packed)];
     const size = values.length / STEPS;
@@ -69,7 +69,7 @@ describe('optimizers in the training loop against the goldens', () => {
       const momentum = options.emaMomentum as number;
       const average = { momentum, overwriteEvery: options.emaOverwriteFrequency as number | null };
       const batches = Array.from({ length: STEPS }, (_, step): Examples => {
-        const gradient = at(step, goldens.gradients);
+        const gradient = valuesAt(step, goldens.gradients);
         return { x: tensor(gradient, [1, gradient.length]), y: tensor([0]) };
       });
       const problems: (string | null)[] = [];
@@ -84,7 +84,9 @@ describe('optimizers in the training loop against the goldens', () => {
         // Unroll updates the weights with an incomplete group at the end of an epoch; Keras completes it in the next epoch.
         if (event.type !== 'step' || (options.gradientAccumulationSteps && event.step === STEPS)) continue;
         const weights = model.parameters.flatMap((parameter) => [...parameter.dataSync()]);
-        problems.push(mismatch(`after step ${event.step}`, weights, at(event.step - 1, golden.after), 5e-6));
+        problems.push(
+          mismatch(`after step ${event.step}`, weights, valuesAt(event.step - 1, golden.after), 5e-6),
+        );
       }
       throwProblems(problems);
     });

@@ -1,6 +1,6 @@
 /**
- * Optimizers against hand-computed values: options, names, weight decay, moving averages. Goldens are in
- * optimizers-goldens.test.ts.
+ * Optimizers against hand-computed values: names, options, weight decay, moving averages and errors. optimizers-goldens.test.ts
+ * compares them with Keras and PyTorch.
  */
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
@@ -24,23 +24,25 @@ const NAMES: OptimizerName[] = ['sgd', 'rmsprop', 'adagrad', 'adam', 'adamw', 'n
 describe('optimizers by name', () => {
   for (const name of NAMES) {
     test(`${name} can be restored from its name and options, including its schedule`, () => {
-      const made = resolveOptimizer({
+      const original = resolveOptimizer({
         name,
         learningRate: cosineDecay({ initialLearningRate: 1, decaySteps: 4 }),
       });
-      const again = resolveOptimizer(JSON.parse(JSON.stringify({ name, ...made.config })) as OptimizerSpec);
-      assert.deepEqual(again.config, made.config);
-      assert.deepEqual([made.learningRate, again.rate(2), again.rate(9)], [1, 0.5, 0]);
-      assert.deepEqual(again.slots, made.slots);
+      const restored = resolveOptimizer(
+        JSON.parse(JSON.stringify({ name, ...original.config })) as OptimizerSpec,
+      );
+      assert.deepEqual(restored.config, original.config);
+      assert.deepEqual([original.learningRate, restored.rate(2), restored.rate(9)], [1, 0.5, 0]);
+      assert.deepEqual(restored.slots, original.slots);
     });
   }
   test('the defaults are those of Keras', () => {
     const rates = NAMES.map((name) => resolveOptimizer(name).learningRate);
     assert.deepEqual(rates, [0.01, 0.001, 0.001, 0.001, 0.001, 0.001]);
-    const { learningRate, excludeFromWeightDecay, ...rest } = adam().config;
+    const { learningRate, excludeFromWeightDecay, ...otherOptions } = adam().config;
     assert.deepEqual([learningRate, excludeFromWeightDecay], [0.001, []]);
     const adamOptions = { beta1: 0.9, beta2: 0.999, epsilon: 1e-7 };
-    assert.deepEqual(rest, { ...adamOptions, weightDecay: 0, convention: 'keras', lazy: false });
+    assert.deepEqual(otherOptions, { ...adamOptions, weightDecay: 0, convention: 'keras', lazy: false });
     assert.equal(resolveOptimizer('adamw').config.weightDecay, 0.004);
     assert.deepEqual(sgd({ momentum: 0.9 }).slots, ['momentum']);
     assert.deepEqual(resolveOptimizer({ name: 'rmsprop', centered: true, momentum: 0.5 }).slots, [
@@ -52,7 +54,7 @@ describe('optimizers by name', () => {
 });
 
 describe('hand-computed updates', () => {
-  test('the first step of Adam is the learning rate, whatever the gradient', async () => {
+  test('the first step of Adam changes each weight by the learning rate, for gradients of any size', async () => {
     const { after } = await runOptimizer(adam({ learningRate: 0.5, epsilon: 0 }), {
       initial: [[1, 1, 1]],
       gradients: [[[1e-6, -3, 2000]]],
@@ -67,7 +69,7 @@ describe('hand-computed updates', () => {
     });
     close(after[0]!, [9 - 0.1, 20 - 0.2, 27 - 0.3]);
   });
-  test('one Nadam can be used in two runs, because its state is in the slots', async () => {
+  test('one Nadam optimizer can be used in two runs, because its state is in the slots', async () => {
     const optimizer = nadam({ learningRate: 0.1 });
     const run = { initial: [[1, 2]], gradients: Array.from({ length: 5 }, (_, n) => [[n - 2, 0.3]]) };
     const first = (await runOptimizer(optimizer, run)).after.at(-1)!;
@@ -115,13 +117,13 @@ describe('the moving average of weights', () => {
     average.update();
     close(await buffer.read(), [6]);
   });
-  test('errors', () => {
+  test('rejects a momentum of 1 and overwriteEvery: 0', () => {
     assert.throws(
       () => new WeightAverage(weights([1]), { momentum: 1 }),
       fails('value', /must be in \[0, 1\), got 1/),
     );
-    const every = { overwriteEvery: 0 };
-    assert.throws(() => new WeightAverage(weights([1]), every), fails('value', /overwriteEvery.*got 0/));
+    const never = { overwriteEvery: 0 };
+    assert.throws(() => new WeightAverage(weights([1]), never), fails('value', /overwriteEvery.*got 0/));
   });
 });
 

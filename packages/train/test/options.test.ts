@@ -1,4 +1,4 @@
-// Every function with options rejects unknown options, names from other libraries, and invalid values.
+// Every function with options rejects unknown options, option names of other libraries, and invalid values.
 import assert from 'node:assert/strict';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -10,27 +10,27 @@ import { fails } from './fails.js';
 import { forecaster, waves } from './small-model.js';
 
 type Options = Record<string, unknown>;
-/** The call, valid options, a misspelt or foreign option name with its correction, and an invalid value. */
+/** The call, valid options, a misspelt option or one of another library with its correction, and an invalid value. */
 type Row = [
   call: (options: never) => unknown,
-  good: Options,
-  other: [string, string],
-  wrong: [Options, RegExp],
+  validOptions: Options,
+  misspelt: [spelling: string, suggestion: string],
+  invalid: [Options, message: RegExp],
 ];
 
-const loss = (call: Row[0], other: [string, string] = ['reductoin', 'reduction']): Row => [
+const loss = (call: Row[0], misspelt: Row[2] = ['reductoin', 'reduction']): Row => [
   call,
   {},
-  other,
+  misspelt,
   [{ reduction: 3 }, /there is no reduction 3\. Choose one of sumOverBatchSize/],
 ];
-const optimizer = (call: Row[0], other: [string, string] = ['lr', 'learningRate']): Row => [
+const optimizer = (call: Row[0], misspelt: Row[2] = ['lr', 'learningRate']): Row => [
   call,
   {},
-  other,
+  misspelt,
   [{ learningRate: '0.1' }, /learningRate must be a finite number above 0, got "0\.1"/],
 ];
-const bare = (call: Row[0]): Row => [
+const metricWithoutOptions = (call: Row[0]): Row => [
   call,
   {},
   ['threshold', ''],
@@ -74,14 +74,14 @@ const rows: Record<string, Row> = {
   adam: optimizer(train.adam),
   adamw: optimizer(train.adamw, ['beta_1', 'beta1']),
   nadam: optimizer(train.nadam, ['clipnorm', 'clipNorm']),
-  accuracy: bare(metrics.accuracy),
-  categoricalAccuracy: bare(metrics.categoricalAccuracy),
-  sparseCategoricalAccuracy: bare(metrics.sparseCategoricalAccuracy),
-  auc: bare(metrics.auc),
-  'mae as a metric': bare(metrics.mae),
-  'mse as a metric': bare(metrics.mse),
-  rmse: bare(metrics.rmse),
-  r2: bare(metrics.r2),
+  accuracy: metricWithoutOptions(metrics.accuracy),
+  categoricalAccuracy: metricWithoutOptions(metrics.categoricalAccuracy),
+  sparseCategoricalAccuracy: metricWithoutOptions(metrics.sparseCategoricalAccuracy),
+  auc: metricWithoutOptions(metrics.auc),
+  'mae as a metric': metricWithoutOptions(metrics.mae),
+  'mse as a metric': metricWithoutOptions(metrics.mse),
+  rmse: metricWithoutOptions(metrics.rmse),
+  r2: metricWithoutOptions(metrics.r2),
   binaryAccuracy: [
     metrics.binaryAccuracy,
     {},
@@ -204,7 +204,7 @@ const rows: Record<string, Row> = {
     [{ average: { momntum: 1 } }, /average: there is no option "momntum"\. Did you mean "momentum"\?/],
   ],
 };
-const asynchronous: Record<string, Row> = {
+const asyncRows: Record<string, Row> = {
   fit: [
     (options) => train.fit(forecaster(), options),
     common,
@@ -231,48 +231,51 @@ const asynchronous: Record<string, Row> = {
   ],
 };
 
-for (const [name, [call, good, [spelling, meant], [wrong, message]]] of Object.entries({
+for (const [name, [call, validOptions, [spelling, suggestion], [invalid, message]]] of Object.entries({
   ...rows,
-  ...asynchronous,
+  ...asyncRows,
 })) {
   describe(name, () => {
     const owner = name.replace(' as a metric', '');
-    const refuses = async (options: Options, text: RegExp): Promise<void> =>
-      assert.rejects(async () => call({ ...good, ...options } as never), fails('value', text));
-    test('accepts known options', async () => void (await call(good as never)));
+    const assertRejects = async (options: Options, text: RegExp): Promise<void> =>
+      assert.rejects(async () => call({ ...validOptions, ...options } as never), fails('value', text));
+    test('accepts known options', async () => void (await call(validOptions as never)));
     test('rejects an unknown option', () =>
-      refuses(
+      assertRejects(
         { qqqqqq: 1 },
         new RegExp(`^${owner}: there is no option "qqqqqq"\\. (The options are|It has no options)`),
       ));
-    test('rejects a misspelt or foreign option name', () => {
-      const help = meant === '' ? 'It has no options' : `Did you mean "${meant}"\\?`;
-      return refuses({ [spelling]: 1 }, new RegExp(`^${owner}: there is no option "${spelling}"\\. ${help}`));
+    test('suggests the correct name for a misspelt option or one of another library', () => {
+      const help = suggestion === '' ? 'It has no options' : `Did you mean "${suggestion}"\\?`;
+      return assertRejects(
+        { [spelling]: 1 },
+        new RegExp(`^${owner}: there is no option "${spelling}"\\. ${help}`),
+      );
     });
-    test('rejects a wrong value', () => refuses(wrong, message));
+    test('rejects a wrong value', () => assertRejects(invalid, message));
   });
 }
 
-describe('names', () => {
-  const compute = (spec: unknown): unknown => train.resolveLoss(spec as train.LossSpec);
+describe('names of losses and optimizers', () => {
+  const resolve = (spec: unknown): unknown => train.resolveLoss(spec as train.LossSpec);
   const cases: [string, unknown, RegExp][] = [
-    ['name of Keras', 'mean_squared_error', /no loss "mean_squared_error"\. .* Did you mean "mse"\?/],
+    ['name that Keras uses', 'mean_squared_error', /no loss "mean_squared_error"\. .* Did you mean "mse"\?/],
     ['name in upper case', 'MAE', /Did you mean "mae"\?/],
     ['that is a function', train.losses.mse, /A loss must be a name, .* got a function/],
     ['that is missing', undefined, /A loss must be a name, .* got undefined/],
     ['that is null', null, /got null/],
-    ['that is a number', { name: 3 }, /got \{ name \}/],
+    ['whose name is a number', { name: 3 }, /got \{ name \}/],
   ];
-  for (const [what, spec, message] of cases) {
-    test(`a loss ${what}`, () => assert.throws(() => compute(spec), fails('value', message)));
+  for (const [description, spec, message] of cases) {
+    test(`rejects a loss ${description}`, () => assert.throws(() => resolve(spec), fails('value', message)));
   }
-  test('an optimizer', () =>
+  test('suggests the correct name for a misspelt optimizer', () =>
     assert.throws(() => train.resolveOptimizer('Adm' as 'adam'), fails('value', /Did you mean "adam"\?/)));
 });
 
 describe('monitors are checked before training', () => {
-  const run = (callbacks: readonly train.Callback[], more: object = {}): Promise<unknown> =>
-    train.fit(forecaster(), { ...common, metrics: ['mae'], epochs: 1, callbacks, ...more });
+  const run = (callbacks: readonly train.Callback[], options: object = {}): Promise<unknown> =>
+    train.fit(forecaster(), { ...common, metrics: ['mae'], epochs: 1, callbacks, ...options });
   const callbackOf = (onEvent: () => void): train.Callback => ({ name: 'counts', onEvent });
   const withValidation = { validationSplit: 0.5 };
   const cases: [string, train.Callback, object, RegExp][] = [
@@ -295,17 +298,17 @@ describe('monitors are checked before training', () => {
       /Did you mean "validationMae"\?/,
     ],
     [
-      'without validation',
+      'val_loss without validation data',
       train.earlyStopping({ monitor: 'val_loss' }),
       {},
       /validationLoss needs validationData/,
     ],
   ];
-  for (const [what, callback, more, message] of cases) {
-    test(what, async () => {
+  for (const [name, callback, options, message] of cases) {
+    test(`rejects ${name}`, async () => {
       let events = 0;
       const counts = callbackOf(() => void events++);
-      await assert.rejects(run([counts, callback], more), fails('value', message));
+      await assert.rejects(run([counts, callback], options), fails('value', message));
       assert.equal(events, 0);
     });
   }
@@ -313,11 +316,11 @@ describe('monitors are checked before training', () => {
     const callback = { ...callbackOf(() => {}), metrics: ['mine'] };
     for (const monitor of ['loss', 'mae', 'validationLoss', 'validationMae'])
       await run([train.earlyStopping({ monitor })], withValidation);
-    const adds: train.Callback = {
+    const addsMetric: train.Callback = {
       ...callback,
       onEvent: (event) => void Object.assign(event, { metrics: { mine: 1 } }),
     };
-    await run([adds, train.earlyStopping({ monitor: 'mine' })]);
+    await run([addsMetric, train.earlyStopping({ monitor: 'mine' })]);
   });
 });
 
@@ -328,15 +331,15 @@ describe('clipping by the optimizer', () => {
     [{ clipValue: 0.001 }, { value: 0.001 }],
   ] as const;
   for (const [option, clip] of kinds) {
-    test(`${Object.keys(option)[0]} trains as clip: { ${Object.keys(clip)[0]} }`, async () => {
-      const trained = async (options: object): Promise<unknown> => {
+    test(`${Object.keys(option)[0]} trains the same weights as clip: { ${Object.keys(clip)[0]} }`, async () => {
+      const trainedWeights = async (options: object): Promise<unknown> => {
         const model = forecaster();
         await train.fit(model, { ...common, epochs: 2, ...options });
         return model.parameters.map((parameter) => parameter.dataSync());
       };
-      const byOptimizer = await trained({ optimizer: { name: 'sgd', ...option } });
-      assert.deepEqual(byOptimizer, await trained({ optimizer: 'sgd', clip }));
-      assert.notDeepEqual(byOptimizer, await trained({ optimizer: 'sgd' }));
+      const byOptimizer = await trainedWeights({ optimizer: { name: 'sgd', ...option } });
+      assert.deepEqual(byOptimizer, await trainedWeights({ optimizer: 'sgd', clip }));
+      assert.notDeepEqual(byOptimizer, await trainedWeights({ optimizer: 'sgd' }));
       const { name, config } = train.sgd(option);
       assert.deepEqual(train.resolveOptimizer({ name: name as 'sgd', ...config }).clip, clip);
     });
@@ -365,9 +368,9 @@ describe('clipping by the optimizer', () => {
 });
 
 test('the error for non-numeric data shows the value received', async () => {
-  const given = [{ input: [0], output: [1] }];
+  const objects = [{ input: [0], output: [1] }];
   await assert.rejects(
-    async () => train.fit(forecaster(), { ...common, x: given as never }),
+    async () => train.fit(forecaster(), { ...common, x: objects as never }),
     (error: UnrollError) => /got \{ input, output \}/.test(error.message),
   );
 });
@@ -377,10 +380,13 @@ describe('undefined and NaN', () => {
     assert.equal(new train.Plateau({ better: undefined, factor: undefined }).options.factor, 0.1);
     assert.equal(new train.Plateau({ better: undefined }).options.better, 'lower');
     const rate = { maxLearningRate: 1, totalSteps: 10 };
-    const [left, undef] = [train.oneCycle(rate), train.oneCycle({ ...rate, pctStart: undefined })];
-    assert.deepEqual(undef.config, left.config);
+    const [omitted, undefinedOption] = [
+      train.oneCycle(rate),
+      train.oneCycle({ ...rate, pctStart: undefined }),
+    ];
+    assert.deepEqual(undefinedOption.config, omitted.config);
   });
-  test('NaN is not a number', () => {
+  test('NaN is rejected where a number is required', () => {
     const calls: [() => unknown, RegExp][] = [
       [() => train.earlyStopping({ baseline: Number.NaN }), /baseline must be a number, got NaN/],
       [() => metrics.binaryAccuracy({ threshold: Number.NaN }), /threshold must be a number, got NaN/],

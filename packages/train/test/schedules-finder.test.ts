@@ -1,4 +1,4 @@
-/** The learning-rate finder on problems with a known best rate. */
+/** The learning-rate finder: its suggestion for a problem whose divergence limit is known, restored weights, and errors. */
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { RandomStream, type Tensor, tensor } from '@unroll/core';
@@ -6,7 +6,7 @@ import { dense, lstm, type Sequential, sequential } from '@unroll/nn';
 import { findLearningRate, train } from '@unroll/train';
 import { fails } from './fails.js';
 
-/** Inputs: two numbers. Target: their difference. */
+/** Returns pairs of numbers, and their differences as targets. */
 function data(): { x: Tensor; y: Tensor } {
   const values = new RandomStream(5, 'pairs').uniform(512, -1, 1);
   const differences = Array.from({ length: 256 }, (_, i) => values[2 * i]! - values[2 * i + 1]!);
@@ -59,7 +59,7 @@ describe('findLearningRate', () => {
     assert.equal(curve.suggestion, null);
   });
 
-  test('errors', async () => {
+  test('rejects an invalid range, an invalid smoothing and an unknown loss', async () => {
     const common = { ...data(), loss: 'mse', optimizer: 'sgd' } as const;
     await assert.rejects(
       findLearningRate(linear(), { ...common, from: 1, to: 0.1 }),

@@ -1,4 +1,7 @@
-/** Schedules at their limits, and the plateau rule. Goldens are in optimizers-goldens.test.ts. */
+/**
+ * Learning-rate schedules at their limits, and the class `Plateau`. optimizers-goldens.test.ts compares the schedules with
+ * Keras and PyTorch.
+ */
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import {
@@ -18,18 +21,18 @@ import { close } from './loss-examples.js';
 
 describe('schedules', () => {
   test('the warm-up is linear, and the decay begins after it', () => {
-    const made = cosineDecay({
+    const schedule = cosineDecay({
       initialLearningRate: 0,
       warmupTarget: 2,
       warmupSteps: 4,
       decaySteps: 10,
       alpha: 0.1,
     });
-    close([0, 1, 4, 9, 14, 99].map(made.rate), [0, 0.5, 2, 1.1, 0.2, 0.2]);
+    close([0, 1, 4, 9, 14, 99].map(schedule.rate), [0, 0.5, 2, 1.1, 0.2, 0.2]);
   });
   test('periods of growing length begin exactly where the previous one ends', () => {
-    const made = cosineDecayRestarts({ initialLearningRate: 1, firstDecaySteps: 3, tMul: 2, mMul: 0.5 });
-    close([0, 3, 9, 21, 6].map(made.rate), [1, 0.5, 0.25, 0.125, 0.25]);
+    const schedule = cosineDecayRestarts({ initialLearningRate: 1, firstDecaySteps: 3, tMul: 2, mMul: 0.5 });
+    close([0, 3, 9, 21, 6].map(schedule.rate), [1, 0.5, 0.25, 0.125, 0.25]);
   });
   test('schedules are constant after their end', () => {
     close(
@@ -39,7 +42,7 @@ describe('schedules', () => {
     close([oneCycle({ maxLearningRate: 1, totalSteps: 10 }).rate(1000)], [1 / 25 / 1e4]);
     assert.equal(piecewiseConstantDecay({ boundaries: [2], values: [3, 4] }).rate(1e9), 4);
   });
-  test('errors', () => {
+  test('invalid names and options raise errors', () => {
     const cases: [() => unknown, RegExp][] = [
       [
         () => resolveSchedule({ name: 'cosine' } as unknown as ScheduleConfig),
@@ -79,7 +82,7 @@ describe('schedules', () => {
   });
 });
 
-describe('the plateau rule', () => {
+describe('Plateau', () => {
   const rates = (plateau: Plateau, losses: readonly number[], start = 1): number[] => {
     let rate = start;
     return losses.map((loss) => (rate = plateau.observe(loss, rate)));
@@ -108,13 +111,13 @@ describe('the plateau rule', () => {
     const losses = [5, 5, 5, 4, 4, 4, 4];
     const whole = rates(new Plateau({ factor: 0.5, patience: 2, cooldown: 1 }), losses);
     const first = new Plateau({ factor: 0.5, patience: 2, cooldown: 1 });
-    const begun = rates(first, losses.slice(0, 4));
+    const firstRates = rates(first, losses.slice(0, 4));
     const second = new Plateau({ factor: 0.5, patience: 2, cooldown: 1 });
     second.state = JSON.parse(JSON.stringify(first.state)) as typeof first.state;
-    assert.deepEqual([...begun, ...rates(second, losses.slice(4), begun.at(-1))], whole);
+    assert.deepEqual([...firstRates, ...rates(second, losses.slice(4), firstRates.at(-1))], whole);
   });
-  test('errors', () => {
-    assert.throws(() => new Plateau({ factor: 1 }), fails('value', /between 0 and 1, got 1/));
+  test('rejects a factor of 1 and a negative patience', () => {
+    assert.throws(() => new Plateau({ factor: 1 }), fails('value', /above 0 and below 1, got 1/));
     assert.throws(() => new Plateau({ patience: -1 }), fails('value', /patience must be a number >= 0/));
   });
 });

@@ -1,6 +1,7 @@
 /**
- * Tensors that user code takes out of a training step. Detects a stored tensor that reads memory of a later step, a kept
- * tensor that becomes invalid, and user code that changes training by reading tensors.
+ * Tensors of a training step that user code stores: without `keep`, using them later is an error; with `keep`, they stay valid.
+ * Detects a stored tensor that reads memory of a later step, a kept tensor that becomes invalid, and user code that changes
+ * training by reading tensors.
  */
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
@@ -9,7 +10,7 @@ import { testBackends } from '@unroll/testkit/node';
 import { fit, type Loss, losses, train } from '@unroll/train';
 import { forecaster, waves, weightsOf } from './small-model.js';
 
-const isEnded = (error: unknown): boolean => error instanceof UnrollError && error.code === 'scope';
+const isScopeError = (error: unknown): boolean => error instanceof UnrollError && error.code === 'scope';
 const { x, y } = waves();
 const options = { x, y, optimizer: 'adam', batchSize: 8, shuffle: false } as const;
 
@@ -28,10 +29,10 @@ for (const { name, backend, reason } of testBackends()) {
   describe(`training on ${name}`, { skip: reason || false }, () => {
     test('a tensor that a loss has stored cannot be read after training', async () => {
       await setBackend(backend!);
-      const stashed: Tensor[] = [];
-      await fit(forecaster(), { ...options, loss: watched((prediction) => stashed.push(prediction)) });
-      assert.ok(stashed.length >= 5);
-      for (const prediction of stashed) assert.throws(() => prediction.dataSync(), isEnded);
+      const stored: Tensor[] = [];
+      await fit(forecaster(), { ...options, loss: watched((prediction) => stored.push(prediction)) });
+      assert.ok(stored.length >= 5);
+      for (const prediction of stored) assert.throws(() => prediction.dataSync(), isScopeError);
     });
 
     test('a stored tensor cannot be used in the next step', async () => {
@@ -41,7 +42,7 @@ for (const { name, backend, reason } of testBackends()) {
         if (before) sub(prediction, before);
         before = prediction;
       });
-      await assert.rejects(() => fit(forecaster(), { ...options, loss }), isEnded);
+      await assert.rejects(() => fit(forecaster(), { ...options, loss }), isScopeError);
     });
 
     test('a kept tensor stays valid, and training is not affected', async () => {
@@ -67,12 +68,13 @@ for (const { name, backend, reason } of testBackends()) {
     test('a consumer of events may compute between two steps', async () => {
       await setBackend(backend!);
       const model = forecaster();
-      const made: { tensor: Tensor; loss: number }[] = [];
+      const computed: { tensor: Tensor; loss: number }[] = [];
       for await (const event of train(model, { ...options, loss: 'mse' })) {
-        if (event.type === 'step') made.push({ tensor: square(tensor([event.loss, 1])), loss: event.loss });
+        if (event.type === 'step')
+          computed.push({ tensor: square(tensor([event.loss, 1])), loss: event.loss });
       }
-      for (const each of made) {
-        assert.deepEqual(each.tensor.toArray(), square(tensor([each.loss, 1])).toArray());
+      for (const { tensor: result, loss } of computed) {
+        assert.deepEqual(result.toArray(), square(tensor([loss, 1])).toArray());
       }
       const plain = forecaster();
       await fit(plain, { ...options, loss: 'mse' });
@@ -86,7 +88,7 @@ for (const { name, backend, reason } of testBackends()) {
         prediction = latest;
       });
       for await (const event of train(forecaster(), { ...options, loss })) {
-        if (event.type === 'step') assert.throws(() => prediction!.dataSync(), isEnded);
+        if (event.type === 'step') assert.throws(() => prediction!.dataSync(), isScopeError);
       }
     });
   });

@@ -28,25 +28,25 @@ const make = (): Network =>
 /** Returns the loss, gradient norm and new weights of one step of plain gradient descent. */
 function byHand(model: Network, step: number): { loss: number; norm: number; weights: ArrayLike<number>[] } {
   const [from, to] = [step * BATCH, (step + 1) * BATCH];
-  const of = model.parameters.filter((parameter) => parameter.trainable);
+  const trainable = model.parameters.filter((parameter) => parameter.trainable);
   const { value, grads } = valueAndGrad(() => {
     const [output] = model.forward([{ value: rows(x, from, to), mask: null }], inferenceContext());
     return loss.compute(output!.value, rows(y, from, to), null);
-  }, of);
-  const changes = new Map<Tensor, Float32Array | Float64Array>(
-    of.map((parameter, i) => [parameter, grads[i]!.dataSync()]),
+  }, trainable);
+  const gradients = new Map<Tensor, Float32Array | Float64Array>(
+    trainable.map((parameter, i) => [parameter, grads[i]!.dataSync()]),
   );
   let squares = 0;
-  for (const change of changes.values()) for (const g of change) squares += g * g;
+  for (const gradient of gradients.values()) for (const g of gradient) squares += g * g;
   const weights = model.parameters.map((parameter) => {
-    const change = changes.get(parameter);
-    return Array.from(parameter.dataSync(), (w, i) => w - RATE * (change ? change[i]! : 0));
+    const gradient = gradients.get(parameter);
+    return Array.from(parameter.dataSync(), (w, i) => w - RATE * (gradient ? gradient[i]! : 0));
   });
   return { loss: value.item(), norm: Math.sqrt(squares), weights };
 }
 
 for (const { name, backend, reason } of testBackends()) {
-  describe(`steps on ${name}`, { skip: reason || false }, () => {
+  describe(`training steps on ${name}`, { skip: reason || false }, () => {
     before(() => setBackend(backend!));
 
     for (const frozen of [false, true]) {
@@ -54,7 +54,7 @@ for (const { name, backend, reason } of testBackends()) {
         const model = make();
         model.build([[-1, ...x.shape.slice(1)]]);
         if (frozen) model.layers[1]!.trainable = false;
-        const still = model.layers[1]!.getWeights();
+        const initialWeights = model.layers[1]!.getWeights();
         const options = {
           x,
           y,
@@ -77,8 +77,8 @@ for (const { name, backend, reason } of testBackends()) {
           if (step < 3) expected = byHand(model, step);
         }
         assert.equal(step, 3);
-        if (frozen) assert.deepEqual(model.layers[1]!.getWeights(), still);
-        else assert.notDeepEqual(model.layers[1]!.getWeights(), still);
+        if (frozen) assert.deepEqual(model.layers[1]!.getWeights(), initialWeights);
+        else assert.notDeepEqual(model.layers[1]!.getWeights(), initialWeights);
       });
     }
   });

@@ -1,8 +1,8 @@
 /**
  * Whole training runs against Keras and PyTorch: three models (a forecaster, a classifier under a mask, an encoder-decoder
  * with carried states), 20 steps with each optimizer and each kind of clipping
- * (packages/testkit/goldens/training/trajectories.json, written by tools/goldens/training_trajectories.py). Integrates
- * layers, their gradients, loss, clipping, optimizer and loop, and detects any error in them above rounding.
+ * (packages/testkit/goldens/training/trajectories.json, written by tools/goldens/training_trajectories.py). Tests layers, their
+ * gradients, loss, clipping, optimizer and training loop together: any error larger than rounding changes the results.
  */
 import assert from 'node:assert/strict';
 import { after, describe, test } from 'node:test';
@@ -56,7 +56,8 @@ const builders: Record<Trajectory['model'], () => Network> = {
   },
 };
 
-const weightsOf = (of: Model): number[] => of.parameters.flatMap((parameter) => [...parameter.dataSync()]);
+const weightsOf = (network: Model): number[] =>
+  network.parameters.flatMap((parameter) => [...parameter.dataSync()]);
 const joined = (tensors: readonly Packed[]): number[] => tensors.flatMap((packed) => [...numbersOf(packed)]);
 
 async function check(golden: Trajectory): Promise<void> {
@@ -69,7 +70,7 @@ async function check(golden: Trajectory): Promise<void> {
   network.setWeights(weights.map(unpack));
 
   const losses: number[] = [];
-  const reached = new Map<number, number[]>();
+  const weightsAfterStep = new Map<number, number[]>();
   const clip = clipOf(golden);
   for await (const event of train(network, {
     batches: Array.from({ length: STEPS }, (_, step) => examples[step % 2]!),
@@ -79,7 +80,7 @@ async function check(golden: Trajectory): Promise<void> {
   })) {
     if (event.type !== 'step') continue;
     losses.push(event.loss);
-    if (event.step === 1 || event.step === STEPS) reached.set(event.step, weightsOf(network));
+    if (event.step === 1 || event.step === STEPS) weightsAfterStep.set(event.step, weightsOf(network));
   }
 
   // Three times the difference between the float32 and float64 runs of the golden.
@@ -94,10 +95,15 @@ async function check(golden: Trajectory): Promise<void> {
       Array.from({ length: STEPS }, () => 1),
       allowed('losses'),
     ),
-    mismatch('weights after step 1', reached.get(1)!, joined(golden.afterStep1), allowed('afterStep1')),
+    mismatch(
+      'weights after step 1',
+      weightsAfterStep.get(1)!,
+      joined(golden.afterStep1),
+      allowed('afterStep1'),
+    ),
     mismatch(
       'weights after step 20',
-      reached.get(STEPS)!,
+      weightsAfterStep.get(STEPS)!,
       joined(golden.afterStep20),
       allowed('afterStep20'),
     ),

@@ -1,7 +1,7 @@
 /**
  * Runs with truncated backpropagation through time: checkpoints in the middle of a batch, events, validation, iterables,
- * and errors. Detects a resumed run that differs in one bit, an update for a chunk of padding, and models, losses or data
- * that cannot be cut but are accepted.
+ * and errors. Detects a resumed run that differs in one bit, an update for a chunk of padding, and models, losses or data that
+ * need whole sequences but are accepted.
  */
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
@@ -66,14 +66,15 @@ async function collect(network: Network, options: TrainOptions): Promise<TrainEv
 }
 const stepsOf = (events: readonly TrainEvent[]): StepEvent[] =>
   events.filter((event): event is StepEvent => event.type === 'step');
-const timeless = (events: readonly TrainEvent[]): unknown[] =>
+/** Returns the events without the fields that depend on the clock. */
+const withoutTimes = (events: readonly TrainEvent[]): unknown[] =>
   events.map((event) => {
-    const { seconds: _, sequencesPerSecond: __, ...rest } = event as unknown as Record<string, unknown>;
-    return rest;
+    const { seconds: _, sequencesPerSecond: __, ...fields } = event as unknown as Record<string, unknown>;
+    return fields;
   });
 
-/** The snapshot after writing it to a file and reading it. */
-const viaFile = (run: RunSnapshot): RunSnapshot =>
+/** Returns the snapshot after encoding and decoding it, as in a file. */
+const throughFile = (run: RunSnapshot): RunSnapshot =>
   decodeCheckpoint(encodeCheckpoint({ run, callbacks: {}, history: emptyHistory() })).run;
 
 describe('a run resumed after any event equals an uninterrupted one', () => {
@@ -95,12 +96,16 @@ describe('a run resumed after any event equals an uninterrupted one', () => {
       const run = train(whole, options);
       for await (const event of run) {
         expected.push(event);
-        if (event.type !== 'end') snapshots.push(viaFile((await run.snapshot())!));
+        if (event.type !== 'end') snapshots.push(throughFile((await run.snapshot())!));
       }
       for (const [n, resume] of snapshots.entries()) {
         const network = make();
-        const rest = await collect(network, { ...options, resume });
-        assert.deepEqual(timeless(rest), timeless(expected.slice(n + 1)), `resumed after event ${n}`);
+        const laterEvents = await collect(network, { ...options, resume });
+        assert.deepEqual(
+          withoutTimes(laterEvents),
+          withoutTimes(expected.slice(n + 1)),
+          `resumed after event ${n}`,
+        );
         assert.deepEqual(weightsOf(network), weightsOf(whole));
       }
     });
@@ -121,7 +126,7 @@ describe('a run resumed after any event equals an uninterrupted one', () => {
   });
 });
 
-test('steps are chunks: events, epochs, aborts', async () => {
+test('step events and accumulation count chunks, and an abort ends the run after a chunk', async () => {
   const truncate = { every: 3, length: 6 };
   const events = await collect(make(), { ...common, truncate, epochs: 2, accumulate: 2 });
   const steps = stepsOf(events);
@@ -141,17 +146,22 @@ test('steps are chunks: events, epochs, aborts', async () => {
 });
 
 test('the loss of an epoch is the mean over all valid steps, and validation uses whole sequences', async () => {
-  const still = { ...common, optimizer: { name: 'sgd', learningRate: 1e-30 } } as const;
+  const withoutLearning = { ...common, optimizer: { name: 'sgd', learningRate: 1e-30 } } as const;
   const plain = () =>
     sequential([lstm({ units: 4, returnSequences: true }), dense({ units: 1 })], { seed: 7 });
   const { loss } = await evaluate(plain(), { x, y, mask }, { loss: 'mse' });
   const validationData = { x, y, mask };
-  const history = await fit(plain(), { ...still, mask, validationData, truncate: { every: 2, length: 3 } });
+  const history = await fit(plain(), {
+    ...withoutLearning,
+    mask,
+    validationData,
+    truncate: { every: 2, length: 3 },
+  });
   assert.ok(Math.abs(history.loss[0]! - loss) < 1e-6);
   assert.ok(Math.abs(history.validationLoss[0]! - loss) < 1e-6);
 });
 
-test('chunks of padding change nothing', async () => {
+test('chunks that have only padding do not change the weights', async () => {
   const short = maskOf([3, 2, 3, 1, 3, 2, 2, 1, 3, 3]);
   for (const accumulate of [1, 2, 4]) {
     const network = make();
@@ -161,19 +171,19 @@ test('chunks of padding change nothing', async () => {
     assert.ok(padding.every(({ loss }) => loss === 0));
     assert.equal(padding.filter(({ updated }) => updated).length, accumulate === 1 ? 0 : 1); // the end of the epoch
     // The results are the same as if the data ended before the padding.
-    const cut = (of: Tensor): Tensor => {
-      const width = of.shape[2] ?? 1;
-      const values = of.dataSync();
-      const at = (row: number, i: number) => values[row * T * width + i];
+    const firstSteps = (sequences: Tensor): Tensor => {
+      const width = sequences.shape[2] ?? 1;
+      const values = sequences.dataSync();
+      const valueAt = (row: number, i: number) => values[row * T * width + i];
       return tensor(
         Float32Array.from({ length: N * 3 * width }, (_, n) =>
-          at(Math.floor(n / (3 * width)), n % (3 * width)),
+          valueAt(Math.floor(n / (3 * width)), n % (3 * width)),
         ),
-        [N, 3, ...of.shape.slice(2)],
+        [N, 3, ...sequences.shape.slice(2)],
       );
     };
     const other = make();
-    await collect(other, { ...options, x: cut(x), y: cut(y), mask: cut(short) });
+    await collect(other, { ...options, x: firstSteps(x), y: firstSteps(y), mask: firstSteps(short) });
     assert.deepEqual(weightsOf(network), weightsOf(other));
   }
 });
@@ -191,7 +201,7 @@ test('batches of an iterable may differ in length', async () => {
   );
 });
 
-test('weights per sequence and per step, several outputs, a mask of the model, functional models', async () => {
+test('supports weights per sequence and per step, several outputs, masks of the model and functional models', async () => {
   const words = input({ shape: [null], name: 'words' });
   const extra = input({ shape: [null, I], name: 'extra' });
   const build = () => {
@@ -219,10 +229,10 @@ test('weights per sequence and per step, several outputs, a mask of the model, f
     sampleWeights: [normal('w', [N]), normal('v', [N, T])],
   };
   const whole = build();
-  const expected = timeless(await collect(whole, options));
+  const expected = withoutTimes(await collect(whole, options));
   const once = build();
   assert.deepEqual(
-    timeless(await collect(once, { ...options, truncate: { every: T, length: T } })),
+    withoutTimes(await collect(once, { ...options, truncate: { every: T, length: T } })),
     expected,
   );
   assert.deepEqual(weightsOf(once), weightsOf(whole));
@@ -230,7 +240,7 @@ test('weights per sequence and per step, several outputs, a mask of the model, f
   assert.ok(steps.length === 2 * 3 * 4 && steps.every(({ loss }) => Number.isFinite(loss)));
 });
 
-test('a value that is not finite is explained', async () => {
+test('the error for a value that is not finite names the layer or the example', async () => {
   const layers = [gru({ units: 3, activation: 'relu', returnSequences: true }), dense({ units: 1 })];
   const network = sequential(layers);
   network.build([[-1, T, I]]);
@@ -239,12 +249,12 @@ test('a value that is not finite is explained', async () => {
   const options = { ...common, truncate: { every: 2, length: 5 } };
   const message = /not finite at epoch 1, step \d .*output of layer gru/;
   await assert.rejects(collect(network, options), fails('nan', message));
-  const bad = tensor(
+  const targetsWithNaN = tensor(
     y.dataSync().map((value, i) => (i === 4 ? Number.NaN : value)),
     y.shape,
   );
   await assert.rejects(
-    collect(make(), { ...options, y: bad, shuffle: false }),
+    collect(make(), { ...options, y: targetsWithNaN, shuffle: false }),
     fails('nan', /at epoch 1, step 3 .*y has the value NaN in example 0/),
   );
 });
@@ -277,11 +287,11 @@ describe('errors', () => {
     await wrong(20, /truncate must be \{ every, length \}, in time steps, got 20/);
   });
 
-  test('of models that cannot be cut', async () => {
+  test('of models that need whole sequences', async () => {
     const seq = (...layers: Parameters<typeof sequential>[0]) => sequential([...layers, dense({ units: 1 })]);
     const recurrentLayer = () => lstm({ units: 2, returnSequences: true });
-    const both = bidirectional(recurrentLayer());
-    await rejects(seq(both), {}, 'value', /^sequential cannot be trained with truncate: layer bidirectional is bidirectional, .*, so its sequences cannot be cut\. Leave out truncate\.$/); // biome-ignore format: one message
+    const bothDirections = bidirectional(recurrentLayer());
+    await rejects(seq(bothDirections), {}, 'value', /^sequential cannot be trained with truncate: layer bidirectional is bidirectional, .*, so its sequences cannot be cut\. Leave out truncate\.$/); // biome-ignore format: one message
     const backwards = lstm({ units: 2, returnSequences: true, goBackwards: true, name: 'back' });
     await rejects(seq(backwards), {}, 'value', /truncate: layer back runs backwards/);
     const carried = lstm({ units: 2, returnSequences: true, stateful: true });
@@ -296,15 +306,15 @@ describe('errors', () => {
     await rejects(minimal, {}, 'value', /^own cannot be trained with truncate: it has no methods forwardFrom\(\)/); // biome-ignore format: one message
   });
 
-  test('of losses and data that cannot be cut', async () => {
+  test('of losses and data that cannot be divided into chunks', async () => {
     await rejects(make(), { loss: bagOfLabels() }, 'value', /truncate: the loss bagOfLabels of output is computed from whole sequences/); // biome-ignore format: one message
     await rejects(make(), { y: normal('y', [N, 1]) }, 'shape', /y must have one target per step, \[batch, 7, \.\.\.\] for output, got \[4, 1\]/); // biome-ignore format: one message
     const [a, b] = [input({ shape: [null, I], name: 'a' }), input({ shape: [3], name: 'b' })];
     const outputs = dense({ units: 1 }).apply(lstm({ units: 2, returnSequences: true }).apply(a));
-    const two = model({ inputs: [a, b], outputs: [outputs, dense({ units: 1 }).apply(b)] });
+    const twoInputs = model({ inputs: [a, b], outputs: [outputs, dense({ units: 1 }).apply(b)] });
     const mixed = { x: [x, normal('b', [N, 3])], y: [y], loss: ['mse', null] } as const;
     await rejects(
-      two,
+      twoInputs,
       mixed as never,
       'shape',
       /all inputs must be sequences .* got a \[4, 7, 2\], b \[4, 3\]/,

@@ -1,8 +1,8 @@
 /**
- * Truncated backpropagation through time. Its results are compared with a computation by hand: cells stepped one by one
- * over each window, from the stored state, with explicit masks. Detects a gradient that is cut at the wrong step, a state
- * of another chunk or of the wrong weights, penalties or statistics that count twice, masks of dropout that change within
- * a sequence, updates from padding, and checkpoints that lose the position in a batch.
+ * Truncated backpropagation through time. Its results are compared with a computation by hand, which runs the cells step by
+ * step over each window, from the stored state, with explicit masks. Detects a gradient that is cut at the wrong step, a
+ * state of another chunk or of the wrong weights, penalties or statistics that count twice, dropout masks that change within
+ * a sequence, and updates from padding.
  */
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
@@ -77,15 +77,15 @@ async function eventsOf(model: Network, options: TrainOptions): Promise<TrainEve
 const stepsOf = (events: readonly TrainEvent[]): StepEvent[] =>
   events.filter((event): event is StepEvent => event.type === 'step');
 
-/** Returns the events without the fields that depend on time. */
-const timeless = (events: readonly TrainEvent[]): unknown[] =>
+/** Returns the events without the fields that depend on the clock. */
+const withoutTimes = (events: readonly TrainEvent[]): unknown[] =>
   events.map((event) => {
-    const { seconds: _, sequencesPerSecond: __, ...rest } = event as unknown as Record<string, unknown>;
-    return rest;
+    const { seconds: _, sequencesPerSecond: __, ...fields } = event as unknown as Record<string, unknown>;
+    return fields;
   });
 
-/** Dropout of all kinds, statistics, penalties of weights and outputs. */
-const rich = (): Network =>
+/** Returns a network with dropout of all kinds, batch statistics, and penalties of weights and outputs. */
+const networkWithDropout = (): Network =>
   sequential(
     [
       lstm({ units: 5, returnSequences: true, dropout: 0.2, recurrentDropout: 0.3, kernelRegularizer: 'l2' }),
@@ -104,22 +104,21 @@ describe('truncation with the length of the whole sequence', () => {
       skip: reason || false,
     }, async () => {
       await setBackend(backend!);
-      const { mask, ...rest } = data(maskOf([7, 2, 5, 7, 1, 4]));
+      const { mask, ...sequences } = data(maskOf([7, 2, 5, 7, 1, 4]));
       const options: TrainOptions = {
-        ...{ ...rest, mask, loss: 'mse', optimizer: { name: 'adam', learningRate: 0.02 }, epochs: 2 },
+        ...{ ...sequences, mask, loss: 'mse', optimizer: { name: 'adam', learningRate: 0.02 }, epochs: 2 },
         ...{ batchSize: 2, accumulate: 2, clip: { globalNorm: 1 }, metrics: ['mae'], seed: 5 },
         sampleWeights: tensor(new RandomStream(1).uniform(B * T), [B, T]),
         validationSplit: 0.2,
       };
-      const whole = rich();
-      const expected = timeless(await eventsOf(whole, options));
+      const whole = networkWithDropout();
+      const expected = withoutTimes(await eventsOf(whole, options));
       for (const truncate of [
         { every: T, length: T },
         { every: T + 2, length: T + 9 },
       ]) {
-        // biome-ignore format: one line
-        const model = rich();
-        assert.deepEqual(timeless(await eventsOf(model, { ...options, truncate })), expected);
+        const model = networkWithDropout();
+        assert.deepEqual(withoutTimes(await eventsOf(model, { ...options, truncate })), expected);
         assert.deepEqual(weightsOf(model), weightsOf(whole));
       }
     });
@@ -130,8 +129,8 @@ const COMBINATIONS = [[1, 1], [2, 2], [2, 3], [2, 4], [3, 3], [2, 5], [1, 7], [3
 
 const RATE = 0.1;
 
-/** Two recurrent layers with two-part and one-part states, and a dense layer. */
-const plain = (): Network =>
+/** Returns a network of an LSTM (states h and c), a GRU (state h) and a dense layer. */
+const plainNetwork = (): Network =>
   sequential(
     [
       lstm({ units: 4, returnSequences: true }),
@@ -143,7 +142,7 @@ const plain = (): Network =>
 
 type States = Record<string, Tensor>[];
 
-/** One step of all layers, by their cells. */
+/** Computes one step of all layers with their cells. */
 function stepByHand(layers: readonly Layer[], x: Tensor, valid: Tensor, states: States) {
   let y = x;
   const next = layers.slice(0, -1).map((layer, n) => {
@@ -164,20 +163,21 @@ function stepByHand(layers: readonly Layer[], x: Tensor, valid: Tensor, states: 
   };
 }
 
-const step = (values: Tensor, t: number): Tensor => {
+/** Returns time step t of a tensor [B, T, ...]. */
+const stepOf = (values: Tensor, t: number): Tensor => {
   const { shape } = values;
   const width = shape[2] ?? 1;
-  const all = values.dataSync();
-  const at = (b: number, i: number) => all[(b * shape[1] + t) * width + i];
+  const numbers = values.dataSync();
+  const valueAt = (b: number, i: number) => numbers[(b * shape[1] + t) * width + i];
   return tensor(
-    Float64Array.from({ length: shape[0] * width }, (_, n) => at(Math.floor(n / width), n % width)),
+    Float64Array.from({ length: shape[0] * width }, (_, n) => valueAt(Math.floor(n / width), n % width)),
     [shape[0], width],
   );
 };
 
-const sumOf = (of: Tensor, f: (value: number) => number): number => {
+const sumOf = (values: Tensor, f: (value: number) => number): number => {
   let total = 0;
-  for (const value of of.dataSync()) total += f(value);
+  for (const value of values.dataSync()) total += f(value);
   return total;
 };
 
@@ -199,7 +199,7 @@ function byHand(
   for (let chunk = 0; chunk * every < T; chunk++) {
     const [from, end] = [chunk * every, Math.min((chunk + 1) * every, T)];
     const start = Math.max(0, (chunk + 1) * every - length);
-    const valid = Array.from({ length: T }, (_, t) => step(reshape(mask, [B, T, 1]), t));
+    const valid = Array.from({ length: T }, (_, t) => stepOf(reshape(mask, [B, T, 1]), t));
     const count = valid.slice(from, end).reduce((total, v) => total + sumOf(v, (m) => m), 0);
     const latest: States[] = [];
     const { value, grads } = valueAndGrad(() => {
@@ -209,9 +209,9 @@ function byHand(
       const losses: Tensor[] = [];
       for (let t = start; t < end; t++) {
         latest[t] = keep(states);
-        const result = stepByHand(model.layers, step(x, t), valid[t], states);
+        const result = stepByHand(model.layers, stepOf(x, t), valid[t], states);
         states = result.states;
-        if (t >= from) losses.push(sum(mul(valid[t], mean(square(sub(result.y, step(y, t))), [1], true))));
+        if (t >= from) losses.push(sum(mul(valid[t], mean(square(sub(result.y, stepOf(y, t))), [1], true))));
       }
       latest[end] = keep(states);
       return mul(sum(stack(losses)), 1 / Math.max(count, 1));
@@ -242,22 +242,22 @@ const close = (got: number, expected: number, what: string, bound = 1e-11): void
 describe('in float64', () => {
   before(() => setBackend(referenceBackend('float64')));
 
-  const holes = [[0, 0, 0, 1, 1, 1, 1], [1, 1, 1, 1, 1, 1, 1], [0, 1, 0, 1, 0, 1, 0], [1, 1, 0, 0, 0, 0, 1], [0, 0, 0, 0, 0, 0, 0], [1, 0, 1, 1, 0, 0, 0]]; // biome-ignore format: a table
-  const lateStart = holes.map((_, b) => [0, 0, 0, 0, 1, 1, b % 2]);
+  const gaps = [[0, 0, 0, 1, 1, 1, 1], [1, 1, 1, 1, 1, 1, 1], [0, 1, 0, 1, 0, 1, 0], [1, 1, 0, 0, 0, 0, 1], [0, 0, 0, 0, 0, 0, 0], [1, 0, 1, 1, 0, 0, 0]]; // biome-ignore format: a table
+  const lateStart = gaps.map((_, b) => [0, 0, 0, 0, 1, 1, b % 2]);
   const masks: Record<string, () => Tensor> = {
     'full sequences': () => maskOf([7, 7, 7, 7, 7, 7]),
     padding: () => maskOf([7, 2, 5, 6, 1, 4]),
-    'padding for all': () => maskOf([4, 2, 4, 3, 1, 4]),
-    holes: () => tensor(holes),
+    'padding at the end of all sequences': () => maskOf([4, 2, 4, 3, 1, 4]),
+    gaps: () => tensor(gaps),
     'padding at the start of all sequences': () => tensor(lateStart),
   };
   for (const [name, makeMask] of Object.entries(masks)) {
     for (const [every, length] of COMBINATIONS) {
       test(`every ${every}, length ${length} equals the computation by hand: ${name}`, async () => {
         const examples = data(makeMask());
-        const [model, hand] = [plain(), plain()];
-        hand.build([[-1, T, I]]);
-        const expected = byHand(hand, examples, { every, length });
+        const [model, modelByHand] = [plainNetwork(), plainNetwork()];
+        modelByHand.build([[-1, T, I]]);
+        const expected = byHand(modelByHand, examples, { every, length });
         const events = await eventsOf(model, {
           ...{
             ...examples,
@@ -277,15 +277,18 @@ describe('in float64', () => {
           assert.deepEqual([n, total], [i + 1, steps.length]);
         });
         const found = weightsOf(model);
-        weightsOf(hand).forEach((w, i) => {
+        weightsOf(modelByHand).forEach((w, i) => {
           close(found[i], w, `weight ${i}`);
         });
       });
     }
   }
 
-  /** Events of an epoch in which the weights do not change. */
-  const still = async (model: Network, options: Partial<TrainOptions>): Promise<StepEvent[]> =>
+  /** Returns the step events of an epoch in which the weights do not change. */
+  const eventsWithFixedWeights = async (
+    model: Network,
+    options: Partial<TrainOptions>,
+  ): Promise<StepEvent[]> =>
     stepsOf(
       await eventsOf(model, {
         ...{ ...data(), loss: { name: 'mse', reduction: 'sum' }, batchSize: B, seed: 9 },
@@ -295,7 +298,7 @@ describe('in float64', () => {
     );
   const total = (events: readonly StepEvent[]): number => events.reduce((sum, { loss }) => sum + loss, 0);
 
-  const locked: Record<string, () => Network> = {
+  const sharedMaskNetworks: Record<string, () => Network> = {
     layers: () =>
       sequential(
         [
@@ -322,18 +325,18 @@ describe('in float64', () => {
         { seed: 3 },
       ),
   };
-  for (const [name, make] of Object.entries(locked)) {
-    test(`dropout masks that a sequence shares are the same in all chunks: ${name}`, async () => {
-      const [whole] = await still(make(), {});
+  for (const [name, make] of Object.entries(sharedMaskNetworks)) {
+    test(`dropout masks shared by all steps of a sequence are the same in all chunks: ${name}`, async () => {
+      const [whole] = await eventsWithFixedWeights(make(), {});
       for (const [every, length] of COMBINATIONS) {
-        const chunks = await still(make(), { truncate: { every, length } });
+        const chunks = await eventsWithFixedWeights(make(), { truncate: { every, length } });
         close(total(chunks), whole.loss, `every ${every}, length ${length}`);
       }
     });
   }
 
-  const passers: Record<string, () => Network> = {
-    'stacked cells, dropout': locked['stacked cells'],
+  const networks: Record<string, () => Network> = {
+    'stacked cells, dropout': sharedMaskNetworks['stacked cells'],
     'layers in a nested model, joined branches': () => {
       const x = input({ shape: [null, I] });
       const inner = sequential([layerNormalization(), gru({ units: 3, returnSequences: true })], {
@@ -356,32 +359,33 @@ describe('in float64', () => {
       return sequential([layer, dense({ units: 2 })], { seed: 3 });
     },
   };
-  for (const [name, make] of Object.entries(passers)) {
-    test(`gradients pass through the pieces of a window: ${name}`, async () => {
-      // The window of the second chunk begins at the start: all of its gradients are those of full backpropagation.
+  for (const [name, make] of Object.entries(networks)) {
+    test(`gradients reach back to the start of the window: ${name}`, async () => {
+      // The window of the second chunk begins at step 0, so all of its gradients are those of full backpropagation.
       for (const [every, length] of [
         [2, 4],
         [2, 5],
         [1, 4],
         [3, 7],
       ] as const) {
-        // biome-ignore format: a table
         const steps = Array.from({ length: T }, (_, t) => (t >= every && t < 2 * every ? 1 : 0));
         const sampleWeights = tensor(Array.from({ length: B }, () => steps));
-        const [whole] = await still(make(), { sampleWeights });
-        const [, second] = await still(make(), { truncate: { every, length } });
+        const [whole] = await eventsWithFixedWeights(make(), { sampleWeights });
+        const [, second] = await eventsWithFixedWeights(make(), { truncate: { every, length } });
         close(second.loss, whole.loss, `loss: every ${every}, length ${length}`);
         close(second.gradientNorm, whole.gradientNorm, `norm: every ${every}, length ${length}`);
       }
     });
   }
 
-  test('other dropout masks differ between chunks and repeat with the seed', async () => {
+  test('dropout masks that are not shared differ between chunks, and are reproducible', async () => {
     const make = () => sequential([dropout({ rate: 0.5 }), dense({ units: 2 })], { seed: 3 });
-    const same = { x: tensor(new Float64Array(B * T * I).fill(1), [B, T, I]), y: tensor(new Float64Array(B * T * 2), [B, T, 2]) }; // biome-ignore format: one line
+    const equalSteps = { x: tensor(new Float64Array(B * T * I).fill(1), [B, T, I]), y: tensor(new Float64Array(B * T * 2), [B, T, 2]) }; // biome-ignore format: one line
     for (const length of [1, 3, 20]) {
       const run = async (seed: number) =>
-        (await still(make(), { ...same, seed, truncate: { every: 1, length } })).map(({ loss }) => loss);
+        (await eventsWithFixedWeights(make(), { ...equalSteps, seed, truncate: { every: 1, length } })).map(
+          ({ loss }) => loss,
+        );
       const losses = await run(1);
       assert.equal(new Set(losses).size, T, `length ${length}: ${losses}`);
       assert.deepEqual(await run(1), losses);
@@ -403,13 +407,13 @@ describe('in float64', () => {
         { seed: 3, ...(outputs && { activityRegularizer: 'l2' }) },
       );
     const whole = await Promise.all([
-      still(make(false, false), {}),
-      still(make(true, false), {}),
-      still(make(false, true), {}),
+      eventsWithFixedWeights(make(false, false), {}),
+      eventsWithFixedWeights(make(true, false), {}),
+      eventsWithFixedWeights(make(false, true), {}),
     ]);
     const [loss, withWeights, withOutputs] = whole.map(total);
     for (const [every, length] of COMBINATIONS) {
-      const chunks = await still(make(true, true), { truncate: { every, length } });
+      const chunks = await eventsWithFixedWeights(make(true, true), { truncate: { every, length } });
       const expected = loss + (withWeights - loss) * chunks.length + (withOutputs - loss);
       close(total(chunks), expected, `every ${every}, length ${length}`);
     }
@@ -423,9 +427,8 @@ describe('in float64', () => {
       [2, 4],
       [3, 7],
     ] as const) {
-      // biome-ignore format: a table
       const model = sequential([batchNormalization({ momentum: 0.9 }), dense({ units: 2 })], { seed: 3 });
-      await still(model, { truncate: { every, length } });
+      await eventsWithFixedWeights(model, { truncate: { every, length } });
       const expected = new Float64Array(I);
       for (let start = 0; start < T; start += every) {
         const end = Math.min(start + every, T);

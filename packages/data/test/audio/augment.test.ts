@@ -1,4 +1,4 @@
-/** Data augmentation of sounds: levels, lengths, masks, and the same results for the same seed. */
+/** Data augmentation of sounds: noise, gain, speed and masks, with the same results for the same seed. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { RandomStream } from '@unroll/core';
@@ -22,7 +22,7 @@ test('addNoise reaches the signal-to-noise ratio, and gives the same noise for t
   });
 });
 
-test('applyGain changes the power by the level', () => {
+test('applyGain changes the power by the given number of decibels', () => {
   assert.ok(Math.abs(10 * Math.log10(power(applyGain(samples, -6)) / power(samples)) + 6) < 1e-4);
   assert.throws(() => applyGain(samples, Number.NaN), {
     code: 'value',
@@ -53,11 +53,11 @@ test('specAugment masks ranges of features and frames', () => {
   const count = columns.filter((x) => x === 0).length;
   assert.ok(count >= 1 && count <= 10);
   assert.equal(columns.lastIndexOf(0) - columns.indexOf(0) + 1, count);
-  const again = Float32Array.from(all);
-  specAugment(again, width, random(), { featureMasks: 1, timeMasks: 0, featureShare: 0.5 });
-  assert.deepEqual(again, masked);
-  const timed = Float32Array.from(all);
-  specAugment(timed, width, random(3), { featureMasks: 0, timeMasks: 3, timeShare: 0.2, value: -1 });
-  const rows = Array.from({ length: frames }, (_, t) => timed[t * width]);
+  const repeated = Float32Array.from(all);
+  specAugment(repeated, width, random(), { featureMasks: 1, timeMasks: 0, featureShare: 0.5 });
+  assert.deepEqual(repeated, masked);
+  const timeMasked = Float32Array.from(all);
+  specAugment(timeMasked, width, random(3), { featureMasks: 0, timeMasks: 3, timeShare: 0.2, value: -1 });
+  const rows = Array.from({ length: frames }, (_, t) => timeMasked[t * width]);
   assert.ok(rows.includes(-1) && rows.filter((x) => x === -1).length <= 30);
 });

@@ -51,7 +51,7 @@ const signals = readGoldens('audio/signals.json') as SignalGoldens;
 
 describe('audioFeatures', () => {
   for (const { name, library, options, sound: soundName, values } of cases) {
-    test(`${library}: ${name}`, () => {
+    test(`equals ${library}: ${name}`, () => {
       const { values: actual, width, length } = audioFeatures(options).frames(sound(soundName));
       assert.deepEqual([length, width], values.shape);
       const difference = differenceOf(actual, arrayOf(values));
@@ -70,8 +70,8 @@ describe('audioFeatures', () => {
         for (const size of [1, 7, 333, 100_000]) {
           const stream = features.stream(rate);
           const found: number[] = [];
-          for (let at = 0; at < samples.length; at += size)
-            found.push(...stream.push(samples.subarray(at, at + size)));
+          for (let start = 0; start < samples.length; start += size)
+            found.push(...stream.push(samples.subarray(start, start + size)));
           found.push(...stream.end());
           assert.deepEqual(Float32Array.from(found), whole, `${name}, chunks of ${size} at ${rate} Hz`);
         }
@@ -79,7 +79,7 @@ describe('audioFeatures', () => {
     }
   });
 
-  test('a stream returns frames as soon as their samples are known', () => {
+  test('a stream returns each frame as soon as the samples of the frame have arrived', () => {
     const stream = audioFeatures({ sampleRate: 8000, fftSize: 256, hopLength: 80, mels: 20 }).stream();
     assert.equal(stream.push(new Float32Array(127)).length, 0);
     assert.equal(stream.push(new Float32Array(1)).length, 20);
@@ -123,13 +123,13 @@ describe('audioFeatures', () => {
   });
 });
 
-describe('parts', () => {
-  test('windows equal scipy', () => {
+describe('parts of the audio front end', () => {
+  test('windows equal those of scipy', () => {
     for (const [name, length, expected] of signals.windows)
       assert.ok(differenceOf(analysisWindow(name, length), expected) < 1e-12, `${name} ${length}`);
   });
 
-  test('mel scales equal librosa', () => {
+  test('mel scales equal those of librosa', () => {
     for (const [hz, slaney, htk] of signals.mels) {
       assert.ok(Math.abs(hzToMel(hz) - slaney) < 1e-9);
       assert.ok(Math.abs(hzToMel(hz, 'htk') - htk) < 1e-9);
@@ -138,7 +138,7 @@ describe('parts', () => {
     }
   });
 
-  test('spectra equal NumPy, and can be inverted', () => {
+  test('spectra equal those of NumPy, and can be inverted', () => {
     for (const { size, re, im } of signals.spectra) {
       const fft = new RealFft(size);
       const x = noise(size);
@@ -152,7 +152,7 @@ describe('parts', () => {
     assert.throws(() => new RealFft(0), { code: 'value', message: /size of an FFT must be an integer/ });
   });
 
-  test('resampling equals torchaudio, also in chunks', () => {
+  test('resampled sounds equal those of torchaudio, also in chunks', () => {
     const samples = sound('short');
     for (const { from, to, options, values } of signals.resampling) {
       const whole = resample(samples, { from, to, ...options });
@@ -182,7 +182,7 @@ describe('parts', () => {
     return features.frames(samples).values.map(Math.sqrt);
   };
 
-  test('griffinLim equals librosa', () => {
+  test('griffinLim gives the samples of librosa', () => {
     for (const { options, samples } of signals.griffinLim) {
       const found = griffinLim(magnitudesOf(sound('short'), options), options);
       const difference = differenceOf(found, arrayOf(samples));
@@ -207,7 +207,7 @@ describe('parts', () => {
     });
   });
 
-  test('trimming equals librosa', () => {
+  test('trimSilence gives the limits of librosa', () => {
     for (const { sound: name, options, start, end } of signals.trimming)
       assert.deepEqual(trimSilence(sound(name), options), { start, end });
     assert.deepEqual(trimSilence(new Float32Array(100)), { start: 0, end: 100 });

@@ -77,16 +77,16 @@ test('the spectrum fits the mel energies as well as the spectrum of librosa', ()
 
 test('the log-mel spectrogram of the sound is close to the given one', () => {
   const features = audioFeatures(OPTIONS);
-  const given = features.frames(vowel());
-  const sound = melToSound(given.values, OPTIONS);
-  assert.equal(sound.length, 100 * (given.length - 1));
+  const original = features.frames(vowel());
+  const sound = melToSound(original.values, OPTIONS);
+  assert.equal(sound.length, 100 * (original.length - 1));
   const found = features.frames(sound);
-  assert.equal(found.length, given.length);
-  const loudest = Math.max(...given.values);
+  assert.equal(found.length, original.length);
+  const loudest = Math.max(...original.values);
   let [sum, count] = [0, 0];
-  for (let i = 0; i < given.values.length; i++) {
-    if (given.values[i] < loudest - 40) continue; // quiet parts are hidden by leakage
-    sum += Math.abs(found.values[i] - given.values[i]);
+  for (let i = 0; i < original.values.length; i++) {
+    if (original.values[i] < loudest - 40) continue; // spectral leakage hides quiet parts
+    sum += Math.abs(found.values[i] - original.values[i]);
     count++;
   }
   assert.ok(sum / count < 1.5, `mean difference ${sum / count} dB`);

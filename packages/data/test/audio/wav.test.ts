@@ -32,14 +32,14 @@ const ENCODINGS: WavEncoding[] = [
 
 describe('readWav', () => {
   for (const { name, sampleRate, encoding, bytes, channels } of goldens.files) {
-    test(`soundfile: ${name}`, () => {
+    test(`reads the same samples as soundfile: ${name}`, () => {
       const found = readWav(Buffer.from(bytes, 'base64'));
       assert.deepEqual([found.sampleRate, found.encoding], [sampleRate, encoding]);
       assert.deepEqual(found.channels, channels.map(arrayOf));
     });
   }
 
-  test('mu-law and A-law equal audioop', () => {
+  test('mu-law and A-law are encoded and decoded as in audioop', () => {
     const channels = [Float32Array.from(goldens.samples, (sample) => sample / 2 ** 15)];
     for (const encoding of ['mulaw', 'alaw'] as const) {
       const file = writeWav({ channels, sampleRate: 8000 }, { encoding });
@@ -60,15 +60,15 @@ describe('writeWav', () => {
     ...{ float32: 0, float64: 0, mulaw: 0.035, alaw: 0.035 },
   };
   for (const encoding of ENCODINGS) {
-    test(`${encoding} can be read again`, () => {
+    test(`${encoding}: readWav gives the samples that were written, up to rounding`, () => {
       const channels = [0, 1, 2].map((c) => Float32Array.from(noise(51), (x) => x / (1 + c)));
       for (const count of [1, 2, 3]) {
         const bytes = writeWav({ channels: channels.slice(0, count), sampleRate: 22_050 }, { encoding });
         const found = readWav(bytes);
         assert.equal(bytes.length % 2, 0);
         assert.deepEqual([found.sampleRate, found.encoding], [22_050, encoding]);
-        for (const [c, each] of found.channels.entries())
-          assert.ok(differenceOf(each, channels[c]) <= ERRORS[encoding]);
+        for (const [c, channel] of found.channels.entries())
+          assert.ok(differenceOf(channel, channels[c]) <= ERRORS[encoding]);
         assert.deepEqual(writeWav(found, { encoding }), bytes);
       }
     });
@@ -108,12 +108,12 @@ function changed(encoding: WavEncoding, change: (view: DataView, bytes: Uint8Arr
   return bytes;
 }
 
-/** Returns a RIFF file of chunks. */
-function riff(...chunks: [name: string, content: Uint8Array, stated?: number][]): Uint8Array {
-  const parts = chunks.map(([name, content, stated = content.length]) => {
+/** Returns a RIFF file of chunks. `statedLength` is the length in the header of a chunk, by default the actual length. */
+function riff(...chunks: [name: string, content: Uint8Array, statedLength?: number][]): Uint8Array {
+  const parts = chunks.map(([name, content, statedLength = content.length]) => {
     const bytes = new Uint8Array(8 + content.length);
     bytes.set(Buffer.from(name, 'latin1'));
-    new DataView(bytes.buffer).setUint32(4, stated, true);
+    new DataView(bytes.buffer).setUint32(4, statedLength, true);
     bytes.set(content, 8);
     return bytes;
   });
@@ -123,13 +123,13 @@ function riff(...chunks: [name: string, content: Uint8Array, stated?: number][])
 /** Returns the content of a fmt chunk. */
 function fmt(tag: number, channels: number, bits: number, frameBytes: number, rate = 8000): Uint8Array {
   const view = new DataView(new ArrayBuffer(16));
-  for (const [at, value] of [
+  for (const [offset, value] of [
     [0, tag],
     [2, channels],
     [12, frameBytes],
     [14, bits],
   ])
-    view.setUint16(at, value, true);
+    view.setUint16(offset, value, true);
   view.setUint32(4, rate, true);
   return new Uint8Array(view.buffer);
 }
@@ -146,8 +146,8 @@ describe('WavStream', () => {
       for (const size of [1, 5, 50, 100_000]) {
         const stream = new WavStream();
         const found: number[] = [];
-        for (let at = 0; at < file.length; at += size)
-          found.push(...stream.push(file.subarray(at, at + size)));
+        for (let start = 0; start < file.length; start += size)
+          found.push(...stream.push(file.subarray(start, start + size)));
         stream.end();
         assert.deepEqual(Float32Array.from(found), expected, `${name}, chunks of ${size}`);
         assert.equal(stream.sampleRate, 11_025);
@@ -155,7 +155,7 @@ describe('WavStream', () => {
     }
   });
 
-  test('damage gives an error that names the source', () => {
+  test('damaged files raise an error that names the source', () => {
     const file = writeWav({ channels: [new Float32Array(9)], sampleRate: 8000 });
     const fails = (bytes: Uint8Array, message: RegExp): void => {
       const stream = new WavStream({ source: 'stdin' });
@@ -200,7 +200,7 @@ describe('unusual and damaged WAV files', () => {
     assert.deepEqual([...readWav(inside).channels[0]], values);
   });
 
-  test('damage gives an error that names the file', () => {
+  test('damaged files raise an error that names the file', () => {
     const good = writeWav(SAMPLES);
     const header = ['fmt ', fmt(1, 1, 16, 2)] as [string, Uint8Array];
     const cases: [Uint8Array, string, RegExp][] = [
@@ -240,20 +240,22 @@ describe('unusual and damaged WAV files', () => {
       ...ENCODINGS.map((encoding) => writeWav(SAMPLES, { encoding })),
     ];
     const random = new RandomStream(0, 'wav', 'mutations');
-    let [read, refused] = [0, 0];
+    let [read, rejected] = [0, 0];
     for (let n = 0; n < count; n++) {
       const bytes = mutated(files[n % files.length], random);
       try {
         const { channels, sampleRate } = readWav(bytes);
-        assert.ok(sampleRate > 0 && channels.every((each) => each.length > 0 && each.every(Number.isFinite)));
+        assert.ok(
+          sampleRate > 0 && channels.every((channel) => channel.length > 0 && channel.every(Number.isFinite)),
+        );
         read++;
       } catch (error) {
         if (!(error instanceof UnrollError)) throw error;
         assert.ok(error.code === 'format' || error.code === 'data', error.message);
-        refused++;
+        rejected++;
       }
     }
-    assert.ok(read > count / 10 && refused > count / 10, `${read} read, ${refused} refused`);
+    assert.ok(read > count / 10 && rejected > count / 10, `${read} read, ${rejected} rejected`);
   });
 });
 
@@ -262,10 +264,10 @@ function mutated(file: Uint8Array, random: RandomStream): Uint8Array {
   const bytes = Uint8Array.from(file);
   const [changes, kind, cut] = random.uniform(3);
   for (let i = 0; i < Math.floor(4 * changes); i++) {
-    const [where, at, what, value] = random.uniform(4);
-    const index = Math.floor(at * Math.min(bytes.length, where < 0.8 ? 100 : bytes.length));
-    const edge = [0, 1, 2, 0x7f, 0x80, 0xff][Math.floor(value * 6)];
-    bytes[index] = what < 0.5 ? edge : Math.floor(value * 256);
+    const [region, position, choice, value] = random.uniform(4);
+    const index = Math.floor(position * Math.min(bytes.length, region < 0.8 ? 100 : bytes.length));
+    const edgeValue = [0, 1, 2, 0x7f, 0x80, 0xff][Math.floor(value * 6)];
+    bytes[index] = choice < 0.5 ? edgeValue : Math.floor(value * 256);
   }
   if (kind < 0.2) return bytes.subarray(0, Math.floor(cut * bytes.length));
   return kind < 0.3 ? new Uint8Array([...bytes, ...bytes.subarray(0, Math.floor(cut * 40))]) : bytes;

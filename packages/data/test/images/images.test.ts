@@ -29,7 +29,7 @@ const bytesOf = (text: string): Uint8Array => new Uint8Array(Buffer.from(text, '
 const framesOf = (bytes: Uint8Array): Image[] =>
   looksLikeGif(bytes) ? [...readGif(bytes).frames()] : [readImage(bytes)];
 
-describe('Pillow', () => {
+describe('pixels equal those of Pillow and OpenCV', () => {
   for (const { name, bytes, frames, ...shape } of goldens.files) {
     test(name, () => {
       const found = framesOf(bytesOf(bytes));
@@ -41,19 +41,19 @@ describe('Pillow', () => {
         const value = (i: number) =>
           channels === shape.channels ? data[i] : data[channels === 3 ? 3 * i : Math.floor(i / 3)];
         const differences = Array.from(expected, (pixel, i) => Math.abs(pixel - value(i)));
-        const mean = differences.reduce((sum, each) => sum + each, 0) / differences.length;
-        const most = Math.max(...differences);
+        const mean = differences.reduce((sum, difference) => sum + difference, 0) / differences.length;
+        const largest = Math.max(...differences);
         const exact = !name.includes('jpeg') && !name.includes('opacity');
-        assert.ok(exact ? most === 0 : mean < 1 && most < 6, `mean ${mean}, most ${most}`);
+        assert.ok(exact ? largest === 0 : mean < 1 && largest < 6, `mean ${mean}, largest ${largest}`);
       }
     });
   }
 
   for (const { height, width, pixels } of goldens.resized) {
-    test(`OpenCV: area average to ${height} × ${width}`, () => {
+    test(`resizeArea to ${height} × ${width}`, () => {
       const found = resizeArea(bytesOf(goldens.picture.pixels), goldens.picture, { height, width });
-      const most = Math.max(...Array.from(bytesOf(pixels), (pixel, i) => Math.abs(pixel - found[i])));
-      assert.ok(most <= 1.01, `largest difference ${most}`);
+      const largest = Math.max(...Array.from(bytesOf(pixels), (pixel, i) => Math.abs(pixel - found[i])));
+      assert.ok(largest <= 1.01, `largest difference ${largest}`);
     });
   }
 });
@@ -80,37 +80,41 @@ function crc32(bytes: Uint8Array): number {
   return (value ^ 0xffffffff) >>> 0;
 }
 
-function header(width: number, height: number, rest: number[] = [8, 0, 0, 0, 0]): Uint8Array {
+/** Returns the data of an IHDR chunk. @param format bit depth, colour type, compression, filter and interlacing */
+function header(width: number, height: number, format: number[] = [8, 0, 0, 0, 0]): Uint8Array {
   const out = Buffer.alloc(13);
   out.writeUInt32BE(width, 0);
   out.writeUInt32BE(height, 4);
-  out.set(rest, 8);
+  out.set(format, 8);
   return out;
 }
 
 const EMPTY = new Uint8Array(0);
 const fileOf = (name: string): Uint8Array =>
-  bytesOf(goldens.files.find((each) => each.name === name)?.bytes ?? '');
+  bytesOf(goldens.files.find((file) => file.name === name)?.bytes ?? '');
 const pixels = (count: number): Uint8Array => zlibSync(new Uint8Array(count));
 
-describe('damaged and forged files', () => {
+describe('damaged and forged files are rejected', () => {
   const grey = (data: Uint8Array, ...size: [number, number, number[]?]) =>
     png([['IHDR', header(...size)], ['IDAT', data], ['IEND', EMPTY]]); // biome-ignore format: one line
   const jpegOf = (height: number, width: number) => {
     const bytes = fileOf('jpeg 0');
-    const at = bytes.findIndex((byte, i) => byte === 0xff && bytes[i + 1] === 0xc0);
-    new DataView(bytes.buffer).setUint16(at + 5, height);
-    new DataView(bytes.buffer).setUint16(at + 7, width);
+    const frameHeader = bytes.findIndex((byte, i) => byte === 0xff && bytes[i + 1] === 0xc0);
+    new DataView(bytes.buffer).setUint16(frameHeader + 5, height);
+    new DataView(bytes.buffer).setUint16(frameHeader + 7, width);
     return bytes;
   };
   const gif = fileOf('gif');
-  const changed = (at: number, ...values: number[]) => {
+  const changedGif = (offset: number, ...values: number[]) => {
     const copy = gif.slice();
-    copy.set(values, at);
+    copy.set(values, offset);
     return copy;
   };
-  /** A canvas with frames of one pixel. Their codes are not valid. */
-  const framesOn = (side: number, count: number, codeSize = 2) => {
+  /**
+   * Returns a GIF file of frames of one pixel, whose LZW codes are not valid.
+   * @param side the width and height of the picture
+   */
+  const gifOfFrames = (side: number, count: number, codeSize = 2) => {
     const size = [side & 255, side >> 8];
     const frame = [0x2c, 0, 0, 0, 0, 1, 0, 1, 0, 0, codeSize, 0];
     const palette = [0, 0, 0, 255, 255, 255];
@@ -118,7 +122,7 @@ describe('damaged and forged files', () => {
     return Uint8Array.of(...Buffer.from('GIF89a'), ...size, ...size, 0x80, 0, 0, ...palette, ...frames, 0x3b);
   };
   const CASES: [string, Uint8Array, RegExp][] = [
-    ['another file', Buffer.from('hello'), /f: this is neither a PNG nor a JPEG file\./],
+    ['a text file', Buffer.from('hello'), /f: this is neither a PNG nor a JPEG file\./],
     ['PNG: 60,000 × 60,000', grey(pixels(1), 60_000, 60_000), /at most 33\.6 million pixels are read, got 60000 × 60000/],
     ['PNG: no pixels', grey(pixels(1), 0, 5), /at least one pixel, got 0 × 5/],
     ['PNG: too few pixels', grey(pixels(10), 5, 5), /its pixels need 30 bytes, got 10/],
@@ -133,11 +137,11 @@ describe('damaged and forged files', () => {
     ['JPEG: 60,000 × 60,000', jpegOf(60_000, 60_000), /got 60000 × 60000/],
     ['JPEG: truncated', fileOf('jpeg 0').subarray(0, 300), /the JPEG file is damaged/],
     ['JPEG: only the start', Uint8Array.of(0xff, 0xd8, 0xff, 0xd9), /no frame header/],
-    ['GIF: 65,535 × 65,535', changed(6, 255, 255, 255, 255), /got 65535 × 65535/],
-    ['GIF: frame outside', changed(6, 3, 0), /frame 1 of the GIF file extends beyond the picture/],
+    ['GIF: 65,535 × 65,535', changedGif(6, 255, 255, 255, 255), /got 65535 × 65535/],
+    ['GIF: a frame that extends beyond the picture', changedGif(6, 3, 0), /frame 1 of the GIF file extends beyond the picture/],
     ['GIF: truncated', gif.subarray(0, gif.length - 20), /truncated/],
-    ['GIF: 20 frames of 5,792 × 5,792', framesOn(5792, 20), /at most 537 million pixels are read, got 20 frames of 5792 × 5792/],
-    ['GIF: codes of 1 bit', framesOn(1, 1, 1), /the smallest code must have 2 to 11 bits, got 1/],
+    ['GIF: 20 frames of 5,792 × 5,792', gifOfFrames(5792, 20), /at most 537 million pixels are read, got 20 frames of 5792 × 5792/],
+    ['GIF: codes of 1 bit', gifOfFrames(1, 1, 1), /the smallest code must have 2 to 11 bits, got 1/],
     ['GIF: no frames', Uint8Array.of(...Buffer.from('GIF89a'), 5, 0, 5, 0, 0, 0, 0, 0x3b), /the GIF file has no frames/],
   ]; // biome-ignore format: a table
   for (const [name, bytes, expected] of CASES) {
@@ -158,7 +162,7 @@ describe('damaged and forged files', () => {
 
 const MUTATIONS = Number(process.env.UNROLL_MUTATIONS ?? 500);
 
-describe(`${MUTATIONS} mutated files of each kind`, () => {
+describe(`${MUTATIONS} mutated files of each kind give pixels or a typed error`, () => {
   for (const kind of ['png', 'jpeg', 'gif']) {
     test(kind, () => {
       const files = goldens.files
@@ -170,13 +174,14 @@ describe(`${MUTATIONS} mutated files of each kind`, () => {
         const bytes = files[n % files.length].slice();
         const draws = random.uniform(12);
         for (let k = 0; k < 1 + (n % 4); k++) {
-          const at = Math.floor(draws[3 * k] * bytes.length);
-          bytes[at] = draws[3 * k + 1] < 0.3 ? 255 : 256 * draws[3 * k + 2];
+          const index = Math.floor(draws[3 * k] * bytes.length);
+          bytes[index] = draws[3 * k + 1] < 0.3 ? 255 : 256 * draws[3 * k + 2];
         }
-        const fixed = kind === 'png' && n % 2 === 0 ? withChecksums(bytes) : bytes;
-        const part = draws[11] < 0.1 ? fixed.subarray(0, Math.floor(draws[10] * fixed.length)) : fixed;
+        const mutation = kind === 'png' && n % 2 === 0 ? withChecksums(bytes) : bytes;
+        const file =
+          draws[11] < 0.1 ? mutation.subarray(0, Math.floor(draws[10] * mutation.length)) : mutation;
         try {
-          for (const { data, width, height, channels } of framesOf(part)) {
+          for (const { data, width, height, channels } of framesOf(file)) {
             assert.equal(data.length, width * height * channels);
             read++;
           }
@@ -189,14 +194,14 @@ describe(`${MUTATIONS} mutated files of each kind`, () => {
   }
 });
 
-/** Corrects the checksums, so that the mutation reaches the decoder. */
+/** Corrects the checksums of a PNG file, so that the decoder reads the mutated data. */
 function withChecksums(bytes: Uint8Array): Uint8Array {
   const view = new DataView(bytes.buffer);
-  for (let at = 8; at + 12 <= bytes.length; ) {
-    const end = at + 12 + view.getUint32(at);
+  for (let start = 8; start + 12 <= bytes.length; ) {
+    const end = start + 12 + view.getUint32(start);
     if (end > bytes.length) break;
-    view.setUint32(end - 4, crc32(bytes.subarray(at + 4, end - 4)));
-    at = end;
+    view.setUint32(end - 4, crc32(bytes.subarray(start + 4, end - 4)));
+    start = end;
   }
   return bytes;
 }

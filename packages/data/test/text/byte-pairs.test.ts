@@ -1,9 +1,9 @@
-// Byte pairs: the merges that are learned, and how they are applied.
+// Byte-pair encoding: the merges that are learned, and how they are applied.
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { learnBytePairs, tokenizer } from '@unroll/data';
 
-/** Returns the merges that are learned by definition: all pairs are counted again after each merge. */
+/** Returns the merges, computed by definition: all pairs are counted again after each merge. */
 function learnSlowly(words: readonly (readonly [string, number])[], merges: number): string[] {
   const counted = words.map(([word, count]) => ({ tokens: Array.from(word), count }));
   const known = [...new Set(words.flatMap(([word]) => [...word]))].sort();
@@ -37,8 +37,8 @@ function learnSlowly(words: readonly (readonly [string, number])[], merges: numb
   return learned;
 }
 
-describe('learning', () => {
-  test('the words of the example in the paper, with a mark at the beginning instead of the end', () => {
+describe('learning byte pairs', () => {
+  test('the example of Sennrich et al. 2016, with a marker at the beginning of words instead of the end', () => {
     const words = { low: 5, lower: 2, newest: 6, widest: 3 };
     const text = Object.entries(words).flatMap(([word, count]) => Array<string>(count).fill(word));
     const { config } = learnBytePairs([text.join(' ')], { vocabularySize: 256 + 11 + 5, minCount: 1 });
@@ -46,7 +46,7 @@ describe('learning', () => {
     assert.deepEqual(config.merges, ['e s', 'es t', 'l o', '\u2581 lo', '\u2581lo w']);
   });
 
-  test('the merges are those of counting all pairs again after each merge', () => {
+  test('the merges equal those of a simple algorithm that counts all pairs again after each merge', () => {
     let seed = 7;
     const random = (below: number): number => (seed = (seed * 48_271) % 2_147_483_647) % below;
     for (let round = 0; round < 20; round++) {
@@ -84,7 +84,7 @@ describe('learning', () => {
     assert.equal(learnBytePairs(['aaaa bbb cc'], { vocabularySize: 258 }).config.characters, 'a\u2581');
   });
 
-  test('8000 tokens are learned from a few megabytes in seconds', () => {
+  test('learning 8000 tokens from a few megabytes takes less than 20 seconds', () => {
     let seed = 3;
     const random = (below: number): number => (seed = (seed * 48_271) % 2_147_483_647) % below;
     const syllables = Array.from({ length: 400 }, () =>
@@ -104,7 +104,7 @@ describe('learning', () => {
     assert.ok(seconds < 20, `${seconds} s`);
   });
 
-  test('refused: no text, and no room for characters', () => {
+  test('rejects empty texts, a size of 256 (the byte tokens alone), and unknown options', () => {
     assert.throws(() => learnBytePairs(['']), {
       code: 'value',
       message: 'learnBytePairs needs at least one text that is not empty, got none.',
@@ -120,7 +120,7 @@ describe('learning', () => {
   });
 });
 
-describe('applying', () => {
+describe('applying byte pairs', () => {
   const pairs = tokenizer({
     kind: 'bytePairs',
     characters: 'abc\u2581',
@@ -133,7 +133,7 @@ describe('applying', () => {
     assert.deepEqual(pairs.tokens('a'), ['\u2581a']);
   });
 
-  test('unknown characters are bytes', () => {
+  test('characters that were not learned become byte tokens', () => {
     assert.deepEqual(pairs.tokens('aäc'), ['\u2581a', '<0xC3>', '<0xA4>', 'c']);
     assert.deepEqual(pairs.tokens('\u2581'), ['\u2581', '<0xE2>', '<0x96>', '<0x81>']);
     assert.equal(pairs.detokenize(['<0xE5>', '<0xA5>', '<0xBD>', 'a', '<0xE5>']), '好a\uFFFD');

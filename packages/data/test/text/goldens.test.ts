@@ -1,4 +1,4 @@
-// Merges learned by Hugging Face tokenizers, and files of vectors written by gensim (tools/goldens/text.py).
+// Byte pairs against Hugging Face tokenizers, and word vectors against files that gensim wrote (tools/goldens/text.py).
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { describe, test } from 'node:test';
@@ -35,7 +35,7 @@ interface GensimVectors {
   files: Record<'word2vec' | 'word2vecBinary' | 'glove', string>;
 }
 
-describe('vectors of gensim', () => {
+describe('word vectors of gensim', () => {
   const { tokens, width, values, files } = golden<GensimVectors>('vectors');
   const bytes = new Uint8Array(Buffer.from(values, 'base64'));
   const expected = new Float32Array(bytes.buffer);
@@ -55,10 +55,10 @@ describe('vectors of gensim', () => {
         );
       }
       // Writing the vectors and reading them again changes nothing.
-      const again = await readVectors(writeVectors(vocabulary, read, { format: read.format }), {
+      const reread = await readVectors(writeVectors(vocabulary, read, { format: read.format }), {
         vocabulary,
       });
-      assert.deepEqual(again, read);
+      assert.deepEqual(reread, read);
     });
   }
 });

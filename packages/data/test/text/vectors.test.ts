@@ -1,4 +1,4 @@
-// Files of vectors: formats, chunks of any size, damaged files, memory.
+// Files of word vectors: formats, chunks of any size, damaged files, and memory.
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { buildVocabulary, readVectors, type VectorFormat, type Vectors, writeVectors } from '@unroll/data';
@@ -19,7 +19,7 @@ function binary(rows: Record<string, number[]>, lineBreak: boolean): Uint8Array 
   return new Uint8Array(Buffer.concat([utf8(`${Object.keys(rows).length} ${first.length}\n`), ...parts]));
 }
 
-/** Yields chunks of the given size. All chunks are in the same memory. */
+/** Yields chunks of the given size. Each chunk overwrites the memory of the previous one. */
 function* chunks(bytes: Uint8Array, size: number): Generator<Uint8Array> {
   const buffer = new Uint8Array(size);
   for (let start = 0; start < bytes.length; start += size) {
@@ -34,7 +34,7 @@ const rowOf = ({ values, width }: Vectors, token: string): number[] => {
   return [...values.slice(row * width, (row + 1) * width)];
 };
 
-describe('reading', () => {
+describe('reading vectors', () => {
   const rows = { dog: [9, 9], the: [0.5, -2], 好: [1e-3, 3], cat: [10, 2.5] };
   const lines = Object.entries(rows).map(([token, values]) => `${token} ${values.join(' ')}`);
   const files: [name: string, bytes: Uint8Array, format: VectorFormat][] = [
@@ -89,7 +89,7 @@ describe('reading', () => {
     );
   });
 
-  test('streams: of a Blob, and compressed', async () => {
+  test('reads streams of a Blob and decompressed streams, and rejects compressed ones', async () => {
     const blob = new Blob([utf8('the 1 2\ncat 3 4\n')]);
     assert.deepEqual(rowOf(await readVectors(blob.stream(), { vocabulary }), 'cat'), [3, 4]);
     const gzip = await new Response(blob.stream().pipeThrough(new CompressionStream('gzip'))).blob();
@@ -116,153 +116,152 @@ describe('reading', () => {
   });
 });
 
-describe('refused', () => {
-  const refused: [name: string, file: string | Uint8Array, options: object, code: string, message: RegExp][] =
+describe('readVectors rejects', () => {
+  const invalidFiles: [
+    name: string,
+    file: string | Uint8Array,
+    options: object,
+    code: string,
+    message: RegExp,
+  ][] = [
+    ['an empty file', '', {}, 'format', /^v\.txt: the file is empty\.$/],
+    ['no vectors', '0 5\n', {}, 'format', /^v\.txt: there are no vectors\.$/],
     [
-      ['an empty file', '', {}, 'format', /^v\.txt: the file is empty\.$/],
-      ['no vectors', '0 5\n', {}, 'format', /^v\.txt: there are no vectors\.$/],
-      [
-        'prose',
-        'some prose\nand more\n',
-        {},
-        'format',
-        /^v\.txt, line 1: a line must be a token and numbers.*"some prose"\.$/,
-      ],
-      [
-        'a value that is not a number',
-        'cat 1 2\nthe 1 2,5\n',
-        {},
-        'format',
-        /^v\.txt, line 2: value 2 of "the" must be a number, got "2,5"\.$/,
-      ],
-      [
-        'an empty value',
-        'cat 1 2\nthe  2\n',
-        {},
-        'format',
-        /^v\.txt, line 2: value 1 of "the" must be a number, got ""\.$/,
-      ],
-      [
-        'NaN',
-        '1 2\nthe 1 nan\n',
-        {},
-        'format',
-        /^v\.txt, line 2: value 2 of "the" must be a number, got "nan"\.$/,
-      ],
-      [
-        'a value beyond float32',
-        'the 1 1e39\n',
-        {},
-        'format',
-        /^v\.txt, line 1: value 2 of "the" must be a finite number, got 1e\+39\.$/,
-      ],
-      [
-        'too few values',
-        'cat 1 2\nthe 1\n',
-        {},
-        'format',
-        /^v\.txt, line 2: "the" must have 2 values, got 1\. The line is damaged/,
-      ],
-      [
-        'too many values',
-        'cat 1 2\nthe 1 2 3\n',
-        {},
-        'format',
-        /^v\.txt, line 2: "the" must have 2 values, got 3\./,
-      ],
-      [
-        'a last line that is cut',
-        'cat 1 2\nthe 1 2\ndog 1',
-        {},
-        'format',
-        /^v\.txt, line 3: "dog" must have 2 values, got 1\..*truncated/,
-      ],
-      [
-        'fewer rows than announced',
-        '3 2\ncat 1 2\n',
-        {},
-        'format',
-        /^v\.txt: the header announces 3 vectors, but the file ends after 1\. It is truncated/,
-      ],
-      [
-        'more rows than announced',
-        '1 2\ncat 1 2\na 1 2\n',
-        {},
-        'format',
-        /^v\.txt: the header announces 1 vectors, but there are more\./,
-      ],
-      [
-        'a binary file that is cut',
-        binary({ the: [1, 2], a: [3, 4] }, true).subarray(0, 20),
-        {},
-        'format',
-        /announces 2 vectors, but the file ends after 1\./,
-      ],
-      [
-        'NaN in a binary file',
-        binary({ a: [3, 4], the: [1, Number.NaN] }, true),
-        {},
-        'format',
-        /^v\.txt, vector 2: value 2 of "the" must be a finite number, got NaN\.$/,
-      ],
-      [
-        'a missing header',
-        'the 1 2\n',
-        { format: 'word2vec' },
-        'format',
-        /^v\.txt: the first line must be a header.*got "the 1 2".*format: 'glove'/s,
-      ],
-      [
-        'a huge width',
-        '3 100000000\nthe 1\n',
-        {},
-        'format',
-        /^v\.txt: the width of the vectors must be between 1 and 65536, got 100000000\. The file must/,
-      ],
-      [
-        'a zip archive',
-        'PK\x03\x04',
-        {},
-        'format',
-        /^v\.txt: the file is a zip archive\. Unpack it first\.$/,
-      ],
-      [
-        'an endless line',
-        new Uint8Array(2 ** 21).fill(65),
-        {},
-        'format',
-        /^v\.txt: a line must not exceed 1048576 bytes\./,
-      ],
-      [
-        'another width',
-        '1 2\nthe 1 2\n',
-        { width: 3 },
-        'value',
-        /^v\.txt: the vectors have 2 values, but width is 3\. Set the width of the embedding to 2, or use vectors of width 3\.$/,
-      ],
-      [
-        'another width in GloVe',
-        'the 1 2\n',
-        { width: 3 },
-        'value',
-        /^v\.txt: the vectors have 2 values, but width is 3\./,
-      ],
-      [
-        'an unknown format',
-        'the 1 2\n',
-        { format: 'word2vec.bin' },
-        'value',
-        /format must be "word2vec", "word2vecBinary", "glove" or "fastText"/,
-      ],
-      [
-        'an unknown option',
-        'the 1 2\n',
-        { dimension: 3 },
-        'value',
-        /^readVectors: there is no option "dimension"/,
-      ],
-    ];
-  for (const [name, file, options, code, message] of refused) {
+      'prose',
+      'some prose\nand more\n',
+      {},
+      'format',
+      /^v\.txt, line 1: a line must be a token and numbers.*"some prose"\.$/,
+    ],
+    [
+      'a value that is not a number',
+      'cat 1 2\nthe 1 2,5\n',
+      {},
+      'format',
+      /^v\.txt, line 2: value 2 of "the" must be a number, got "2,5"\.$/,
+    ],
+    [
+      'an empty value',
+      'cat 1 2\nthe  2\n',
+      {},
+      'format',
+      /^v\.txt, line 2: value 1 of "the" must be a number, got ""\.$/,
+    ],
+    [
+      'NaN',
+      '1 2\nthe 1 nan\n',
+      {},
+      'format',
+      /^v\.txt, line 2: value 2 of "the" must be a number, got "nan"\.$/,
+    ],
+    [
+      'a value beyond float32',
+      'the 1 1e39\n',
+      {},
+      'format',
+      /^v\.txt, line 1: value 2 of "the" must be a finite number, got 1e\+39\.$/,
+    ],
+    [
+      'too few values',
+      'cat 1 2\nthe 1\n',
+      {},
+      'format',
+      /^v\.txt, line 2: "the" must have 2 values, got 1\. The line is damaged/,
+    ],
+    [
+      'too many values',
+      'cat 1 2\nthe 1 2 3\n',
+      {},
+      'format',
+      /^v\.txt, line 2: "the" must have 2 values, got 3\./,
+    ],
+    [
+      'a last line that is cut',
+      'cat 1 2\nthe 1 2\ndog 1',
+      {},
+      'format',
+      /^v\.txt, line 3: "dog" must have 2 values, got 1\..*truncated/,
+    ],
+    [
+      'fewer rows than announced',
+      '3 2\ncat 1 2\n',
+      {},
+      'format',
+      /^v\.txt: the header announces 3 vectors, but the file ends after 1\. It is truncated/,
+    ],
+    [
+      'more rows than announced',
+      '1 2\ncat 1 2\na 1 2\n',
+      {},
+      'format',
+      /^v\.txt: the header announces 1 vectors, but there are more\./,
+    ],
+    [
+      'a binary file that is cut',
+      binary({ the: [1, 2], a: [3, 4] }, true).subarray(0, 20),
+      {},
+      'format',
+      /announces 2 vectors, but the file ends after 1\./,
+    ],
+    [
+      'NaN in a binary file',
+      binary({ a: [3, 4], the: [1, Number.NaN] }, true),
+      {},
+      'format',
+      /^v\.txt, vector 2: value 2 of "the" must be a finite number, got NaN\.$/,
+    ],
+    [
+      'a missing header',
+      'the 1 2\n',
+      { format: 'word2vec' },
+      'format',
+      /^v\.txt: the first line must be a header.*got "the 1 2".*format: 'glove'/s,
+    ],
+    [
+      'a huge width',
+      '3 100000000\nthe 1\n',
+      {},
+      'format',
+      /^v\.txt: the width of the vectors must be between 1 and 65536, got 100000000\. The file must/,
+    ],
+    ['a zip archive', 'PK\x03\x04', {}, 'format', /^v\.txt: the file is a zip archive\. Unpack it first\.$/],
+    [
+      'an endless line',
+      new Uint8Array(2 ** 21).fill(65),
+      {},
+      'format',
+      /^v\.txt: a line must not exceed 1048576 bytes\./,
+    ],
+    [
+      'another width',
+      '1 2\nthe 1 2\n',
+      { width: 3 },
+      'value',
+      /^v\.txt: the vectors have 2 values, but width is 3\. Set the width of the embedding to 2, or use vectors of width 3\.$/,
+    ],
+    [
+      'another width in GloVe',
+      'the 1 2\n',
+      { width: 3 },
+      'value',
+      /^v\.txt: the vectors have 2 values, but width is 3\./,
+    ],
+    [
+      'an unknown format',
+      'the 1 2\n',
+      { format: 'word2vec.bin' },
+      'value',
+      /format must be "word2vec", "word2vecBinary", "glove" or "fastText"/,
+    ],
+    [
+      'an unknown option',
+      'the 1 2\n',
+      { dimension: 3 },
+      'value',
+      /^readVectors: there is no option "dimension"/,
+    ],
+  ];
+  for (const [name, file, options, code, message] of invalidFiles) {
     test(name, async () => {
       const bytes = typeof file === 'string' ? utf8(file) : file;
       const read = readVectors(chunks(bytes, 65_536), { vocabulary, source: 'v.txt', ...options });
@@ -285,7 +284,7 @@ describe('refused', () => {
   });
 });
 
-describe('writing', () => {
+describe('writing vectors', () => {
   const width = 3;
   const values = Float32Array.from({ length: vocabulary.size * width }, (_, i) =>
     Math.fround(Math.sin(i) * 10 ** (i - 9)),
@@ -305,7 +304,7 @@ describe('writing', () => {
     });
   }
 
-  test('text has the shortest digits, and only the vectors of the mask', () => {
+  test('text files have the shortest exact digits, and only the vectors that `found` selects', () => {
     const small = buildVocabulary([['a', 'b']], { specials: ['<pad>'] });
     const vectors = { width: 2, values: Float32Array.of(0, 0, 0.1, -1e-7, 1 / 3, 16_777_216) };
     const text = (options: object): string =>
@@ -314,7 +313,7 @@ describe('writing', () => {
     assert.equal(text({ found: Uint8Array.of(0, 0, 1) }), '1 2\nb 0.33333334 16777216\n');
   });
 
-  test('refused: other shapes, and tokens with white space', async () => {
+  test('rejects values of another shape, and tokens with white space unless omitWhitespace is set', async () => {
     assert.throws(() => writeVectors(vocabulary, { width: 2, values }), {
       code: 'shape',
       message:

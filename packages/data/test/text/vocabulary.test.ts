@@ -1,4 +1,4 @@
-// Vocabularies: ids, counts, unknown tokens, and mismatches.
+// Vocabularies: ids, counts, unknown tokens, coverage, and comparison with another vocabulary.
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { buildVocabulary, learnBytePairs, Vocabulary, type VocabularyOptions } from '@unroll/data';
@@ -22,7 +22,7 @@ describe('building', () => {
     );
   });
 
-  test('minCount, maxSize and include', () => {
+  test('minCount and maxSize leave out rare tokens, but none of `include`', () => {
     const specials = ['<pad>'];
     assert.deepEqual(tokensOf({ specials, minCount: 2 }), ['<pad>', 'b', 'a']);
     assert.deepEqual(tokensOf({ specials, maxSize: 4 }), ['<pad>', 'b', 'a', 'c']);
@@ -34,12 +34,12 @@ describe('building', () => {
     ]);
   });
 
-  test('special tokens in the texts are counted as such', () => {
+  test('special tokens that occur in the texts keep their ids and are counted', () => {
     const { tokens, counts } = buildVocabulary([['a', '<unk>', '<unk>']]);
     assert.deepEqual([tokens.length, counts], [5, [0, 2, 0, 0, 1]]);
   });
 
-  test('all tokens of byte pairs are encodable', () => {
+  test('a vocabulary that includes all tokens of byte pairs encodes any text', () => {
     const pairs = learnBytePairs(['the cat and the hat'], { vocabularySize: 270 });
     const specials = ['<pad>'];
     const vocabulary = buildVocabulary([pairs.tokens('the cat')], { specials, include: pairs.allTokens });
@@ -62,10 +62,10 @@ describe('building', () => {
     [{ minFreq: 2 }, /there is no option "minFreq"/],
   ];
   for (const [options, message] of refused) {
-    test(`refused: ${JSON.stringify(options)}`, () =>
+    test(`rejects ${JSON.stringify(options)}`, () =>
       assert.throws(() => buildVocabulary(LISTS, options), { code: 'value', message }));
   }
-  test('refused: texts instead of tokens', () =>
+  test('rejects texts instead of tokens', () =>
     assert.throws(() => buildVocabulary(['a text'] as never), {
       code: 'value',
       message: 'The tokens of text 0 must be an array, got "a text". Call tokens() of a tokenizer first.',
@@ -102,7 +102,7 @@ describe('encoding and decoding', () => {
     }
   });
 
-  test('coverage', () => {
+  test('coverage returns the shares of known types and tokens, and the missing tokens with their counts', () => {
     assert.deepEqual(
       vocabulary.coverage([
         ['a', 'x', 'b'],
@@ -133,7 +133,7 @@ describe('configs and mismatches', () => {
   const { tokens, counts, specials } = vocabulary.config();
   const refused: [name: string, config: object, message: RegExp][] = [
     [
-      'no tokens',
+      'a string as tokens',
       { tokens: 'ab', counts, specials },
       /^Vocabulary: tokens must be an array of strings, got "ab"\.$/,
     ],
@@ -159,11 +159,11 @@ describe('configs and mismatches', () => {
     ],
   ];
   for (const [name, config, message] of refused) {
-    test(`refused: ${name}`, () =>
+    test(`rejects a config with ${name}`, () =>
       assert.throws(() => new Vocabulary(config as never), { code: 'value', message }));
   }
 
-  test('another vocabulary is refused, with the first difference', () => {
+  test('requireEqual rejects another vocabulary, and reports the first difference', () => {
     const refuses = (other: Vocabulary, difference: string): void =>
       assert.throws(() => other.requireEqual(vocabulary, 'model.zip'), {
         code: 'value',

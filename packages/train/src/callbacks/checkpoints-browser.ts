@@ -1,4 +1,4 @@
-/** Replaces checkpoints-node.ts in browsers, where `checkpointDir` is an error. */
+/** Replaces checkpoints-node.ts in browsers, where `checkpointDir` raises an error. */
 import { UnrollError } from '@unroll/core';
 import type { CheckpointFiles } from './checkpoints-node.js';
 

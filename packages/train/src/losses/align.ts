@@ -1,4 +1,7 @@
-/** Checks the shapes of predictions and targets and adds missing axes of size 1, in the three ways that losses use. */
+/**
+ * Checks that the shapes of predictions and targets match, and adds missing axes of size 1. The three functions differ in how
+ * many predicted numbers belong to a target.
+ */
 import { formatShape, reshape, type Shape, shapeError, type Tensor } from '@unroll/core';
 import { sameShape } from '@unroll/core/internal';
 import type { Pair } from './loss.js';

@@ -60,8 +60,8 @@ export interface SampledSoftmaxOptions extends LossOptions {
   samples?: number;
   /**
    * The distribution of the samples. `logUniform` (default): P(k) proportional to log((k + 2) / (k + 1)), for tokens sorted by
-   * decreasing frequency, as vocabularies are. `uniform`: all tokens are equally likely. A list contains the weight of each token, such
-   * as its count.
+   * decreasing frequency, as in the vocabularies of `buildVocabulary`. `uniform`: all tokens are equally likely. A list has
+   * the weight of each token, such as its count.
    */
   distribution?: 'logUniform' | 'uniform' | ArrayLike<number>;
 }
@@ -202,16 +202,16 @@ function sampledRows(layer: VocabularyLayer, hidden: Tensor, target: Tensor, sam
   const [N] = hidden.shape;
   const ids = hostValues(target, 'The target');
   const { tokens, expectedCount } = sample;
-  const corrections = (all: ArrayLike<number>): Tensor =>
-    tensor(Float64Array.from(all, (token) => Math.log(expectedCount(token))));
+  const logCountsOf = (drawn: ArrayLike<number>): Tensor =>
+    tensor(Float64Array.from(drawn, (token) => Math.log(expectedCount(token))));
   const sampled = add(
     matmul(hidden, gather(layer.table, tokens), { transB: true }),
-    sub(biasOf(layer, tokens), corrections(tokens)),
+    sub(biasOf(layer, tokens), logCountsOf(tokens)),
   );
   const products = sum(mul(hidden, gather(layer.table, Float64Array.from(ids))), 1);
-  const correct = add(products, sub(biasOf(layer, ids), corrections(ids)));
-  const hits = hitsOf(ids, tokens);
-  const logits = concat([reshape(correct, [N, 1]), hits ? add(sampled, hits) : sampled], 1);
+  const correct = add(products, sub(biasOf(layer, ids), logCountsOf(ids)));
+  const hitMask = accidentalHits(ids, tokens);
+  const logits = concat([reshape(correct, [N, 1]), hitMask ? add(sampled, hitMask) : sampled], 1);
   return sparseCrossentropy(logits, new Float64Array(N));
 }
 
@@ -221,17 +221,20 @@ function biasOf({ bias, units }: VocabularyLayer, tokens: ArrayLike<number>): Te
   return reshape(gather(reshape(bias, [units, 1]), Float64Array.from(tokens)), [tokens.length]);
 }
 
-/** Returns [N, samples] with -1e9 where a sampled token is the target of a row, else 0; null if there is no such row. */
-function hitsOf(ids: ArrayLike<number>, tokens: Float64Array): Tensor | null {
+/**
+ * Returns the mask [N, samples] that is added to the logits of the samples: -1e9 where a sampled token is the target of a row,
+ * else 0. Null if no sampled token is a target.
+ */
+function accidentalHits(ids: ArrayLike<number>, tokens: Float64Array): Tensor | null {
   const columns = new Map(Array.from(tokens, (token, column) => [token, column]));
-  let hits: Float32Array | null = null;
+  let mask: Float32Array | null = null;
   for (let row = 0; row < ids.length; row++) {
     const column = columns.get(ids[row]);
     if (column === undefined) continue;
-    hits ??= new Float32Array(ids.length * tokens.length);
-    hits[row * tokens.length + column] = -1e9;
+    mask ??= new Float32Array(ids.length * tokens.length);
+    mask[row * tokens.length + column] = -1e9;
   }
-  return hits && hostTensor(hits, [ids.length, tokens.length]);
+  return mask && hostTensor(mask, [ids.length, tokens.length]);
 }
 
 /** Returns the exact losses [N], computed for a block of rows at a time unless gradients are recorded. */

@@ -23,8 +23,8 @@
  * A definition with `build` has parameters that are trained with those of the model. Training calls `build` once, when it
  * builds the model, with the shape [-1, T, K] of the output (-1: any size), and passes the result to `losses`. The
  * parameters are treated like those of the model: gradients, clipping, optimizer, moving averages, regularisers,
- * constraints, checkpoints, and checks for non-finite values. A saved model stores the parameters as `loss/<output>/<name>`. A loss
- * that is used for two outputs shares its parameters.
+ * constraints, checkpoints, and checks for non-finite values. A saved model stores the parameters as `loss/<output>/<name>`.
+ * Two outputs with the same loss object share its parameters.
  */
 import {
   formatShape,
@@ -96,11 +96,11 @@ export function sequenceLoss<P extends LossParameters = LossParameters>(
   checkOptions(name, options, LOSS_OPTIONS);
   const { reduction = 'sumOverBatchSize' } = options;
   checkReduction(name, reduction);
-  let built: P | null = null;
+  let builtParameters: P | null = null;
   /** Last axis of the predictions for which the parameters were built. */
   let width = -1;
   const parametersOf = (): P => {
-    if (built) return built;
+    if (builtParameters) return builtParameters;
     if (!definition.build) return {} as P;
     throw new UnrollError(
       'state',
@@ -123,11 +123,11 @@ export function sequenceLoss<P extends LossParameters = LossParameters>(
     config: { ...definition.config, reduction },
     perSequence: true,
     get parameters() {
-      return Object.values(built ?? {});
+      return Object.values(builtParameters ?? {});
     },
     build(prediction, make) {
       const newWidth = prediction[prediction.length - 1];
-      if (built && newWidth !== width) {
+      if (builtParameters && newWidth !== width) {
         throw shapeError(
           `${name}: the parameters were built for predictions with a last axis of ${width}, got ${formatShape(prediction)}.`,
           {
@@ -135,9 +135,9 @@ export function sequenceLoss<P extends LossParameters = LossParameters>(
           },
         );
       }
-      if (built || !definition.build) return;
+      if (builtParameters || !definition.build) return;
       if (prediction.length !== 3) throw wrongPrediction(name, prediction);
-      built = definition.build(prediction, make);
+      builtParameters = definition.build(prediction, make);
       width = newWidth;
     },
     rows: (prediction, target) => {
@@ -267,12 +267,12 @@ function selectSequences(
   selection: Uint32Array,
 ): SequenceBatch {
   const selectFrom = (x: Tensor): Tensor => {
-    const [B, ...rest] = x.shape;
-    const table = reshape(x, [B, sizeOf(rest)]);
+    const [B, ...sequenceShape] = x.shape;
+    const table = reshape(x, [B, sizeOf(sequenceShape)]);
     // Keep targets and masks in host memory if they are there, because definitions may read them.
     const onHost = table.hostArray && !recording.current?.tracks(table);
     const rows = onHost ? takeRows(table, selection) : gather(table, Float64Array.from(selection));
-    return reshape(rows, [selection.length, ...rest]);
+    return reshape(rows, [selection.length, ...sequenceShape]);
   };
   return {
     prediction: selectFrom(prediction),

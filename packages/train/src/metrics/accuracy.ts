@@ -47,13 +47,16 @@ export function correctShare(
 const isTargetClass = ({ prediction, target, width }: MetricBatch, row: number): boolean =>
   argmax(rowOf(prediction, row, width)) === target[row];
 
-/** Returns a function that is true if the prediction is on the side of the threshold where the target, 0 or 1, belongs. */
-const isCorrectSide =
+/** Returns a function that is true if the prediction is above the threshold for target 1, or not above it for target 0. */
+const matchesTarget =
   (threshold: number) =>
   ({ prediction, target }: MetricBatch, row: number): boolean =>
     (prediction[row] > threshold ? 1 : 0) === target[row];
 
-/** Share of predictions on the correct side of the threshold. Predictions and targets (0 or 1) have the same shape. */
+/**
+ * Share of predictions that are above the threshold if the target is 1, and not above it if the target is 0. Predictions and
+ * targets have the same shape.
+ */
 export function binaryAccuracy(options: ThresholdOptions = {}): Metric {
   checkOptions('binaryAccuracy', options, { threshold: 'number' });
   const { threshold = 0.5 } = options;
@@ -61,7 +64,7 @@ export function binaryAccuracy(options: ThresholdOptions = {}): Metric {
     'binaryAccuracy',
     { threshold },
     alignElements('binaryAccuracy'),
-    isCorrectSide(threshold),
+    matchesTarget(threshold),
   );
 }
 
@@ -90,11 +93,11 @@ export function sparseCategoricalAccuracy(options: NoOptions = {}): Metric {
  */
 export function accuracy(options: NoOptions = {}): Metric {
   checkOptions('accuracy', options, {});
-  const elements = alignElements('accuracy');
-  const classes = alignClasses('accuracy');
-  const isCorrectLabel = isCorrectSide(0.5);
+  const alignLabels = alignElements('accuracy');
+  const alignScores = alignClasses('accuracy');
+  const isCorrectLabel = matchesTarget(0.5);
   const align: AlignBatch = (prediction, target, mask, weights) =>
-    (prediction.rank === 1 || prediction.shape.at(-1) === 1 ? elements : classes)(
+    (prediction.rank === 1 || prediction.shape.at(-1) === 1 ? alignLabels : alignScores)(
       prediction,
       target,
       mask,

@@ -27,7 +27,10 @@ export interface CountsOptions {
 /** Numbers of rows for one class (or for positive binary labels). */
 type Counts = readonly [truePositives: number, predicted: number, actual: number];
 
-/** Creates a metric from the counts of each class (binary labels: of the positives). @param score the metric of one class */
+/**
+ * Creates a metric from the counts of each class (binary labels: of the positives).
+ * @param score computes the metric from the counts of one class
+ */
 function countsMetric(name: string, options: CountsOptions, score: (counts: Counts) => number): Metric {
   checkOptions(name, options, { average: true, threshold: 'number' });
   const { average, threshold = 0.5 } = options;
@@ -116,14 +119,14 @@ export function confusionMatrix(options: ConfusionOptions = {}): Metric<number[]
   checkOptions('confusionMatrix', options, { threshold: 'number' });
   const { threshold = 0.5 } = options;
   const name = 'confusionMatrix';
-  const [elements, classes] = [alignElements(name), alignClasses(name)];
+  const [alignLabels, alignScores] = [alignElements(name), alignClasses(name)];
   const classesFor = (width: number): number => (width === 1 ? 2 : width);
   return makeMetric<number[][]>({
     name,
     config: { threshold },
     better: 'higher',
     align: (prediction, target, mask, weights) =>
-      (prediction.rank === 1 || prediction.shape.at(-1) === 1 ? elements : classes)(
+      (prediction.rank === 1 || prediction.shape.at(-1) === 1 ? alignLabels : alignScores)(
         prediction,
         target,
         mask,

@@ -16,18 +16,18 @@ import { alignElements, type Metric, type MetricBatch, type NoOptions } from './
 const NAME = 'crfAccuracy';
 
 /**
- * Share of steps whose tag in the best sequence of tags (Viterbi) is the target. The metric `accuracy` would compare the
- * largest emission, which ignores the transitions. Targets are tag ids, [B, T].
+ * Share of steps whose tag in the best sequence of tags (Viterbi) is the target. The metric `accuracy` would compare the target
+ * with the tag of the largest emission, which ignores the transitions. Targets are tag ids, [B, T].
  */
 export function crfAccuracy(options: NoOptions = {}): Metric {
   checkOptions(NAME, options, {});
-  const elements = alignElements(NAME);
+  const alignTags = alignElements(NAME);
   const metric = correctShare(
     NAME,
     {},
     (prediction, target, mask, weights) => {
       const tags = bestTags(prediction.rank === 2 ? prediction : withScores(prediction), target, mask);
-      return elements(...tags, mask, weights);
+      return alignTags(...tags, mask, weights);
     },
     ({ prediction, target }: MetricBatch, row) => prediction[row] === target[row],
   );

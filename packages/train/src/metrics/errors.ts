@@ -67,13 +67,13 @@ export function r2(options: NoOptions = {}): Metric {
       const { prediction, target, width } = batch;
       eachRow(batch, (row, weight) => {
         for (let k = 0; k < width; k++) {
-          const [first, y] = [R2_SUMS * k, target[row * width + k]];
-          if (sums[first + 1] === 0) sums[first] = y;
-          const shifted = y - sums[first]; // reduces cancellation
-          sums[first + 1] += weight;
-          sums[first + 2] += weight * shifted;
-          sums[first + 3] += weight * shifted * shifted;
-          sums[first + 4] += weight * (y - prediction[row * width + k]) ** 2;
+          const [offset, y] = [R2_SUMS * k, target[row * width + k]];
+          if (sums[offset + 1] === 0) sums[offset] = y;
+          const d = y - sums[offset]; // sums of d and d² lose fewer digits to cancellation than sums of y and y²
+          sums[offset + 1] += weight;
+          sums[offset + 2] += weight * d;
+          sums[offset + 3] += weight * d * d;
+          sums[offset + 4] += weight * (y - prediction[row * width + k]) ** 2;
         }
       });
     },

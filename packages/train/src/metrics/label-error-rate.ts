@@ -39,7 +39,7 @@ export function labelErrorRate(options: LabelErrorRateOptions = {}): Metric {
   });
 }
 
-/** Returns a row per sequence: the edit distance as prediction and the number of labels as target. */
+/** Returns a batch with one row per sequence. `prediction` contains its edit distance, `target` its number of labels. */
 function editsOf(
   name: string,
   blank: number,

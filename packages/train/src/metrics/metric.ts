@@ -1,14 +1,15 @@
 /**
  * The definition of a metric, which accumulates sums over batches and computes one result. A row is a slice along the last
- * axis of a prediction. Its weight is mask · sample weight, and means are divided by the sum of the weights, as in Keras.
- * Unlike in Keras, every metric respects the mask, including precision, recall and R². All sums are in double precision.
- * Before the first row, metrics are 0, except perplexity (1) and the confusion matrix (empty).
+ * axis of a prediction. The weight of a row is its sample weight, or 0 if the row is masked. A mean is the weighted sum over
+ * the rows, divided by the sum of their weights, as in Keras. Unlike in Keras, every metric respects the mask, including
+ * precision, recall and R². All sums are in double precision. Before the first row, metrics are 0, except perplexity (1) and
+ * the confusion matrix (empty).
  */
 import type { FloatArray, Shape, Tensor } from '@unroll/core';
 import { formatShape, shapeError, valueError } from '@unroll/core';
 import { hostValues, sameShape, sizeOf } from '@unroll/core/internal';
 import { argmax, rowFactors } from '../losses/row-factors.js';
-import type { Configured } from '../registry.js';
+import type { ConfiguredObject } from '../registry.js';
 
 /** The accumulated sums of a metric, as JSON. */
 export interface MetricState {
@@ -17,7 +18,7 @@ export interface MetricState {
   readonly sums: readonly number[];
 }
 
-export interface Metric<R = number> extends Configured {
+export interface Metric<R = number> extends ConfiguredObject {
   /** Whether a higher or lower value is better. */
   readonly better: 'higher' | 'lower';
   /**
@@ -125,18 +126,20 @@ function rowWeights(name: string, lead: Shape, mask: Tensor | null, weights: Ten
   return valid ? sampleWeights.map((weight, row) => (valid[row] === 1 ? weight : 0)) : sampleWeights;
 }
 
+const CLASSES_HINT =
+  "For predictions of several classes, set average to 'macro' or 'micro', or use the categorical metrics.";
+
 /**
  * Returns an `align` function that makes every number a row. Predictions and targets must have the same shape; a last axis of
  * size 1 may be missing.
+ * @param hint the end of the message about different shapes
  */
-export function alignElements(name: string): MetricDefinition<unknown>['align'] {
+export function alignElements(name: string, hint = CLASSES_HINT): MetricDefinition<unknown>['align'] {
   return (prediction, target, mask, weights) => {
     if (!sameShape(withoutUnitAxis(prediction.shape), withoutUnitAxis(target.shape))) {
       throw shapeError(
         `${name}: the model predicts ${formatShape(prediction.shape)}, but the target is ` +
-          `${formatShape(target.shape)}. ` +
-          "For predictions of several classes, set average to 'macro' or 'micro', or use the " +
-          'categorical metrics.',
+          `${formatShape(target.shape)}. ${hint}`,
         { prediction: prediction.shape, target: target.shape },
       );
     }
@@ -152,7 +155,8 @@ export function alignElements(name: string): MetricDefinition<unknown>['align'] 
 /** Returns an `align` function for predictions and targets of the same shape [..., K], with rows of K columns. */
 export function alignColumns(name: string): MetricDefinition<unknown>['align'] {
   return (prediction, target, mask, weights) => {
-    const batch = alignElements(name)(prediction, target, null, null);
+    const alignToRows = alignElements(name, 'Pass one target for each predicted number.');
+    const batch = alignToRows(prediction, target, null, null);
     const shape = prediction.rank === 1 ? [...prediction.shape, 1] : prediction.shape;
     return {
       ...batch,

@@ -4,7 +4,7 @@ import { checkOptions, FlatBuffer, formatValue, openScope } from '@unroll/core/i
 import { scaleInPlace } from './optimizer.js';
 
 export interface AverageOptions {
-  /** Weight of the previous average in each update, from 0 to below 1. Default 0.99. */
+  /** Weight of the previous average in each update, at least 0 and below 1. Default 0.99. */
   momentum?: number;
   /** Replace the weights by the average each time this many updates are done. Default null: never. */
   overwriteEvery?: number | null;
@@ -36,7 +36,7 @@ export function checkAverage(options: AverageOptions): void {
 export class WeightAverage {
   readonly momentum: number;
   readonly overwriteEvery: number | null;
-  /** Contains the average; while `swapped`, the weights. */
+  /** Contains the average, or the weights while `swapped` is true. */
   readonly buffer: FlatBuffer;
   readonly #weights: FlatBuffer;
   #updates = 0;

@@ -315,13 +315,13 @@ export function commonOptions(options: OptimizerOptions, learningRate: number): 
  * @throws UnrollError `value` for more than one kind, or an invalid limit
  */
 function clipOf(name: string, clips: ClipOptions): Clip | null {
-  const given = Object.entries(clips);
-  if (given.length === 0) return null;
-  if (given.length > 1) {
-    const names = given.map(([option]) => option).join(' and ');
+  const limits = Object.entries(clips);
+  if (limits.length === 0) return null;
+  if (limits.length > 1) {
+    const names = limits.map(([option]) => option).join(' and ');
     throw valueError(`${name}: set only one of ${Object.keys(CLIPS).join(', ')}, got ${names}.`, { clips });
   }
-  const [option, limit] = given[0];
+  const [option, limit] = limits[0];
   if (typeof limit === 'number' && limit > 0) return { [CLIPS[option as keyof ClipOptions]]: limit } as Clip;
   throw valueError(`${name}: ${option} must be a number above 0, got ${formatValue(limit)}.`, {
     [option]: limit,
