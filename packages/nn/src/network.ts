@@ -15,9 +15,9 @@ import {
   valueError,
 } from '@unroll/core';
 import { ignoreLoss } from '@unroll/core/internal';
-import { builders } from './builders.js';
 import { Layer, type LayerOptions } from './layer.js';
 import type { Memory } from './memory.js';
+import { optionalFunctions } from './optional-functions.js';
 import { Stream, type StreamOptions } from './stream.js';
 import type { SummaryRow } from './summary.js';
 import type { WeightSource } from './weights.js';
@@ -66,7 +66,8 @@ export abstract class Network<O extends NetworkOptions = NetworkOptions> extends
   ): void {
     if (this.built) return;
     const { seed = 0 } = this.options;
-    const weights = source === undefined ? builders(this.label).randomStream(seed, 'weights') : source;
+    const weights =
+      source === undefined ? optionalFunctions(this.label).randomStream(seed, 'weights') : source;
     super.build(inputs, weights, path);
   }
 
@@ -86,7 +87,7 @@ export abstract class Network<O extends NetworkOptions = NetworkOptions> extends
     context: ForwardContext,
     state: ModelState | null,
   ): { outputs: MaskedSequence[]; state: Memory } {
-    return builders(this.label).forwardFrom(this, inputs, context, state);
+    return optionalFunctions(this.label).forwardFrom(this, inputs, context, state);
   }
 
   /** Returns the layer with this name. @throws UnrollError `value` for an unknown name; the message lists the names */
@@ -115,12 +116,12 @@ export abstract class Network<O extends NetworkOptions = NetworkOptions> extends
 
   /** Returns a table of layers, output shapes and numbers of parameters, 80 columns wide. */
   summary(): string {
-    return builders(this.label).summary(this);
+    return optionalFunctions(this.label).summary(this);
   }
 
   /** Returns the rows of the summary: the layers in order, with the shapes of their outputs. */
   summaryRows(): SummaryRow[] {
-    return builders(this.label).summaryRows(this);
+    return optionalFunctions(this.label).summaryRows(this);
   }
 
   #knownShapes(): readonly Shape[] {

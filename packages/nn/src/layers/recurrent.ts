@@ -16,7 +16,6 @@ import {
   valueError,
 } from '@unroll/core';
 import { checkOptions, formatValue, sizeOf } from '@unroll/core/internal';
-import { builders } from '../builders.js';
 import {
   type Cell,
   type CellState,
@@ -31,6 +30,7 @@ import { Layer, type LayerConfig, type LayerOptions } from '../layer.js';
 import { startedMask } from '../masks.js';
 import { detach, type Memory } from '../memory.js';
 import { recurrentOptions } from '../option-names.js';
+import { optionalFunctions } from '../optional-functions.js';
 import { runPacked } from '../packing.js';
 import type { BuildTools } from '../registry.js';
 
@@ -177,7 +177,7 @@ export class Recurrent extends Layer<RecurrentOptions> {
   #drop(x: Tensor, sequenceContext: SequenceContext, context: ForwardContext): Tensor {
     if (!context.training) return x;
     const [B, , ...step] = x.shape;
-    const { inputMask, ...masks } = builders(this.label).drawMasks(
+    const { inputMask, ...masks } = optionalFunctions(this.label).drawMasks(
       this.cell,
       this.options,
       B,
