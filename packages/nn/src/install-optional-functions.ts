@@ -24,8 +24,8 @@ export function installOptionalFunctions(): void {
     regularizer,
     constraint,
     drawMasks: (cell, options, batch, inputSize, context) => {
-      const steps = seededStream(context.random, options.seed);
-      return drawMasks(cell, options, batch, inputSize, sequenceStream(context, options.seed), steps);
+      const stepRandom = seededStream(context.random, options.seed);
+      return drawMasks(cell, options, batch, inputSize, sequenceStream(context, options.seed), stepRandom);
     },
     forwardFrom,
     setWeights,

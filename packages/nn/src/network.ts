@@ -143,26 +143,26 @@ function defaultName(layer: Layer): string {
  * @throws UnrollError `value` if two layers have the same name
  */
 export function nameLayers(layers: readonly Layer[]): void {
-  const taken = new Set<string>();
+  const usedNames = new Set<string>();
   const isUnnamed = (layer: Layer): boolean => layer.autoNamed && !layer.built;
   for (const layer of layers) {
     if (isUnnamed(layer)) continue;
-    if (taken.has(layer.name)) {
+    if (usedNames.has(layer.name)) {
       throw valueError(`Two layers are named "${layer.name}". Give one of them another name.`, {
         name: layer.name,
       });
     }
-    taken.add(layer.name);
+    usedNames.add(layer.name);
   }
   const counts = new Map<string, number>();
   for (const layer of layers.filter(isUnnamed)) {
     const base = defaultName(layer);
     let count = counts.get(base) ?? 0;
     const numbered = (): string => (count === 0 ? base : `${base}_${count}`);
-    while (taken.has(numbered())) count++;
+    while (usedNames.has(numbered())) count++;
     layer.name = numbered();
     layer.autoNamed = false;
-    taken.add(layer.name);
+    usedNames.add(layer.name);
     counts.set(base, count + 1);
   }
   for (const layer of layers) layer.connect?.(layers);
