@@ -1,5 +1,5 @@
 /**
- * Functions as activations. Detects a cell that runs the fused kernel of another activation, and a config that loses a
+ * Custom functions as activations. Detects a cell that runs the fused kernel of another activation, and a config that loses a
  * registered name or silently omits a function.
  */
 import assert from 'node:assert/strict';
