@@ -298,8 +298,8 @@ function listTensors({ tensors, parts }: Memory, path = ''): string[] {
 
 /** Converts the input of `push` or `step` to a list of tensors. */
 function tensorsOf(x: StreamInput): readonly Tensor[] {
-  const several = Array.isArray(x) && x.length > 0 && typeof x[0] === 'object' && 'shape' in x[0];
-  return several ? (x as unknown as readonly Tensor[]) : [asTensor(x as TensorLike)];
+  const isList = Array.isArray(x) && x.length > 0 && typeof x[0] === 'object' && 'shape' in x[0];
+  return isList ? (x as unknown as readonly Tensor[]) : [asTensor(x as TensorLike)];
 }
 
 /** For each result of {@link selectRows}, the tensor and the rows from which it was selected. */

@@ -189,7 +189,9 @@ describe('zoneout', () => {
       plain.setWeights(layer.getWeights());
       cell.step = () => assert.fail('the layer must run as one op');
       for (const training of [false, true]) {
-        const [got, want] = [layer, plain].map((one) => run(one, x, { training })[0]!.value.dataSync());
+        const [got, want] = [layer, plain].map((candidate) =>
+          run(candidate, x, { training })[0]!.value.dataSync(),
+        );
         assert.deepEqual(got, want);
       }
     });

@@ -175,9 +175,12 @@ describe('a cell with a constant', () => {
           };
           const plain = numbers(recurrent(make(), layerOptions));
           // With 1e9 weights, splitting the batch saves time, so the batch shrinks.
-          const costly = numbers(Object.assign(recurrent(make(), layerOptions), { countParams: () => 1e9 }));
-          assertSame(JSON.stringify(layerOptions), costly.found, plain.found, 1e-12);
-          if (!make().cells) assert.ok(new Set(costly.rows).size > 2, `the batch had ${costly.rows} rows`);
+          const shrinking = numbers(
+            Object.assign(recurrent(make(), layerOptions), { countParams: () => 1e9 }),
+          );
+          assertSame(JSON.stringify(layerOptions), shrinking.found, plain.found, 1e-12);
+          if (!make().cells)
+            assert.ok(new Set(shrinking.rows).size > 2, `the batch had ${shrinking.rows} rows`);
         }
       }
     });
@@ -193,15 +196,15 @@ describe('a cell with a constant', () => {
       const layers = [first, gruCell({ units: 2 }), second].map((cell) =>
         recurrent((cell as Cell).clone!(), { returnSequences: true }),
       );
-      const [one, two, three] = layers as [Recurrent, Recurrent, Recurrent];
-      attend(one);
-      run(two, randomTensor('y', B, T, D));
-      attend(three, [randomTensor('z', B, T, 2), memory]);
+      const [firstLayer, secondLayer, thirdLayer] = layers as [Recurrent, Recurrent, Recurrent];
+      attend(firstLayer);
+      run(secondLayer, randomTensor('y', B, T, D));
+      attend(thirdLayer, [randomTensor('z', B, T, 2), memory]);
       const weights = whole.getWeights();
-      one.setWeights(weights.slice(0, 3));
-      two.setWeights(weights.slice(3, 6));
-      three.setWeights(weights.slice(6));
-      const want = attend(three, [run(two, attend(one))[0].value, memory]);
+      firstLayer.setWeights(weights.slice(0, 3));
+      secondLayer.setWeights(weights.slice(3, 6));
+      thirdLayer.setWeights(weights.slice(6));
+      const want = attend(thirdLayer, [run(secondLayer, attend(firstLayer))[0].value, memory]);
       assert.deepEqual(y.dataSync(), want.dataSync());
       assert.deepEqual([first.prepareCalls, second.prepareCalls], [1, 1]);
     });
@@ -209,18 +212,23 @@ describe('a cell with a constant', () => {
 
   test('both directions of a bidirectional layer read the same constants', () => {
     onBackend(float64, () => {
-      const both = bidirectional(attention());
-      const y = run(both, [x, memory])[0].value;
+      const bothDirections = bidirectional(attention());
+      const y = run(bothDirections, [x, memory])[0].value;
       assert.deepEqual(y.shape, [B, T, 2 * D]);
       const [forward, backward] = [attention(), attention({ goBackwards: true })];
       for (const layer of [forward, backward]) attend(layer);
-      forward.setWeights(both.forwardLayer.getWeights());
-      backward.setWeights(both.backwardLayer.getWeights());
+      forward.setWeights(bothDirections.forwardLayer.getWeights());
+      backward.setWeights(bothDirections.backwardLayer.getWeights());
       const last = slice(attend(backward), 1, 0, 1);
       const want = concat([slice(attend(forward), 1, T - 1, T), last], -1);
       assert.deepEqual(slice(slice(y, 1, T - 1, T), 2, 0, D).dataSync(), slice(want, 2, 0, D).dataSync());
       assert.deepEqual(slice(slice(y, 1, T - 1, T), 2, D).dataSync(), slice(want, 2, D).dataSync());
-      const withStates = run(both, [x, randomTensor('h', B, D), randomTensor('h2', B, D), memory])[0].value;
+      const withStates = run(bothDirections, [
+        x,
+        randomTensor('h', B, D),
+        randomTensor('h2', B, D),
+        memory,
+      ])[0].value;
       assert.notDeepEqual(withStates.dataSync(), y.dataSync());
       assert.throws(
         () =>
@@ -272,11 +280,11 @@ describe('constants in a graph', () => {
     const want = run(network, values)[0].value.dataSync();
     const cut = [x, slice(padded, 1, 0, 3), values[2]];
     assert.deepEqual(want, run(network, cut)[0].value.dataSync(), 'the mask of the memory is applied');
-    const made = modelFromConfig(JSON.parse(JSON.stringify(network.config)));
-    made.build(network.inputShapes);
-    made.setWeights(network.getWeights());
-    assert.deepEqual(run(made, values)[0].value.dataSync(), want);
-    assert.deepEqual(JSON.parse(JSON.stringify(made.config)), JSON.parse(JSON.stringify(network.config)));
+    const restored = modelFromConfig(JSON.parse(JSON.stringify(network.config)));
+    restored.build(network.inputShapes);
+    restored.setWeights(network.getWeights());
+    assert.deepEqual(run(restored, values)[0].value.dataSync(), want);
+    assert.deepEqual(JSON.parse(JSON.stringify(restored.config)), JSON.parse(JSON.stringify(network.config)));
     assert.match(network.summary(), /attend \(RNN\) .* x, start, masking/);
   });
 

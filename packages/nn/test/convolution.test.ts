@@ -240,12 +240,12 @@ describe('a stream equals the whole run', () => {
       stream.push(slice(x, 1, 0, 5));
       const saved = JSON.parse(JSON.stringify(await stream.save()));
       const rest = slice(x, 1, 5);
-      const picked = stream.select([2, 0]);
+      const selected = stream.select([2, 0]);
       const want = stream.fork().push(rest);
       assert.deepEqual(network.stream({ state: saved }).push(rest).dataSync(), want.dataSync());
       const rows = concat([slice(rest, 0, 2, 3), slice(rest, 0, 0, 1)], 0);
       const wantRows = concat([slice(want, 0, 2, 3), slice(want, 0, 0, 1)], 0);
-      assert.deepEqual(picked.push(rows).dataSync(), wantRows.dataSync());
+      assert.deepEqual(selected.push(rows).dataSync(), wantRows.dataSync());
       const whole = run(network, x)[0]!.value;
       assert.equal(mismatch('rest', want.dataSync(), slice(whole, 1, 3).dataSync(), 1e-13), null);
     });

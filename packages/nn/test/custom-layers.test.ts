@@ -114,11 +114,11 @@ describe('custom layers and cells', () => {
       /There is no cell class "LeakyCell".*registerCell\(LeakyCell\)/,
     );
     registerCell(LeakyCell);
-    const made = modelFromConfig(config);
-    made.build([[-1, -1, 2]]);
-    made.setWeights(network.getWeights());
-    assert.deepEqual(run(made, x, { mask: maskOf('11110', '10100') })[0]!.value.dataSync(), want);
-    assert.deepEqual(JSON.parse(JSON.stringify(made.config)), config);
+    const restored = modelFromConfig(config);
+    restored.build([[-1, -1, 2]]);
+    restored.setWeights(network.getWeights());
+    assert.deepEqual(run(restored, x, { mask: maskOf('11110', '10100') })[0]!.value.dataSync(), want);
+    assert.deepEqual(JSON.parse(JSON.stringify(restored.config)), config);
   });
 
   test('can be streamed', () => {
@@ -148,8 +148,8 @@ describe('custom layers and cells', () => {
   });
 
   test('a cell can be bidirectional if it has clone(), or if both directions are given', () => {
-    const both = bidirectional(recurrent(leaky(), { returnSequences: true }));
-    assert.deepEqual(run(both, x)[0]!.value.shape, [2, 5, 6]);
+    const bothDirections = bidirectional(recurrent(leaky(), { returnSequences: true }));
+    assert.deepEqual(run(bothDirections, x)[0]!.value.shape, [2, 5, 6]);
     const withoutClone = (): Cell => Object.assign(leaky(), { clone: undefined });
     assert.throws(
       () => bidirectional(recurrent(withoutClone(), { name: 'reader' })),
@@ -163,9 +163,9 @@ describe('custom layers and cells', () => {
 
   test('a bidirectional layer copies the options of a layer, which stays independent', () => {
     const layer = recurrent(leaky(), { returnSequences: true });
-    const both = bidirectional(layer);
+    const bothDirections = bidirectional(layer);
     const wide = randomTensor('wide', 2, 5, 4);
-    assert.deepEqual([run(layer, x), run(both, wide)].map(([y]) => y!.value.shape[2]), [3, 6]); // biome-ignore format: one line
+    assert.deepEqual([run(layer, x), run(bothDirections, wide)].map(([y]) => y!.value.shape[2]), [3, 6]); // biome-ignore format: one line
   });
 
   test('a cell can define an initial state other than zero', () => {
@@ -185,16 +185,16 @@ describe('custom layers and cells', () => {
   });
 
   test('steps of a higher rank, such as images, are passed to the cell unchanged', () => {
-    const seen: Shape[] = [];
+    const stepShapes: Shape[] = [];
     const cell: Cell = {
       ...{ className: 'Sum', units: 1, stateSizes: { h: 1 }, config: {} },
       build: () => {},
       step: (step, state) => {
-        seen.push(step.shape);
+        stepShapes.push(step.shape);
         return { y: state.h!, state };
       },
     };
     run(recurrent(cell), randomTensor('video', 2, 3, 4, 5));
-    assert.deepEqual(seen, [[2, 4, 5], [2, 4, 5], [2, 4, 5]]); // biome-ignore format: one line
+    assert.deepEqual(stepShapes, [[2, 4, 5], [2, 4, 5], [2, 4, 5]]); // biome-ignore format: one line
   });
 });

@@ -167,8 +167,8 @@ describe('beam search that keeps all partial outputs equals exhaustive search', 
   test('a beam of width 1 is greedy decoding; a wider one is never worse', async () => {
     const options: DecodingOptions = { prompt: [[1], [0, 2, 1]], maxLength: 8, stop: STOP };
     const greedy = await generate(table(2), options);
-    const one = await beamSearch(table(2), { ...options, width: 1, lengthPenalty: 0 });
-    assert.deepEqual(one.map(([{ tokens }]) => tokens), greedy.map(({ tokens }) => tokens)); // biome-ignore format: one line
+    const widthOne = await beamSearch(table(2), { ...options, width: 1, lengthPenalty: 0 });
+    assert.deepEqual(widthOne.map(([{ tokens }]) => tokens), greedy.map(({ tokens }) => tokens)); // biome-ignore format: one line
     const wide = await beamSearch(table(2), { ...options, width: 16, lengthPenalty: 0 });
     wide.forEach(([best], i) => {
       assert.ok(best.logProbability >= greedy[i].logProbability - 1e-6);

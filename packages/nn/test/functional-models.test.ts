@@ -47,15 +47,15 @@ function encoderDecoder(): Functional {
 
 /** Returns a copy of the model, restored from its config with the same weights. */
 function restored<M extends Network>(network: M): M {
-  const made = modelFromConfig(JSON.parse(JSON.stringify(network.config))) as M;
-  if (!made.built && network.inputShapes) made.build(network.inputShapes);
-  made.setWeights(network.getWeights());
-  assert.deepEqual(JSON.parse(JSON.stringify(made.config)), JSON.parse(JSON.stringify(network.config)));
+  const copy = modelFromConfig(JSON.parse(JSON.stringify(network.config))) as M;
+  if (!copy.built && network.inputShapes) copy.build(network.inputShapes);
+  copy.setWeights(network.getWeights());
+  assert.deepEqual(JSON.parse(JSON.stringify(copy.config)), JSON.parse(JSON.stringify(network.config)));
   assert.deepEqual(
-    made.parameters.map(({ name }) => name),
+    copy.parameters.map(({ name }) => name),
     network.parameters.map(({ name }) => name),
   );
-  return made;
+  return copy;
 }
 
 describe('a functional model', () => {
@@ -196,13 +196,13 @@ describe('restores a model from its config', () => {
   });
 
   test('bidirectional layers with a separate backward layer, stacked cells, nested models', () => {
-    const both = bidirectional(lstm({ units, returnSequences: true, name: 'reader' }), {
+    const bothDirections = bidirectional(lstm({ units, returnSequences: true, name: 'reader' }), {
       mergeMode: 'sum',
       backwardLayer: gru({ units, returnSequences: true, goBackwards: true, resetAfter: false }),
     });
     const cells = stackedCells([lstmCell({ units, dropout: 0.1 }), gruCell({ units: 2 })]);
     const inner = sequential([recurrent(cells), repeatVector({ n: 2 })]);
-    check(sequential([masking(), both, inner, lstm({ units: 2 })]));
+    check(sequential([masking(), bothDirections, inner, lstm({ units: 2 })]));
   });
 
   test('sequential with an input keeps its shape', () => {

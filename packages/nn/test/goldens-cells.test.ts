@@ -83,7 +83,7 @@ function streamOf(uniform: GoldenTensor): RandomStream {
 function check(golden: Case, stepwise: boolean): void {
   const recurrentLayer = makers[golden.name.split('/')[0]!]!(golden);
   const layer: Layer = golden.options.bidirectional ? bidirectional(recurrentLayer) : recurrentLayer;
-  for (const one of [layer, ...layer.sublayers]) Object.assign(one, { stepwise });
+  for (const part of [layer, ...layer.sublayers]) Object.assign(part, { stepwise });
   const inputs = golden.inputs.map(tensorFrom);
   layer.build(inputs.map(({ shape }) => shape));
   layer.setWeights(golden.weights.map((weight) => ({ shape: weight.shape, values: valuesOf(weight) })));

@@ -83,8 +83,8 @@ function stack(golden: ExtraCase): BuiltCase {
   for (let n = 0; n < layers; n++) {
     const units = states[0]!.shape[1]!;
     const gates = { activation: camel(activation), recurrentActivation: camel(recurrentActivation) };
-    const made = (cell === 'lstm' ? lstm : gru)({ ...(rest as object), ...gates, units });
-    const layer = mergeMode ? bidirectional(made, { mergeMode }) : made;
+    const recurrentLayer = (cell === 'lstm' ? lstm : gru)({ ...(rest as object), ...gates, units });
+    const layer = mergeMode ? bidirectional(recurrentLayer, { mergeMode }) : recurrentLayer;
     const initialState = inputs.slice(1 + n * statesPerLayer, 1 + (n + 1) * statesPerLayer);
     const [output, ...final] = layer.apply(y, { initialState });
     y = output!;

@@ -259,12 +259,12 @@ const graphs: Record<string, () => Functional> = {
 };
 
 function checkOrder(golden: Case): void {
-  const made = graphs[golden.options.graph!]!();
+  const network = graphs[golden.options.graph!]!();
   assert.deepEqual(
-    made.layers.map(({ name }) => name),
+    network.layers.map(({ name }) => name),
     golden.layers,
   );
-  const got = made.getWeights().map(({ name, shape }) => `${name.split('/')[0]} ${formatShape(shape)}`);
+  const got = network.getWeights().map(({ name, shape }) => `${name.split('/')[0]} ${formatShape(shape)}`);
   assert.deepEqual(got, golden.order);
 }
 
@@ -314,11 +314,11 @@ for (const { name, backend, reason } of backends) {
 }
 
 test('a model rejects weights in another order', () => {
-  const made = sequential([dense({ units: 2 }), dense({ units: 3 })]);
-  made.build([[-1, 4]]);
-  const [a, b, c, e] = made.getWeights();
+  const network = sequential([dense({ units: 2 }), dense({ units: 3 })]);
+  network.build([[-1, 4]]);
+  const [a, b, c, e] = network.getWeights();
   assert.throws(
-    () => made.setWeights([c!, b!, a!, e!]),
+    () => network.setWeights([c!, b!, a!, e!]),
     /Weight dense\/kernel must have shape \[4, 2\], got \[2, 3\]/,
   );
 });

@@ -125,8 +125,8 @@ function check(golden: RecurrentCase, stepwise: boolean): void {
     [x, ...states].map(({ shape }) => shape),
     golden.weights,
   );
-  for (const one of 'forwardLayer' in layer ? [layer.forwardLayer, layer.backwardLayer] : [layer]) {
-    one.stepwise = stepwise;
+  for (const direction of 'forwardLayer' in layer ? [layer.forwardLayer, layer.backwardLayer] : [layer]) {
+    direction.stepwise = stepwise;
   }
   const work = (): readonly Tensor[] => {
     if (inputs.dropoutMask || inputs.recurrentDropoutMask) return withDropout(layer, inputs, x, states);

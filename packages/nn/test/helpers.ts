@@ -122,7 +122,7 @@ export function checkGradients(
     const problems = variables.map((parameter, n) => {
       const before = parameter.dataSync();
       const lossAt = (i: number, value: number): number => {
-        parameter.assign(before.map((one, j) => (j === i ? value : one)));
+        parameter.assign(before.map((other, j) => (j === i ? value : other)));
         return work().reduce(
           (total, output, k) =>
             total + sum(mul(output, randomTensor(`weights ${k}`, ...output.shape))).item(),

@@ -304,14 +304,14 @@ describe('layers and cells are restored from their configs', () => {
       const other = layerFromConfig(config);
       assert.deepEqual(JSON.parse(JSON.stringify(other.config)), config);
       const mask = inputs[0] === sequence && name !== 'Masking' ? maskOf('1110', '0110') : null;
-      const numbers = (one: Layer) => {
-        one.build(inputs.map(({ shape }) => shape));
+      const numbers = (candidate: Layer) => {
+        candidate.build(inputs.map(({ shape }) => shape));
         const terms: string[] = [];
         const measured = outputsAndGradients(
-          () => run(one, inputs, { mask, training: true }).map(({ value }) => value),
-          one.parameters,
+          () => run(candidate, inputs, { mask, training: true }).map(({ value }) => value),
+          candidate.parameters,
         );
-        for (const parameter of one.parameters) {
+        for (const parameter of candidate.parameters) {
           const penalty = parameter.regularizer?.(parameter).item();
           const bound = parameter.constraint && [...parameter.constraint(parameter).dataSync()];
           terms.push(JSON.stringify([parameter.name, parameter.trainable, penalty, bound]));
@@ -327,8 +327,8 @@ describe('layers and cells are restored from their configs', () => {
   test('a cell without a layer', () => {
     const cell = peepholeLstmCell({ units: 3, recurrentDropout: 0.1, recurrentActivation: 'hardSigmoid' });
     const { className, config } = cell;
-    const made = cellFromConfig(JSON.parse(JSON.stringify({ className, config })));
-    assert.deepEqual(made.config, config);
-    assert.equal(made.recurrentDropout, 0.1);
+    const restored = cellFromConfig(JSON.parse(JSON.stringify({ className, config })));
+    assert.deepEqual(restored.config, config);
+    assert.equal(restored.recurrentDropout, 0.1);
   });
 });

@@ -231,17 +231,17 @@ describe('steps with padding only', () => {
     onBackend(float64, () => {
       const layer = lstm({ units, returnSequences: true });
       layer.build([x.shape]);
-      const seen: number[] = [];
+      const computedSteps: number[] = [];
       const { cell } = layer;
       const sequence = cell.sequence!.bind(cell);
       cell.sequence = (part, ...rest) => {
-        seen.push(part.shape[1]!);
+        computedSteps.push(part.shape[1]!);
         return sequence(part, ...rest);
       };
       run(layer, x, { mask: shortMask });
       run(layer, x, { mask: maskOf('110000', '111001') });
       run(layer, x, { mask: maskOf('000000', '000000') });
-      assert.deepEqual(seen, [3, 6, 1]);
+      assert.deepEqual(computedSteps, [3, 6, 1]);
     });
   });
 

@@ -197,19 +197,19 @@ const otherOperations: [TensorOperationOptions, Shape[], Shape, number[]][] = [
 test('the other operations return the expected values, and know their shapes', () => {
   onBackend(float64, () => {
     for (const [options, shapes, shape, wanted] of otherOperations) {
-      const inputs = shapes.map((given) => {
-        const count = given.reduce((total, extent) => total * extent, 1);
+      const inputs = shapes.map((inputShape) => {
+        const count = inputShape.reduce((total, extent) => total * extent, 1);
         return tensor(
           Array.from({ length: count }, (_, i) => i),
-          given,
+          inputShape,
         );
       });
       const what = JSON.stringify(options);
       const y = apply(options, inputs);
       assert.deepEqual(y.shape, shape, what);
       close(y.dataSync(), wanted, 1e-12, what);
-      const open = shapes.map((given) => [-1, ...given.slice(1)]);
-      assert.deepEqual(tensorOperation(options).outputShapes(open), [[-1, ...shape.slice(1)]], what);
+      const openShapes = shapes.map((inputShape) => [-1, ...inputShape.slice(1)]);
+      assert.deepEqual(tensorOperation(options).outputShapes(openShapes), [[-1, ...shape.slice(1)]], what);
     }
   });
 });

@@ -285,9 +285,9 @@ describe('the state of a stream', () => {
     onBackend(float64, () => {
       const stream = make().stream({ batch: B });
       stream.push(slice(x, 1, 0, 4));
-      const picked = stream.select([2, 0, 2, 2]);
+      const selected = stream.select([2, 0, 2, 2]);
       const all = rest(stream);
-      const y = picked.push(
+      const y = selected.push(
         tensor([2, 0, 2, 2].flatMap((b) => slice(slice(x, 1, 4), 0, b, b + 1).toArray()) as number[][][]),
       );
       [2, 0, 2, 2].forEach((b, i) => {
@@ -311,11 +311,11 @@ describe('the state of a stream', () => {
   test('does not change the states of stateful layers', () => {
     onBackend(float64, () => {
       const network = sequential([gru({ units, stateful: true, returnSequences: true })]);
-      const [one, two] = [slice(x, 1, 0, 3), slice(x, 1, 3)];
-      run(network, one);
+      const [firstPart, secondPart] = [slice(x, 1, 0, 3), slice(x, 1, 3)];
+      run(network, firstPart);
       network.stream({ batch: B }).push(randomTensor('elsewhere', B, 2, I));
       const fresh = sequential([gru({ units, returnSequences: true })]);
-      equal('second call', run(network, two)[0]!.value, slice(run(fresh, x)[0]!.value, 1, 3));
+      equal('second call', run(network, secondPart)[0]!.value, slice(run(fresh, x)[0]!.value, 1, 3));
     });
   });
 });

@@ -138,15 +138,15 @@ describe('a stream with fixed inputs', () => {
       checkChunks(other, whole, 2);
       other.reset();
       checkChunks(other, whole);
-      const picked = stream.select([2, 0]);
+      const selected = stream.select([2, 0]);
       const pick = (all: Tensor): Tensor =>
         concat(
           [2, 0].map((row) => slice(all, 0, row, row + 1)),
           0,
         );
-      equal('picked', picked.push(slice(pick(x), 1, 2)), slice(pick(whole), 1, 2));
-      picked.reset();
-      equal('picked and reset', picked.push(pick(x)), pick(whole));
+      equal('picked', selected.push(slice(pick(x), 1, 2)), slice(pick(whole), 1, 2));
+      selected.reset();
+      equal('picked and reset', selected.push(pick(x)), pick(whole));
     });
   });
 

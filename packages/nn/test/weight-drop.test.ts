@@ -59,15 +59,15 @@ describe('weight drop', () => {
     test(`${name}: all steps of a batch use the same dropped recurrent kernel`, () => {
       onBackend(float64, () => {
         const [layer, plain] = [make(0.5), make(0)];
-        for (const one of [layer, plain]) one.build([x.shape]);
+        for (const candidate of [layer, plain]) candidate.build([x.shape]);
         plain.setWeights(layer.getWeights());
         const hasOtherMasks = name === 'LSTM, last output';
         const random = new RandomStream(0, 'run');
         if (hasOtherMasks) random.dropoutMask([B, 3], 0.2);
         const U = recurrentKernel(plain);
         U.assign(mul(U, random.dropoutMask(U.shape, 0.5)).dataSync());
-        const outputOf = (one: Layer, training: boolean) =>
-          firstOutput(one, x, { mask, training }).dataSync();
+        const outputOf = (candidate: Layer, training: boolean) =>
+          firstOutput(candidate, x, { mask, training }).dataSync();
         const got = outputOf(layer, true);
         assert.equal(mismatch(name, got, outputOf(plain, hasOtherMasks), 1e-14), null);
         assert.ok(mismatch(name, outputOf(layer, false), got, 1e-6) !== null);
