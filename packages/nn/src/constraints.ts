@@ -73,7 +73,10 @@ export function unitNorm(options: { axis?: number | readonly number[] } = {}): C
   return { className: 'unitNorm', config: { ...options } };
 }
 
-/** Creates a constraint that moves norms over `axis` into the range from `minValue` to `maxValue`, or towards it if `rate` is below 1. */
+/**
+ * Creates a constraint that moves norms over `axis` into the range from `minValue` to `maxValue`, or towards it if `rate`
+ * is below 1.
+ */
 export function minMaxNorm(options: MinMaxNormOptions = {}): ConstraintConfig {
   checkOptions('minMaxNorm', options, {
     minValue: 'number',

@@ -3,7 +3,10 @@ import type { ForwardContext, MaskedSequence, ModelState } from '@unroll/core';
 import { copyMemory, emptyMemory, linkStates, type Memory } from './memory.js';
 import type { Network } from './network.js';
 
-/** Implements {@link Network.forwardFrom}: like a push to a stream, but the states are not detached, so gradients flow through them. */
+/**
+ * Implements {@link Network.forwardFrom}: like a push to a stream, but the states are not detached, so gradients flow
+ * through them.
+ */
 export function forwardFrom(
   network: Network,
   inputs: readonly MaskedSequence[],

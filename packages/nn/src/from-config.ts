@@ -6,13 +6,13 @@ import { builder, type ModelPart } from './builder.js';
 import type { Cell } from './cells/cell.js';
 import * as cellExports from './cells/index.js';
 import { Functional } from './functional.js';
-import { installBuilders } from './install-builders.js';
+import { installOptionalFunctions } from './install-optional-functions.js';
 import type { Layer } from './layer.js';
 import * as layerExports from './layers/index.js';
 import type { Network } from './network.js';
 import { Sequential } from './sequential.js';
 
-installBuilders();
+installOptionalFunctions();
 
 const allClasses = builder([...classesIn(cellExports), ...classesIn(layerExports), Sequential, Functional]);
 

@@ -22,7 +22,7 @@ import {
 } from '@unroll/core';
 import { checkOptions, formatValue } from '@unroll/core/internal';
 import { applySymbolic, type GraphNode, SymbolicTensor, sourcesOf, subgraph } from './graph.js';
-import { installBuilders } from './install-builders.js';
+import { installOptionalFunctions } from './install-optional-functions.js';
 import type { Layer, LayerConfig } from './layer.js';
 import { InputLayer, symbolicInput } from './layers/input.js';
 import { detach, emptyMemory, type Memory, memoryFromJson } from './memory.js';
@@ -384,6 +384,6 @@ export function model(options: FunctionalOptions): Functional {
         `model: ${option} must be a tensor or an array of tensors, got ${formatValue(options[option])}.`,
       );
   }
-  installBuilders();
+  installOptionalFunctions();
   return new Functional(options);
 }

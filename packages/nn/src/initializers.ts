@@ -1,8 +1,8 @@
 /**
- * Weight initialisers with the names and definitions of Keras 3, and `chrono`. All use counter-based random streams and elementary
- * arithmetic, so a seed gives the same weights on every machine. An initialiser is a name (`'orthogonal'`) or, with
- * options, the plain object returned by a function of this file (`constant({ value: 2 })`). A model's config can store
- * both.
+ * Weight initialisers with the names and definitions of Keras 3, and `chrono` for the biases of gates. All use counter-based
+ * random streams and elementary arithmetic, so a seed gives the same weights on every machine. An initialiser is a name
+ * (`'orthogonal'`) or, with options, the plain object returned by a function of this file (`constant({ value: 2 })`). A
+ * model's config can store both.
  */
 import { RandomStream, type Shape, valueError } from '@unroll/core';
 import { checkOptions, exactLog, type OptionTypes, sizeOf } from '@unroll/core/internal';
@@ -121,7 +121,10 @@ export function initialize(
 const NORMAL: OptionTypes<NormalOptions> = { seed: 'integer', mean: 'number', stddev: 'number' };
 const GAIN: OptionTypes<GainOptions> = { seed: 'integer', gain: 'number' };
 
-/** Returns a function that checks options and returns an {@link InitializerConfig}. @param owner name of the returned function, for errors */
+/**
+ * Returns a function that checks options and returns an {@link InitializerConfig}.
+ * @param owner name of the returned function, for errors
+ */
 const withOptions =
   <N extends InitializerName>(
     className: N,

@@ -1,5 +1,5 @@
 /** Converts layer options to JSON. */
-import { builders } from './builders.js';
+import { optionalFunctions } from './optional-functions.js';
 
 /**
  * Returns a copy of `options` without undefined entries and without custom initialiser functions. Custom activation
@@ -11,7 +11,7 @@ export function cleanConfig(options: object): Record<string, unknown> {
     Object.entries(options)
       .map(([key, value]) => [
         key,
-        typeof value === 'function' ? builders(key).functionName(key, value) : value,
+        typeof value === 'function' ? optionalFunctions(key).functionName(key, value) : value,
       ])
       .filter(([, value]) => value !== undefined),
   );

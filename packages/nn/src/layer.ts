@@ -16,13 +16,13 @@ import {
   UnrollError,
 } from '@unroll/core';
 import { ignoreLoss, sizeOf } from '@unroll/core/internal';
-import { builders, constraint, regularizer } from './builders.js';
 import type { ParameterOptions } from './cells/cell.js';
 import type { ApplyOptions, GraphNode, SymbolicTensor } from './graph.js';
 import type { Initializer } from './initializers.js';
 import { cleanConfig } from './json.js';
 import { type Memory, memoryOfParts } from './memory.js';
 import type { Network } from './network.js';
+import { constraint, optionalFunctions, regularizer } from './optional-functions.js';
 import type { Regularizer } from './regularizers.js';
 import type { WeightArray, WeightSource } from './weights.js';
 
@@ -141,7 +141,7 @@ export abstract class Layer<O extends LayerOptions = LayerOptions> {
   ): void {
     if (this.built) return;
     this.outputShapes(inputs);
-    const weights = source === undefined ? builders(this.label).randomStream(0, this.name) : source;
+    const weights = source === undefined ? optionalFunctions(this.label).randomStream(0, this.name) : source;
     this.#building = { source: weights, path };
     this.makeParameters(inputs);
     this.#building = null;
@@ -161,7 +161,7 @@ export abstract class Layer<O extends LayerOptions = LayerOptions> {
         ? new Float32Array(sizeOf(shape))
         : 'values' in source
           ? source.values(`${path}/${name}`, shape)
-          : builders(this.label).initialize(initializer, shape, source.child(name), this.label);
+          : optionalFunctions(this.label).initialize(initializer, shape, source.child(name), this.label);
     const trainable = options.trainable ?? true;
     const parameter = new Parameter(`${path}/${name}`, shape, values, trainable && this.trainable);
     const format = source && 'values' in source && source.formatOf?.(parameter.name);
@@ -201,7 +201,7 @@ export abstract class Layer<O extends LayerOptions = LayerOptions> {
    * the result: `const [y, h] = ...`.
    */
   apply(inputs: SymbolicTensor | readonly SymbolicTensor[], options?: ApplyOptions): SymbolicTensor {
-    return builders(this.label).apply(this, inputs, options);
+    return optionalFunctions(this.label).apply(this, inputs, options);
   }
 
   /**
@@ -211,7 +211,7 @@ export abstract class Layer<O extends LayerOptions = LayerOptions> {
    * input is unknown
    */
   get output(): SymbolicTensor {
-    return builders(this.label).outputOf(this);
+    return optionalFunctions(this.label).outputOf(this);
   }
 
   /**
@@ -258,7 +258,7 @@ export abstract class Layer<O extends LayerOptions = LayerOptions> {
    * @throws UnrollError `shape` if the number of arrays or a shape differs, `nan` for values that are not finite
    */
   setWeights(weights: readonly { shape: Shape; values: ArrayLike<number> }[]): void {
-    builders(this.label).setWeights(this, weights);
+    optionalFunctions(this.label).setWeights(this, weights);
   }
 
   /** Returns the number of weights, including those that are not trainable. */

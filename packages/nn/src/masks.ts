@@ -77,7 +77,10 @@ export function zeroMaskedSteps(x: Tensor, mask: Tensor): Tensor {
   return reshape(gather(rows, ids), x.shape);
 }
 
-/** Returns a mask that is 1 where any of the masks is 1; null if one of them is null. A mask with a single step is broadcast. */
+/**
+ * Returns a mask that is 1 where any of the masks is 1; null if one of the masks is null. A mask with a single step is
+ * broadcast.
+ */
 export function anyMask(masks: readonly (Tensor | null)[]): Tensor | null {
   const [first, ...rest] = masks.filter((mask) => mask !== null);
   if (!first || rest.length + 1 < masks.length) return null;

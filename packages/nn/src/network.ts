@@ -15,9 +15,9 @@ import {
   valueError,
 } from '@unroll/core';
 import { ignoreLoss } from '@unroll/core/internal';
-import { builders } from './builders.js';
 import { Layer, type LayerOptions } from './layer.js';
 import type { Memory } from './memory.js';
+import { optionalFunctions } from './optional-functions.js';
 import { Stream, type StreamOptions } from './stream.js';
 import type { SummaryRow } from './summary.js';
 import type { WeightSource } from './weights.js';
@@ -66,7 +66,8 @@ export abstract class Network<O extends NetworkOptions = NetworkOptions> extends
   ): void {
     if (this.built) return;
     const { seed = 0 } = this.options;
-    const weights = source === undefined ? builders(this.label).randomStream(seed, 'weights') : source;
+    const weights =
+      source === undefined ? optionalFunctions(this.label).randomStream(seed, 'weights') : source;
     super.build(inputs, weights, path);
   }
 
@@ -86,7 +87,7 @@ export abstract class Network<O extends NetworkOptions = NetworkOptions> extends
     context: ForwardContext,
     state: ModelState | null,
   ): { outputs: MaskedSequence[]; state: Memory } {
-    return builders(this.label).forwardFrom(this, inputs, context, state);
+    return optionalFunctions(this.label).forwardFrom(this, inputs, context, state);
   }
 
   /** Returns the layer with this name. @throws UnrollError `value` for an unknown name; the message lists the names */
@@ -115,12 +116,12 @@ export abstract class Network<O extends NetworkOptions = NetworkOptions> extends
 
   /** Returns a table of layers, output shapes and numbers of parameters, 80 columns wide. */
   summary(): string {
-    return builders(this.label).summary(this);
+    return optionalFunctions(this.label).summary(this);
   }
 
   /** Returns the rows of the summary: the layers in order, with the shapes of their outputs. */
   summaryRows(): SummaryRow[] {
-    return builders(this.label).summaryRows(this);
+    return optionalFunctions(this.label).summaryRows(this);
   }
 
   #knownShapes(): readonly Shape[] {
@@ -142,26 +143,26 @@ function defaultName(layer: Layer): string {
  * @throws UnrollError `value` if two layers have the same name
  */
 export function nameLayers(layers: readonly Layer[]): void {
-  const taken = new Set<string>();
+  const usedNames = new Set<string>();
   const isUnnamed = (layer: Layer): boolean => layer.autoNamed && !layer.built;
   for (const layer of layers) {
     if (isUnnamed(layer)) continue;
-    if (taken.has(layer.name)) {
+    if (usedNames.has(layer.name)) {
       throw valueError(`Two layers are named "${layer.name}". Give one of them another name.`, {
         name: layer.name,
       });
     }
-    taken.add(layer.name);
+    usedNames.add(layer.name);
   }
   const counts = new Map<string, number>();
   for (const layer of layers.filter(isUnnamed)) {
     const base = defaultName(layer);
     let count = counts.get(base) ?? 0;
     const numbered = (): string => (count === 0 ? base : `${base}_${count}`);
-    while (taken.has(numbered())) count++;
+    while (usedNames.has(numbered())) count++;
     layer.name = numbered();
     layer.autoNamed = false;
-    taken.add(layer.name);
+    usedNames.add(layer.name);
     counts.set(base, count + 1);
   }
   for (const layer of layers) layer.connect?.(layers);

@@ -19,7 +19,7 @@ export interface PackedCall {
   mask: Tensor;
   run: RunCell;
   /** True if the batch may be split: the cell has no extra outputs. */
-  splits: boolean;
+  canSplit: boolean;
   /** Creates the initial state of the cell. */
   initialState: () => CellState;
   /** Returns the number of weights of the cell, from which the cost of a step is estimated. */
@@ -35,7 +35,7 @@ export function runPacked(call: PackedCall): SequenceResult {
   const [B, T] = x.shape;
   const steps = Math.max(longest, 1);
   const trimmed = steps === T ? x : slice(x, 1, 0, steps);
-  const segments = call.splits ? worthwhileSegments(lengths, steps, call.parameterCount()) : null;
+  const segments = call.canSplit ? worthwhileSegments(lengths, steps, call.parameterCount()) : null;
   const result = segments
     ? runShrinking({ ...call, x: trimmed, state: state ?? call.initialState() }, lengths, segments)
     : run(trimmed, state, { ...context, mask: trimMask(mask, lengths, steps) });
@@ -47,7 +47,7 @@ export function runPacked(call: PackedCall): SequenceResult {
   };
 }
 
-/** Appends `count` steps of zeros. (`pad` would add its checks to pages that only run inference.) */
+/** Appends `count` steps of zeros. (`pad` would add the code of its checks to bundles that only run models.) */
 function appendZeros(x: Tensor, count: number): Tensor {
   return concat([x, zeros([x.shape[0], count, ...x.shape.slice(2)])], 1);
 }

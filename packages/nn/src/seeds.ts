@@ -1,4 +1,4 @@
-/** Random streams of layers: with the option `seed`, and for masks that all steps of a sequence share. */
+/** The random streams from which layers draw dropout masks: with a `seed`, and for masks that a whole sequence shares. */
 import type { ForwardContext, RandomStream } from '@unroll/core';
 
 const seeded = new WeakMap<RandomStream, Map<number, RandomStream>>();

@@ -1,13 +1,13 @@
 /** `sequential`: a model in which the output of each layer is the input of the next. */
 import { type ForwardContext, type MaskedSequence, type Shape, valueError } from '@unroll/core';
 import { checkOptions, formatValue } from '@unroll/core/internal';
-import { builders } from './builders.js';
 import { SymbolicTensor } from './graph.js';
-import { installBuilders } from './install-builders.js';
+import { installOptionalFunctions } from './install-optional-functions.js';
 import type { Layer, LayerConfig } from './layer.js';
 import { emptyMemory, type Memory } from './memory.js';
 import { checkInputShape, Network, type NetworkOptions, nameLayers } from './network.js';
 import { networkOptions } from './option-names.js';
+import { optionalFunctions } from './optional-functions.js';
 import type { BuildTools } from './registry.js';
 
 export type SequentialOptions = NetworkOptions;
@@ -65,11 +65,11 @@ export class Sequential extends Network<SequentialOptions> {
    * @throws UnrollError `state` if the shape of the input is unknown
    */
   get inputs(): readonly SymbolicTensor[] {
-    return builders(this.label).sequentialGraph(this).inputs;
+    return optionalFunctions(this.label).sequentialGraph(this).inputs;
   }
   /** Symbolic outputs. @throws UnrollError `state` if the shape of the input is unknown */
   get outputs(): readonly SymbolicTensor[] {
-    return builders(this.label).sequentialGraph(this).outputs;
+    return optionalFunctions(this.label).sequentialGraph(this).outputs;
   }
 
   outputShapes(inputs: readonly Shape[]): Shape[] {
@@ -149,7 +149,7 @@ export function sequential(
     );
   }
   checkOptions('sequential', options, networkOptions());
-  installBuilders();
+  installOptionalFunctions();
   const [first, ...rest] = layers;
   const hasInput = first instanceof SymbolicTensor;
   const modelLayers = hasInput ? rest : layers;

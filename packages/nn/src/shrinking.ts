@@ -81,11 +81,11 @@ export function runShrinking(
  * which makes the gradient faster.
  */
 function splitInputs(x: Tensor, segments: readonly Segment[]): Tensor[] {
-  let rest = x;
+  let remainder = x;
   return segments.map((segment) => {
-    const active = firstRows(rest, segment.rows);
+    const active = firstRows(remainder, segment.rows);
     const steps = segment.to - segment.from;
-    rest = slice(active, 1, steps);
+    remainder = slice(active, 1, steps);
     return slice(active, 1, 0, steps);
   });
 }
@@ -138,10 +138,12 @@ function runBackwards(
     const { rows, from, to } = segment;
     const previous = results.at(-1)?.state;
     const active = previous ? Object.values(previous)[0].shape[0] : 0;
-    const joining = mapValues(initial, (tensor) => slice(tensor, 0, active, rows));
+    const joiningStates = mapValues(initial, (tensor) => slice(tensor, 0, active, rows));
     const result = runSegment(
       segment,
-      previous ? mapValues(previous, (tensor, name) => concatRows(tensor, joining[name])) : joining,
+      previous
+        ? mapValues(previous, (tensor, name) => concatRows(tensor, joiningStates[name]))
+        : joiningStates,
     );
     results.push(result);
     if (returnSequences)

@@ -2,10 +2,11 @@
  * Streams run a model while its data arrive, one step or one chunk at a time, and keep the states between calls. The
  * outputs equal those of a run over the whole sequence. The state can be saved, restored and forked.
  *
- * Fixed inputs have no time axis (initial states, constants of cells). They are given by name when the stream is created,
- * `model.stream({ inputs: { memory } })`; values that depend only on them are computed once. All other inputs are passed
- * to `push` or `step`, in the model's order. `initialState` sets the initial states of recurrent layers. Fixed inputs and
- * initial states are part of the stream's state: they are saved, restored and forked with it.
+ * Fixed inputs stay the same during the whole stream, such as the encoder outputs that a decoder attends to. They are given
+ * by name when the stream is created, `model.stream({ inputs: { memory } })`; values that depend only on them are computed
+ * once. All other inputs are passed to `push` or `step`, in the model's order. `initialState` sets the initial states of
+ * recurrent layers. Fixed inputs and initial states are part of the stream's state: they are saved, restored and forked
+ * with it.
  */
 import {
   asTensor,
@@ -297,8 +298,8 @@ function listTensors({ tensors, parts }: Memory, path = ''): string[] {
 
 /** Converts the input of `push` or `step` to a list of tensors. */
 function tensorsOf(x: StreamInput): readonly Tensor[] {
-  const several = Array.isArray(x) && x.length > 0 && typeof x[0] === 'object' && 'shape' in x[0];
-  return several ? (x as unknown as readonly Tensor[]) : [asTensor(x as TensorLike)];
+  const isList = Array.isArray(x) && x.length > 0 && typeof x[0] === 'object' && 'shape' in x[0];
+  return isList ? (x as unknown as readonly Tensor[]) : [asTensor(x as TensorLike)];
 }
 
 /** For each result of {@link selectRows}, the tensor and the rows from which it was selected. */
@@ -309,9 +310,9 @@ const selections = new WeakMap<Tensor, readonly [source: Tensor, rows?: readonly
  * returns the tensor: in beam search, hypotheses of a sequence swap rows, but their encoded source stays the same.
  */
 function selectRows(tensor: Tensor, rows: readonly number[]): Tensor {
-  const [source, from] = selections.get(tensor) ?? [tensor];
-  const origins = rows.map((row) => (from ? from[row] : row));
-  if (`${origins}` === `${from}`) return tensor;
+  const [source, sourceRows] = selections.get(tensor) ?? [tensor];
+  const origins = rows.map((row) => (sourceRows ? sourceRows[row] : row));
+  if (`${origins}` === `${sourceRows}`) return tensor;
   const [batch, ...rest] = source.shape;
   const selected = scope(() =>
     reshape(gather(reshape(source, [batch, source.size / batch]), origins), [origins.length, ...rest]),

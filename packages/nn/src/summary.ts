@@ -7,7 +7,10 @@ export interface SummaryRow {
   layer: Layer;
   /** Shapes of the outputs; null if they are unknown. */
   shapes: readonly Shape[] | null;
-  /** Names of the layers that compute the inputs of this layer. Empty in a sequential model, where each layer reads the previous one. */
+  /**
+   * Names of the layers that compute the inputs of this layer. Empty in a sequential model, where the input of each layer
+   * is the output of the previous one.
+   */
   from: readonly string[];
 }
 

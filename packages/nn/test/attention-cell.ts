@@ -32,9 +32,9 @@ export class AttentionCell implements Cell<AttentionState, 'memory', Keys> {
   readonly config: { units: number };
   readonly constants = ['memory'] as const;
   /** Number of calls of `prepare`. */
-  prepared = 0;
-  /** Shapes of the memory that were passed to `build`. */
-  built: Shape | null = null;
+  prepareCalls = 0;
+  /** Shape of the memory that was passed to `build`. */
+  memoryShape: Shape | null = null;
   #W!: Parameter;
   #U!: Parameter;
   #K!: Parameter;
@@ -46,7 +46,7 @@ export class AttentionCell implements Cell<AttentionState, 'memory', Keys> {
   }
 
   build(inputSize: number, make: ParameterMaker, { memory }: Record<'memory', Shape>): void {
-    this.built = memory;
+    this.memoryShape = memory;
     const D = memory[2];
     this.#W = make('kernel', [inputSize, D], 'glorotUniform');
     this.#U = make('recurrent_kernel', [this.units, D], 'glorotUniform');
@@ -54,7 +54,7 @@ export class AttentionCell implements Cell<AttentionState, 'memory', Keys> {
   }
 
   prepare({ memory }: CellConstants<'memory'>): Keys {
-    this.prepared++;
+    this.prepareCalls++;
     const [B, S, D] = memory.value.shape;
     return { keys: reshape(matmul(reshape(memory.value, [B * S, D]), this.#K), [B, S, D]) };
   }
@@ -65,8 +65,8 @@ export class AttentionCell implements Cell<AttentionState, 'memory', Keys> {
     { constants: { memory }, prepared: { keys }, recurrentMask }: StepContext<'memory', Keys>,
   ): StepResult<AttentionState> {
     const [B, S, D] = keys.shape;
-    const seen = recurrentMask ? mul(h, recurrentMask) : h;
-    const q = reshape(add(matmul(x, this.#W), matmul(seen, this.#U)), [B, 1, D]);
+    const droppedH = recurrentMask ? mul(h, recurrentMask) : h;
+    const q = reshape(add(matmul(x, this.#W), matmul(droppedH, this.#U)), [B, 1, D]);
     const scores = sum(mul(keys, q), 2); // [B, S]
     const a = softmax(memory.mask ? add(scores, mul(sub(memory.mask, 1), 1e9)) : scores);
     const y = sum(mul(memory.value, reshape(a, [B, S, 1])), 1);

@@ -1,6 +1,6 @@
 /**
- * Attention layers and the decoder: results of Keras and PyTorch (tools/goldens/attention.py), gradients compared with
- * central differences in float64, and equal results in streams, in padded batches and after loading.
+ * Attention layers and the decoder: their results equal those of Keras and PyTorch (tools/goldens/attention.py), their
+ * gradients equal central differences in float64, and streams, padded batches and rebuilt models give equal results.
  */
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
@@ -33,11 +33,11 @@ import {
   compare,
   type GoldenTensor,
   inferenceContext,
-  on,
+  onBackend,
   tensorFrom,
   valuesOf,
 } from './golden-case.js';
-import { drawn, maskOf, measure, run } from './helpers.js';
+import { maskOf, outputsAndGradients, randomTensor, run } from './helpers.js';
 
 interface Case {
   name: string;
@@ -67,7 +67,7 @@ for (const { name, backend, reason } of backends) {
   describe(`attention agrees with Keras and PyTorch on ${name}`, { skip: reason || false }, () => {
     for (const golden of cases) {
       test(golden.name, () => {
-        on(backend!, () => {
+        onBackend(backend!, () => {
           const layer = layerOf(golden);
           const inputs = golden.inputs.map(
             (value, i) => new Parameter(`input ${i}`, value.shape, valuesOf(value)),
@@ -95,14 +95,14 @@ const [B, T, I, S, D, H] = [3, 4, 2, 5, 3, 3];
 /** Compares all gradients with central differences of a weighted sum of the outputs. */
 function checkGradients(layer: Layer, shapes: readonly Shape[], masks: readonly (Tensor | null)[]): void {
   const inputs = shapes.map(
-    (shape, i) => new Parameter(`input ${i}`, shape, drawn(`${i}`, ...shape).dataSync()),
+    (shape, i) => new Parameter(`input ${i}`, shape, randomTensor(`${i}`, ...shape).dataSync()),
   );
   layer.build(shapes.map(([, ...rest]) => [-1, ...rest]));
   for (const [i, parameter] of layer.parameters.entries())
-    parameter.assign(drawn(`parameter ${i}`, ...parameter.shape).dataSync());
+    parameter.assign(randomTensor(`parameter ${i}`, ...parameter.shape).dataSync());
   const all = [...inputs, ...layer.parameters];
   const numbers = () =>
-    measure(
+    outputsAndGradients(
       () =>
         layer
           .invoke(inputs.map((value, i) => ({ value, mask: masks[i] ?? null })), inferenceContext()) // biome-ignore format: one line
@@ -112,7 +112,7 @@ function checkGradients(layer: Layer, shapes: readonly Shape[], masks: readonly 
   const { gradients } = numbers();
   const loss = (): number =>
     numbers().outputs.reduce((total, { values, shape }, k) => {
-      const weights = drawn(`weights ${k}`, ...shape).dataSync();
+      const weights = randomTensor(`weights ${k}`, ...shape).dataSync();
       return total + Array.from(values).reduce((sum, value, i) => sum + value * weights[i], 0);
     }, 0);
   all.forEach((parameter, n) => {
@@ -151,18 +151,18 @@ const memoryMask = maskOf('11100', '11111', '10000');
 describe('gradients in float64', () => {
   for (const [name, score] of Object.entries(SCORES)) {
     test(`of the layer ${name}, with masks`, () =>
-      on(float64, () => {
+      onBackend(float64, () => {
         const layer = score();
         checkGradients(layer, [[B, T, D], [B, S, D]], [maskOf('1111', '1100', '1110'), memoryMask]); // biome-ignore format: one line
       }));
     test(`of the decoder with ${name}`, () =>
-      on(float64, () => {
+      onBackend(float64, () => {
         checkGradients(decoderOf(lstmCell({ units: H }), score()), [[B, T, I], [B, S, D]], [null, memoryMask]); // biome-ignore format: one line
       }));
   }
   for (const [name, cell] of Object.entries(CELLS)) {
     test(`of the decoder over ${name}, with initial states and masked targets`, () =>
-      on(float64, () => {
+      onBackend(float64, () => {
         const layer = decoderOf(cell(), attention(), { returnState: true, units: 2 });
         const sizes = layer.cell.initialStates!.map((state) => layer.cell.stateSizes[state]);
         const mask = maskOf('1111', '1100', '1110');
@@ -176,16 +176,16 @@ describe('gradients in float64', () => {
 });
 
 /** Returns a model of a decoder whose memory is masked where it is 0. */
-function graph(cell: Cell, score: AttentionLayer, options: AttentionDecoderOptions = {}) {
+function decoderModel(cell: Cell, score: AttentionLayer, options: AttentionDecoderOptions = {}) {
   const memory = input({ shape: [null, D], name: 'memory' });
   const x = input({ shape: [null, I], name: 'x' });
   const [y, alignment] = decoderOf(cell, score, options).apply(x, { constants: [masking().apply(memory)] });
   return model({ inputs: [x, memory], outputs: [dense({ units: 2 }).apply(y), alignment] });
 }
-const x = drawn('x', B, T, I);
+const x = randomTensor('x', B, T, I);
 const lengths = [3, 5, 1];
 const memory = tensor(
-  drawn('memory', B, S, D)
+  randomTensor('memory', B, S, D)
     .dataSync()
     .map((value, i) => (Math.floor(i / D) % S < lengths[Math.floor(i / (S * D))] ? value : 0)),
   [B, S, D],
@@ -194,9 +194,9 @@ const memory = tensor(
 for (const { name, backend, reason } of backends) {
   describe(`the decoder on ${name}`, { skip: reason || false }, () => {
     for (const [cellName, cell] of Object.entries(CELLS)) {
-      test(`over ${cellName}: streams, padded and single runs agree`, () => {
-        on(backend!, () => {
-          const network = graph(cell(), additiveAttention({ units: 4 }));
+      test(`over ${cellName}: streams, and sequences that run alone without padding, give the results of the padded batch`, () => {
+        onBackend(backend!, () => {
+          const network = decoderModel(cell(), additiveAttention({ units: 4 }));
           const [y, alignment] = run(network, [x, memory]).map(({ value }) => value.dataSync());
           const stream = network.stream({ inputs: { memory } });
           const close = (title: string, got: ArrayLike<number>, expected: ArrayLike<number>) =>
@@ -228,12 +228,12 @@ for (const { name, backend, reason } of backends) {
 }
 
 test('padding of the memory has no effect, even if it is NaN; a sequence without a valid step has the context 0', () => {
-  on(float64, () => {
+  onBackend(float64, () => {
     const layer = attention({ returnAttentionScores: true });
-    const values = drawn('values', B, S, D).dataSync();
+    const values = randomTensor('values', B, S, D).dataSync();
     const mask = lengthMask([3, 0, 5], S);
     const broken = values.map((value, i) => (mask.dataSync()[Math.floor(i / D)] === 0 ? Number.NaN : value));
-    const query = drawn('query', B, T, D);
+    const query = randomTensor('query', B, T, D);
     const outputs = [values, broken].map((numbers) =>
       run(layer, [query, tensor(numbers, [B, S, D])], { constantMask: mask }).map(({ value }) =>
         value.dataSync(),
@@ -246,9 +246,9 @@ test('padding of the memory has no effect, even if it is NaN; a sequence without
 });
 
 test('masked target steps: the outputs, states and alignments of a longer padded batch are the same', () => {
-  on(float64, () => {
+  onBackend(float64, () => {
     const layer = decoderOf(lstmCell({ units: H }), attention(), { returnState: true });
-    const long = drawn('long', B, 9, I);
+    const long = randomTensor('long', B, 9, I);
     const short = slice(long, 1, 0, 4);
     const [yLong, hLong, , , alignLong] = run(layer, [long, memory], { mask: lengthMask([4, 2, 1], 9) });
     const [y, h, , , align] = run(layer, [short, memory], { mask: lengthMask([4, 2, 1], 4) });
@@ -269,9 +269,9 @@ test('dropout of the inner cell applies only in training, with one mask for all 
   assert.notDeepEqual(outputs(true, 1), outputs(false, 1));
 });
 
-test('a model is the same after it was rebuilt from its config', () => {
+test('a model that is rebuilt from its config has the same outputs and the same config', () => {
   for (const score of Object.values(SCORES)) {
-    const network = graph(stackedCells([lstmCell({ units: 2 }), gruCell({ units: H })]), score(), {
+    const network = decoderModel(stackedCells([lstmCell({ units: 2 }), gruCell({ units: H })]), score(), {
       inputFeeding: false,
       activation: 'relu',
       units: 4,
@@ -299,7 +299,7 @@ test('a layer streams its queries if the values are fixed; otherwise, an error n
   ];
   const layer = attention({ name: 'reader' });
   const network = model({ inputs: [query, values], outputs: layer.apply([query, values]) });
-  const queries = drawn('queries', B, T, D);
+  const queries = randomTensor('queries', B, T, D);
   const expected = run(network, [queries, memory])[0].value;
   const stream = network.stream({ inputs: { values: memory } });
   assert.deepEqual(stream.push(slice(queries, 1, 0, 1)).dataSync(), slice(expected, 1, 0, 1).dataSync());

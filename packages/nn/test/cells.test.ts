@@ -1,7 +1,8 @@
 /**
- * LSTM variants, zoneout, minGRU and minLSTM, apart from the goldens: gradients in float64 by central differences, initial
- * weights, the random numbers of zoneout, and errors. Detects gradient errors that float32 would hide; zoneout at the
- * wrong rate, with the same mask at every step, or of the wrong states; and options that are ignored.
+ * LSTM variants, zoneout, minGRU and minLSTM: gradients in float64 by central differences, initial weights, the random
+ * numbers of zoneout, and errors. (goldens-cells.test.ts compares the cells with reference values.) Detects gradient errors
+ * that float32 would hide; zoneout at the wrong rate, with the same mask at every step, or of the wrong states; and options
+ * that are ignored.
  */
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
@@ -29,13 +30,13 @@ import {
   zoneoutCell,
 } from '@unroll/nn';
 import { onBackend } from '@unroll/testkit';
-import { drawn, maskOf, run } from './helpers.js';
+import { maskOf, randomTensor, run } from './helpers.js';
 
 const float64 = backendSync('reference:float64');
 const [B, T, I] = [3, 4, 2];
 const units = 3;
 const returnSequences = true;
-const x = drawn('x', B, T, I);
+const x = randomTensor('x', B, T, I);
 const mask = maskOf('1011', '1111', '0110');
 
 const layers: Record<string, () => Recurrent> = {
@@ -72,15 +73,15 @@ describe('gradients in float64', () => {
   /** Compares the gradients of a weighted sum of the outputs with central differences in random directions. */
   function check(layer: Recurrent, training: boolean): void {
     layer.build([[B, T, I]]);
-    const states = Object.entries(layer.cell.stateSizes).map(([name, size]) => drawn(name, B, size));
+    const states = Object.entries(layer.cell.stateSizes).map(([name, size]) => randomTensor(name, B, size));
     const inputs = [x, ...states];
     const directions = [...inputs, ...layer.parameters].map(({ shape }, i) =>
-      drawn(`direction ${i}`, ...shape),
+      randomTensor(`direction ${i}`, ...shape),
     );
     const start = layer.parameters.map((parameter) => [...parameter.dataSync()]);
     const loss = (values: readonly Tensor[]): Tensor => {
       const [y] = run(layer, values, { mask, training });
-      return sum(mul(y!.value, drawn('weights', ...y!.value.shape)));
+      return sum(mul(y!.value, randomTensor('weights', ...y!.value.shape)));
     };
     const { grads } = valueAndGrad(() => loss(inputs), [...inputs, ...layer.parameters]);
     const gradients = grads.map((grad) => [...grad.dataSync()]);
@@ -127,9 +128,9 @@ describe('fused ops of a step', () => {
     layer.build([[B, T, I]]);
     const { value, grads } = valueAndGrad(() => {
       const [y] = run(layer, x, { mask });
-      return sum(mul(y!.value, drawn('weights', ...y!.value.shape)));
+      return sum(mul(y!.value, randomTensor('weights', ...y!.value.shape)));
     }, layer.parameters);
-    return [value, ...grads].flatMap((each) => [...each.dataSync()]);
+    return [value, ...grads].flatMap((tensor) => [...tensor.dataSync()]);
   }
 
   for (const [name, kernel] of [
@@ -137,7 +138,7 @@ describe('fused ops of a step', () => {
     ['layer-normalised', 'lstmGates'],
     ['layer-normalised, normalised state', 'layerNorm'],
   ] as const) {
-    test(`${name}: ${kernel} runs and equals the steps without it`, () => {
+    test(`${name}: the kernel ${kernel} is called, with the same results as without it`, () => {
       const { counting, without, calls } = variants(kernel);
       const fused = onBackend(counting, () => results(layers[name]!));
       assert.ok(calls() >= T, `${calls()} calls`);
@@ -153,12 +154,12 @@ describe('fused ops of a step', () => {
 });
 
 describe('zoneout', () => {
-  const zoned = (rates: { h?: number; c?: number }) =>
+  const zoneoutLayer = (rates: { h?: number; c?: number }) =>
     recurrent(zoneoutCell(lstmCell({ units: 100 }), rates), { returnSequences, returnState: true });
 
   test('keeps each unit with the rate of its state, with new draws at every step', () => {
     onBackend(float64, () => {
-      const layer = zoned({ h: 0.25 });
+      const layer = zoneoutLayer({ h: 0.25 });
       layer.build([[B, T, I]]);
       const y = run(layer, x, { training: true })[0]!.value.dataSync();
       const h = (b: number, t: number, u: number): number => (t < 0 ? 0 : y[(b * T + t) * 100 + u]!);
@@ -169,8 +170,8 @@ describe('zoneout', () => {
         }),
       );
       for (const step of kept) {
-        const share = step.filter(Boolean).length / step.length;
-        assert.ok(Math.abs(share - 0.25) < 0.06, `${share}`);
+        const fraction = step.filter(Boolean).length / step.length;
+        assert.ok(Math.abs(fraction - 0.25) < 0.06, `${fraction}`);
       }
       assert.notDeepEqual(kept[1], kept[2]);
       const other = run(layer, x, { training: true, seed: 1 })[0]!.value.dataSync();
@@ -186,15 +187,17 @@ describe('zoneout', () => {
       layer.build([x.shape]);
       plain.build([x.shape]);
       plain.setWeights(layer.getWeights());
-      cell.step = () => assert.fail('runs as one op');
+      cell.step = () => assert.fail('the layer must run as one op');
       for (const training of [false, true]) {
-        const [got, want] = [layer, plain].map((one) => run(one, x, { training })[0]!.value.dataSync());
+        const [got, want] = [layer, plain].map((candidate) =>
+          run(candidate, x, { training })[0]!.value.dataSync(),
+        );
         assert.deepEqual(got, want);
       }
     });
   });
 
-  test('works around cells of a stack, and around a stack', () => {
+  test('can wrap the cells of a stack, or a whole stack', () => {
     onBackend(float64, () => {
       const inner = (h: number) => zoneoutCell(gruCell({ units, recurrentDropout: 0.5 }), { h });
       const around = zoneoutCell(stackedCells([lstmCell({ units: 2, dropout: 0.5 }), gruCell({ units })]), {
@@ -228,7 +231,7 @@ describe('zoneout', () => {
     });
   });
 
-  test('rejects unknown states, invalid rates and other cells', () => {
+  test('rejects unknown states, invalid rates, arguments that are not cells, and cloning a cell without clone()', () => {
     const cell = () => lstmCell({ units });
     assert.throws(() => zoneoutCell(cell(), { h: 0.1, s: 0.1 } as never), {
       code: 'value',
@@ -277,7 +280,7 @@ describe('initial weights', () => {
 });
 
 describe('errors', () => {
-  test('of cells without a recurrent product', () => {
+  test('minGRU has no recurrent product and rejects recurrent options', () => {
     for (const options of [{ recurrentDropout: 0.5 }, { recurrentInitializer: 'zeros' }]) {
       const [name] = Object.keys(options);
       assert.throws(() => minGru({ units, ...options } as never), {
@@ -293,14 +296,14 @@ describe('errors', () => {
     });
   });
 
-  test('of a projection that is not a positive integer, from a config', () => {
+  test('a missing projection is rejected', () => {
     assert.throws(() => projectedLstmCell({ units: 4 } as never), {
       code: 'value',
       message: 'ProjectedLSTMCell: projection must be a positive integer, got undefined.',
     });
   });
 
-  test('of the activation of minGru', () => {
+  test('an unknown activation of minGru is rejected', () => {
     assert.throws(() => minGru({ units, activation: 'log' as never }), {
       code: 'value',
       message: /^MinGRUCell: there is no activation "log"\. Choose one of /,

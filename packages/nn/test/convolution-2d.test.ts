@@ -1,6 +1,7 @@
 /**
- * Convolution and pooling over images, apart from the goldens: gradients by central differences, frames of a video, and errors.
- * Detects a layer that mixes frames or rows of the batch, or confuses height and width.
+ * Convolution and pooling over images: gradients by central differences, frames of a video, and errors.
+ * (goldens-convolution.test.ts compares the layers with Keras.) Detects a layer that mixes frames or rows of the batch, or
+ * confuses height and width.
  */
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
@@ -16,10 +17,10 @@ import {
   sequential,
   timeDistributed,
 } from '@unroll/nn';
-import { checkDifferences, drawn, run } from './helpers.js';
+import { checkGradients, randomTensor, run } from './helpers.js';
 
-const image = drawn('image', 2, 4, 5, 2);
-const video = drawn('video', 2, 3, 4, 5, 2);
+const image = randomTensor('image', 2, 4, 5, 2);
+const video = randomTensor('video', 2, 3, 4, 5, 2);
 const layers: Record<string, () => Layer> = {
   conv2d: () => conv2d({ filters: 3, kernelSize: [3, 2], activation: 'tanh', biasInitializer: 'ones' }),
   'conv2d, same, strides': () => conv2d({ filters: 2, kernelSize: [2, 3], strides: [1, 2], padding: 'same' }),
@@ -29,15 +30,15 @@ const layers: Record<string, () => Layer> = {
   'averagePooling2d, same': () => averagePooling2d({ poolSize: [3, 2], padding: 'same' }),
 };
 
-describe('gradients', () => {
+describe('gradients equal central differences', () => {
   for (const [name, make] of Object.entries(layers)) {
-    test(name, () => checkDifferences(make, image));
-    test(`${name}, of frames`, () => checkDifferences(() => timeDistributed(make()), video));
+    test(name, () => checkGradients(make, image));
+    test(`${name}, of frames`, () => checkGradients(() => timeDistributed(make()), video));
   }
 });
 
-describe('images of several sizes, one after the other', () => {
-  const other = drawn('other image', 3, 6, 4, 2);
+describe('the output of an image does not depend on earlier images of another size, or on its batch', () => {
+  const other = randomTensor('other image', 3, 6, 4, 2);
   for (const [name, make] of Object.entries(layers)) {
     test(name, () => {
       const layer = make();
@@ -52,7 +53,7 @@ describe('images of several sizes, one after the other', () => {
     });
   }
 
-  test('pooling over the whole image', () => {
+  test('pooling over the whole image returns the largest value of each channel', () => {
     const layer = maxPooling2d({ poolSize: [4, 5] });
     const [{ value }] = run(layer, image);
     const values = image.dataSync();
@@ -80,7 +81,7 @@ describe('a video', () => {
     });
   }
 
-  test('a network of frames can be streamed', () => {
+  test('a network that reads frames has the same outputs in a stream', () => {
     const network = sequential([
       timeDistributed(conv2d({ filters: 2, kernelSize: 2, activation: 'relu' })),
       timeDistributed(maxPooling2d()),
@@ -94,9 +95,9 @@ describe('a video', () => {
       assert.deepEqual([...part.dataSync()], [...slice(whole, 1, t, t + 1).dataSync()]);
   });
 
-  test('an image of one row gives the results of a sequence', () => {
+  test('conv2d over an image of one row gives the results of conv1d over a sequence', () => {
     const [wide, long] = [conv2d({ filters: 3, kernelSize: [1, 2] }), conv1d({ filters: 3, kernelSize: 2 })];
-    const x = drawn('row', 2, 1, 5, 2);
+    const x = randomTensor('row', 2, 1, 5, 2);
     const sequence = x.withShape([2, 5, 2]);
     run(wide, x);
     run(long, sequence);
@@ -113,7 +114,7 @@ describe('errors', () => {
   const conv = (options: object) => conv2d({ filters: 1, kernelSize: 2, name: 'front', ...options });
   const mistakes: Record<string, [() => unknown, RegExp]> = {
     'a sequence instead of images': [
-      () => run(conv({}), drawn('s', 2, 4, 3)),
+      () => run(conv({}), randomTensor('s', 2, 4, 3)),
       /Layer front: expected images \[batch, height, width, channels\], got \[2, 4, 3\]/,
     ],
     'an image smaller than the window': [
@@ -124,7 +125,7 @@ describe('errors', () => {
       () => {
         const layer = conv({});
         run(layer, image);
-        run(layer, drawn('rgb', 2, 4, 5, 3));
+        run(layer, randomTensor('rgb', 2, 4, 5, 3));
       },
       /Layer front: expected \[batch, height, width, 2\], got \[2, 4, 5, 3\]/,
     ],

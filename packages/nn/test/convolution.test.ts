@@ -1,7 +1,7 @@
 /**
- * Convolution and pooling over time, apart from the goldens: masks (a padded sequence gives the results of the sequence
- * alone), streams, gradients by central differences, and errors. Detects a window that reads padding, an output mask that
- * is one step off, a stream that loses the phase of its strides.
+ * Convolution and pooling over time: masks (a padded sequence gives the results of the sequence alone), streams, gradients
+ * by central differences, and errors. (goldens-convolution.test.ts compares the layers with Keras.) Detects a window that
+ * reads padding, a mask of the outputs that is one step off, and a stream that loses the phase of its strides.
  */
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
@@ -22,13 +22,13 @@ import {
 } from '@unroll/nn';
 import { mismatch, onBackend } from '@unroll/testkit';
 import { testBackends } from '@unroll/testkit/node';
-import { checkDifferences, drawn, maskOf, measure, run } from './helpers.js';
+import { checkGradients, maskOf, outputsAndGradients, randomTensor, run } from './helpers.js';
 
 const float64 = backendSync('reference:float64');
 const [B, T, I] = [4, 10, 4];
 const lengths = [10, 7, 4, 9];
 const rightPadded = maskOf(...lengths.map((length) => '1'.repeat(length).padEnd(T, '0')));
-const x = drawn('x', B, T, I);
+const x = randomTensor('x', B, T, I);
 /** x with NaN at masked steps. */
 const withNaN = (mask: Tensor): Tensor => {
   const values = x.dataSync().slice();
@@ -57,10 +57,10 @@ for (const padding of ['valid', 'same', 'causal'] as const) {
     }
   }
 }
-const windowed = { ...convolutions, ...pools };
+const windowLayers = { ...convolutions, ...pools };
 
 describe('a padded sequence gives the outputs of the sequence alone', () => {
-  for (const [name, make] of Object.entries(windowed)) {
+  for (const [name, make] of Object.entries(windowLayers)) {
     test(name, () => {
       onBackend(float64, () => {
         const layer = make();
@@ -94,7 +94,7 @@ describe('a padded sequence gives the outputs of the sequence alone', () => {
         for (const layer of layers) {
           const input = withNaN(mask);
           layer.build([x.shape]);
-          const { outputs, gradients } = measure(
+          const { outputs, gradients } = outputsAndGradients(
             () => run(layer, input, { mask }).map(({ value }) => value),
             [input, ...layer.parameters],
           );
@@ -141,7 +141,7 @@ describe('pooling of masked steps', () => {
     assert.deepEqual(valuesOf(averagePooling1d(), maskOf('0011')), [0, -5.5]);
   });
 
-  test('the time axis is kept on request; the output of global pooling has no mask', () => {
+  test('keepDims keeps the time axis; the output of global pooling has no mask', () => {
     for (const layer of [
       globalMaxPooling1d({ keepDims: true }),
       globalAveragePooling1d({ keepDims: true }),
@@ -154,9 +154,9 @@ describe('pooling of masked steps', () => {
 });
 
 describe('gradients by central differences in float64', () => {
-  const holes = maskOf('1111111111', '1101111000', '0011111111', '0000000000');
-  const small = slice(x, 1, 0, 7);
-  const smallMask = tensor(slice(holes, 1, 0, 7).dataSync(), [B, 7]);
+  const maskWithGaps = maskOf('1111111111', '1101111000', '0011111111', '0000000000');
+  const shortX = slice(x, 1, 0, 7);
+  const shortMask = tensor(slice(maskWithGaps, 1, 0, 7).dataSync(), [B, 7]);
   const layers: Record<string, () => Layer> = {
     conv1d: () =>
       conv1d({ filters: 4, kernelSize: 3, groups: 2, strides: 2, padding: 'same', activation: 'tanh' }),
@@ -169,13 +169,13 @@ describe('gradients by central differences in float64', () => {
     globalAveragePooling1d: () => globalAveragePooling1d(),
   };
   for (const [name, make] of Object.entries(layers)) {
-    test(name, () => checkDifferences(make, small));
-    test(`${name}, with a mask`, () => checkDifferences(make, small, { mask: smallMask }));
+    test(name, () => checkGradients(make, shortX));
+    test(`${name}, with a mask`, () => checkGradients(make, shortX, { mask: shortMask }));
   }
 });
 
-const causal: Record<string, () => Layer> = {
-  ...Object.fromEntries(Object.entries(windowed).filter(([name]) => name.includes('causal'))),
+const causalLayers: Record<string, () => Layer> = {
+  ...Object.fromEntries(Object.entries(windowLayers).filter(([name]) => name.includes('causal'))),
   'conv1d of one step': () => conv1d({ filters: 2, kernelSize: 1, strides: 2 }),
 };
 describe('a stream equals the whole run', () => {
@@ -194,7 +194,7 @@ describe('a stream equals the whole run', () => {
     assert.deepEqual(streamed.shape, whole.shape);
     assert.equal(mismatch('outputs', streamed.dataSync(), whole.dataSync(), 1e-13), null);
   };
-  for (const [name, make] of Object.entries(causal)) {
+  for (const [name, make] of Object.entries(causalLayers)) {
     test(name, () => {
       onBackend(float64, () => {
         const network = sequential([make()]);
@@ -211,7 +211,7 @@ describe('a stream equals the whole run', () => {
     });
   }
 
-  test('in a model with a recurrent layer, step by step', () => {
+  test('a model with a recurrent layer runs step by step', () => {
     onBackend(float64, () => {
       const network = sequential([
         conv1d({ filters: 3, kernelSize: 3, padding: 'causal', activation: 'relu' }),
@@ -240,12 +240,12 @@ describe('a stream equals the whole run', () => {
       stream.push(slice(x, 1, 0, 5));
       const saved = JSON.parse(JSON.stringify(await stream.save()));
       const rest = slice(x, 1, 5);
-      const picked = stream.select([2, 0]);
+      const selected = stream.select([2, 0]);
       const want = stream.fork().push(rest);
       assert.deepEqual(network.stream({ state: saved }).push(rest).dataSync(), want.dataSync());
       const rows = concat([slice(rest, 0, 2, 3), slice(rest, 0, 0, 1)], 0);
       const wantRows = concat([slice(want, 0, 2, 3), slice(want, 0, 0, 1)], 0);
-      assert.deepEqual(picked.push(rows).dataSync(), wantRows.dataSync());
+      assert.deepEqual(selected.push(rows).dataSync(), wantRows.dataSync());
       const whole = run(network, x)[0]!.value;
       assert.equal(mismatch('rest', want.dataSync(), slice(whole, 1, 3).dataSync(), 1e-13), null);
     });
@@ -269,7 +269,7 @@ describe('a stream equals the whole run', () => {
     );
   });
 
-  test('layers that are not causal are rejected with their name', () => {
+  test('a layer that is not causal is rejected with its name', () => {
     const refused: [Layer, RegExp][] = [
       [
         conv1d({ filters: 1, kernelSize: 2, name: 'front' }),
@@ -287,11 +287,11 @@ describe('a stream equals the whole run', () => {
   });
 });
 
-test('a time-distributed convolution runs on each step of a sequence of sequences', () => {
+test('a time-distributed convolution reads each inner sequence of a sequence of sequences', () => {
   onBackend(float64, () => {
     const inner = conv1d({ filters: 2, kernelSize: 3, padding: 'same' });
     const layer = sequential([timeDistributed(inner), timeDistributed(globalMaxPooling1d())]);
-    const nested = drawn('nested', 2, 3, 5, I);
+    const nested = randomTensor('nested', 2, 3, 5, I);
     const got = run(layer, nested)[0]!.value;
     assert.deepEqual(got.shape, [2, 3, 2]);
     const flat = run(inner, tensor(nested.dataSync(), [6, 5, I]))[0]!.value;
@@ -302,18 +302,22 @@ test('a time-distributed convolution runs on each step of a sequence of sequence
 describe('errors', () => {
   const mistakes: Record<string, [() => unknown, RegExp]> = {
     'vectors instead of sequences': [
-      () => run(conv1d({ filters: 1, kernelSize: 2, name: 'front' }), drawn('v', 2, 3)),
+      () => run(conv1d({ filters: 1, kernelSize: 2, name: 'front' }), randomTensor('v', 2, 3)),
       /Layer front: expected a sequence \[batch, time, features\], got \[2, 3\]/,
     ],
     'a sequence shorter than the window': [
-      () => run(conv1d({ filters: 1, kernelSize: 3, dilationRate: 2, name: 'front' }), drawn('s', 2, 4, 3)),
+      () =>
+        run(
+          conv1d({ filters: 1, kernelSize: 3, dilationRate: 2, name: 'front' }),
+          randomTensor('s', 2, 4, 3),
+        ),
       /Layer front: expected sequences of at least 5 time steps, got \[2, 4, 3\]/,
     ],
     'another number of features': [
       () => {
         const layer = conv1d({ filters: 1, kernelSize: 2, name: 'front' });
         run(layer, x);
-        run(layer, drawn('wide', 2, 4, 7));
+        run(layer, randomTensor('wide', 2, 4, 7));
       },
       /Layer front: expected \[batch, time, 4\], got \[2, 4, 7\]/,
     ],

@@ -1,5 +1,5 @@
 /**
- * Decoding of CTC against exhaustive search. Detects a beam that counts an alignment twice or not at all, treats repeated
+ * Compares CTC decoding with exhaustive search. Detects a beam that counts an alignment twice or not at all, treats repeated
  * labels wrongly, loses a prefix whose parent left the beam, or applies a score at each step.
  */
 import assert from 'node:assert/strict';
@@ -61,7 +61,7 @@ const SCORES: Record<string, Scores> = {
 const close = (a: number, b: number, what: string): void =>
   assert.ok(Math.abs(a - b) < 1e-10, `${what}: ${a}, ${b}`);
 
-describe('a beam that holds all prefixes is exhaustive search', () => {
+describe('a beam that holds all prefixes has the results of exhaustive search', () => {
   for (const [name, scores] of Object.entries(SCORES)) {
     for (const T of [1, 2, 3, 4, 5, 6]) {
       test(`${name}, ${T} steps`, () => {

@@ -167,8 +167,8 @@ describe('beam search that keeps all partial outputs equals exhaustive search', 
   test('a beam of width 1 is greedy decoding; a wider one is never worse', async () => {
     const options: DecodingOptions = { prompt: [[1], [0, 2, 1]], maxLength: 8, stop: STOP };
     const greedy = await generate(table(2), options);
-    const one = await beamSearch(table(2), { ...options, width: 1, lengthPenalty: 0 });
-    assert.deepEqual(one.map(([{ tokens }]) => tokens), greedy.map(({ tokens }) => tokens)); // biome-ignore format: one line
+    const widthOne = await beamSearch(table(2), { ...options, width: 1, lengthPenalty: 0 });
+    assert.deepEqual(widthOne.map(([{ tokens }]) => tokens), greedy.map(({ tokens }) => tokens)); // biome-ignore format: one line
     const wide = await beamSearch(table(2), { ...options, width: 16, lengthPenalty: 0 });
     wide.forEach(([best], i) => {
       assert.ok(best.logProbability >= greedy[i].logProbability - 1e-6);
@@ -202,14 +202,17 @@ describe('sampling', () => {
   const close = (got: readonly number[], weights: readonly number[]): void => {
     const total = weights.reduce((a, b) => a + b);
     weights.forEach((weight, i) => {
-      const share = weight / total;
-      const tolerance = 5 * Math.sqrt((share * (1 - share)) / 4000); // five standard errors
-      assert.ok(Math.abs(got[i] - share) <= tolerance, `token ${i}: ${got[i]}, expected ${share}`);
+      const probability = weight / total;
+      const tolerance = 5 * Math.sqrt((probability * (1 - probability)) / 4000); // five standard errors
+      assert.ok(
+        Math.abs(got[i] - probability) <= tolerance,
+        `token ${i}: ${got[i]}, expected ${probability}`,
+      );
     });
   };
 
   test('draws tokens with the probabilities of the model', async () => close(await frequencies({}), p));
-  test('temperature raises the probabilities to 1 / temperature', async () =>
+  test('temperature raises the probabilities to the power of 1 / temperature', async () =>
     close(await frequencies({ temperature: 0.5 }), p.map((x) => x ** 2))); // biome-ignore format: one line
   test('topK keeps the most likely tokens', async () =>
     close(await frequencies({ topK: 2 }), p.map((x, i) => (order.indexOf(i) < 2 ? x : 0)))); // biome-ignore format: one line
@@ -359,7 +362,7 @@ describe('decoding a model', () => {
 describe('invalid use is rejected', () => {
   const rejects = (options: Partial<BeamSearchOptions>, message: RegExp) =>
     assert.rejects(beamSearch(table(2), { prompt: [1], maxLength: 3, ...options }), message);
-  test('options of beam search', async () => {
+  test('invalid options of beam search', async () => {
     await rejects({ width: 0 }, /beamSearch: width must be a positive integer, got 0/);
     await rejects({ nBest: 6 }, /nBest must be at most width 5, got 6/);
     await rejects({ lengthPenalty: -1 }, /lengthPenalty must be a finite, non-negative number, got -1/);
@@ -376,7 +379,7 @@ describe('invalid use is rejected', () => {
     await rejects({ alignments: true }, /alignments needs a model whose second output is the alignment/);
     await rejects({ beamWidth: 3 } as never, /no option "beamWidth"/);
   });
-  test('options of sampling', async () => {
+  test('invalid options of sampling', async () => {
     const fails = (options: Partial<Parameters<typeof generate>[1]>, message: RegExp) =>
       assert.rejects(generate(table(), { prompt: [1], maxLength: 3, ...options }), message);
     await fails({ temperature: -1 }, /temperature must be a finite, non-negative number, got -1/);

@@ -5,45 +5,47 @@ import { UnrollError } from '@unroll/core';
 import * as nn from '@unroll/nn';
 
 type Options = Record<string, unknown>;
-/** The call, valid options, a misspelt or foreign option name with its correction, and an invalid value. */
-type Row = [
+/** The call, valid options, a misspelt or foreign option name with its correction, and an invalid value with its message. */
+type FactoryCase = [
   make: (options: never) => unknown,
-  good: Options,
-  other: [string, string],
-  wrong: [Options, string],
+  valid: Options,
+  misspelt: [name: string, correction: string],
+  invalid: [options: Options, message: string],
 ];
 
 const cell = () => nn.gruCell({ units: 2 });
-const [x] = [nn.input({ shape: [null, 2] })];
-const layerRow = (make: Row[0], good: Options = {}): Row => [
+const x = nn.input({ shape: [null, 2] });
+/** A layer without other options than those of every layer. */
+const layerCase = (make: FactoryCase[0], valid: Options = {}): FactoryCase => [
   make,
-  good,
+  valid,
   ['activity_regularizer', 'activityRegularizer'],
   [{ trainable: 'no' }, 'trainable must be true or false, got "no"'],
 ];
-const units = (make: Row[0], other: Row[2]): Row => [
+/** A layer or cell whose only required option is `units`. */
+const unitsCase = (make: FactoryCase[0], misspelt: FactoryCase[2]): FactoryCase => [
   make,
   { units: 2 },
-  other,
+  misspelt,
   [{ units: '32' }, 'units must be a positive integer, got "32"'],
 ];
 
-const rows: Record<string, Row> = {
-  lstm: units(nn.lstm, ['return_sequences', 'returnSequences']),
-  lstmCell: units(nn.lstmCell, ['unit_forget_bias', 'unitForgetBias']),
-  gru: units(nn.gru, ['dropuot', 'dropout']),
-  gruCell: units(nn.gruCell, ['reset_after', 'resetAfter']),
-  simpleRNN: units(nn.simpleRNN, ['go_backwards', 'goBackwards']),
-  simpleRNNCell: units(nn.simpleRNNCell, ['recurrent_dropout', 'recurrentDropout']),
-  peepholeLstm: units(nn.peepholeLstm, ['return_state', 'returnState']),
-  peepholeLstmCell: units(nn.peepholeLstmCell, ['kernel_initializer', 'kernelInitializer']),
+const cases: Record<string, FactoryCase> = {
+  lstm: unitsCase(nn.lstm, ['return_sequences', 'returnSequences']),
+  lstmCell: unitsCase(nn.lstmCell, ['unit_forget_bias', 'unitForgetBias']),
+  gru: unitsCase(nn.gru, ['dropuot', 'dropout']),
+  gruCell: unitsCase(nn.gruCell, ['reset_after', 'resetAfter']),
+  simpleRNN: unitsCase(nn.simpleRNN, ['go_backwards', 'goBackwards']),
+  simpleRNNCell: unitsCase(nn.simpleRNNCell, ['recurrent_dropout', 'recurrentDropout']),
+  peepholeLstm: unitsCase(nn.peepholeLstm, ['return_state', 'returnState']),
+  peepholeLstmCell: unitsCase(nn.peepholeLstmCell, ['kernel_initializer', 'kernelInitializer']),
   attention: [
     nn.attention,
     { scoreMode: 'dot' },
     ['use_scale', 'useScale'],
     [{ useScale: 1 }, 'useScale must be true or false, got 1'],
   ],
-  additiveAttention: units(nn.additiveAttention, ['use_causal_mask', 'useCausalMask']),
+  additiveAttention: unitsCase(nn.additiveAttention, ['use_causal_mask', 'useCausalMask']),
   attentionDecoder: [
     (options) => nn.attentionDecoder(cell(), nn.attention(), options),
     {},
@@ -56,12 +58,12 @@ const rows: Record<string, Row> = {
     ['initial_step', 'initialStep'],
     [{ components: 0 }, 'components must be a positive integer, got 0'],
   ],
-  outputEmbedding: units(nn.outputEmbedding, ['tied_to', 'tiedTo']),
-  coupledLstm: units(nn.coupledLstm, ['unit_forget_bias', 'unitForgetBias']),
-  coupledLstmCell: units(nn.coupledLstmCell, ['use_bias', 'useBias']),
-  generalRnn: units(nn.generalRnn, ['function', 'functions']),
-  generalLstm: units(nn.generalLstm, ['peepholes', 'peephole']),
-  generalGru: units(nn.generalGru, ['reset_after', 'resetAfter']),
+  outputEmbedding: unitsCase(nn.outputEmbedding, ['tied_to', 'tiedTo']),
+  coupledLstm: unitsCase(nn.coupledLstm, ['unit_forget_bias', 'unitForgetBias']),
+  coupledLstmCell: unitsCase(nn.coupledLstmCell, ['use_bias', 'useBias']),
+  generalRnn: unitsCase(nn.generalRnn, ['function', 'functions']),
+  generalLstm: unitsCase(nn.generalLstm, ['peepholes', 'peephole']),
+  generalGru: unitsCase(nn.generalGru, ['reset_after', 'resetAfter']),
   tensorOperation: [
     nn.tensorOperation,
     { operation: 'add' },
@@ -80,13 +82,13 @@ const rows: Record<string, Row> = {
     ['projection_initializer', 'projectionInitializer'],
     [{ units: 0 }, 'units must be a positive integer, got 0'],
   ],
-  layerNormLstm: units(nn.layerNormLstm, ['eps', 'epsilon']),
-  layerNormLstmCell: units(nn.layerNormLstmCell, ['normalise_state', 'normalizeState']),
-  minGru: units(nn.minGru, ['go_backwards', 'goBackwards']),
-  minGruCell: units(nn.minGruCell, ['kernel_initializer', 'kernelInitializer']),
-  minLstm: units(nn.minLstm, ['return_state', 'returnState']),
-  minLstmCell: units(nn.minLstmCell, ['use_bias', 'useBias']),
-  dense: units(nn.dense, ['unit', 'units']),
+  layerNormLstm: unitsCase(nn.layerNormLstm, ['eps', 'epsilon']),
+  layerNormLstmCell: unitsCase(nn.layerNormLstmCell, ['normalise_state', 'normalizeState']),
+  minGru: unitsCase(nn.minGru, ['go_backwards', 'goBackwards']),
+  minGruCell: unitsCase(nn.minGruCell, ['kernel_initializer', 'kernelInitializer']),
+  minLstm: unitsCase(nn.minLstm, ['return_state', 'returnState']),
+  minLstmCell: unitsCase(nn.minLstmCell, ['use_bias', 'useBias']),
+  dense: unitsCase(nn.dense, ['unit', 'units']),
   crf: [
     nn.crf,
     { tags: 3 },
@@ -177,7 +179,7 @@ const rows: Record<string, Row> = {
     ['keepdims', 'keepDims'],
     [{ keepDims: 1 }, 'keepDims must be true or false, got 1'],
   ],
-  globalAveragePooling1d: layerRow(nn.globalAveragePooling1d),
+  globalAveragePooling1d: layerCase(nn.globalAveragePooling1d),
   spatialDropout1d: [
     nn.spatialDropout1d,
     { rate: 0.5 },
@@ -196,11 +198,11 @@ const rows: Record<string, Row> = {
     ['tars', 'tar'],
     [{ tar: '1' }, 'tar must be a number, got "1"'],
   ],
-  residual: layerRow((options) => nn.residual(nn.dense({ units: 1 }), options)),
-  addLayer: layerRow(nn.addLayer),
-  multiply: layerRow(nn.multiply),
-  flatten: layerRow(nn.flatten),
-  timeDistributed: layerRow((options) => nn.timeDistributed(nn.dense({ units: 1 }), options)),
+  residual: layerCase((options) => nn.residual(nn.dense({ units: 1 }), options)),
+  addLayer: layerCase(nn.addLayer),
+  multiply: layerCase(nn.multiply),
+  flatten: layerCase(nn.flatten),
+  timeDistributed: layerCase((options) => nn.timeDistributed(nn.dense({ units: 1 }), options)),
   concatenate: [nn.concatenate, {}, ['axes', 'axis'], [{ axis: 0.5 }, 'axis must be an integer, got 0.5']],
   batchNormalization: [
     nn.batchNormalization,
@@ -304,7 +306,7 @@ const rows: Record<string, Row> = {
   ],
 };
 
-for (const [owner, [make, good, [spelling, meant], [wrong, message]]] of Object.entries(rows)) {
+for (const [owner, [make, valid, [spelling, correction], [invalid, message]]] of Object.entries(cases)) {
   describe(owner, () => {
     const call = (options: unknown): unknown => make(options as never);
     const refuses = (options: unknown, text: string): void =>
@@ -315,17 +317,17 @@ for (const [owner, [make, good, [spelling, meant], [wrong, message]]] of Object.
           return error.code === 'value';
         },
       );
-    test('accepts known options', () => void call(good));
+    test('accepts known options', () => void call(valid));
     test('rejects an unknown option', () =>
-      refuses({ ...good, qqqqqq: 1 }, `${owner}: there is no option "qqqqqq". The options are `));
+      refuses({ ...valid, qqqqqq: 1 }, `${owner}: there is no option "qqqqqq". The options are `));
     test('rejects a misspelt or foreign option name', () =>
       refuses(
-        { ...good, [spelling]: 1 },
-        `${owner}: there is no option "${spelling}". Did you mean "${meant}"?`,
+        { ...valid, [spelling]: 1 },
+        `${owner}: there is no option "${spelling}". Did you mean "${correction}"?`,
       ));
-    test('rejects a wrong value', () => refuses({ ...good, ...wrong }, `${owner}: ${message}`));
+    test('rejects an invalid value', () => refuses({ ...valid, ...invalid }, `${owner}: ${message}`));
     test('rejects anything other than an object', () =>
-      refuses([good], `${owner} takes an object of options, `));
+      refuses([valid], `${owner} takes an object of options, `));
   });
 }
 
@@ -342,7 +344,7 @@ test('the table contains every factory function with options', () => {
   const factories = Object.entries(nn).filter(
     ([name, value]) => typeof value === 'function' && /^[a-z]/.test(name) && !others.has(name),
   );
-  assert.deepEqual(factories.map(([name]) => name).sort(), Object.keys(rows).sort());
+  assert.deepEqual(factories.map(([name]) => name).sort(), Object.keys(cases).sort());
 });
 
 test('rejects unneeded options, and recurrent() without a cell', () => {

@@ -30,7 +30,7 @@ import {
   stackedCells,
   timeDistributed,
 } from '@unroll/nn';
-import { drawn, maskOf, run } from './helpers.js';
+import { maskOf, randomTensor, run } from './helpers.js';
 
 const units = 3;
 
@@ -47,24 +47,24 @@ function encoderDecoder(): Functional {
 
 /** Returns a copy of the model, restored from its config with the same weights. */
 function restored<M extends Network>(network: M): M {
-  const made = modelFromConfig(JSON.parse(JSON.stringify(network.config))) as M;
-  if (!made.built && network.inputShapes) made.build(network.inputShapes);
-  made.setWeights(network.getWeights());
-  assert.deepEqual(JSON.parse(JSON.stringify(made.config)), JSON.parse(JSON.stringify(network.config)));
+  const copy = modelFromConfig(JSON.parse(JSON.stringify(network.config))) as M;
+  if (!copy.built && network.inputShapes) copy.build(network.inputShapes);
+  copy.setWeights(network.getWeights());
+  assert.deepEqual(JSON.parse(JSON.stringify(copy.config)), JSON.parse(JSON.stringify(network.config)));
   assert.deepEqual(
-    made.parameters.map(({ name }) => name),
+    copy.parameters.map(({ name }) => name),
     network.parameters.map(({ name }) => name),
   );
-  return made;
+  return copy;
 }
 
 describe('a functional model', () => {
   test('passes the states of one layer to another', () => {
     const network = encoderDecoder();
-    const [source, target] = [drawn('source', 2, 6, 4), drawn('target', 2, 5, 2)];
+    const [source, target] = [randomTensor('source', 2, 6, 4), randomTensor('target', 2, 5, 2)];
     const y = run(network, [source, target])[0]!.value;
     assert.deepEqual(y.shape, [2, 5, 5]);
-    // The same, layer by layer.
+    // Computes the same outputs layer by layer.
     const [, encoder, , decoder, head] = ['source', 'lstm', 'target', 'lstm_1', 'dense'].map((name) =>
       network.getLayer(name),
     );
@@ -78,10 +78,10 @@ describe('a functional model', () => {
     const shared = dense({ units: 2 });
     const [one, two] = [shared.apply(a), shared.apply(b)];
     const network = model({ inputs: [a, b], outputs: [addLayer().apply([one, two]), one] });
-    const [x, z] = [drawn('a', 3, 2), drawn('b', 3, 2)];
+    const [x, z] = [randomTensor('a', 3, 2), randomTensor('b', 3, 2)];
     const [sum, first] = await predictAll(network, [x, z]);
     const [other] = await predictAll(network, [z, x]);
-    assert.deepEqual(sum!.dataSync(), other!.dataSync()); // the same weights on both sides
+    assert.deepEqual(sum!.dataSync(), other!.dataSync()); // both inputs pass through the same weights
     assert.deepEqual(first!.dataSync(), run(shared, x)[0]!.value.dataSync());
     assert.equal(network.parameters.length, 2);
   });
@@ -117,11 +117,11 @@ describe('a functional model', () => {
     const [x, mask] = [input({ shape: [4, 2] }), input({ shape: [4] })];
     const y = lstm({ units }).apply(x, { mask });
     const network = model({ inputs: [x, mask], outputs: y });
-    const values = drawn('x', 2, 4, 2);
-    const given = maskOf('1100', '1011');
-    const want = run(network.getLayer('lstm'), values, { mask: given })[0]!.value.dataSync();
-    assert.deepEqual(run(network, [values, given])[0]!.value.dataSync(), want);
-    assert.deepEqual(run(restored(network), [values, given])[0]!.value.dataSync(), want);
+    const values = randomTensor('x', 2, 4, 2);
+    const maskValues = maskOf('1100', '1011');
+    const want = run(network.getLayer('lstm'), values, { mask: maskValues })[0]!.value.dataSync();
+    assert.deepEqual(run(network, [values, maskValues])[0]!.value.dataSync(), want);
+    assert.deepEqual(run(restored(network), [values, maskValues])[0]!.value.dataSync(), want);
   });
 
   test('can be a layer of other models, also twice with the same weights', () => {
@@ -134,7 +134,7 @@ describe('a functional model', () => {
       'tower/lstm/kernel',
       'tower/lstm/recurrent_kernel',
     ]);
-    const [x, z] = [drawn('a', 2, 3, 2), drawn('b', 2, 5, 2)];
+    const [x, z] = [randomTensor('a', 2, 3, 2), randomTensor('b', 2, 5, 2)];
     const y = run(network, [x, z])[0]!.value.dataSync();
     assert.deepEqual(run(restored(network), [x, z])[0]!.value.dataSync(), y);
   });
@@ -156,7 +156,7 @@ describe('a functional model', () => {
       outputs: network.getLayer('dense').apply(decoded),
       name: 'decoder',
     });
-    const [x, y] = [drawn('source', 2, 6, 4), drawn('target', 2, 5, 2)];
+    const [x, y] = [randomTensor('source', 2, 6, 4), randomTensor('target', 2, 5, 2)];
     const states = await predictAll(encoder, x);
     const got = await predict(decoder, [y, ...states]);
     assert.deepEqual(await got.data(), await (await predict(network, [x, y])).data());
@@ -177,17 +177,17 @@ describe('a functional model', () => {
 });
 
 describe('restores a model from its config', () => {
-  const x = drawn('x', 2, 5, 4);
-  const check = (network: Network, ...inputs: ReturnType<typeof drawn>[]): void => {
+  const x = randomTensor('x', 2, 5, 4);
+  const check = (network: Network, ...inputs: ReturnType<typeof randomTensor>[]): void => {
     const values = inputs.length > 0 ? inputs : [x];
     const want = run(network, values).map(({ value }) => [...value.dataSync()]);
     const got = run(restored(network), values).map(({ value }) => [...value.dataSync()]);
     assert.deepEqual(got, want);
   };
 
-  test('encoder and decoder', () => check(encoderDecoder(), x, drawn('y', 2, 3, 2)));
+  test('encoder and decoder', () => check(encoderDecoder(), x, randomTensor('y', 2, 3, 2)));
 
-  test('shared layers and skips', () => {
+  test('shared layers and a skip connection', () => {
     const a = input({ shape: [5, 4] });
     const shared = gru({ units: 4, returnSequences: true });
     const twice = shared.apply(shared.apply(a));
@@ -196,13 +196,13 @@ describe('restores a model from its config', () => {
   });
 
   test('bidirectional layers with a separate backward layer, stacked cells, nested models', () => {
-    const both = bidirectional(lstm({ units, returnSequences: true, name: 'reader' }), {
+    const bothDirections = bidirectional(lstm({ units, returnSequences: true, name: 'reader' }), {
       mergeMode: 'sum',
       backwardLayer: gru({ units, returnSequences: true, goBackwards: true, resetAfter: false }),
     });
     const cells = stackedCells([lstmCell({ units, dropout: 0.1 }), gruCell({ units: 2 })]);
     const inner = sequential([recurrent(cells), repeatVector({ n: 2 })]);
-    check(sequential([masking(), both, inner, lstm({ units: 2 })]));
+    check(sequential([masking(), bothDirections, inner, lstm({ units: 2 })]));
   });
 
   test('sequential with an input keeps its shape', () => {
@@ -274,11 +274,11 @@ describe('errors in a graph name the layer', () => {
   test('wrong number and shape of inputs', () => {
     const network = model({ inputs: x, outputs: lstm({ units }).apply(x), name: 'reader' });
     assert.throws(
-      () => run(network, [drawn('a', 2, 3, 2), drawn('b', 2, 3)]),
+      () => run(network, [randomTensor('a', 2, 3, 2), randomTensor('b', 2, 3)]),
       /Model reader: the number of inputs must be 1, got 2\./,
     );
     assert.throws(
-      () => run(network, drawn('a', 2, 3, 5)),
+      () => run(network, randomTensor('a', 2, 3, 5)),
       /Model reader: input "x" expects \[-1, -1, 2\] \(-1: any\), got \[2, 3, 5\]/,
     );
   });

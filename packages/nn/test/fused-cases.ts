@@ -1,4 +1,7 @@
-/** Recurrent layers of every kind with all combinations of options, and functions that run them as layers and as custom cells. */
+/**
+ * Recurrent layers of every kind with all combinations of options, and functions that run each as a built-in layer and as a
+ * custom cell.
+ */
 import {
   add,
   hardSigmoid,
@@ -16,18 +19,18 @@ import {
 } from '@unroll/core';
 import type { KernelName } from '@unroll/core/internal';
 import { type Cell, gru, lstm, type Recurrent, simpleRNN } from '@unroll/nn';
-import { OwnGru, OwnLstm, type OwnOptions, OwnRnn, rowByRow } from './own-cells.js';
+import { type CustomCellOptions, CustomGru, CustomLstm, CustomRnn, rowByRow } from './custom-cells.js';
 
 const [B, T, I, H] = [3, 4, 2, 3];
 
-type MaskName = 'right' | 'short' | 'left' | 'holes' | 'wholeRow' | 'nothing';
+type MaskName = 'right' | 'everyRowPadded' | 'left' | 'gaps' | 'oneRowMasked' | 'allMasked';
 const MASKS: Record<MaskName, number[][]> = {
   right: [[1, 1, 0, 0], [1, 1, 1, 1], [1, 0, 0, 0]],
-  short: [[1, 1, 0, 0], [1, 0, 0, 0], [0, 0, 0, 0]],
+  everyRowPadded: [[1, 1, 0, 0], [1, 0, 0, 0], [0, 0, 0, 0]],
   left: [[0, 0, 1, 1], [1, 1, 1, 1], [0, 1, 1, 1]],
-  holes: [[1, 0, 1, 0], [0, 1, 0, 1], [1, 1, 1, 1]],
-  wholeRow: [[0, 0, 0, 0], [1, 1, 1, 1], [0, 1, 1, 0]],
-  nothing: [[0, 0, 0, 0], [0, 0, 0, 0], [0, 0, 0, 0]],
+  gaps: [[1, 0, 1, 0], [0, 1, 0, 1], [1, 1, 1, 1]],
+  oneRowMasked: [[0, 0, 0, 0], [1, 1, 1, 1], [0, 1, 1, 0]],
+  allMasked: [[0, 0, 0, 0], [0, 0, 0, 0], [0, 0, 0, 0]],
 }; // biome-ignore format: patterns
 
 /** The activations of the fused kernels as functions, as a user would pass them to a custom cell. */
@@ -38,6 +41,7 @@ const NAMES = Object.keys(FUNCTIONS) as FunctionName[];
 export interface Options {
   returnSequences: boolean;
   goBackwards: boolean;
+  /** Whether initial states are passed. */
   states: boolean;
   mask: MaskName | null;
   zeroOutputForMask: boolean;
@@ -47,9 +51,9 @@ export interface Options {
   recurrentActivation: FunctionName;
 }
 
-const BOTH = [false, true] as const;
-const PLAIN: Options = {
-  ...{ returnSequences: true, goBackwards: false, states: true, mask: 'holes', zeroOutputForMask: false },
+const BOOLEANS = [false, true] as const;
+const DEFAULTS: Options = {
+  ...{ returnSequences: true, goBackwards: false, states: true, mask: 'gaps', zeroOutputForMask: false },
   ...{ recurrentMask: true, useBias: true, activation: 'tanh', recurrentActivation: 'sigmoid' },
 };
 
@@ -57,16 +61,16 @@ function combinations(): Options[] {
   const masks = [
     { mask: null, zeroOutputForMask: false },
     ...(Object.keys(MASKS) as MaskName[]).flatMap((mask) =>
-      BOTH.map((zeroOutputForMask) => ({ mask, zeroOutputForMask })),
+      BOOLEANS.map((zeroOutputForMask) => ({ mask, zeroOutputForMask })),
     ),
   ];
-  return BOTH.flatMap((returnSequences) =>
-    BOTH.flatMap((goBackwards) =>
-      BOTH.flatMap((states) =>
-        BOTH.flatMap((recurrentMask) =>
-          BOTH.flatMap((useBias) =>
+  return BOOLEANS.flatMap((returnSequences) =>
+    BOOLEANS.flatMap((goBackwards) =>
+      BOOLEANS.flatMap((states) =>
+        BOOLEANS.flatMap((recurrentMask) =>
+          BOOLEANS.flatMap((useBias) =>
             masks.map((masking) => ({
-              ...{ ...PLAIN, returnSequences, goBackwards, states, recurrentMask, useBias, ...masking },
+              ...{ ...DEFAULTS, returnSequences, goBackwards, states, recurrentMask, useBias, ...masking },
             })),
           ),
         ),
@@ -77,13 +81,14 @@ function combinations(): Options[] {
 
 const activationPairs = (): Options[] =>
   NAMES.flatMap((activation) =>
-    NAMES.map((recurrentActivation) => ({ ...PLAIN, activation, recurrentActivation })),
+    NAMES.map((recurrentActivation) => ({ ...DEFAULTS, activation, recurrentActivation })),
   );
 
+/** A built-in layer, the custom cell with the same equations, and the combinations of options to test. */
 export interface Kind {
   gates: number;
   layer(options: Options): Recurrent;
-  own(options: OwnOptions): Cell;
+  customCell(options: CustomCellOptions): Cell;
   kernel: KernelName;
   options: Options[];
 }
@@ -103,7 +108,7 @@ function gruKind(resetAfter: boolean, updateGateOnCandidate: boolean, options: O
   return {
     gates: 3,
     layer: (o) => gru({ ...gated(o), resetAfter, updateGate }),
-    own: (o) => new OwnGru(o, { resetAfter, updateGateOnCandidate }),
+    customCell: (o) => new CustomGru(o, { resetAfter, updateGateOnCandidate }),
     kernel: 'gruForward',
     options,
   };
@@ -114,16 +119,16 @@ export const KINDS: Record<string, Kind> = {
   lstm: {
     gates: 4,
     layer: (o) => lstm(gated(o)),
-    own: (o) => new OwnLstm(o),
+    customCell: (o) => new CustomLstm(o),
     kernel: 'lstmForward',
     options: [...combinations(), ...activationPairs()],
   },
   'plain rnn': {
     gates: 1,
     layer: (o) => simpleRNN(settings(o)),
-    own: (o) => new OwnRnn(o),
+    customCell: (o) => new CustomRnn(o),
     kernel: 'rnnForward',
-    options: [...someCombinations, ...NAMES.map((activation) => ({ ...PLAIN, activation }))],
+    options: [...someCombinations, ...NAMES.map((activation) => ({ ...DEFAULTS, activation }))],
   },
   'gru, reset after': gruKind(true, false, [...someCombinations, ...activationPairs()]),
   'gru, reset before': gruKind(false, false, [...someCombinations, ...activationPairs()]),
@@ -148,12 +153,12 @@ interface Inputs {
 }
 
 function inputsOf(o: Options, states: number): Inputs {
-  const rmask = [1.5, 0, 1.5, 1.5, 1.5, 0, 0, 1.5, 1.5];
+  const recurrentMask = [1.5, 0, 1.5, 1.5, 1.5, 0, 0, 1.5, 1.5];
   return {
     x: random([B, T, I], 'x'),
     states: o.states ? Array.from({ length: states }, (_, i) => random([B, H], 'state', `${i}`)) : [],
     mask: o.mask && tensor(MASKS[o.mask]),
-    recurrentMask: o.recurrentMask ? tensor(rmask, [B, H]) : null,
+    recurrentMask: o.recurrentMask ? tensor(recurrentMask, [B, H]) : null,
   };
 }
 
@@ -196,9 +201,9 @@ export function layerNumbers(kind: Kind, o: Options, stepwise: boolean): Numbers
   return numbersOf(work, [x, ...states, ...layer.parameters]);
 }
 
-/** Returns the same numbers as {@link layerNumbers}, computed with the custom cell, row by row (see own-cells.ts). */
-export function ownNumbers(kind: Kind, o: Options): Numbers {
-  const cell = kind.own({
+/** Returns the same numbers as {@link layerNumbers}, computed with the custom cell, row by row (see custom-cells.ts). */
+export function customCellNumbers(kind: Kind, o: Options): Numbers {
+  const cell = kind.customCell({
     ...{
       units: H,
       useBias: o.useBias,

@@ -18,7 +18,14 @@ import {
   throwProblems,
 } from '@unroll/testkit';
 import { testBackends } from '@unroll/testkit/node';
-import { describeOptions, KINDS, type Kind, layerNumbers, type Numbers, ownNumbers } from './fused-cases.js';
+import {
+  customCellNumbers,
+  describeOptions,
+  KINDS,
+  type Kind,
+  layerNumbers,
+  type Numbers,
+} from './fused-cases.js';
 
 type Tolerance = (expected: ArrayLike<number>) => number;
 
@@ -46,14 +53,14 @@ function counting(backend: Backend, kernel: KernelName): { backend: Backend; cal
 
 const float64 = referenceBackend('float64');
 const tight: Tolerance = (expected) => 1e-12 * Math.max(1, largestMagnitude(expected));
-const customResults = new Map<string, Numbers[]>();
+const cachedResults = new Map<string, Numbers[]>();
 
 /** Returns the results of the custom cell in float64, which are computed once. */
-function truth(name: string, kind: Kind): Numbers[] {
-  let numbers = customResults.get(name);
+function customCellResults(name: string, kind: Kind): Numbers[] {
+  let numbers = cachedResults.get(name);
   if (!numbers) {
-    numbers = onBackend(float64, () => kind.options.map((options) => ownNumbers(kind, options)));
-    customResults.set(name, numbers);
+    numbers = onBackend(float64, () => kind.options.map((options) => customCellNumbers(kind, options)));
+    cachedResults.set(name, numbers);
   }
   return numbers;
 }
@@ -61,13 +68,13 @@ function truth(name: string, kind: Kind): Numbers[] {
 for (const [name, kind] of Object.entries(KINDS)) {
   describe(name, () => {
     for (const stepwise of [false, true]) {
-      test(`${stepwise ? 'stepped' : 'fused'} in float64`, () => {
+      test(`${stepwise ? 'step by step' : 'fused'}, equals the custom cell in float64`, () => {
         const problems = kind.options.flatMap((options, i) =>
           onBackend(float64, () =>
             compare(
               describeOptions(options),
               layerNumbers(kind, options, stepwise),
-              truth(name, kind)[i]!,
+              customCellResults(name, kind)[i]!,
               tight,
               tight,
             ),
@@ -79,13 +86,13 @@ for (const [name, kind] of Object.entries(KINDS)) {
 
     for (const { name: backendName, backend, reason } of testBackends()) {
       const missingKernel = backend?.supports(kind.kernel) ? false : `it has no kernel ${kind.kernel}`;
-      test(`fused on ${backendName}`, { skip: reason || missingKernel }, () => {
+      test(`fused on ${backendName}, equals the custom cell`, { skip: reason || missingKernel }, () => {
         const problems = kind.options.flatMap((options, i) => {
           const found = onBackend(backend!, () => layerNumbers(kind, options, false));
           return compare(
             describeOptions(options),
             found,
-            truth(name, kind)[i]!,
+            customCellResults(name, kind)[i]!,
             outputTolerance,
             gradientTolerance,
           );

@@ -1,6 +1,6 @@
 /**
- * The decoder with Gaussian attention: results of PyTorch (tools/goldens/gaussian_attention.py), gradients compared with central
- * differences in float64, and equal results in streams, in padded batches and after loading.
+ * The decoder with Gaussian attention: its results equal those of PyTorch (tools/goldens/gaussian_attention.py), its
+ * gradients equal central differences in float64, and streams, padded batches and rebuilt models give equal results.
  */
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
@@ -25,11 +25,11 @@ import {
   compare,
   type GoldenTensor,
   inferenceContext,
-  on,
+  onBackend,
   tensorFrom,
   valuesOf,
 } from './golden-case.js';
-import { drawn, measure, run } from './helpers.js';
+import { outputsAndGradients, randomTensor, run } from './helpers.js';
 
 interface Case {
   name: string;
@@ -42,20 +42,25 @@ interface Case {
   gradients: GoldenTensor[];
 }
 const { cases } = readGoldens('layers/gaussian-attention.json') as { cases: Case[] };
-const BOTH = { returnSequences: true, returnAlignments: true } as const;
+const ALL_OUTPUTS = { returnSequences: true, returnAlignments: true } as const;
 
 for (const { name, backend, reason } of backends) {
   describe(`Gaussian attention agrees with PyTorch on ${name}`, { skip: reason || false }, () => {
     for (const golden of cases) {
       test(golden.name, () => {
-        on(backend!, () => {
-          const layer = gaussianAttentionDecoder(lstmCell({ units: 4 }), { ...golden.options, ...BOTH });
+        onBackend(backend!, () => {
+          const layer = gaussianAttentionDecoder(lstmCell({ units: 4 }), {
+            ...golden.options,
+            ...ALL_OUTPUTS,
+          });
           const inputs = golden.inputs.map(
             (value, i) => new Parameter(`input ${i}`, value.shape, valuesOf(value)),
           );
           const masks = golden.masks.map((mask) => mask && tensorFrom(mask));
           layer.build(inputs.map(({ shape: [, ...rest] }) => [-1, ...rest]));
-          layer.setWeights(golden.weights.map((each) => ({ shape: each.shape, values: valuesOf(each) })));
+          layer.setWeights(
+            golden.weights.map((weight) => ({ shape: weight.shape, values: valuesOf(weight) })),
+          );
           const sequences = () => inputs.map((value, i) => ({ value, mask: masks[i] ?? null }));
           compare(
             () => layer.invoke(sequences(), inferenceContext()).map(({ value }) => value),
@@ -70,28 +75,28 @@ for (const { name, backend, reason } of backends) {
 
 const [B, T, I, S, D] = [3, 4, 2, 5, 3];
 
-test('gradients in float64, over stacked cells with a masked memory', () => {
-  on(backendSync('reference:float64'), () => {
+test('gradients equal central differences in float64, over stacked cells with a masked memory', () => {
+  onBackend(backendSync('reference:float64'), () => {
     const cell = stackedCells([lstmCell({ units: 2 }), gruCell({ units: 3 })]);
-    const layer = gaussianAttentionDecoder(cell, { units: 2, components: 2, hiddenUnits: 3, ...BOTH });
+    const layer = gaussianAttentionDecoder(cell, { units: 2, components: 2, hiddenUnits: 3, ...ALL_OUTPUTS });
     const shapes = [[B, T, I], [B, S, D]]; // biome-ignore format: one line
     const inputs = shapes.map(
-      (shape, i) => new Parameter(`input ${i}`, shape, drawn(`${i}`, ...shape).dataSync()),
+      (shape, i) => new Parameter(`input ${i}`, shape, randomTensor(`${i}`, ...shape).dataSync()),
     );
     layer.build(shapes.map(([, ...rest]) => [-1, ...rest]));
     for (const [i, parameter] of layer.parameters.entries())
-      parameter.assign(drawn(`parameter ${i}`, ...parameter.shape).dataSync());
+      parameter.assign(randomTensor(`parameter ${i}`, ...parameter.shape).dataSync());
     const masks = [null, lengthMask([3, 5, 1], S)];
     const all = [...inputs, ...layer.parameters];
     const numbers = () =>
-      measure(() => {
+      outputsAndGradients(() => {
         const sequences = inputs.map((value, i) => ({ value, mask: masks[i] }));
         return layer.invoke(sequences, inferenceContext()).map(({ value }) => value);
       }, all);
     const { gradients } = numbers();
     const loss = (): number =>
       numbers().outputs.reduce((total, { values, shape }, k) => {
-        const weights = drawn(`weights ${k}`, ...shape).dataSync();
+        const weights = randomTensor(`weights ${k}`, ...shape).dataSync();
         return total + Array.from(values).reduce((sum, value, i) => sum + value * weights[i], 0);
       }, 0);
     for (const [n, parameter] of all.entries()) {
@@ -110,28 +115,30 @@ test('gradients in float64, over stacked cells with a masked memory', () => {
 });
 
 /** Returns a model of a decoder whose memory is masked where it is 0. */
-function graph() {
+function decoderModel() {
   const memory = input({ shape: [null, D], name: 'memory' });
   const x = input({ shape: [null, I], name: 'x' });
   const decoder = gaussianAttentionDecoder(lstmCell({ units: 3 }), {
-    ...{ initialStep: 0.5, initialWidth: 2, units: 2, ...BOTH },
+    ...{ initialStep: 0.5, initialWidth: 2, units: 2, ...ALL_OUTPUTS },
   });
   const [y, alignment] = decoder.apply(x, { constants: [masking().apply(memory)] });
   return model({ inputs: [x, memory], outputs: [y, alignment] });
 }
 const lengths = [3, 5, 1];
-const x = drawn('x', B, T, I);
+const x = randomTensor('x', B, T, I);
 const memory = tensor(
-  drawn('memory', B, S, D)
+  randomTensor('memory', B, S, D)
     .dataSync()
     .map((value, i) => (Math.floor(i / D) % S < lengths[Math.floor(i / (S * D))] ? value : 0)),
   [B, S, D],
 );
 
 for (const { name, backend, reason } of backends) {
-  test(`streams, padded and single runs agree on ${name}`, { skip: reason || false }, () => {
-    on(backend!, () => {
-      const network = graph();
+  test(`streams, and sequences that run alone without padding, give the results of the padded batch on ${name}`, {
+    skip: reason || false,
+  }, () => {
+    onBackend(backend!, () => {
+      const network = decoderModel();
       const [y, alignment] = run(network, [x, memory]).map(({ value }) => value.dataSync());
       const stream = network.stream({ inputs: { memory } });
       const first = stream.push(slice(x, 1, 0, 2)).dataSync();
@@ -153,12 +160,12 @@ for (const { name, backend, reason } of backends) {
 
 test('before training, the means move by initialStep positions in a step', () => {
   const layer = gaussianAttentionDecoder(lstmCell({ units: 3 }), {
-    ...{ initialStep: 2, initialWidth: 0.5, ...BOTH },
+    ...{ initialStep: 2, initialWidth: 0.5, ...ALL_OUTPUTS },
   });
   layer.build([[-1, -1, I], [-1, -1, D]]); // biome-ignore format: one line
   const kernel = layer.parameters.find((parameter) => parameter.name.endsWith('curve_kernel'));
   kernel!.assign(new Float32Array(kernel!.size));
-  const [, alignment] = run(layer, [drawn('x', 1, 3, I), drawn('memory', 1, 9, D)]);
+  const [, alignment] = run(layer, [randomTensor('x', 1, 3, I), randomTensor('memory', 1, 9, D)]);
   const rows = alignment.value.dataSync();
   const peaks = [0, 1, 2].map((t) => {
     const row = Array.from(rows.subarray(t * 9, (t + 1) * 9));
@@ -167,8 +174,8 @@ test('before training, the means move by initialStep positions in a step', () =>
   assert.deepEqual(peaks, [2, 4, 6]);
 });
 
-test('a model is the same after it was rebuilt from its config', () => {
-  const network = graph();
+test('a model that is rebuilt from its config has the same outputs', () => {
+  const network = decoderModel();
   const rebuilt = modelFromConfig(JSON.parse(JSON.stringify(network.config)));
   rebuilt.build(network.inputShapes);
   rebuilt.setWeights(network.getWeights());
@@ -178,7 +185,7 @@ test('a model is the same after it was rebuilt from its config', () => {
   assert.deepEqual(got, expected);
 });
 
-test('errors name what is wrong', () => {
+test('rejects a first argument that is not a cell, and an initialStep of 0', () => {
   assert.throws(() => gaussianAttentionDecoder({} as never), /takes a cell first/);
   assert.throws(
     () => gaussianAttentionDecoder(lstmCell({ units: 2 }), { initialStep: 0 }),

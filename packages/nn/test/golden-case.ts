@@ -84,7 +84,7 @@ export function compare(
   if (!currentBackend().supports('lstmBackward')) {
     const found = scope(() => [...work()]);
     const outputs = found.map((output) => ({ shape: output.shape, values: output.dataSync() }));
-    throwProblems(compared('output', outputs, expected.outputs, outputTolerance));
+    throwProblems(differences('output', outputs, expected.outputs, outputTolerance));
     return;
   }
   let outputs: { shape: Shape; values: ArrayLike<number> }[] = [];
@@ -95,8 +95,8 @@ export function compare(
     return terms.reduce((total, term) => add(total, term));
   }, variables);
   throwProblems([
-    ...compared('output', outputs, expected.outputs, outputTolerance),
-    ...compared(
+    ...differences('output', outputs, expected.outputs, outputTolerance),
+    ...differences(
       'gradient',
       grads.map((grad) => ({ shape: grad.shape, values: grad.dataSync() })),
       expected.gradients,
@@ -105,7 +105,7 @@ export function compare(
   ]);
 }
 
-function compared(
+function differences(
   kind: string,
   got: readonly { shape: Shape; values: ArrayLike<number> }[],
   want: readonly GoldenTensor[],
@@ -124,10 +124,8 @@ function compared(
 /** All backends; for a backend that does not load, the reason. */
 export const backends: TestBackend[] = [...testBackends(), ...inferenceBackends()];
 
-export const on = onBackend;
-
 export function parametersOf(layer: Layer): readonly Parameter[] {
   return layer.parameters.filter((parameter) => parameter.trainable);
 }
 
-export { inferenceContext };
+export { inferenceContext, onBackend };

@@ -1,8 +1,9 @@
 /**
- * Coupled, projected and layer-normalised LSTM, zoneout, minGRU and minLSTM against tools/goldens/cells.py: PyTorch's own
- * layers, or the equations of the papers in float64. Compares outputs, states and gradients on every backend, for whole
- * sequences and step by step. Detects gates in another order, a normalisation over the wrong axis or with another ε, states that are zoned
- * out in another order, and a scan that differs from the parallel scan of the paper.
+ * Compares the coupled, projected and layer-normalised LSTM, zoneout, minGRU and minLSTM with the results of
+ * tools/goldens/cells.py, which runs PyTorch's own layers, or the equations of the papers in float64: outputs, states and
+ * gradients on every backend, for whole sequences and step by step. Detects gates in another order, a normalisation over the
+ * wrong axis or with another ε, states that are zoned out in another order, and a scan that differs from the parallel scan of
+ * the paper.
  */
 import { describe, test } from 'node:test';
 import { type MaskedSequence, RandomStream, type Shape, type Tensor, tensor } from '@unroll/core';
@@ -26,7 +27,7 @@ import {
   compare,
   type GoldenTensor,
   inferenceContext,
-  on,
+  onBackend,
   parametersOf,
   tensorFrom,
   valuesOf,
@@ -67,7 +68,7 @@ const makers: Record<string, (golden: Case) => Recurrent> = {
 };
 
 /** Returns a random stream whose uniform tensors contain the numbers of a case. */
-function givenNumbers(uniform: GoldenTensor): RandomStream {
+function streamOf(uniform: GoldenTensor): RandomStream {
   const values = valuesOf(uniform);
   let used = 0;
   const stream = new RandomStream(0);
@@ -82,14 +83,14 @@ function givenNumbers(uniform: GoldenTensor): RandomStream {
 function check(golden: Case, stepwise: boolean): void {
   const recurrentLayer = makers[golden.name.split('/')[0]!]!(golden);
   const layer: Layer = golden.options.bidirectional ? bidirectional(recurrentLayer) : recurrentLayer;
-  for (const one of [layer, ...layer.sublayers]) Object.assign(one, { stepwise });
+  for (const part of [layer, ...layer.sublayers]) Object.assign(part, { stepwise });
   const inputs = golden.inputs.map(tensorFrom);
   layer.build(inputs.map(({ shape }) => shape));
   layer.setWeights(golden.weights.map((weight) => ({ shape: weight.shape, values: valuesOf(weight) })));
   const mask = golden.mask ? tensorFrom(golden.mask) : null;
   const sequences = inputs.map((value, i): MaskedSequence => ({ value, mask: i === 0 ? mask : null }));
   const work = (): Tensor[] => {
-    const training = golden.uniform && { training: true, random: givenNumbers(golden.uniform) };
+    const training = golden.uniform && { training: true, random: streamOf(golden.uniform) };
     return layer.invoke(sequences, { ...inferenceContext(), ...training }).map(({ value }) => value);
   };
   compare(work, [...inputs, ...parametersOf(layer)], {
@@ -102,8 +103,8 @@ function check(golden: Case, stepwise: boolean): void {
 for (const { name, backend, reason } of backends) {
   describe(`cells agree with the goldens on ${name}`, { skip: backend === null && reason }, () => {
     for (const golden of cases) {
-      test(golden.name, () => on(backend!, () => check(golden, false)));
-      test(`${golden.name}, step by step`, () => on(backend!, () => check(golden, true)));
+      test(golden.name, () => onBackend(backend!, () => check(golden, false)));
+      test(`${golden.name}, step by step`, () => onBackend(backend!, () => check(golden, true)));
     }
   });
 }

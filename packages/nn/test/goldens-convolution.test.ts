@@ -1,6 +1,6 @@
 /**
- * Convolution and pooling over time and over images against Keras 3 (tools/goldens/convolution.py): for all pairs of
- * options, compares outputs and gradients on every backend.
+ * Compares convolution and pooling over time and over images with Keras 3 (tools/goldens/convolution.py): outputs and
+ * gradients on every backend, for all pairs of options.
  */
 import { describe, test } from 'node:test';
 import {
@@ -20,7 +20,7 @@ import {
   compare,
   type GoldenTensor,
   inferenceContext,
-  on,
+  onBackend,
   parametersOf,
   tensorFrom,
   valuesOf,
@@ -58,7 +58,7 @@ for (const { name: backendName, backend, reason } of backends) {
   }, () => {
     for (const golden of cases) {
       test(golden.name, () => {
-        on(backend!, () => {
+        onBackend(backend!, () => {
           const { mask: maskValues, ...options } = golden.options;
           const layer = factories[golden.kind](options);
           const x = tensorFrom(golden.inputs[0]);

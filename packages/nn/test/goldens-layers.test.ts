@@ -1,7 +1,7 @@
 /**
- * Other layers against Keras 3 and PyTorch (tools/goldens/recurrent.py): stacks, an encoder and decoder, normalisation
- * with moving statistics, embeddings with masks, time-distributed and dense layers with every activation. Compares outputs
- * and gradients on every backend.
+ * Compares layers other than single recurrent layers with Keras 3 and PyTorch (tools/goldens/recurrent.py): stacks, an
+ * encoder and decoder, normalisation with moving statistics, embeddings with masks, time-distributed and dense layers with
+ * every activation. Compares outputs and gradients on every backend.
  */
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
@@ -27,7 +27,7 @@ import {
   type GoldenCase,
   type GoldenTensor,
   inferenceContext,
-  on,
+  onBackend,
   parametersOf,
   readCases,
   tensorFrom,
@@ -44,7 +44,7 @@ interface ExtraCase extends GoldenCase<Record<string, never>, Inputs, Gradients>
   outputMask?: GoldenTensor;
 }
 
-interface Built {
+interface BuiltCase {
   layer: Layer;
   /** The inputs. `differentiable` are those that have gradients. */
   sequences: MaskedSequence[];
@@ -52,12 +52,13 @@ interface Built {
   gradients: GoldenTensor[];
 }
 
-const one = (golden: GoldenTensor | GoldenTensor[] | undefined): Tensor => tensorFrom(golden as GoldenTensor);
+const tensorOf = (golden: GoldenTensor | GoldenTensor[] | undefined): Tensor =>
+  tensorFrom(golden as GoldenTensor);
 
 /** Builds a layer with one input x and an optional mask. */
-function single(golden: ExtraCase, layer: Layer): Built {
-  const x = one(golden.inputs.x);
-  const mask = golden.inputs.mask ? one(golden.inputs.mask) : null;
+function single(golden: ExtraCase, layer: Layer): BuiltCase {
+  const x = tensorOf(golden.inputs.x);
+  const mask = golden.inputs.mask ? tensorOf(golden.inputs.mask) : null;
   withWeights(layer, [x.shape], golden.weights);
   return {
     layer,
@@ -68,9 +69,9 @@ function single(golden: ExtraCase, layer: Layer): Built {
 }
 
 /** Builds a stack of recurrent layers. The outputs include the final states of all layers. */
-function stack(golden: ExtraCase): Built {
+function stack(golden: ExtraCase): BuiltCase {
   const { cell, layers, bidirectional: mergeMode, activation, recurrentActivation, ...rest } = golden.options;
-  const x = one(golden.inputs.x);
+  const x = tensorOf(golden.inputs.x);
   const states = (golden.inputs.initialState as GoldenTensor[]).map(tensorFrom);
   const inputs = [
     input({ shape: x.shape.slice(1) }),
@@ -82,15 +83,15 @@ function stack(golden: ExtraCase): Built {
   for (let n = 0; n < layers; n++) {
     const units = states[0]!.shape[1]!;
     const gates = { activation: camel(activation), recurrentActivation: camel(recurrentActivation) };
-    const made = (cell === 'lstm' ? lstm : gru)({ ...(rest as object), ...gates, units });
-    const layer = mergeMode ? bidirectional(made, { mergeMode }) : made;
+    const recurrentLayer = (cell === 'lstm' ? lstm : gru)({ ...(rest as object), ...gates, units });
+    const layer = mergeMode ? bidirectional(recurrentLayer, { mergeMode }) : recurrentLayer;
     const initialState = inputs.slice(1 + n * statesPerLayer, 1 + (n + 1) * statesPerLayer);
     const [output, ...final] = layer.apply(y, { initialState });
     y = output!;
     finals.push(...final);
   }
   const layer = withWeights(model({ inputs, outputs: [y, ...finals] }), undefined, golden.weights);
-  const mask = golden.inputs.mask ? one(golden.inputs.mask) : null;
+  const mask = golden.inputs.mask ? tensorOf(golden.inputs.mask) : null;
   return {
     layer,
     sequences: [{ value: x, mask }, ...states.map((value) => ({ value, mask: null }))],
@@ -99,16 +100,16 @@ function stack(golden: ExtraCase): Built {
   };
 }
 
-function encoderDecoder(golden: ExtraCase): Built {
+function encoderDecoder(golden: ExtraCase): BuiltCase {
   const { units, classes } = golden.options;
-  const [source, target] = [one(golden.inputs.source), one(golden.inputs.target)];
+  const [source, target] = [tensorOf(golden.inputs.source), tensorOf(golden.inputs.target)];
   const inputs = [source, target].map((x) => input({ shape: [null, x.shape[2]!] }));
   const [, h, c] = lstm({ units, returnState: true, name: 'encoder' }).apply(inputs[0]!);
   const decoder = lstm({ units, returnSequences: true, name: 'decoder' });
   const decoded = decoder.apply(inputs[1]!, { initialState: [h!, c!] });
   const outputs = dense({ units: classes, activation: 'softmax' }).apply(decoded);
   const layer = withWeights(model({ inputs, outputs }), undefined, golden.weights);
-  const mask = golden.inputs.mask ? one(golden.inputs.mask) : null;
+  const mask = golden.inputs.mask ? tensorOf(golden.inputs.mask) : null;
   return {
     layer,
     sequences: [
@@ -120,16 +121,16 @@ function encoderDecoder(golden: ExtraCase): Built {
   };
 }
 
-function embedded(golden: ExtraCase): Built {
-  const ids = one(golden.inputs.ids);
+function embeddingCase(golden: ExtraCase): BuiltCase {
+  const ids = tensorOf(golden.inputs.ids);
   const layer = withWeights(embedding(golden.options as never), [ids.shape], golden.weights);
   return { layer, sequences: [{ value: ids, mask: null }], differentiable: [], gradients: [] };
 }
 
-const builders: Record<string, (golden: ExtraCase) => Built> = {
+const caseBuilders: Record<string, (golden: ExtraCase) => BuiltCase> = {
   stacked: stack,
   encoderDecoder,
-  embedding: embedded,
+  embedding: embeddingCase,
   layerNormalization: (golden) => single(golden, layerNormalization(golden.options)),
   batchNormalization: (golden) => {
     const { training: _, ...options } = golden.options as Record<string, unknown>;
@@ -145,7 +146,7 @@ function denseOptions({ options }: ExtraCase) {
 }
 
 async function check(golden: ExtraCase): Promise<void> {
-  const { layer, sequences, differentiable, gradients } = builders[golden.layer]!(golden);
+  const { layer, sequences, differentiable, gradients } = caseBuilders[golden.layer]!(golden);
   const after: (() => void | Promise<void>)[] = [];
   const training = (golden.options as { training?: boolean }).training ?? false;
   const context: ForwardContext = {
@@ -182,6 +183,6 @@ function checkMoving(golden: ExtraCase, layer: Layer): void {
 const cases = readCases<ExtraCase>('cells-extra');
 for (const { name, backend, reason } of backends) {
   describe(`layers agree with Keras and PyTorch on ${name}`, { skip: backend === null && reason }, () => {
-    for (const golden of cases) test(golden.name, () => on(backend!, () => check(golden)));
+    for (const golden of cases) test(golden.name, () => onBackend(backend!, () => check(golden)));
   });
 }

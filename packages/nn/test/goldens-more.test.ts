@@ -1,7 +1,7 @@
 /**
- * Features that the recurrent goldens do not cover, against Keras 3 (tools/goldens/layers.py): every activation,
+ * Compares features that the other golden tests do not cover with Keras 3 (tools/goldens/layers.py): every activation,
  * regularisers, constraints, stacked cells, stateful layers, masks through merging layers, and the order of a model's
- * weights.
+ * weights. Compares the peephole LSTM with ONNX Runtime.
  */
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
@@ -47,7 +47,7 @@ import {
   compare,
   type GoldenTensor,
   inferenceContext,
-  on,
+  onBackend,
   parametersOf,
   tensorFrom,
   valuesOf,
@@ -217,27 +217,27 @@ function checkMask(golden: Case): void {
   assert.deepEqual(mask ? [...mask.dataSync()] : ones, want);
 }
 
-const d = (name: string, units = 2) => dense({ units, name });
+const namedDense = (name: string, units = 2) => dense({ units, name });
 const graphs: Record<string, () => Functional> = {
   two_towers() {
     const [a, b] = [input({ shape: [3], name: 'a' }), input({ shape: [3], name: 'b' })];
-    const left = d('left_2').apply(d('left_1').apply(a));
-    const joined = concatenate({ name: 'join' }).apply([left, d('right_1').apply(b)]);
-    return model({ inputs: [a, b], outputs: d('head').apply(joined) });
+    const left = namedDense('left_2').apply(namedDense('left_1').apply(a));
+    const joined = concatenate({ name: 'join' }).apply([left, namedDense('right_1').apply(b)]);
+    return model({ inputs: [a, b], outputs: namedDense('head').apply(joined) });
   },
   shared() {
     const [a, b] = [input({ shape: [3], name: 'a' }), input({ shape: [3], name: 'b' })];
-    const common = d('common');
-    const deep = common.apply(d('first', 3).apply(a));
+    const common = namedDense('common');
+    const deep = common.apply(namedDense('first', 3).apply(a));
     return model({
       inputs: [a, b],
-      outputs: [d('out_1').apply(deep), d('out_2').apply(common.apply(b))],
+      outputs: [namedDense('out_1').apply(deep), namedDense('out_2').apply(common.apply(b))],
     });
   },
   skip() {
     const a = input({ shape: [3], name: 'a' });
-    const early = d('early').apply(a);
-    const late = d('late').apply(d('middle').apply(early));
+    const early = namedDense('early').apply(a);
+    const late = namedDense('late').apply(namedDense('middle').apply(early));
     return model({ inputs: a, outputs: addLayer({ name: 'sum' }).apply([early, late]) });
   },
   seq2seq() {
@@ -246,22 +246,25 @@ const graphs: Record<string, () => Functional> = {
     const [, h, c] = lstm({ units: 4, returnState: true, name: 'encoder' }).apply(source);
     const decoder = lstm({ units: 4, returnSequences: true, name: 'decoder' });
     const decoded = decoder.apply(target, { initialState: [h!, c!] });
-    return model({ inputs: [source, target], outputs: d('head').apply(decoded) });
+    return model({ inputs: [source, target], outputs: namedDense('head').apply(decoded) });
   },
   several_outputs() {
     const a = input({ shape: [3], name: 'a' });
-    const x = d('trunk', 3).apply(a);
-    return model({ inputs: a, outputs: [d('b_2').apply(d('b_1').apply(x)), d('c_1').apply(x)] });
+    const x = namedDense('trunk', 3).apply(a);
+    return model({
+      inputs: a,
+      outputs: [namedDense('b_2').apply(namedDense('b_1').apply(x)), namedDense('c_1').apply(x)],
+    });
   },
 };
 
 function checkOrder(golden: Case): void {
-  const made = graphs[golden.options.graph!]!();
+  const network = graphs[golden.options.graph!]!();
   assert.deepEqual(
-    made.layers.map(({ name }) => name),
+    network.layers.map(({ name }) => name),
     golden.layers,
   );
-  const got = made.getWeights().map(({ name, shape }) => `${name.split('/')[0]} ${formatShape(shape)}`);
+  const got = network.getWeights().map(({ name, shape }) => `${name.split('/')[0]} ${formatShape(shape)}`);
   assert.deepEqual(got, golden.order);
 }
 
@@ -280,7 +283,8 @@ const checks: Record<string, (golden: Case) => void> = {
 
 for (const { name, backend, reason } of backends) {
   describe(`layers agree with Keras on ${name}`, { skip: backend === null && reason }, () => {
-    for (const golden of cases) test(golden.name, () => on(backend!, () => checks[golden.kind]!(golden)));
+    for (const golden of cases)
+      test(golden.name, () => onBackend(backend!, () => checks[golden.kind]!(golden)));
   });
 }
 
@@ -289,7 +293,7 @@ const peepholes = (readGoldens('layers/peephole.json') as { cases: Case[] }).cas
 for (const { name, backend, reason } of backends) {
   for (const golden of peepholes) {
     test(`${golden.name} on ${name}`, { skip: backend === null && reason }, () => {
-      on(backend!, () => {
+      onBackend(backend!, () => {
         const goBackwards = golden.name.endsWith('reverse');
         const layer = peepholeLstm({ units: 6, returnSequences: true, returnState: true, goBackwards });
         const inputs = golden.inputs.map(tensorFrom);
@@ -310,11 +314,11 @@ for (const { name, backend, reason } of backends) {
 }
 
 test('a model rejects weights in another order', () => {
-  const made = sequential([dense({ units: 2 }), dense({ units: 3 })]);
-  made.build([[-1, 4]]);
-  const [a, b, c, e] = made.getWeights();
+  const network = sequential([dense({ units: 2 }), dense({ units: 3 })]);
+  network.build([[-1, 4]]);
+  const [a, b, c, e] = network.getWeights();
   assert.throws(
-    () => made.setWeights([c!, b!, a!, e!]),
+    () => network.setWeights([c!, b!, a!, e!]),
     /Weight dense\/kernel must have shape \[4, 2\], got \[2, 3\]/,
   );
 });

@@ -1,6 +1,6 @@
 /**
- * LSTM, GRU and the plain RNN against Keras 3 and PyTorch (tools/goldens/recurrent.py): for every pair of options,
- * compares outputs, states and gradients on every backend, and also step by step, without the fused kernels. Detects a wrong
+ * Compares the LSTM, GRU and plain RNN with Keras 3 and PyTorch (tools/goldens/recurrent.py): outputs, states and gradients
+ * for every pair of options on every backend, and also step by step, without the fused kernels. Detects a wrong
  * gate order, bias, mask rule, direction, merge, state order or position of dropout, and any wrong gradient.
  */
 import { describe, test } from 'node:test';
@@ -22,7 +22,7 @@ import {
   type GoldenCase,
   type GoldenTensor,
   inferenceContext,
-  on,
+  onBackend,
   readCases,
   tensorFrom,
   withWeights,
@@ -73,7 +73,7 @@ interface Masks {
 }
 
 /** Runs one direction with given dropout masks, as the layer does with random ones. */
-function direction(
+function runDirection(
   layer: Recurrent,
   x: Tensor,
   mask: Tensor | null,
@@ -90,8 +90,8 @@ function direction(
     ? Object.fromEntries(names.map((name, i) => [name, states[i]!]))
     : null;
   const [B, , I] = x.shape as [number, number, number];
-  const seen = masks.dropout ? mul(x, reshape(masks.dropout, [B, 1, I])) : x;
-  const result = layer.run(seen, state, {
+  const droppedX = masks.dropout ? mul(x, reshape(masks.dropout, [B, 1, I])) : x;
+  const result = layer.run(droppedX, state, {
     ...{ returnSequences, zeroOutputForMask, mask, reverse: layer.goBackwards },
     ...{ realign: layer.name.startsWith('backward_'), recurrentMask: masks.recurrent },
     ...{ constants: {}, prepared: {} },
@@ -108,10 +108,10 @@ function withDropout(layer: Recurrent | Bidirectional, inputs: Inputs, x: Tensor
   const dropout = listOf(inputs.dropoutMask);
   const recurrent = listOf(inputs.recurrentDropoutMask);
   const masks = (n: number): Masks => ({ dropout: dropout[n] ?? null, recurrent: recurrent[n] ?? null });
-  if (!('forwardLayer' in layer)) return direction(layer, x, mask, states, masks(0));
+  if (!('forwardLayer' in layer)) return runDirection(layer, x, mask, states, masks(0));
   const half = states.length / 2;
-  const [y, ...forward] = direction(layer.forwardLayer, x, mask, states.slice(0, half), masks(0));
-  const [yBack, ...backward] = direction(layer.backwardLayer, x, mask, states.slice(half), masks(1));
+  const [y, ...forward] = runDirection(layer.forwardLayer, x, mask, states.slice(0, half), masks(0));
+  const [yBack, ...backward] = runDirection(layer.backwardLayer, x, mask, states.slice(half), masks(1));
   const merged = layer.merge({ value: y!, mask }, { value: yBack!, mask });
   return [...merged.map((sequence) => sequence.value), ...forward, ...backward];
 }
@@ -125,8 +125,8 @@ function check(golden: RecurrentCase, stepwise: boolean): void {
     [x, ...states].map(({ shape }) => shape),
     golden.weights,
   );
-  for (const one of 'forwardLayer' in layer ? [layer.forwardLayer, layer.backwardLayer] : [layer]) {
-    one.stepwise = stepwise;
+  for (const direction of 'forwardLayer' in layer ? [layer.forwardLayer, layer.backwardLayer] : [layer]) {
+    direction.stepwise = stepwise;
   }
   const work = (): readonly Tensor[] => {
     if (inputs.dropoutMask || inputs.recurrentDropoutMask) return withDropout(layer, inputs, x, states);
@@ -145,10 +145,11 @@ for (const file of ['lstm', 'lstm-table', 'gru-table', 'rnn-table']) {
   const cases = readCases<RecurrentCase>(file);
   for (const { name, backend, reason } of backends) {
     describe(`goldens of ${file} on ${name}`, { skip: backend === null && reason }, () => {
-      for (const golden of cases) test(golden.name, () => on(backend!, () => check(golden, false)));
+      for (const golden of cases) test(golden.name, () => onBackend(backend!, () => check(golden, false)));
     });
   }
   describe(`goldens of ${file}, step by step on the reference`, () => {
-    for (const golden of cases) test(golden.name, () => on(backends[0]!.backend!, () => check(golden, true)));
+    for (const golden of cases)
+      test(golden.name, () => onBackend(backends[0]!.backend!, () => check(golden, true)));
   });
 }

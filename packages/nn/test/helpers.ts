@@ -15,8 +15,8 @@ import { backendSync, inferenceContext } from '@unroll/core/internal';
 import type { Layer } from '@unroll/nn';
 import { mismatch, onBackend, throwProblems } from '@unroll/testkit';
 
-/** Returns normally distributed numbers. The same name gives the same numbers. */
-export function drawn(name: string, ...shape: number[]): Tensor {
+/** Returns a tensor of normally distributed numbers. The same name gives the same numbers. */
+export function randomTensor(name: string, ...shape: number[]): Tensor {
   const size = shape.reduce((product, extent) => product * extent, 1);
   return tensor(Float64Array.from(new RandomStream(1, 'test', name).normal(size)), shape);
 }
@@ -45,25 +45,33 @@ export function run(
   return layer.invoke(sequences, { ...inferenceContext(), training, random: new RandomStream(seed, 'run') });
 }
 
-export interface Measured {
+export interface OutputsAndGradients {
   outputs: { shape: Shape; values: ArrayLike<number> }[];
   gradients: { shape: Shape; values: ArrayLike<number> }[];
 }
 
 /** Returns the outputs of `work`, and the gradients of a randomly weighted sum of the outputs. */
-export function measure(work: () => readonly Tensor[], variables: readonly Tensor[]): Measured {
-  let outputs: Measured['outputs'] = [];
+export function outputsAndGradients(
+  work: () => readonly Tensor[],
+  variables: readonly Tensor[],
+): OutputsAndGradients {
+  let outputs: OutputsAndGradients['outputs'] = [];
   const { grads } = valueAndGrad(() => {
     const found = work();
     outputs = found.map((output) => ({ shape: output.shape, values: output.dataSync() }));
-    const terms = found.map((output, k) => sum(mul(output, drawn(`weights ${k}`, ...output.shape))));
+    const terms = found.map((output, k) => sum(mul(output, randomTensor(`weights ${k}`, ...output.shape))));
     return terms.reduce((total, term) => add(total, term));
   }, variables);
   return { outputs, gradients: grads.map((grad) => ({ shape: grad.shape, values: grad.dataSync() })) };
 }
 
-/** Throws if two measurements differ by more than `tolerance` times the largest number of a tensor (or 1). */
-export function same(what: string, got: Measured, want: Measured, tolerance: number): void {
+/** Throws if outputs or gradients differ by more than `tolerance` times the largest number of the tensor (or 1). */
+export function assertSame(
+  what: string,
+  got: OutputsAndGradients,
+  want: OutputsAndGradients,
+  tolerance: number,
+): void {
   const problems: (string | null)[] = [];
   for (const kind of ['outputs', 'gradients'] as const) {
     if (got[kind].length !== want[kind].length) problems.push(`${what}: ${got[kind].length} ${kind}`);
@@ -89,7 +97,7 @@ function largest(values: ArrayLike<number>): number {
  * @param make creates the layer
  * @param options `mask` and `training` as in {@link run}; `discrete`: x contains ids, which have no gradient
  */
-export function checkDifferences(
+export function checkGradients(
   make: () => Layer,
   x: Tensor,
   options: { mask?: Tensor | null; training?: boolean; discrete?: boolean } = {},
@@ -110,13 +118,14 @@ export function checkDifferences(
       const found = layer.invoke([{ value, mask: options.mask ?? null }], context);
       return [...found.map(({ value }) => value), ...losses.splice(0)];
     };
-    const { gradients } = measure(work, variables);
+    const { gradients } = outputsAndGradients(work, variables);
     const problems = variables.map((parameter, n) => {
       const before = parameter.dataSync();
       const lossAt = (i: number, value: number): number => {
-        parameter.assign(before.map((one, j) => (j === i ? value : one)));
+        parameter.assign(before.map((other, j) => (j === i ? value : other)));
         return work().reduce(
-          (total, output, k) => total + sum(mul(output, drawn(`weights ${k}`, ...output.shape))).item(),
+          (total, output, k) =>
+            total + sum(mul(output, randomTensor(`weights ${k}`, ...output.shape))).item(),
           0,
         );
       };

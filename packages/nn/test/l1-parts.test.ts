@@ -10,16 +10,16 @@ import { choiceFor, type KernelModule, loadKernelsSync } from '@unroll/kernels';
 import { gru, type Layer, lstm, simpleRNN } from '@unroll/nn';
 import { bitMismatch, onBackend } from '@unroll/testkit';
 import { moduleOf, testBackends } from '@unroll/testkit/node';
-import { drawn, type Measured, measure, run } from './helpers.js';
+import { type OutputsAndGradients, outputsAndGradients, randomTensor, run } from './helpers.js';
 
 const VARIABLE = 'UNROLL_PANEL_BYTES';
-const given = process.env[VARIABLE];
+const originalValue = process.env[VARIABLE];
 /** Block sizes in bytes: 0 (no blocking), very small blocks, and half of common L1 cache sizes. */
-const CHOICES = [0, 1000, 4096, 16384, 24576];
-/** 67 rows need two groups of tiles: one of 60 rows and a partial one of 7. */
+const BLOCK_SIZES = [0, 1000, 4096, 16384, 24576];
+/** The kernels process the rows of a batch in groups. 67 rows are a group of 60 rows and a partial one of 7. */
 const [B, T, I] = [67, 3, 41];
 
-/** Loads kernels that divide panels into parts of this size. */
+/** Loads kernels that process panels of weights in blocks of this many bytes. */
 function load(variant: string, panelBytes: number): KernelModule {
   process.env[VARIABLE] = String(panelBytes);
   return loadKernelsSync(choiceFor(variant));
@@ -32,34 +32,37 @@ const layers: Record<string, () => Layer> = {
   simpleRNN: () => simpleRNN({ units: 83, returnSequences: true }),
 };
 
-function measured(make: () => Layer): Measured {
+function resultsOf(make: () => Layer): OutputsAndGradients {
   const layer = make();
   layer.build([[B, T, I]]);
-  const x = tensor(drawn('x', B, T, I).dataSync(), [B, T, I]);
-  return measure(() => run(layer, x, { training: true }).map(({ value }) => value), [x, ...layer.parameters]);
+  const x = tensor(randomTensor('x', B, T, I).dataSync(), [B, T, I]);
+  return outputsAndGradients(
+    () => run(layer, x, { training: true }).map(({ value }) => value),
+    [x, ...layer.parameters],
+  );
 }
 
-const natives = testBackends()
+const nativeVariants = testBackends()
   .map(({ backend }) => backend && moduleOf(backend))
   .filter((module) => module?.kind === 'native')
   .map((module) => module!.variant);
 
 after(() => {
-  if (given === undefined) delete process.env[VARIABLE];
-  else process.env[VARIABLE] = given;
+  if (originalValue === undefined) delete process.env[VARIABLE];
+  else process.env[VARIABLE] = originalValue;
 });
 
-for (const variant of natives) {
+for (const variant of nativeVariants) {
   describe(`neither blocking along k nor threads change the results on ${variant}`, () => {
     for (const [name, make] of Object.entries(layers)) {
       test(name, () => {
-        let first: Measured | undefined;
-        for (const panelBytes of CHOICES) {
+        let first: OutputsAndGradients | undefined;
+        for (const panelBytes of BLOCK_SIZES) {
           const module = load(variant, panelBytes);
           assert.equal(module.panelBytes, panelBytes);
           const results = [1, 2].map((threads) => {
             module.setThreads(threads);
-            return onBackend(cpuBackend(module), () => measured(make));
+            return onBackend(cpuBackend(module), () => resultsOf(make));
           });
           const [one, two] = results;
           first ??= one;
@@ -82,7 +85,7 @@ for (const variant of natives) {
 }
 
 test('UNROLL_PANEL_BYTES must be a valid number of bytes', {
-  skip: natives.length === 0 && 'no native kernels',
+  skip: nativeVariants.length === 0 && 'no native kernels',
 }, () => {
   for (const value of ['-1', 'many', '1.5']) {
     process.env[VARIABLE] = value;

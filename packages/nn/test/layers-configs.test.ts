@@ -70,11 +70,11 @@ import {
   wordDropout,
   zoneoutCell,
 } from '@unroll/nn';
-import { drawn, maskOf, measure, run, same } from './helpers.js';
+import { assertSame, maskOf, outputsAndGradients, randomTensor, run } from './helpers.js';
 
 const [B, T, I] = [2, 4, 3];
-const sequence = drawn('x', B, T, I);
-const vector = drawn('v', B, I);
+const sequence = randomTensor('x', B, T, I);
+const vector = randomTensor('v', B, I);
 
 const regularisedDense = {
   kernelRegularizer: l2(0.1),
@@ -98,7 +98,7 @@ const recurrentOptions = {
 };
 const weightDrop = 0.4;
 
-const layers: Record<string, [() => Layer, ReturnType<typeof drawn>[]]> = {
+const layers: Record<string, [() => Layer, ReturnType<typeof randomTensor>[]]> = {
   SimpleRNN: [
     () => simpleRNN({ units: 2, ...regularised, ...recurrentOptions, weightDrop, activation: 'elu' }),
     [sequence],
@@ -249,13 +249,13 @@ const layers: Record<string, [() => Layer, ReturnType<typeof drawn>[]]> = {
     [sequence],
   ],
   TimeDistributed: [() => timeDistributed(dense({ units: 2, activation: 'tanh' })), [sequence]],
-  Activation: [() => activation('glu'), [drawn('even', 2, 4)]],
+  Activation: [() => activation('glu'), [randomTensor('even', 2, 4)]],
   Flatten: [() => flatten(), [sequence]],
   Reshape: [() => reshapeLayer({ targetShape: [-1, 2] }), [sequence]],
   Permute: [() => permuteLayer({ dims: [2, 1] }), [sequence]],
   RepeatVector: [() => repeatVector(3), [vector]],
-  Concatenate: [() => concatenate({ axis: 1 }), [sequence, drawn('y', B, 2, I)]],
-  Add: [() => addLayer(), [sequence, drawn('y', B, T, I)]],
+  Concatenate: [() => concatenate({ axis: 1 }), [sequence, randomTensor('y', B, 2, I)]],
+  Add: [() => addLayer(), [sequence, randomTensor('y', B, T, I)]],
   Multiply: [() => multiply(), [sequence, vector]],
   Conv1D: [
     () =>
@@ -277,13 +277,16 @@ const layers: Record<string, [() => Layer, ReturnType<typeof drawn>[]]> = {
         ...regularisedDense,
         biasInitializer: 'ones',
       }),
-    [drawn('image', B, 4, 5, 2)],
+    [randomTensor('image', B, 4, 5, 2)],
   ],
-  MaxPooling2D: [() => maxPooling2d({ poolSize: [2, 1], padding: 'same' }), [drawn('image', B, 3, 4, 2)]],
-  AveragePooling2D: [() => averagePooling2d({ strides: 1 }), [drawn('image', B, 3, 4, 2)]],
+  MaxPooling2D: [
+    () => maxPooling2d({ poolSize: [2, 1], padding: 'same' }),
+    [randomTensor('image', B, 3, 4, 2)],
+  ],
+  AveragePooling2D: [() => averagePooling2d({ strides: 1 }), [randomTensor('image', B, 3, 4, 2)]],
   'TimeDistributed, of frames': [
     () => timeDistributed(conv2d({ filters: 2, kernelSize: 2 })),
-    [drawn('video', B, T, 3, 4, 2)],
+    [randomTensor('video', B, T, 3, 4, 2)],
   ],
   MaxPooling1D: [() => maxPooling1d({ poolSize: 3, strides: 1, padding: 'causal' }), [sequence]],
   AveragePooling1D: [() => averagePooling1d({ poolSize: 3, strides: 2, padding: 'same' }), [sequence]],
@@ -301,14 +304,14 @@ describe('layers and cells are restored from their configs', () => {
       const other = layerFromConfig(config);
       assert.deepEqual(JSON.parse(JSON.stringify(other.config)), config);
       const mask = inputs[0] === sequence && name !== 'Masking' ? maskOf('1110', '0110') : null;
-      const numbers = (one: Layer) => {
-        one.build(inputs.map(({ shape }) => shape));
+      const numbers = (candidate: Layer) => {
+        candidate.build(inputs.map(({ shape }) => shape));
         const terms: string[] = [];
-        const measured = measure(
-          () => run(one, inputs, { mask, training: true }).map(({ value }) => value),
-          one.parameters,
+        const measured = outputsAndGradients(
+          () => run(candidate, inputs, { mask, training: true }).map(({ value }) => value),
+          candidate.parameters,
         );
-        for (const parameter of one.parameters) {
+        for (const parameter of candidate.parameters) {
           const penalty = parameter.regularizer?.(parameter).item();
           const bound = parameter.constraint && [...parameter.constraint(parameter).dataSync()];
           terms.push(JSON.stringify([parameter.name, parameter.trainable, penalty, bound]));
@@ -316,16 +319,16 @@ describe('layers and cells are restored from their configs', () => {
         return { measured, terms };
       };
       const [first, second] = [numbers(layer), numbers(other)];
-      same(name, second.measured, first.measured, 0);
+      assertSame(name, second.measured, first.measured, 0);
       assert.deepEqual(second.terms, first.terms);
     });
   }
 
-  test('a cell', () => {
+  test('a cell without a layer', () => {
     const cell = peepholeLstmCell({ units: 3, recurrentDropout: 0.1, recurrentActivation: 'hardSigmoid' });
     const { className, config } = cell;
-    const made = cellFromConfig(JSON.parse(JSON.stringify({ className, config })));
-    assert.deepEqual(made.config, config);
-    assert.equal(made.recurrentDropout, 0.1);
+    const restored = cellFromConfig(JSON.parse(JSON.stringify({ className, config })));
+    assert.deepEqual(restored.config, config);
+    assert.equal(restored.recurrentDropout, 0.1);
   });
 });

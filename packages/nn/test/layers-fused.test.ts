@@ -28,7 +28,7 @@ import {
 } from '@unroll/nn';
 import { onBackend } from '@unroll/testkit';
 import { testBackends } from '@unroll/testkit/node';
-import { drawn, maskOf, measure, same } from './helpers.js';
+import { assertSame, maskOf, outputsAndGradients, randomTensor } from './helpers.js';
 
 const units = 3;
 const [B, T, I] = [4, 5, 2];
@@ -104,9 +104,9 @@ function* situations() {
 function compareForms(make: () => Recurrent, tolerance: number, list = [...situations()]): void {
   const layer = make();
   layer.build([[B, T, I]]);
-  const x = drawn('x', B, T, I);
+  const x = randomTensor('x', B, T, I);
   const sizes = Object.entries(layer.cell.stateSizes);
-  const states = Object.fromEntries(sizes.map(([name, size]) => [name, drawn(name, B, size)]));
+  const states = Object.fromEntries(sizes.map(([name, size]) => [name, randomTensor(name, B, size)]));
   for (const { name, layout, extras } of list) {
     const context = {
       ...{ ...layout, constants: {}, prepared: {} },
@@ -114,12 +114,12 @@ function compareForms(make: () => Recurrent, tolerance: number, list = [...situa
     };
     const run = (stepwise: boolean) => {
       layer.stepwise = stepwise;
-      return measure(() => {
+      return outputsAndGradients(() => {
         const { y, state } = layer.run(x, extras ? states : null, context);
         return [y, ...sizes.map(([part]) => state[part]!)];
       }, [x, ...(extras ? Object.values(states) : []), ...layer.parameters]);
     };
-    same(name, run(false), run(true), tolerance);
+    assertSame(name, run(false), run(true), tolerance);
   }
 }
 
@@ -132,8 +132,8 @@ describe('fused equals stepped in float64', () => {
 
 for (const { name, backend, reason } of testBackends()) {
   test(`fused equals stepped for stacked cells on ${name}`, { skip: backend === null && reason }, () => {
-    const usual = [...situations()].filter(({ extras, layout }) => extras && !layout.zeroOutputForMask);
-    onBackend(backend!, () => compareForms(layers['stacked cells']!, 1e-5, usual));
+    const selected = [...situations()].filter(({ extras, layout }) => extras && !layout.zeroOutputForMask);
+    onBackend(backend!, () => compareForms(layers['stacked cells']!, 1e-5, selected));
   });
 }
 
@@ -148,7 +148,7 @@ describe('the selected form', () => {
       return step(...all);
     };
     const layout = { returnSequences: true, reverse: false, realign: false, zeroOutputForMask: false };
-    layer.run(drawn('x', B, T, I), null, {
+    layer.run(randomTensor('x', B, T, I), null, {
       ...{ ...layout, mask: null, recurrentMask: null, constants: {}, prepared: {} },
     });
     return steps === 0 ? 'fused' : 'stepped';

@@ -1,6 +1,6 @@
 /**
- * Initial weights: the moments and bounds of each distribution, fans, orthogonality, seeds, and forget-gate biases.
- * (Keras's random numbers cannot be reproduced, but its definitions can.) Also tests sparsemax against its definition.
+ * Initial weights: the moments and bounds of each distribution, fan-in and fan-out, orthogonality, seeds, and biases of gates.
+ * (Keras's random numbers cannot be reproduced, but its definitions can.) Also compares sparsemax with its definition.
  */
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
@@ -22,7 +22,7 @@ import {
   truncatedNormal,
   varianceScaling,
 } from '@unroll/nn';
-import { drawn, run } from './helpers.js';
+import { randomTensor, run } from './helpers.js';
 
 /** Returns the kernel of the given shape that a dense layer initialises. */
 function kernel([rows, cols]: Shape, kernelInitializer: Initializer, seed = 0): number[] {
@@ -92,7 +92,7 @@ const expected: Record<string, [Initializer, Moments]> = {
 
 describe('distributions', () => {
   for (const [name, [initializer, want]] of Object.entries(expected)) {
-    test(name, () => {
+    test(`${name} has the expected mean, deviation and bounds`, () => {
       const got = moments(kernel(shape, initializer));
       assert.ok(Math.abs(got.mean - want.mean) < 0.02 * want.deviation * 2, `mean ${got.mean}`);
       assert.ok(Math.abs(got.deviation / want.deviation - 1) < 0.02, `deviation ${got.deviation}`);
@@ -101,7 +101,7 @@ describe('distributions', () => {
     });
   }
 
-  test('constants and the identity', () => {
+  test('zeros, ones, constant and identity have the exact values', () => {
     assert.ok(kernel([3, 4], 'zeros').every((value) => value === 0));
     assert.ok(kernel([3, 4], 'ones').every((value) => value === 1));
     assert.ok(kernel([3, 4], constant({ value: 2.5 })).every((value) => value === 2.5));
@@ -130,8 +130,8 @@ describe('distributions', () => {
   }
 
   test('an initializer with a seed does not depend on the model', () => {
-    const own = randomNormal({ seed: 5 });
-    assert.deepEqual(kernel([3, 3], own, 1), kernel([3, 3], own, 2));
+    const seeded = randomNormal({ seed: 5 });
+    assert.deepEqual(kernel([3, 3], seeded, 1), kernel([3, 3], seeded, 2));
     assert.notDeepEqual(kernel([3, 3], 'randomNormal', 1), kernel([3, 3], 'randomNormal', 2));
   });
 });
@@ -184,7 +184,7 @@ test('an embedding uses its pretrained vectors, which its config does not store'
 });
 
 test('sparsemax is the projection onto the simplex', () => {
-  const x = drawn('x', 20, 6);
+  const x = randomTensor('x', 20, 6);
   const y = run(activation('sparsemax'), x)[0]!.value.toArray() as number[][];
   (x.toArray() as number[][]).forEach((row, i) => {
     const p = y[i]!;

@@ -30,34 +30,34 @@ import {
   stackedCells,
   timeDistributed,
 } from '@unroll/nn';
-import { drawn, maskOf, run } from './helpers.js';
+import { maskOf, randomTensor, run } from './helpers.js';
 
-const x = drawn('x', 2, 4, 3);
+const x = randomTensor('x', 2, 4, 3);
 const reader = () => lstm({ units: 5, name: 'reader' });
 
 const mistakes: Record<string, [() => unknown, RegExp]> = {
   'a matrix for a sequence': [
-    () => run(reader(), drawn('m', 2, 3)),
+    () => run(reader(), randomTensor('m', 2, 3)),
     /^UnrollError: Layer reader: expected a sequence \[batch, time, features\], got \[2, 3\]\. Set returnSequences: true on the recurrent layer before it, or add a feature axis to the data/,
   ],
   'another number of features than in the first call': [
     () => {
       const layer = reader();
       run(layer, x);
-      run(layer, drawn('wide', 2, 4, 7));
+      run(layer, randomTensor('wide', 2, 4, 7));
     },
     /Layer reader: expected \[batch, time, 3\], got \[2, 4, 7\]/,
   ],
   'another number of features than in the first call of a dense layer': [
     () => {
       const layer = dense({ units: 2, name: 'head' });
-      run(layer, drawn('a', 2, 3));
-      run(layer, drawn('b', 2, 4));
+      run(layer, randomTensor('a', 2, 3));
+      run(layer, randomTensor('b', 2, 4));
     },
     /Layer head: expected \[batch, \.\.\., 3\], got \[2, 4\]/,
   ],
   'a matrix for a conditional random field': [
-    () => run(crf({ tags: 2 }), drawn('m', 2, 3)),
+    () => run(crf({ tags: 2 }), randomTensor('m', 2, 3)),
     /^UnrollError: Layer CRF: expected \[batch, time, 3\], got \[2, 3\]\. Set returnSequences: true in the last recurrent layer\./,
   ],
   'emissions of another width': [
@@ -78,26 +78,26 @@ const mistakes: Record<string, [() => unknown, RegExp]> = {
   ],
   'a mask of another batch size': [() => run(reader(), x, { mask: maskOf('1111') }), /mask .* got \[1, 4\]/],
   'a state with another number of units': [
-    () => run(reader(), [x, drawn('h', 2, 5), drawn('c', 2, 6)]),
+    () => run(reader(), [x, randomTensor('h', 2, 5), randomTensor('c', 2, 6)]),
     /Layer reader: expected the initial state c of shape \[2, 5\], got \[2, 6\]/,
   ],
   'a state of another batch size': [
-    () => run(reader(), [x, drawn('h', 3, 5), drawn('c', 2, 5)]),
+    () => run(reader(), [x, randomTensor('h', 3, 5), randomTensor('c', 2, 5)]),
     /Layer reader: expected the initial state h of shape \[2, 5\], got \[3, 5\]/,
   ],
   'too few states': [
-    () => run(reader(), [x, drawn('h', 2, 5)]),
+    () => run(reader(), [x, randomTensor('h', 2, 5)]),
     /Layer reader: takes the initial states h, c, or none; got 1/,
   ],
   'states of one direction for a bidirectional layer': [
-    () => run(bidirectional(gru({ units: 2 }), { name: 'both' }), [x, drawn('h', 2, 2)]),
+    () => run(bidirectional(gru({ units: 2 }), { name: 'both' }), [x, randomTensor('h', 2, 2)]),
     /Layer both: takes 2 initial states \(forward, then backward\) or none, got 1/,
   ],
   'a stateful layer with another batch size': [
     () => {
       const layer = gru({ units: 2, stateful: true, name: 'memory' });
       run(layer, x);
-      run(layer, drawn('three', 3, 4, 3));
+      run(layer, randomTensor('three', 3, 4, 3));
     },
     /Layer memory: has the states of 2 sequences, got a batch of 3\. Use a constant batchSize that divides the number of examples, or call resetStates/,
   ],
@@ -118,15 +118,16 @@ const mistakes: Record<string, [() => unknown, RegExp]> = {
     /LSTMCell: .*"glu", because it changes the width/,
   ],
   'an unknown initializer': [
-    () => run(dense({ units: 1, kernelInitializer: 'glorot' as never, name: 'head' }), drawn('m', 2, 3)),
+    () =>
+      run(dense({ units: 1, kernelInitializer: 'glorot' as never, name: 'head' }), randomTensor('m', 2, 3)),
     /Layer head: there is no initializer "glorot"\. Choose one of zeros, ones/,
   ],
   'an unknown regularizer': [
-    () => run(dense({ units: 1, kernelRegularizer: 'l3' as never, name: 'head' }), drawn('m', 2, 3)),
+    () => run(dense({ units: 1, kernelRegularizer: 'l3' as never, name: 'head' }), randomTensor('m', 2, 3)),
     /Layer head: there is no regularizer "l3"\. Choose one of l1, l2/,
   ],
   'an unknown constraint': [
-    () => run(dense({ units: 1, kernelConstraint: 'max' as never, name: 'head' }), drawn('m', 2, 3)),
+    () => run(dense({ units: 1, kernelConstraint: 'max' as never, name: 'head' }), randomTensor('m', 2, 3)),
     /Layer head: there is no constraint "max"\. Choose one of maxNorm/,
   ],
   'units that are not an integer': [
@@ -278,7 +279,7 @@ const mistakes: Record<string, [() => unknown, RegExp]> = {
     /Layer turn: dims must be a permutation of 1 to 2, got \[1, 3\]/,
   ],
   'permuting another rank': [
-    () => run(permuteLayer({ dims: [2, 1] }), drawn('v', 2, 3)),
+    () => run(permuteLayer({ dims: [2, 1] }), randomTensor('v', 2, 3)),
     /expected \[batch, \.\.\.\] of rank 3/,
   ],
   'repeating a sequence': [
@@ -286,11 +287,11 @@ const mistakes: Record<string, [() => unknown, RegExp]> = {
     /Layer again: expected a vector \[batch, features\]/,
   ],
   'masking a matrix': [
-    () => run(masking({ name: 'pad' }), drawn('m', 2, 3)),
+    () => run(masking({ name: 'pad' }), randomTensor('m', 2, 3)),
     /Layer pad: expected a sequence/,
   ],
   'distributing over a matrix': [
-    () => run(timeDistributed(dense({ units: 1 }), { name: 'steps' }), drawn('m', 2, 3)),
+    () => run(timeDistributed(dense({ units: 1 }), { name: 'steps' }), randomTensor('m', 2, 3)),
     /Layer steps: expected a sequence \[batch, time, \.\.\.\]/,
   ],
   'an axis that does not exist': [
@@ -301,7 +302,7 @@ const mistakes: Record<string, [() => unknown, RegExp]> = {
     () => {
       const layer = layerNormalization({ name: 'norm' });
       run(layer, x);
-      run(layer, drawn('wide', 2, 4, 5));
+      run(layer, randomTensor('wide', 2, 4, 5));
     },
     /Layer norm: expected size 3 along axis 2, got \[2, 4, 5\]/,
   ],
@@ -310,7 +311,7 @@ const mistakes: Record<string, [() => unknown, RegExp]> = {
     /Layer drop: expected rank 2/,
   ],
   'halving an odd width': [
-    () => run(activation('glu'), drawn('m', 2, 3)),
+    () => run(activation('glu'), randomTensor('m', 2, 3)),
     /glu needs a last axis of even size, got 3/,
   ],
   'halving an odd width, with a symbolic input': [
@@ -322,11 +323,11 @@ const mistakes: Record<string, [() => unknown, RegExp]> = {
     /input: shape must contain only positive integers and null, got \[null, 2\.5\]/,
   ],
   'a duplicate axis': [
-    () => run(layerNormalization({ axis: [-1, 1], name: 'norm' }), drawn('m', 2, 3)),
+    () => run(layerNormalization({ axis: [-1, 1], name: 'norm' }), randomTensor('m', 2, 3)),
     /Layer norm: axis must be distinct axes .*, got \[-1, 1\] for an input/,
   ],
   'no axis': [
-    () => run(layerNormalization({ axis: [], name: 'norm' }), drawn('m', 2, 3)),
+    () => run(layerNormalization({ axis: [], name: 'norm' }), randomTensor('m', 2, 3)),
     /Layer norm: axis must be distinct axes .*, got \[\] for an input/,
   ],
   'pretrained vectors that are not numbers': [

@@ -1,7 +1,7 @@
 /**
- * Ragged batches. Sequences have the same outputs and gradients one at a time, padded and masked, and padded so much that
- * the packed path removes steps. Detects padding that affects states, outputs or gradients, and a packed path that ignores
- * an option.
+ * Batches of sequences of different lengths (packing.ts, shrinking.ts). Sequences have the same outputs and gradients if
+ * they run one at a time, in a padded and masked batch, and in a batch with so much padding that the layer does not compute
+ * all steps. Detects padding that affects states, outputs or gradients, and skipped padding that ignores an option.
  */
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
@@ -37,20 +37,27 @@ import {
   zoneoutCell,
 } from '@unroll/nn';
 import { onBackend } from '@unroll/testkit';
-import { drawn, type Measured, maskOf, measure, run, same } from './helpers.js';
+import {
+  assertSame,
+  maskOf,
+  type OutputsAndGradients,
+  outputsAndGradients,
+  randomTensor,
+  run,
+} from './helpers.js';
 
 const lengths = [3, 5, 1, 4];
 const longest = 5;
 const I = 2;
 const units = 3;
-const rows = lengths.map((length, b) => drawn(`row ${b}`, 1, length, I));
+const rows = lengths.map((length, b) => randomTensor(`row ${b}`, 1, length, I));
 
 /** Returns the rows, padded to `steps` with noise times `filler`. */
 function padded(steps: number, filler: number): Tensor {
   const full = rows.map((row, b) => {
     const zeros = pad(row, 1, 0, steps - lengths[b]!);
     if (filler === 0) return zeros;
-    const noise = mul(drawn(`noise ${b}`, 1, steps - lengths[b]!, I), filler);
+    const noise = mul(randomTensor(`noise ${b}`, 1, steps - lengths[b]!, I), filler);
     return concat([slice(zeros, 1, 0, lengths[b]!), noise], 1);
   });
   return concat(full, 0);
@@ -71,8 +78,8 @@ const makers: Record<string, (options: object) => Recurrent> = {
 
 const float64 = backendSync('reference:float64');
 
-/** Compares a layer on the same data in three layouts: outputs at valid steps, and weight gradients. */
-function threeWays(make: () => Recurrent): void {
+/** Runs a layer on the same data without padding and with several kinds of padding. Compares outputs and weight gradients. */
+function compareLayouts(make: () => Recurrent): void {
   const layer = make();
   layer.build([[-1, -1, I]]);
   const sequences = layer.returnSequences;
@@ -83,16 +90,16 @@ function threeWays(make: () => Recurrent): void {
     return layer.goBackwards ? slice(row, 1, steps - lengths[b]!) : slice(row, 1, 0, lengths[b]!);
   };
   const batch = (x: Tensor, steps: number) =>
-    measure(() => {
+    outputsAndGradients(() => {
       const mask = lengthMask(lengths, steps);
       const y = run(layer, x, { mask })[0]!.value;
       return lengths.map((_, b) => valid(y, b, steps));
     }, layer.parameters);
-  const alone = measure(() => rows.map((row) => run(layer, row)[0]!.value), layer.parameters);
-  same('padded', batch(padded(longest, 0), longest), alone, 1e-12);
-  same('padded with noise', batch(padded(longest, 1), longest), alone, 1e-12);
-  same('padded with NaN', batch(padded(longest, Number.NaN), longest), alone, 1e-12);
-  same('padded far', batch(padded(longest + 4, 1), longest + 4), alone, 1e-12);
+  const alone = outputsAndGradients(() => rows.map((row) => run(layer, row)[0]!.value), layer.parameters);
+  assertSame('padded', batch(padded(longest, 0), longest), alone, 1e-12);
+  assertSame('padded with noise', batch(padded(longest, 1), longest), alone, 1e-12);
+  assertSame('padded with NaN', batch(padded(longest, Number.NaN), longest), alone, 1e-12);
+  assertSame('padded further', batch(padded(longest + 4, 1), longest + 4), alone, 1e-12);
 }
 
 describe('single, padded and packed sequences have the same results', () => {
@@ -104,7 +111,7 @@ describe('single, padded and packed sequences have the same results', () => {
       { returnSequences: true, goBackwards: true },
     ]) {
       const title = [name, ...Object.keys(options)].join(' ');
-      test(title, () => onBackend(float64, () => threeWays(() => make(options))));
+      test(title, () => onBackend(float64, () => compareLayouts(() => make(options))));
     }
   }
 
@@ -115,19 +122,19 @@ describe('single, padded and packed sequences have the same results', () => {
       const model = sequential([layer, head]);
       model.build([[-1, -1, I]]);
       const outputs = (x: Tensor, steps: number) =>
-        measure(() => {
+        outputsAndGradients(() => {
           const y = run(model, x, { mask: lengthMask(lengths, steps) })[0]!.value;
           return lengths.map((length, b) => slice(slice(y, 0, b, b + 1), 1, 0, length));
         }, model.parameters);
-      const alone = measure(() => rows.map((row) => run(model, row)[0]!.value), model.parameters);
-      same('padded', outputs(padded(longest, 1), longest), alone, 1e-12);
-      same('padded far', outputs(padded(longest + 3, 1), longest + 3), alone, 1e-12);
+      const alone = outputsAndGradients(() => rows.map((row) => run(model, row)[0]!.value), model.parameters);
+      assertSame('padded', outputs(padded(longest, 1), longest), alone, 1e-12);
+      assertSame('padded further', outputs(padded(longest + 3, 1), longest + 3), alone, 1e-12);
     });
   });
 });
 
-/** Makes a layer appear so large that its batches shrink. */
-function costly(layer: Recurrent): Recurrent {
+/** Makes a layer appear so large that splitting its batches is worthwhile. */
+function splitting(layer: Recurrent): Recurrent {
   return Object.assign(layer, { countParams: () => 1e9 });
 }
 
@@ -146,8 +153,8 @@ function countRows(cell: Cell): number[] {
 }
 
 describe('batches that shrink', () => {
-  const many = [3, 12, 1, 7, 12, 2, 0, 5, 9, 4];
-  const [B, T] = [many.length, 12];
+  const manyLengths = [3, 12, 1, 7, 12, 2, 0, 5, 9, 4];
+  const [B, T] = [manyLengths.length, 12];
   const cells: Record<string, () => Cell> = {
     simpleRNN: () => simpleRNNCell({ units }),
     lstm: () => lstmCell({ units }),
@@ -161,19 +168,19 @@ describe('batches that shrink', () => {
   };
 
   /** Returns outputs and gradients of a layer in training; its dropout masks depend on the seed. */
-  const numbers = (layer: Recurrent, steps: number): Measured => {
-    const x = pad(drawn('x', B, T, I), 1, 0, steps - T);
-    const states = Object.entries(layer.cell.stateSizes).map(([name, size]) => drawn(name, B, size));
-    const given = { mask: lengthMask(many, steps), training: true };
-    const work = (): Tensor[] => run(layer, [x, ...states], given).map(({ value }) => value);
-    return measure(work, [x, ...states, ...layer.parameters]);
+  const numbers = (layer: Recurrent, steps: number): OutputsAndGradients => {
+    const x = pad(randomTensor('x', B, T, I), 1, 0, steps - T);
+    const states = Object.entries(layer.cell.stateSizes).map(([name, size]) => randomTensor(name, B, size));
+    const options = { mask: lengthMask(manyLengths, steps), training: true };
+    const work = (): Tensor[] => run(layer, [x, ...states], options).map(({ value }) => value);
+    return outputsAndGradients(work, [x, ...states, ...layer.parameters]);
   };
 
   function check(make: () => Cell, options: RecurrentOptions, steps: number): void {
-    const [light, heavy] = [recurrent(make(), options), costly(recurrent(make(), options))];
-    for (const layer of [light, heavy]) layer.build([[-1, -1, I]]); // with equal weights
-    const rows = countRows(heavy.cell);
-    same(JSON.stringify(options), numbers(heavy, steps), numbers(light, steps), 1e-12);
+    const [plain, shrinking] = [recurrent(make(), options), splitting(recurrent(make(), options))];
+    for (const layer of [plain, shrinking]) layer.build([[-1, -1, I]]); // with equal weights
+    const rows = countRows(shrinking.cell);
+    assertSame(JSON.stringify(options), numbers(shrinking, steps), numbers(plain, steps), 1e-12);
     assert.ok(new Set(rows).size > 2, `the batch had ${rows.join()} rows`);
     assert.ok(rows.length < 4 * steps);
   }
@@ -200,52 +207,52 @@ describe('batches that shrink', () => {
   test('both directions of a bidirectional layer: the same results as one masked batch', () => {
     onBackend(float64, () => {
       const make = () => bidirectional(gru({ units, returnSequences: true }));
-      const [light, heavy] = [make(), make()];
-      costly(heavy.forwardLayer);
-      costly(heavy.backwardLayer);
-      const x = drawn('x', B, T, I);
-      const [got, want] = [heavy, light].map((layer) => {
+      const [plain, shrinking] = [make(), make()];
+      splitting(shrinking.forwardLayer);
+      splitting(shrinking.backwardLayer);
+      const x = randomTensor('x', B, T, I);
+      const [got, want] = [shrinking, plain].map((layer) => {
         layer.build([x.shape]);
-        return measure(
-          () => [run(layer, x, { mask: lengthMask(many, T) })[0]!.value],
+        return outputsAndGradients(
+          () => [run(layer, x, { mask: lengthMask(manyLengths, T) })[0]!.value],
           [x, ...layer.parameters],
         );
       });
-      same('both', got!, want!, 1e-12);
+      assertSame('both', got!, want!, 1e-12);
     });
   });
 });
 
 describe('steps with padding only', () => {
-  const x = drawn('x', 2, 6, I);
-  const short = maskOf('110000', '111000');
+  const x = randomTensor('x', 2, 6, I);
+  const shortMask = maskOf('110000', '111000');
 
   test('are not computed', () => {
     onBackend(float64, () => {
       const layer = lstm({ units, returnSequences: true });
       layer.build([x.shape]);
-      const seen: number[] = [];
+      const computedSteps: number[] = [];
       const { cell } = layer;
       const sequence = cell.sequence!.bind(cell);
       cell.sequence = (part, ...rest) => {
-        seen.push(part.shape[1]!);
+        computedSteps.push(part.shape[1]!);
         return sequence(part, ...rest);
       };
-      run(layer, x, { mask: short });
+      run(layer, x, { mask: shortMask });
       run(layer, x, { mask: maskOf('110000', '111001') });
       run(layer, x, { mask: maskOf('000000', '000000') });
-      assert.deepEqual(seen, [3, 6, 1]);
+      assert.deepEqual(computedSteps, [3, 6, 1]);
     });
   });
 
   test('repeat the last output, or are zero', () => {
     onBackend(float64, () => {
       const layer = gru({ units, returnSequences: true });
-      const y = run(layer, x, { mask: short })[0]!.value.toArray() as number[][][];
+      const y = run(layer, x, { mask: shortMask })[0]!.value.toArray() as number[][][];
       assert.deepEqual(y[0]!.slice(2), new Array(4).fill(y[0]![1]));
       assert.deepEqual(y[1]!.slice(3), new Array(3).fill(y[1]![2]));
       const zeroed = gru({ units, returnSequences: true, zeroOutputForMask: true });
-      const z = run(zeroed, x, { mask: short })[0]!.value.toArray() as number[][][];
+      const z = run(zeroed, x, { mask: shortMask })[0]!.value.toArray() as number[][][];
       assert.deepEqual(z[0]!.slice(2), new Array(4).fill([0, 0, 0]));
     });
   });
@@ -253,7 +260,7 @@ describe('steps with padding only', () => {
   test('a batch of padding only has outputs of 0 and keeps the initial state', () => {
     onBackend(float64, () => {
       const layer = lstm({ units, returnSequences: true, returnState: true });
-      const states = [drawn('h', 2, units), drawn('c', 2, units)];
+      const states = [randomTensor('h', 2, units), randomTensor('c', 2, units)];
       const [y, h, c] = run(layer, [x, ...states], { mask: maskOf('000000', '000000') });
       assert.ok(y!.value.dataSync().every((value) => value === 0));
       assert.deepEqual(h!.value.dataSync(), states[0]!.dataSync());
@@ -267,7 +274,7 @@ describe('steps with padding only', () => {
     assert.deepEqual([value.toArray(), mask?.toArray()], [[[[1], [0]]], [[1, 0]]]);
   });
 
-  test('masking detects them from the data', () => {
+  test('masking finds padding by the values of the features', () => {
     const values = [
       [
         [1, 2],
@@ -289,7 +296,7 @@ describe('steps with padding only', () => {
       [0, 1, 1],
     ]);
     assert.deepEqual(value.toArray(), values);
-    const minus = run(
+    const masked = run(
       masking({ maskValue: 0.1 }),
       concat(
         [
@@ -303,7 +310,7 @@ describe('steps with padding only', () => {
         0,
       ),
     )[0]!;
-    assert.deepEqual(minus.mask!.toArray(), [[0, 1]]);
-    assert.deepEqual((minus.value.toArray() as number[][][])[0]![0], [0, 0]);
+    assert.deepEqual(masked.mask!.toArray(), [[0, 1]]);
+    assert.deepEqual((masked.value.toArray() as number[][][])[0]![0], [0, 0]);
   });
 });

@@ -41,10 +41,10 @@ import {
 } from '@unroll/nn';
 import { mismatch, onBackend } from '@unroll/testkit';
 import { fit, losses, sgd } from '@unroll/train';
-import { drawn, measure, run } from './helpers.js';
+import { outputsAndGradients, randomTensor, run } from './helpers.js';
 
 const float64 = backendSync('reference:float64');
-const zeroShare = (tensor: Tensor): number => {
+const zeroFraction = (tensor: Tensor): number => {
   const values = tensor.dataSync();
   return values.filter((value) => value === 0).length / values.length;
 };
@@ -68,10 +68,10 @@ test('penalties of layers are computed only if they are needed', async () => {
 describe('dropout', () => {
   const x = tensor(new Array(4000).fill(1), [40, 10, 10]);
 
-  test('drops the given share in training and keeps the mean; does nothing in inference', () => {
+  test('drops the given fraction in training and scales up the rest; does nothing at inference', () => {
     const layer = dropout({ rate: 0.3 });
     const y = run(layer, x, { training: true })[0]!.value;
-    assert.ok(Math.abs(zeroShare(y) - 0.3) < 0.03);
+    assert.ok(Math.abs(zeroFraction(y) - 0.3) < 0.03);
     assert.ok(y.dataSync().every((value) => value === 0 || Math.abs(value - 1 / 0.7) < 1e-6));
     assert.deepEqual(run(layer, x)[0]!.value, x);
   });
@@ -80,7 +80,7 @@ describe('dropout', () => {
     const y = run(dropout({ rate: 0.5, noiseShape: [null, 1, null] }), x, { training: true })[0]!.value;
     const rows = y.toArray() as number[][][];
     for (const row of rows) for (const step of row) assert.deepEqual(step, row[0]);
-    assert.ok(Math.abs(zeroShare(y) - 0.5) < 0.1);
+    assert.ok(Math.abs(zeroFraction(y) - 0.5) < 0.1);
   });
 
   test('takes its seed from the training step, or from the layer if it has a seed', () => {
@@ -97,7 +97,7 @@ describe('dropout', () => {
     alone.forEach((value, i) => void assert.ok(value !== 0 || behind[i] === 0));
     // Two layers with the same seed have different masks in a step.
     const twice = sequential([dropout({ rate: 0.5, seed: 3 }), dropout({ rate: 0.5, seed: 3 })]);
-    assert.ok(zeroShare(run(twice, x, { training: true })[0]!.value) > 0.7);
+    assert.ok(zeroFraction(run(twice, x, { training: true })[0]!.value) > 0.7);
   });
 
   for (const [name, make] of Object.entries({
@@ -107,10 +107,10 @@ describe('dropout', () => {
   })) {
     test(`in ${name}: one mask of the inputs for all steps, and one of the state in the recurrent products`, () => {
       onBackend(float64, () => {
-        const data = drawn('x', 3, 5, 2);
+        const data = randomTensor('x', 3, 5, 2);
         const layer = make({ dropout: 0.5, recurrentDropout: 0.5, seed: 5, returnSequences: true });
         const got = run(layer, data, { training: true, seed: 9 })[0]!.value;
-        // Draws the same masks: first for the inputs, then for the state.
+        // The layer draws these masks, too: first for the inputs, then for the state.
         const random = new RandomStream(9, 'run').child('seed', 5);
         const inputMask = random.dropoutMask([3, 2], 0.5);
         const recurrentMask = random.dropoutMask([3, 4], 0.5);
@@ -131,12 +131,12 @@ describe('dropout', () => {
         gruCell({ units: 5, recurrentDropout: 0.5 }),
       ]);
       const layer = recurrent(cells, { returnSequences: true });
-      const data = drawn('x', 2, 4, 3);
-      const one = run(layer, data, { training: true, seed: 1 })[0]!.value;
+      const data = randomTensor('x', 2, 4, 3);
+      const fused = run(layer, data, { training: true, seed: 1 })[0]!.value;
       layer.stepwise = true;
       const stepped = run(layer, data, { training: true, seed: 1 })[0]!.value;
-      assert.equal(mismatch('stepped', stepped.dataSync(), one.dataSync(), 1e-14), null);
-      assert.notDeepEqual(one.dataSync(), run(layer, data)[0]!.value.dataSync());
+      assert.equal(mismatch('stepped', stepped.dataSync(), fused.dataSync(), 1e-14), null);
+      assert.notDeepEqual(fused.dataSync(), run(layer, data)[0]!.value.dataSync());
     });
   });
 });
@@ -157,7 +157,7 @@ describe('regularisers', () => {
         ...inferenceContext(),
         addLoss: (term) => void terms.push(term.item()),
       };
-      network.forward([{ value: drawn('x', 2, 3, 2), mask: null }], context);
+      network.forward([{ value: randomTensor('x', 2, 3, 2), mask: null }], context);
       const [W, b, , U] = network.parameters;
       const want = [0.5 * sum(square(W!)).item(), 2 * sum(b!).item(), 3 * sum(square(U!)).item()];
       assert.equal(terms.length, 3);
@@ -168,7 +168,7 @@ describe('regularisers', () => {
   test('of frozen weights are not added', () => {
     const network = sequential([dense({ units: 2, kernelRegularizer: 'l2', trainable: false })]);
     let terms = 0;
-    network.forward([{ value: drawn('x', 2, 3), mask: null }], {
+    network.forward([{ value: randomTensor('x', 2, 3), mask: null }], {
       ...inferenceContext(),
       addLoss: () => void terms++,
     });
@@ -193,7 +193,7 @@ describe('constraints', () => {
       dense({ units: 3, kernelConstraint: maxNorm({ maxValue: 0.1 }), name: 'bound' }),
       dense({ units: 1, kernelConstraint: nonNeg(), kernelInitializer: 'glorotUniform', name: 'free' }),
     ]);
-    const data = { x: drawn('x', 16, 4), y: drawn('y', 16, 1) };
+    const data = { x: randomTensor('x', 16, 4), y: randomTensor('y', 16, 1) };
     await fit(network, {
       ...data,
       loss: losses.mse(),
@@ -246,7 +246,7 @@ describe('frozen layers', () => {
       sequential([lstm({ units: 1 })], { trainable: false }),
     ];
     for (const layer of layers) {
-      run(layer, drawn('x', 2, 3, 2));
+      run(layer, randomTensor('x', 2, 3, 2));
       assert.ok(layer.parameters.length > 0 && layer.parameters.every(({ trainable }) => !trainable));
       layer.trainable = true;
       assert.ok(layer.parameters.every(({ trainable }) => trainable));
@@ -255,7 +255,7 @@ describe('frozen layers', () => {
 
   test('statistics stay untrainable when a layer is made trainable again', () => {
     const layer = batchNormalization();
-    run(layer, drawn('x', 4, 2));
+    run(layer, randomTensor('x', 4, 2));
     layer.trainable = false;
     layer.trainable = true;
     assert.deepEqual(
@@ -268,12 +268,12 @@ describe('frozen layers', () => {
 test('moving statistics converge to the statistics of the data', async () => {
   const network = sequential([batchNormalization({ momentum: 0.5 }), dense({ units: 1 })]);
   const x = tensor(
-    drawn('x', 64, 2)
+    randomTensor('x', 64, 2)
       .dataSync()
       .map((value, i) => (i % 2 ? 3 * value + 5 : value)),
     [64, 2],
   );
-  const data = { x, y: drawn('y', 64, 1) };
+  const data = { x, y: randomTensor('y', 64, 1) };
   await fit(network, {
     ...data,
     loss: losses.mse(),
@@ -289,7 +289,7 @@ test('moving statistics converge to the statistics of the data', async () => {
 });
 
 describe('stateful layers', () => {
-  const x = drawn('x', 2, 6, 3);
+  const x = randomTensor('x', 2, 6, 3);
   const halves = (values: Tensor): Tensor[] => {
     const rows = values.toArray() as number[][][];
     return [rows.map((row) => row.slice(0, 3)), rows.map((row) => row.slice(3))].map((part) => tensor(part));
@@ -335,9 +335,15 @@ describe('stateful layers', () => {
       const state = run(layer, first!)[1]!.value;
       run(plain, first!);
       plain.setWeights(layer.getWeights());
-      const carried = measure(() => run(layer, second!).map(({ value }) => value), layer.parameters);
-      const given = measure(() => run(plain, [second!, state]).map(({ value }) => value), plain.parameters);
-      assert.deepEqual(carried, given);
+      const carried = outputsAndGradients(
+        () => run(layer, second!).map(({ value }) => value),
+        layer.parameters,
+      );
+      const withState = outputsAndGradients(
+        () => run(plain, [second!, state]).map(({ value }) => value),
+        plain.parameters,
+      );
+      assert.deepEqual(carried, withState);
     });
   });
 });

@@ -1,5 +1,5 @@
 /**
- * The LSTM layer for users: weights with Keras's names, order and layout, initial values, and every error message once.
+ * What users see of the LSTM layer: weights with Keras's names, order and layout, initial values, and every error message.
  * Detects another order of gates, a forget bias in the wrong position, weights that depend on the backend, and an error
  * without a remedy.
  */
@@ -20,7 +20,7 @@ import {
 } from '@unroll/nn';
 import { bitMismatch, onBackend } from '@unroll/testkit';
 import { testBackends } from '@unroll/testkit/node';
-import { OwnRnn } from './own-cells.js';
+import { CustomRnn } from './custom-cells.js';
 
 const [I, H] = [3, 4];
 
@@ -221,9 +221,9 @@ describe('errors', () => {
   });
 
   test('bidirectional around a cell that cannot be cloned', () => {
-    const cell = new OwnRnn({ units: H, phi: (x) => x, sigma: (x) => x, useBias: true });
+    const cell = new CustomRnn({ units: H, phi: (x) => x, sigma: (x) => x, useBias: true });
     value(
-      'Layer RNN: cannot be copied for the other direction, because OwnCell has no method clone(). Implement it.',
+      'Layer RNN: cannot be copied for the other direction, because CustomCell has no method clone(). Implement it.',
       () => bidirectional(recurrent(cell, { returnSequences: true })),
     );
   });

@@ -1,6 +1,6 @@
 /**
- * `tensorOperation`: values against JavaScript's functions on every backend, gradients in float64 by central differences, shapes,
- * streams and errors. Detects a wrong function, an axis that is off by one, a missing gradient, and a stream that applies
+ * `tensorOperation`: values compared with JavaScript's functions on every backend, gradients in float64 by central
+ * differences, shapes, streams and errors. Detects a wrong function, an axis that is off by one, a missing gradient, and a stream that applies
  * an operation to chunks although the operation needs the whole sequence.
  */
 import assert from 'node:assert/strict';
@@ -10,7 +10,7 @@ import { backendSync } from '@unroll/core/internal';
 import { sequential, type TensorOperationOptions, tensorOperation } from '@unroll/nn';
 import { onBackend } from '@unroll/testkit';
 import { testBackends } from '@unroll/testkit/node';
-import { drawn, run } from './helpers.js';
+import { randomTensor, run } from './helpers.js';
 
 const float64 = backendSync('reference:float64');
 type Operation = TensorOperationOptions['operation'];
@@ -29,7 +29,7 @@ const limit = (x: number, low: number, high: number): number => Math.min(Math.ma
 const softplus = (x: number): number => Math.log1p(Math.exp(x));
 const roundToEven = (x: number): number => (Math.abs(x % 1) === 0.5 ? 2 * Math.round(x / 2) : Math.round(x));
 
-/** The function of each operation with one operand, and options. Inputs are around 0, without kinks of the functions. */
+/** The function of each operation with one operand, and options. The inputs are around 0, and not at kinks of the functions. */
 const unary: Partial<Record<Operation, [(x: number) => number, Partial<TensorOperationOptions>?]>> = {
   abs: [Math.abs],
   ceil: [Math.ceil],
@@ -89,8 +89,8 @@ const binary: Partial<Record<Operation, (x: number, y: number) => number>> = {
 };
 
 const values = [-2.3, -1.1, -0.7, -0.5, -0.2, 0, 0.1, 0.35, 0.8, 1.5, 2.2, 2.5];
-const others = [1.2, -1.1, 2.1, 0.6, -0.2, 1, 0.4, 0.35, -0.9, 2, -1.7, 0.3];
-const x = (list: readonly number[]): Tensor => tensor([...list], [2, 3, 2]);
+const secondOperands = [1.2, -1.1, 2.1, 0.6, -0.2, 1, 0.4, 0.35, -0.9, 2, -1.7, 0.3];
+const tensorOf = (list: readonly number[]): Tensor => tensor([...list], [2, 3, 2]);
 
 /** Applies an operation. */
 const apply = (options: TensorOperationOptions, inputs: readonly Tensor[]): Tensor =>
@@ -117,7 +117,7 @@ for (const { name, backend, reason } of [
       ][]) {
         const input = values.map(Math.fround);
         close(
-          apply({ operation, ...options }, [x(input)]).dataSync(),
+          apply({ operation, ...options }, [tensorOf(input)]).dataSync(),
           input.map(compute),
           tolerance,
           operation,
@@ -125,17 +125,17 @@ for (const { name, backend, reason } of [
       }
       for (const [operation, compute] of Object.entries(positive) as [Operation, (x: number) => number][]) {
         const input = values.map((value) => Math.fround(Math.abs(value) + 0.3));
-        close(apply({ operation }, [x(input)]).dataSync(), input.map(compute), tolerance, operation);
+        close(apply({ operation }, [tensorOf(input)]).dataSync(), input.map(compute), tolerance, operation);
       }
       for (const [operation, compute] of Object.entries(binary) as [
         Operation,
         (x: number, y: number) => number,
       ][]) {
-        const [a, b] = [values.map(Math.fround), others.map(Math.fround)];
+        const [a, b] = [values.map(Math.fround), secondOperands.map(Math.fround)];
         const wanted = a.map((value, i) => compute(value, b[i]!));
-        close(apply({ operation }, [x(a), x(b)]).dataSync(), wanted, tolerance, operation);
+        close(apply({ operation }, [tensorOf(a), tensorOf(b)]).dataSync(), wanted, tolerance, operation);
       }
-      const power = apply({ operation: 'power', operands: [null, 2.5] }, [x(values.map(Math.abs))]);
+      const power = apply({ operation: 'power', operands: [null, 2.5] }, [tensorOf(values.map(Math.abs))]);
       close(
         power.dataSync(),
         values.map((value) => Math.abs(value) ** 2.5),
@@ -146,8 +146,8 @@ for (const { name, backend, reason } of [
   );
 }
 
-/** Structural operations: options, shapes of the inputs, and the values for inputs 0, 1, 2, ... */
-const structural: [TensorOperationOptions, Shape[], Shape, number[]][] = [
+/** Other operations: options, shapes of the inputs, shape of the output, and its values for the inputs 0, 1, 2, ... */
+const otherOperations: [TensorOperationOptions, Shape[], Shape, number[]][] = [
   [{ operation: 'identity' }, [[1, 2]], [1, 2], [0, 1]],
   [{ operation: 'reshape', shape: [{ axis: 1 }, 2, -1] }, [[1, 2, 2]], [1, 2, 2, 1], [0, 1, 2, 3]],
   [{ operation: 'broadcast', shape: [2, { axis: 2 }] }, [[1, 1, 2]], [1, 2, 2], [0, 1, 0, 1]],
@@ -194,22 +194,22 @@ const structural: [TensorOperationOptions, Shape[], Shape, number[]][] = [
   [{ operation: 'logSumExp', axes: [1] }, [[1, 2]], [1], [Math.log(1 + Math.E)]],
 ];
 
-test('structural operations move elements, and know their shapes', () => {
+test('the other operations return the expected values, and know their shapes', () => {
   onBackend(float64, () => {
-    for (const [options, shapes, shape, wanted] of structural) {
-      const inputs = shapes.map((given) => {
-        const count = given.reduce((total, extent) => total * extent, 1);
+    for (const [options, shapes, shape, wanted] of otherOperations) {
+      const inputs = shapes.map((inputShape) => {
+        const count = inputShape.reduce((total, extent) => total * extent, 1);
         return tensor(
           Array.from({ length: count }, (_, i) => i),
-          given,
+          inputShape,
         );
       });
       const what = JSON.stringify(options);
       const y = apply(options, inputs);
       assert.deepEqual(y.shape, shape, what);
       close(y.dataSync(), wanted, 1e-12, what);
-      const open = shapes.map((given) => [-1, ...given.slice(1)]);
-      assert.deepEqual(tensorOperation(options).outputShapes(open), [[-1, ...shape.slice(1)]], what);
+      const openShapes = shapes.map((inputShape) => [-1, ...inputShape.slice(1)]);
+      assert.deepEqual(tensorOperation(options).outputShapes(openShapes), [[-1, ...shape.slice(1)]], what);
     }
   });
 });
@@ -225,45 +225,46 @@ describe('gradients in float64', () => {
         const count = operation in binary ? 2 : 1;
         const shift = (list: readonly number[]): number[] =>
           list.map((v) => (isPositive ? Math.abs(v) + 0.4 : v + 0.03));
-        const second = shift(others).map((value) => value + 0.05);
-        const inputs = [x(shift(values)), x(second)].slice(0, count);
+        const second = shift(secondOperands).map((value) => value + 0.05);
+        const inputs = [tensorOf(shift(values)), tensorOf(second)].slice(0, count);
         checkGradients({ operation, ...unary[operation]?.[1] }, inputs);
       }),
     );
   }
-  for (const [options, shapes] of structural) {
+  for (const [options, shapes] of otherOperations) {
     if (options.operation === 'lengthMask' || options.operation === 'indices') continue;
     test(JSON.stringify(options), () =>
       onBackend(float64, () =>
         checkGradients(
           options,
-          shapes.map((shape, i) => drawn(`input ${i}`, ...shape)),
+          shapes.map((shape, i) => randomTensor(`input ${i}`, ...shape)),
         ),
       ),
     );
   }
   test('of a weight', () =>
     onBackend(float64, () =>
-      checkGradients({ operation: 'multiply', operands: [[1, 2], null] }, [x(values)]),
+      checkGradients({ operation: 'multiply', operands: [[1, 2], null] }, [tensorOf(values)]),
     ));
 });
 
 /**
- * Compares the gradients of a weighted sum of the output with central differences: for inputs in one random direction, for weights
- * one by one.
+ * Compares the gradients of a weighted sum of the output with central differences: for inputs in one random direction, for
+ * weights one by one.
  */
 function checkGradients(options: TensorOperationOptions, inputs: readonly Tensor[]): void {
   const layer = tensorOperation(options);
   layer.build(inputs.map(({ shape }) => shape));
-  for (const parameter of layer.parameters) parameter.assign(drawn('weight', ...parameter.shape).dataSync());
+  for (const parameter of layer.parameters)
+    parameter.assign(randomTensor('weight', ...parameter.shape).dataSync());
   const loss = (list: readonly Tensor[]): Tensor => {
     const y = run(layer, list)[0]!.value;
-    return sum(mul(y, drawn('weights', ...y.shape)));
+    return sum(mul(y, randomTensor('weights', ...y.shape)));
   };
   const all = [...inputs, ...layer.parameters];
   const { grads } = valueAndGrad(() => loss(inputs), all);
   inputs.forEach((input, k) => {
-    const direction = drawn('direction', ...input.shape);
+    const direction = randomTensor('direction', ...input.shape);
     const d = direction.dataSync();
     const wanted = Array.from(grads[k]!.dataSync()).reduce((total, g, i) => total + g * d[i]!, 0);
     const lossAt = (h: number): number =>
@@ -313,7 +314,7 @@ describe('errors', () => {
   test('of unknown operations, a wrong number of inputs, and inputs that do not match', () => {
     assert.throws(() => tensorOperation({ operation: 'cosh' as 'exp' }), {
       code: 'value',
-      message: 'Layer TensorOperation: there is no operation "cosh".',
+      message: /^Layer TensorOperation: there is no operation "cosh"\. Choose one of abs, add, /,
     });
     const layer = tensorOperation({ operation: 'add', name: 'sum' });
     assert.throws(() => layer.outputShapes([[1, 2]]), {

@@ -1,7 +1,7 @@
 /**
- * Regularisation in training: spatial, word and embedding dropout, and the penalties AR and TAR. Compares these features and
- * weight drop on every backend with the reference. Detects a mask that differs between steps or tokens, dropped padding, and a penalty
- * on padding.
+ * Regularisation in training: spatial, word and embedding dropout, and the penalties AR and TAR on activations and their
+ * changes. Compares these features and weight drop on every backend with the reference. Detects a mask that differs between
+ * steps or tokens, dropped padding, and a penalty on padding.
  */
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
@@ -21,20 +21,20 @@ import {
 } from '@unroll/nn';
 import { mismatch, onBackend } from '@unroll/testkit';
 import { testBackends } from '@unroll/testkit/node';
-import { checkDifferences, drawn, maskOf, measure, run, same } from './helpers.js';
+import { assertSame, checkGradients, maskOf, outputsAndGradients, randomTensor, run } from './helpers.js';
 
 const float64 = backendSync('reference:float64');
 const [B, T, I] = [3, 6, 4];
-const x = drawn('x', B, T, I);
+const x = randomTensor('x', B, T, I);
 const mask = maskOf('111100', '111111', '110110');
-const first = (layer: Layer, input: Tensor, options?: Parameters<typeof run>[2]): Tensor =>
+const firstOutput = (layer: Layer, input: Tensor, options?: Parameters<typeof run>[2]): Tensor =>
   run(layer, input, options)[0]!.value;
 
 describe('spatialDropout1d', () => {
   test('drops a feature at all steps or at none, as dropout with noiseShape [null, 1, null]', () => {
     const ones = tensor(new Float32Array(B * T * I).fill(1), [B, T, I]);
-    const got = first(spatialDropout1d({ rate: 0.4 }), ones, { training: true });
-    const want = first(dropout({ rate: 0.4, noiseShape: [null, 1, null] }), ones, { training: true });
+    const got = firstOutput(spatialDropout1d({ rate: 0.4 }), ones, { training: true });
+    const want = firstOutput(dropout({ rate: 0.4, noiseShape: [null, 1, null] }), ones, { training: true });
     assert.deepEqual(got.dataSync(), want.dataSync());
     const steps = (got.toArray() as number[][][]).map(
       (sequence) => new Set(sequence.map((step) => step.join())),
@@ -43,7 +43,7 @@ describe('spatialDropout1d', () => {
     assert.deepEqual(new Set(got.dataSync()), new Set([0, Math.fround(1 / 0.6)]));
   });
 
-  test('passes x and its mask on in inference', () => {
+  test('passes x and its mask on at inference', () => {
     const [{ value, mask: outputMask }] = run(spatialDropout1d({ rate: 0.4 }), x, { mask }) as [
       MaskedSequence,
     ];
@@ -53,7 +53,7 @@ describe('spatialDropout1d', () => {
 
   test('errors name the layer', () => {
     assert.throws(
-      () => run(spatialDropout1d({ rate: 0.5, name: 'locked' }), drawn('v', 2, 3)),
+      () => run(spatialDropout1d({ rate: 0.5, name: 'locked' }), randomTensor('v', 2, 3)),
       /Layer locked: expected a sequence \[batch, time, features\], got \[2, 3\]/,
     );
     assert.throws(
@@ -68,53 +68,60 @@ describe('spatialDropout1d', () => {
 });
 
 describe('wordDropout', () => {
-  const many = tensor(
+  const manyIds = tensor(
     Float32Array.from({ length: 4000 }, (_, i) => i % 5),
     [40, 100],
   );
 
   test('replaces ids with the given probability, but not padding', () => {
-    const values = first(wordDropout({ rate: 0.25, id: 9 }), many, { training: true }).dataSync();
+    const values = firstOutput(wordDropout({ rate: 0.25, id: 9 }), manyIds, { training: true }).dataSync();
     const replaced = values.filter((id) => id === 9).length;
     assert.ok(Math.abs(replaced / 3200 - 0.25) < 0.03, `${replaced} of 3200`);
-    many.dataSync().forEach((id, i) => {
+    manyIds.dataSync().forEach((id, i) => {
       assert.ok(values[i] === id || (values[i] === 9 && id !== 0));
     });
   });
 
   test('does not replace masked steps or another paddingId, but replaces 0 if paddingId is null', () => {
     const ids = tensor(new Float32Array(300).fill(1), [3, 100]);
-    const holes = tensor(
+    const maskWithGaps = tensor(
       Float32Array.from({ length: 300 }, (_, i) => (i % 3 === 0 ? 0 : 1)),
       [3, 100],
     );
-    const masked = first(wordDropout({ rate: 0.9, id: 7 }), ids, { training: true, mask: holes }).dataSync();
+    const masked = firstOutput(wordDropout({ rate: 0.9, id: 7 }), ids, {
+      training: true,
+      mask: maskWithGaps,
+    }).dataSync();
     assert.ok(masked.every((id, i) => i % 3 !== 0 || id === 1));
     assert.ok(masked.includes(7));
-    const other = first(wordDropout({ rate: 0.9, id: 0, paddingId: 1 }), ids, { training: true }).dataSync();
+    const other = firstOutput(wordDropout({ rate: 0.9, id: 0, paddingId: 1 }), ids, {
+      training: true,
+    }).dataSync();
     assert.ok(other.every((id) => id === 1));
     const zeros = tensor(new Float32Array(100), [1, 100]);
-    const none = first(wordDropout({ rate: 0.9, id: 7, paddingId: null }), zeros, {
+    const none = firstOutput(wordDropout({ rate: 0.9, id: 7, paddingId: null }), zeros, {
       training: true,
     }).dataSync();
     assert.ok(none.includes(7));
   });
 
-  test('is the same for the same seed, does nothing in inference, and feeds an embedding', () => {
+  test('replaces the same ids for the same seed, does nothing at inference, and feeds an embedding', () => {
     const layer = wordDropout({ rate: 0.5, id: 1 });
-    const [a, b, c] = [0, 0, 1].map((seed) => first(layer, many, { training: true, seed }).dataSync());
+    const [a, b, c] = [0, 0, 1].map((seed) =>
+      firstOutput(layer, manyIds, { training: true, seed }).dataSync(),
+    );
     assert.deepEqual(a, b);
     assert.notDeepEqual(a, c);
-    assert.equal(first(layer, many), many);
+    assert.equal(firstOutput(layer, manyIds), manyIds);
     const seeded = wordDropout({ rate: 0.5, id: 1, seed: 5 });
-    const [d, e] = [0, 0].map((seed) => first(seeded, many, { training: true, seed }).dataSync());
+    const [d, e] = [0, 0].map((seed) => firstOutput(seeded, manyIds, { training: true, seed }).dataSync());
     assert.deepEqual(d, e);
     const network = sequential([
       layer,
       embedding({ inputDim: 5, outputDim: 2, maskZero: true }),
       lstm({ units: 2 }),
     ]);
-    assert.deepEqual(first(network, many, { training: true }).shape, [40, 2]);
+    assert.deepEqual(firstOutput(network, manyIds, { training: true }).shape, [40, 2]);
   });
 
   test('errors name the layer', () => {
@@ -138,8 +145,8 @@ describe('embedding dropout', () => {
 
   test('drops the vector of an id wherever the id occurs, and scales the other vectors', () => {
     const layer = make();
-    const whole = first(layer, ids).dataSync();
-    const dropped = first(layer, ids, { training: true }).dataSync();
+    const whole = firstOutput(layer, ids).dataSync();
+    const dropped = firstOutput(layer, ids, { training: true }).dataSync();
     const factors = new Map<number, number>();
     ids.dataSync().forEach((id, token) => {
       const factor = factors.get(id) ?? (dropped[token * 3] === 0 ? 0 : 2);
@@ -155,14 +162,14 @@ describe('embedding dropout', () => {
     const tape = new Tape();
     onBackend(float64, () => {
       const grads = scope(() =>
-        tape.gradients(tape.recordDuring(() => sum(first(layer, ids, { training: true })))),
+        tape.gradients(tape.recordDuring(() => sum(firstOutput(layer, ids, { training: true })))),
       );
       assert.ok(grads.get(layer.parameters[0]!) instanceof RowGradient);
     });
   });
 
   test('the gradient agrees with central differences', () =>
-    checkDifferences(make, ids, { training: true, discrete: true }));
+    checkGradients(make, ids, { training: true, discrete: true }));
 });
 
 describe('activationRegularization', () => {
@@ -213,11 +220,11 @@ describe('activationRegularization', () => {
   });
 
   test('does not read masked steps, and adds 0 without valid steps or pairs', () => {
-    const poisoned = tensor(
+    const withNaN = tensor(
       x.dataSync().map((value, i) => (mask.dataSync()[Math.floor(i / I)] === 0 ? Number.NaN : value)),
       x.shape,
     );
-    assert.deepEqual(penalties({ ar: 1, tar: 1 }, poisoned, mask), penalties({ ar: 1, tar: 1 }, x, mask));
+    assert.deepEqual(penalties({ ar: 1, tar: 1 }, withNaN, mask), penalties({ ar: 1, tar: 1 }, x, mask));
     assert.deepEqual(penalties({ ar: 1, tar: 1 }, x, maskOf('000000', '000000', '000000')), [0, 0]);
     assert.equal(penalties({ ar: 1, tar: 1 }, slice(x, 1, 0, 1)).length, 1);
   });
@@ -233,7 +240,7 @@ describe('activationRegularization', () => {
 
   for (const givenMask of [null, mask]) {
     test(`gradients agree with central differences${givenMask ? ', with a mask' : ''}`, () =>
-      checkDifferences(() => activationRegularization({ ar: 2, tar: 3 }), x, {
+      checkGradients(() => activationRegularization({ ar: 2, tar: 3 }), x, {
         mask: givenMask,
         training: true,
       }));
@@ -245,7 +252,7 @@ describe('activationRegularization', () => {
       /Layer penalty: ar must be a finite, non-negative number, got -1/,
     );
     assert.throws(
-      () => run(activationRegularization({ ar: 1, name: 'penalty' }), drawn('v', 2, 3)),
+      () => run(activationRegularization({ ar: 1, name: 'penalty' }), randomTensor('v', 2, 3)),
       /Layer penalty: expected a sequence \[batch, time, features\], got \[2, 3\]/,
     );
   });
@@ -281,7 +288,7 @@ describe('training gives the same numbers on every backend as on the reference',
       const layer = make();
       layer.build([input.shape]);
       const losses: Tensor[] = [];
-      return measure(() => {
+      return outputsAndGradients(() => {
         const random = new RandomStream(3, 'run');
         const context = { ...inferenceContext((loss) => losses.push(loss)), training: true, random };
         const outputs = layer.invoke([{ value: input, mask: input.rank === 3 ? mask : null }], context);
@@ -290,7 +297,7 @@ describe('training gives the same numbers on every backend as on the reference',
     };
     for (const { name: backendName, backend, reason } of testBackends()) {
       test(`${name} on ${backendName}`, { skip: !backend && reason }, () => {
-        same(name, onBackend(backend!, numbers), onBackend(float64, numbers), 1e-5);
+        assertSame(name, onBackend(backend!, numbers), onBackend(float64, numbers), 1e-5);
       });
     }
   }

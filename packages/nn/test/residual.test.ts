@@ -21,11 +21,11 @@ import {
 import { mismatch, onBackend } from '@unroll/testkit';
 import { testBackends } from '@unroll/testkit/node';
 import { AttentionCell } from './attention-cell.js';
-import { checkDifferences, drawn, maskOf, measure, run, same } from './helpers.js';
+import { assertSame, checkGradients, maskOf, outputsAndGradients, randomTensor, run } from './helpers.js';
 
 const float64 = backendSync('reference:float64');
 const [B, T, I] = [3, 6, 4];
-const x = drawn('x', B, T, I);
+const x = randomTensor('x', B, T, I);
 const mask = maskOf('111100', '111111', '110110');
 const recurrentLayer = (): Layer => lstm({ units: I, returnSequences: true });
 
@@ -34,7 +34,7 @@ describe('residual', () => {
     onBackend(float64, () => {
       const inner = gru({ units: I, returnSequences: true, returnState: true });
       const layer = residual(inner);
-      const [h0] = [drawn('h', B, I)];
+      const [h0] = [randomTensor('h', B, I)];
       const [y, h] = run(layer, [x, h0], { mask }) as [MaskedSequence, MaskedSequence];
       const [plain, plainH] = run(inner, [x, h0], { mask }) as [MaskedSequence, MaskedSequence];
       assert.equal(y.mask, mask);
@@ -49,16 +49,16 @@ describe('residual', () => {
 
   test('a NaN at a masked step reaches neither outputs nor gradients', () => {
     const valid = mask.dataSync();
-    const poisoned = tensor(
+    const withNaN = tensor(
       x.dataSync().map((value, i) => (valid[Math.floor(i / I)] === 0 ? Number.NaN : value)),
       x.shape,
     );
     for (const inner of [recurrentLayer(), conv1d({ filters: I, kernelSize: 3, padding: 'same' })]) {
       const layer = residual(inner);
       layer.build([x.shape]);
-      const numbers = measure(
-        () => run(layer, poisoned, { mask }).map(({ value }) => value),
-        [poisoned, ...layer.parameters],
+      const numbers = outputsAndGradients(
+        () => run(layer, withNaN, { mask }).map(({ value }) => value),
+        [withNaN, ...layer.parameters],
       );
       for (const { values } of [...numbers.outputs, ...numbers.gradients])
         assert.ok(Array.from(values).every(Number.isFinite));
@@ -66,8 +66,8 @@ describe('residual', () => {
   });
 
   test('gradients agree with central differences', () => {
-    checkDifferences(() => residual(recurrentLayer()), x, { mask });
-    checkDifferences(() => residual(bidirectional(simpleRNN({ units: 2, returnSequences: true }))), x);
+    checkGradients(() => residual(recurrentLayer()), x, { mask });
+    checkGradients(() => residual(bidirectional(simpleRNN({ units: 2, returnSequences: true }))), x);
   });
 
   for (const { name, backend, reason } of testBackends()) {
@@ -78,9 +78,12 @@ describe('residual', () => {
           residual(dense({ units: I, activation: 'tanh' })),
         ]);
         network.build([x.shape]);
-        return measure(() => run(network, x, { mask }).map(({ value }) => value), network.parameters);
+        return outputsAndGradients(
+          () => run(network, x, { mask }).map(({ value }) => value),
+          network.parameters,
+        );
       };
-      same(name, onBackend(backend!, numbers), onBackend(float64, numbers), 1e-5);
+      assertSame(name, onBackend(backend!, numbers), onBackend(float64, numbers), 1e-5);
     });
   }
 
@@ -102,7 +105,7 @@ describe('residual', () => {
       }
       const state = JSON.parse(JSON.stringify(await stream.save()));
       equal('restored', network.stream({ state }).push(slice(x, 1, 3)), slice(whole, 1, 3));
-      const h = drawn('h', B, I);
+      const h = randomTensor('h', B, I);
       const started = network.stream({ batch: B, initialState: { 'lower/lstm': { h, c: h } } });
       assert.ok(mismatch('initial state', started.push(x).dataSync(), whole.dataSync(), 1e-3));
     });
@@ -146,7 +149,7 @@ describe('residual', () => {
         [-1, -1, I],
         [-1, 5, I],
       ]);
-      const values = drawn('memory', B, 5, I);
+      const values = randomTensor('memory', B, 5, I);
       const whole = run(network, [x, values])[0]!.value;
       const want = add(x, run(inner, [x, values])[0]!.value);
       assert.equal(mismatch('whole', whole.dataSync(), want.dataSync(), 1e-14), null);

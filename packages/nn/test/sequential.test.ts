@@ -39,10 +39,10 @@ describe('a model that begins with input()', () => {
     assert.throws(() => model().build([[4, 5, 2]]), is('shape', message));
   });
   test('accepts any length if input() leaves it open, and any shape without input()', async () => {
-    const open = sequential([input({ shape: [null, 2] }), lstm({ units: 3 })]);
+    const anyLength = sequential([input({ shape: [null, 2] }), lstm({ units: 3 })]);
     const plain = sequential([lstm({ units: 3 })]);
     for (const steps of [6, 5]) {
-      assert.deepEqual((await predict(open, zeros([4, steps, 2]))).shape, [4, 3]);
+      assert.deepEqual((await predict(anyLength, zeros([4, steps, 2]))).shape, [4, 3]);
       assert.deepEqual((await predict(plain, zeros([4, steps, 2]))).shape, [4, 3]);
     }
   });

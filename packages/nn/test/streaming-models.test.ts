@@ -46,7 +46,7 @@ import {
   zoneoutCell,
 } from '@unroll/nn';
 import { mismatch, onBackend } from '@unroll/testkit';
-import { drawn, maskOf, run } from './helpers.js';
+import { maskOf, randomTensor, run } from './helpers.js';
 
 const float64 = backendSync('reference:float64');
 const [B, T, I] = [3, 7, 2];
@@ -115,7 +115,7 @@ describe('a stream has the results of the whole sequence', () => {
     test(name, () => {
       onBackend(float64, () => {
         const network = sequential(make());
-        const x = drawn('x', B, T, I);
+        const x = randomTensor('x', B, T, I);
         network.build([[-1, -1, I]]);
         const whole = run(network, x)[0]!.value;
         const stream = network.stream({ batch: B });
@@ -133,7 +133,7 @@ describe('a stream has the results of the whole sequence', () => {
   test('a model with one output per sequence returns the output for the sequence so far', () => {
     onBackend(float64, () => {
       const network = sequential([lstm({ units }), dense({ units: 2 })]);
-      const x = drawn('x', B, T, I);
+      const x = randomTensor('x', B, T, I);
       network.build([[-1, -1, I]]);
       const stream = network.stream({ batch: B });
       for (let t = 0; t < T; t++) {
@@ -166,20 +166,20 @@ describe('a stream has the results of the whole sequence', () => {
           checkChunks(network, ids, whole, chunks);
       }
       const network = sequential([masking(), gru({ units, returnSequences: true })]);
-      const x = tensor(drawn('x', B, T, I).dataSync(), [B, T, I]);
-      const holes = tensor(
+      const x = tensor(randomTensor('x', B, T, I).dataSync(), [B, T, I]);
+      const xWithGaps = tensor(
         [...x.dataSync()].map((value, i) => (Math.floor(i / I) % 3 === 1 ? 0 : value)),
         [B, T, I],
       );
       network.build([[-1, -1, I]]);
-      checkChunks(network, holes, run(network, holes)[0]!.value, [2, 2, 2, 1]);
+      checkChunks(network, xWithGaps, run(network, xWithGaps)[0]!.value, [2, 2, 2, 1]);
     });
   });
 
   test('a mask for each chunk', () => {
     onBackend(float64, () => {
       const network = sequential([gru({ units, returnSequences: true })]);
-      const x = drawn('x', 1, 6, I);
+      const x = randomTensor('x', 1, 6, I);
       network.build([[-1, -1, I]]);
       const whole = run(network, x, { mask: maskOf('101101') })[0]!.value;
       const stream = network.stream();
@@ -196,7 +196,7 @@ describe('a stream has the results of the whole sequence', () => {
       const twice = shared.apply(once);
       const joined = concatenate().apply([addLayer().apply([x, twice]), multiply().apply([once, x])]);
       const network = model({ inputs: x, outputs: [dense({ units: 1 }).apply(joined), once] });
-      const values = drawn('x', B, T, I);
+      const values = randomTensor('x', B, T, I);
       const [whole, second] = run(network, values).map(({ value }) => value);
       const stream = network.stream({ batch: B });
       for (let t = 0; t < T; t += 2) {
@@ -211,7 +211,7 @@ describe('a stream has the results of the whole sequence', () => {
     onBackend(float64, () => {
       const inner = sequential([gru({ units, returnSequences: true }), sequential([dense({ units: 3 })])]);
       const network = sequential([inner, lstm({ units, returnSequences: true })]);
-      const x = drawn('x', B, T, I);
+      const x = randomTensor('x', B, T, I);
       network.build([[-1, -1, I]]);
       checkChunks(network, x, run(network, x)[0]!.value, [2, 4, 1]);
     });
@@ -219,7 +219,7 @@ describe('a stream has the results of the whole sequence', () => {
 
   test('in float32, on the default backend', () => {
     const network = sequential([lstm({ units: 16, returnSequences: true }), dense({ units: 2 })]);
-    const x = tensor(Float32Array.from(drawn('x', 2, 20, 3).dataSync()), [2, 20, 3]);
+    const x = tensor(Float32Array.from(randomTensor('x', 2, 20, 3).dataSync()), [2, 20, 3]);
     network.build([[-1, -1, 3]]);
     const whole = run(network, x)[0]!.value;
     const stream = network.stream({ batch: 2 });
@@ -232,7 +232,7 @@ describe('a stream has the results of the whole sequence', () => {
 });
 
 describe('the state of a stream', () => {
-  const x = drawn('x', B, T, I);
+  const x = randomTensor('x', B, T, I);
   const make = (): Network => {
     const network = sequential([
       lstm({ units, returnSequences: true }),
@@ -275,7 +275,7 @@ describe('the state of a stream', () => {
       const stream = make().stream({ batch: B });
       stream.push(slice(x, 1, 0, 4));
       const fork = stream.fork();
-      fork.push(drawn('elsewhere', B, 3, I));
+      fork.push(randomTensor('elsewhere', B, 3, I));
       const whole = run(make(), x)[0]!.value;
       equal('the rest', rest(stream), slice(whole, 1, 4));
     });
@@ -285,9 +285,9 @@ describe('the state of a stream', () => {
     onBackend(float64, () => {
       const stream = make().stream({ batch: B });
       stream.push(slice(x, 1, 0, 4));
-      const picked = stream.select([2, 0, 2, 2]);
+      const selected = stream.select([2, 0, 2, 2]);
       const all = rest(stream);
-      const y = picked.push(
+      const y = selected.push(
         tensor([2, 0, 2, 2].flatMap((b) => slice(slice(x, 1, 4), 0, b, b + 1).toArray()) as number[][][]),
       );
       [2, 0, 2, 2].forEach((b, i) => {
@@ -311,11 +311,11 @@ describe('the state of a stream', () => {
   test('does not change the states of stateful layers', () => {
     onBackend(float64, () => {
       const network = sequential([gru({ units, stateful: true, returnSequences: true })]);
-      const [one, two] = [slice(x, 1, 0, 3), slice(x, 1, 3)];
-      run(network, one);
-      network.stream({ batch: B }).push(drawn('elsewhere', B, 2, I));
+      const [firstPart, secondPart] = [slice(x, 1, 0, 3), slice(x, 1, 3)];
+      run(network, firstPart);
+      network.stream({ batch: B }).push(randomTensor('elsewhere', B, 2, I));
       const fresh = sequential([gru({ units, returnSequences: true })]);
-      equal('second call', run(network, two)[0]!.value, slice(run(fresh, x)[0]!.value, 1, 3));
+      equal('second call', run(network, secondPart)[0]!.value, slice(run(fresh, x)[0]!.value, 1, 3));
     });
   });
 });

@@ -1,7 +1,7 @@
 /**
- * Weight drop (DropConnect on the recurrent weights) in every built-in cell: one mask per batch, fused and step by step.
- * Detects a cell that ignores the option, a mask that is redrawn at every step, and a mask that is lost when a batch is split
- * by length.
+ * Weight drop (DropConnect on the recurrent weights) in every built-in cell with a recurrent matrix: one mask per batch,
+ * fused and step by step. Detects a cell that ignores the option, a mask that is redrawn at every step, and a mask that is
+ * lost when a batch is split by length.
  */
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
@@ -23,13 +23,13 @@ import {
   stackedCells,
 } from '@unroll/nn';
 import { mismatch, onBackend } from '@unroll/testkit';
-import { checkDifferences, drawn, maskOf, measure, run, same } from './helpers.js';
+import { assertSame, checkGradients, maskOf, outputsAndGradients, randomTensor, run } from './helpers.js';
 
 const float64 = backendSync('reference:float64');
 const [B, T, I] = [3, 6, 4];
-const x = drawn('x', B, T, I);
+const x = randomTensor('x', B, T, I);
 const mask = maskOf('111100', '111111', '110110');
-const first = (layer: Layer, input: Tensor, options?: Parameters<typeof run>[2]): Tensor =>
+const firstOutput = (layer: Layer, input: Tensor, options?: Parameters<typeof run>[2]): Tensor =>
   run(layer, input, options)[0]!.value;
 
 /** The class of a built-in matrix cell. Only the projected LSTM reads the option `projection`. */
@@ -47,7 +47,7 @@ const weightDropLayers: Record<string, (weightDrop: number) => Recurrent> = {
   'GRU, reset before': (weightDrop) =>
     gru({ units: 3, weightDrop, resetAfter: false, returnSequences: true }),
   'LSTM, last output': (weightDrop) => lstm({ units: 3, weightDrop, recurrentDropout: 0.2 }),
-  'LSTM, own activation': (weightDrop) =>
+  'LSTM, activation without a fused kernel': (weightDrop) =>
     lstm({ units: 3, weightDrop, activation: 'elu', goBackwards: true }),
 };
 const recurrentKernel = (layer: Layer): Parameter =>
@@ -56,36 +56,37 @@ const recurrentKernel = (layer: Layer): Parameter =>
 describe('weight drop', () => {
   assert.ok(cells.length >= 4);
   for (const [name, make] of Object.entries(weightDropLayers)) {
-    test(`${name} runs with one dropped recurrent kernel per batch`, () => {
+    test(`${name}: all steps of a batch use the same dropped recurrent kernel`, () => {
       onBackend(float64, () => {
         const [layer, plain] = [make(0.5), make(0)];
-        for (const each of [layer, plain]) each.build([x.shape]);
+        for (const candidate of [layer, plain]) candidate.build([x.shape]);
         plain.setWeights(layer.getWeights());
         const hasOtherMasks = name === 'LSTM, last output';
         const random = new RandomStream(0, 'run');
         if (hasOtherMasks) random.dropoutMask([B, 3], 0.2);
         const U = recurrentKernel(plain);
         U.assign(mul(U, random.dropoutMask(U.shape, 0.5)).dataSync());
-        const outputOf = (one: Layer, training: boolean) => first(one, x, { mask, training }).dataSync();
+        const outputOf = (candidate: Layer, training: boolean) =>
+          firstOutput(candidate, x, { mask, training }).dataSync();
         const got = outputOf(layer, true);
         assert.equal(mismatch(name, got, outputOf(plain, hasOtherMasks), 1e-14), null);
         assert.ok(mismatch(name, outputOf(layer, false), got, 1e-6) !== null);
       });
     });
 
-    test(`${name}: the fused kernels agree with single steps`, () => {
+    test(`${name}: fused and step by step, the results agree`, () => {
       const layer = make(0.5);
       layer.build([x.shape]);
       const numbers = (stepwise: boolean) => {
         layer.stepwise = stepwise;
-        const work = () => [first(layer, x, { mask, training: true })];
-        return measure(work, [x, ...layer.parameters]);
+        const work = () => [firstOutput(layer, x, { mask, training: true })];
+        return outputsAndGradients(work, [x, ...layer.parameters]);
       };
-      same(name, numbers(false), numbers(true), 1e-5);
+      assertSame(name, numbers(false), numbers(true), 1e-5);
     });
 
     test(`${name}: gradients agree with central differences`, () =>
-      checkDifferences(() => make(0.5), slice(x, 1, 0, 3), { training: true }));
+      checkGradients(() => make(0.5), slice(x, 1, 0, 3), { training: true }));
   }
 
   test('draws one mask for each inner cell and direction', () => {
@@ -100,7 +101,7 @@ describe('weight drop', () => {
         layer.build([x.shape]);
         const kernels = layer.parameters.filter(({ name }) => name.endsWith('recurrent_kernel'));
         assert.equal(kernels.length, 2);
-        const { gradients } = measure(() => [first(layer, x, { training: true })], kernels);
+        const { gradients } = outputsAndGradients(() => [firstOutput(layer, x, { training: true })], kernels);
         // A dropped weight has no gradient; about half of them are dropped.
         const zeros = gradients.map(({ values }) => Array.from(values).filter((value) => value === 0).length);
         zeros.forEach((count, n) => {
@@ -113,7 +114,7 @@ describe('weight drop', () => {
 
   test('survives the splitting of a batch by length', () => {
     const lengths = Array.from({ length: 40 }, (_, row) => (row % 8 === 0 ? 60 : 4));
-    const wide = drawn('wide', 40, 60, 8);
+    const wide = randomTensor('wide', 40, 60, 8);
     const rightPadded = nn.lengthMask(lengths, 60);
     for (const make of [
       () => lstm({ units: 32, weightDrop: 0.5, returnSequences: true }),
@@ -121,9 +122,9 @@ describe('weight drop', () => {
     ]) {
       const layer = make();
       layer.build([wide.shape]);
-      const whole = first(layer, wide, { mask: rightPadded, training: true });
+      const whole = firstOutput(layer, wide, { mask: rightPadded, training: true });
       lengths.slice(0, 9).forEach((length, b) => {
-        const alone = first(layer, slice(slice(wide, 0, b, b + 1), 1, 0, length), { training: true });
+        const alone = firstOutput(layer, slice(slice(wide, 0, b, b + 1), 1, 0, length), { training: true });
         const got = slice(slice(whole, 0, b, b + 1), 1, 0, length);
         assert.equal(mismatch(`row ${b}`, got.dataSync(), alone.dataSync(), 1e-5), null);
       });

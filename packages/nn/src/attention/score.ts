@@ -35,7 +35,10 @@ export interface Score {
   scores(queries: Tensor, keys: Tensor): Tensor;
 }
 
-/** Scores by products of queries and keys: `dot`, `scaledDot` (Vaswani et al. 2017) or, with a matrix, `general` (Luong et al. 2015). */
+/**
+ * Scores by products of queries and keys: `dot`, `scaledDot` (Vaswani et al. 2017) or, with a matrix, `general` (Luong et
+ * al. 2015).
+ */
 export class ProductScore implements Score {
   readonly #mode: 'dot' | 'scaledDot' | 'general';
   readonly #useScale: boolean;
@@ -150,7 +153,7 @@ export interface AttentionMemory {
   values: Tensor;
   /** [B, 1, S]: 0 for valid steps, -1e9 for masked ones (as in Keras), added to the scores. Absent: all are valid. */
   bias?: Tensor;
-  /** [B, 1, 1]: 0 for sequences without a valid step, whose alignment is 0. Absent: all sequences have a valid step. */
+  /** [B, 1, 1]: 1 for sequences with a valid step, 0 for the others, whose alignment becomes 0. Absent: all have one. */
   present?: Tensor;
 }
 

@@ -17,7 +17,7 @@ export function runAligned(
 ): SequenceResult {
   const alignments: Tensor[] = [];
   const { units, stateSizes } = cell;
-  const collecting: Stepper = {
+  const collector: Stepper = {
     units,
     stateSizes,
     step(input, previous, stepContext: StepContext) {
@@ -26,7 +26,7 @@ export function runAligned(
       return result;
     },
   };
-  const result = runSteps(collecting, x, state, context);
+  const result = runSteps(collector, x, state, context);
   if (context.reverse && context.realign) alignments.reverse();
   return { ...result, extra: { alignment: stack(alignments, 1) } };
 }

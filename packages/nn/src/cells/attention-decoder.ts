@@ -1,6 +1,6 @@
 /**
  * A decoder with attention (Bahdanau et al. 2015, Luong et al. 2015): a cell that attends to the outputs of an encoder, the
- * memory, at every step. It wraps any cell.
+ * memory, at every step. The decoder wraps any cell.
  *
  *   h, s ← cell([x; a'], s)            s: states of the inner cell; a': previous output, with inputFeeding
  *   α_j = softmax_j(score(h, m_j))     alignment over the valid steps j of the memory

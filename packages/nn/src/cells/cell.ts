@@ -55,14 +55,14 @@ export type CellConstants<C extends string = string> = Readonly<Record<C, Masked
 
 /**
  * The random values of one cell in training: scaled dropout masks, the same for every step of a sequence (null: no
- * dropout), and the stream from which steps draw.
+ * dropout), and the random stream from which steps draw further numbers.
  */
 export interface CellMasks {
   /** For the inputs, [B, I]. */
   inputMask: Tensor | null;
   /** For h, [B, H]. */
   recurrentMask: Tensor | null;
-  /** The recurrent weights after weight drop; undefined: no weight drop. */
+  /** The recurrent weights after weight drop, which sets a random part of them to 0; undefined: no weight drop. */
   droppedWeights?: Tensor;
   /** See {@link StepContext.random}. */
   random?: RandomStream | undefined;
@@ -74,7 +74,7 @@ export interface CellMasks {
 export interface StepContext<C extends string = string, P extends NamedTensors = NamedTensors> {
   /** Scaled recurrent dropout mask [B, H], the same for every step of a sequence; null: no dropout. */
   recurrentMask: Tensor | null;
-  /** Use these recurrent weights instead of the cell's (weight drop); undefined: no weight drop. */
+  /** The recurrent weights after weight drop, to be used instead of the cell's weights; undefined: no weight drop. */
   droppedWeights?: Tensor;
   /**
    * In training: the random stream of the layer, for cells that draw new random numbers at every step (`zoneoutCell`).
@@ -160,14 +160,14 @@ export interface Cell<
   /** Dropout rates of the inputs and of the previous state h. The options of the layer take precedence. Default 0. */
   readonly dropout?: number;
   readonly recurrentDropout?: number;
-  /** Rate of weight drop, and the recurrent weights that it applies to. Default 0. */
+  /** Rate of weight drop: the fraction of `recurrentWeights` that training sets to 0. Default 0. */
   readonly weightDrop?: number;
   readonly recurrentWeights?: Parameter;
   /** The inner cells of a cell made of cells. */
   readonly cells?: readonly Cell[];
   /** Returns the width of the input of the first inner cell. Default: `inputSize`. */
   innerInputSize?(inputSize: number): number;
-  /** Names of the states for which the layer takes initial states, the first ones in `stateSizes`. Default: all. */
+  /** Names of the states for which the layer takes initial states: the first names of `stateSizes`. Default: all. */
   readonly initialStates?: readonly (keyof S & string)[];
   /**
    * Names of further values of every step, such as the alignments of a decoder. `sequence` returns them as sequences
@@ -221,8 +221,8 @@ export function zeroState(
 /**
  * Draws dropout masks for one batch, shared by all steps and gates (Gal & Ghahramani 2016), and drops recurrent weights.
  * @param rates the rates of the layer; if undefined, those of the cell
- * @param random the stream of masks that all steps of a sequence share
- * @param steps the stream of numbers that are drawn anew at every step. Default: `random`
+ * @param random the random stream for masks that all steps of a sequence share
+ * @param stepRandom the random stream for numbers that are drawn anew at every step. Default: `random`
  */
 export function drawMasks(
   cell: Cell,
@@ -230,7 +230,7 @@ export function drawMasks(
   batch: number,
   inputSize: number,
   random: RandomStream,
-  steps: RandomStream = random,
+  stepRandom: RandomStream = random,
 ): CellMasks {
   const draw = (rate: number | undefined, width: number): Tensor | null =>
     rate ? random.dropoutMask([batch, width], rate) : null;
@@ -239,14 +239,14 @@ export function drawMasks(
   const { weightDrop, recurrentWeights: U } = cell;
   // One mask per batch (Merity et al. 2018), so the fused kernels run as usual, on the remaining weights.
   const dropped = weightDrop && U ? { droppedWeights: mul(U, random.dropoutMask(U.shape, weightDrop)) } : {};
-  if (!cell.cells) return { inputMask, recurrentMask, random: steps, ...dropped };
+  if (!cell.cells) return { inputMask, recurrentMask, random: stepRandom, ...dropped };
   let width = cell.innerInputSize?.(inputSize) ?? inputSize;
   const inner = cell.cells.map((innerCell) => {
-    const masks = drawMasks(innerCell, {}, batch, width, random, steps);
+    const masks = drawMasks(innerCell, {}, batch, width, random, stepRandom);
     width = innerCell.units;
     return masks;
   });
-  return { inputMask, recurrentMask, random: steps, inner };
+  return { inputMask, recurrentMask, random: stepRandom, inner };
 }
 
 /** Returns the width of the first state, to which recurrent dropout applies. */

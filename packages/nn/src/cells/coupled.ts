@@ -44,7 +44,10 @@ export class CoupledLstmCell extends HoistedCell<CoupledLstmCellOptions, LstmSta
   }
 }
 
-/** Like {@link lstmBias}. For `chrono`, the forget gate is like the update gate of a GRU: it comes first and keeps the state. */
+/**
+ * Like {@link lstmBias}. For `chrono`, the forget gate is like the update gate of a GRU: it comes first and keeps the
+ * state.
+ */
 function coupledBias(options: CoupledLstmCellOptions): Initializer {
   const { biasInitializer } = options;
   if (typeof biasInitializer !== 'object' || biasInitializer.className !== 'chrono')

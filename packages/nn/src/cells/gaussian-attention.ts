@@ -1,7 +1,8 @@
 /**
- * A decoder whose attention moves forward along the memory (Graves 2013; the variant V2 of Battenberg et al. 2020). The weights of a
- * step are a mixture of K Gaussian curves over the positions j of the memory. The means of the curves only increase, so the alignment
- * is monotonic. This suits speech, where the outputs follow the inputs in order. The weights do not depend on the content of the memory.
+ * A decoder whose attention moves forward along the memory, the outputs of an encoder (Graves 2013; the variant V2 of
+ * Battenberg et al. 2020). The attention weights of a step are a mixture of K Gaussian curves over the positions j of the
+ * memory. The means of the curves only increase, so the alignment is monotonic. This suits speech, where the outputs follow
+ * the inputs in order. The attention weights do not depend on the content of the memory.
  *
  *   h, s ← cell([x; a'], s)                          s: states of the inner cell; a': previous output
  *   ŵ, Δ̂, σ̂ = tanh(h V + v) U + u                    three vectors of K numbers; u is 0 for ŵ
@@ -111,10 +112,10 @@ export class GaussianAttentionDecoderCell implements Cell<CellState, 'memory', P
     this.initialStates = Object.keys(cell.stateSizes);
     this.stateSizes = { ...cell.stateSizes, [OUTPUT_STATE]: this.units, [MEANS_STATE]: this.#components };
     this.extraOutputs = options.returnAlignments ? ['alignment'] : [];
-    const taken = this.initialStates.find((name) => name === OUTPUT_STATE || name === MEANS_STATE);
-    if (taken !== undefined)
+    const reservedName = this.initialStates.find((name) => name === OUTPUT_STATE || name === MEANS_STATE);
+    if (reservedName !== undefined)
       throw valueError(
-        `gaussianAttentionDecoder: ${cell.className} already has a state named "${taken}". Rename it.`,
+        `gaussianAttentionDecoder: ${cell.className} already has a state named "${reservedName}". Rename it.`,
       );
     for (const name of ['initialStep', 'initialWidth'] as const)
       if (!((options[name] ?? 1) > 0))
@@ -187,14 +188,14 @@ export class GaussianAttentionDecoderCell implements Cell<CellState, 'memory', P
     const input = inputMask ? mul(joined, inputMask) : joined;
     const { y: h, state: next } = stepCell(cell, input, cellState, { ...masks, constants: {}, prepared: {} });
     const { values, positions } = context.prepared;
-    const { alignment, means: moved } = this.#align(h, means, positions);
+    const { alignment, means: nextMeans } = this.#align(h, means, positions);
     const [B, S, D] = values.shape;
     const attended = reshape(matmul(reshape(alignment, [B, 1, S]), values), [B, D]);
     const y = tanh(matmul(concat([attended, h], -1), this.#Wc));
     const { mask } = context.constants.memory;
     return {
       y,
-      state: { ...next, [OUTPUT_STATE]: y, [MEANS_STATE]: moved },
+      state: { ...next, [OUTPUT_STATE]: y, [MEANS_STATE]: nextMeans },
       gates: { alignment: mask ? mul(alignment, mask) : alignment },
     };
   }
@@ -206,13 +207,13 @@ export class GaussianAttentionDecoderCell implements Cell<CellState, 'memory', P
     const curves = matmul(tanh(add(matmul(h, this.#V), this.#v)), this.#U);
     const part = (index: number): Tensor => slice(curves, 1, index * K, (index + 1) * K);
     const weights = softmax(part(0));
-    const moved = add(means, softplus(add(part(1), this.#stepBias)));
+    const nextMeans = add(means, softplus(add(part(1), this.#stepBias)));
     const widths = add(softplus(add(part(2), this.#widthBias)), MIN_WIDTH);
     const column = (x: Tensor): Tensor => reshape(x, [B, K, 1]);
-    const distances = div(sub(positions, column(moved)), column(widths));
+    const distances = div(sub(positions, column(nextMeans)), column(widths));
     const heights = mul(div(weights, widths), 1 / Math.sqrt(2 * Math.PI));
     const densities = mul(exp(mul(square(distances), -0.5)), column(heights));
-    return { alignment: sum(densities, 1), means: moved };
+    return { alignment: sum(densities, 1), means: nextMeans };
   }
 
   /** Runs all steps and, with `returnAlignments`, collects the alignments. */
@@ -239,8 +240,8 @@ const OPTIONS = {
 } as const;
 
 /**
- * Creates a decoder layer that moves forward along a memory. Its inputs are the sequence x [B, T, I], optionally initial states of the
- * cell, and the memory [B, S, D] as its constant:
+ * Creates a decoder layer whose attention moves forward along a memory. Its inputs are the sequence x [B, T, I], optionally
+ * initial states of the cell, and the memory [B, S, D] as its constant:
  *
  *     const decoder = gaussianAttentionDecoder(lstmCell({ units: 256 }), { initialStep: 0.7, returnSequences: true });
  *     const decoded = decoder.apply(frames, { constants: [encoded] });

@@ -1,7 +1,7 @@
 /**
- * The RNN, LSTM and GRU cells with everything that the operators of ONNX can express: any activation, with parameters, for each
- * gate and state; a limit on the inputs of activations; peephole weights; and a coupled forget gate. Importers use these cells for
- * models that the other cells do not cover. These cells have no fused kernels.
+ * The RNN, LSTM and GRU cells with everything that the operators of ONNX can express: any activation, with parameters, for
+ * each gate and state; a limit on the inputs of activations; peephole weights; and a coupled forget gate. Importers use these
+ * cells for models that the other cells do not cover. These cells have no fused kernels.
  *
  *   clip(x) limits x to [-clip, clip]. Before a parenthesis, f, g and h are activations, otherwise gates and states.
  *
@@ -33,8 +33,8 @@ import {
   type Tensor,
   valueError,
 } from '@unroll/core';
-import { checkOptions, type OptionTypes } from '@unroll/core/internal';
-import { type ElementwiseName, elementwise, type OperationNumbers } from '../layers/operations.js';
+import { checkOptions, nameHint, type OptionTypes } from '@unroll/core/internal';
+import { type ElementwiseName, elementwise, OPERANDS, type OperationNumbers } from '../layers/operations.js';
 import { Recurrent, type RecurrentOptions } from '../layers/recurrent.js';
 import { CELL, recurrentOptions } from '../option-names.js';
 import type { CellState, ParameterMaker, StepContext, StepResult } from './cell.js';
@@ -76,9 +76,11 @@ abstract class GeneralCell<O extends GeneralCellOptions, S extends CellState> ex
     super(options);
     for (const { name } of options.functions ?? []) {
       if (Object.hasOwn(elementwise, name)) continue;
-      throw valueError(`${cellOwner(options, this.className)}: there is no function "${String(name)}".`, {
-        name,
-      });
+      const names = Object.keys(elementwise).filter((operation) => !Object.hasOwn(OPERANDS, operation));
+      throw valueError(
+        `${cellOwner(options, this.className)}: there is no function "${String(name)}". ${nameHint(name, names)}`,
+        { name },
+      );
     }
   }
 
@@ -171,14 +173,16 @@ export class GeneralGruCell extends GeneralCell<GeneralGruCellOptions, GruState>
       1,
       add(
         this.gate(sums, 2),
-        this.#resetAfter ? mul(r, this.#plusBias(matmul(h, candidateU))) : matmul(mul(r, h), candidateU),
+        this.#resetAfter
+          ? mul(r, this.#addCandidateBias(matmul(h, candidateU)))
+          : matmul(mul(r, h), candidateU),
       ),
     );
     const next = add(mul(z, state.h), mul(sub(1, z), n));
     return { y: next, state: { h: next }, gates: { z, r, n } };
   }
 
-  #plusBias(product: Tensor): Tensor {
+  #addCandidateBias(product: Tensor): Tensor {
     return this.#candidateBias ? add(product, this.#candidateBias) : product;
   }
 }

@@ -26,8 +26,8 @@ export abstract class HoistedCell<O extends GatedCellOptions, S extends CellStat
   }
 
   /**
-   * Computes the gates i f g o and the cell state of an LSTM from the sums a [B, 4H] as one op.
-   * @returns the cell state and the output gate; null: the backend or the activations do not support it
+   * Computes one step of an LSTM as one op, from the sums a [B, 4H] of the gates i f g o and the previous cell state c.
+   * @returns the new cell state and the output gate; null: the backend or the activations do not support it
    */
   protected fusedGates(a: Tensor, c: Tensor): { c: Tensor; o: Tensor } | null {
     const { phiName, sigmaName } = this;

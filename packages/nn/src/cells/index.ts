@@ -1,4 +1,7 @@
-/** Exports the cells. Configs can refer to each cell class by its `className`, and to its layer (LSTMCell: `LSTM`). */
+/**
+ * Exports the cells. Configs can refer to each cell class by its `className` (`LSTMCell`), and to the layer of the cell by
+ * the same name without `Cell` (`LSTM`).
+ */
 export {
   AttentionDecoderCell,
   type AttentionDecoderCellOptions,

@@ -14,10 +14,10 @@
 import { add, lstmSequence, mul, type Tensor } from '@unroll/core';
 import { checkOptions } from '@unroll/core/internal';
 import { isFused } from '../activations.js';
-import { builders } from '../builders.js';
 import type { Initializer } from '../initializers.js';
 import { Recurrent, type RecurrentOptions } from '../layers/recurrent.js';
 import { gatedCellOptions, recurrentOptions } from '../option-names.js';
+import { optionalFunctions } from '../optional-functions.js';
 import type { ParameterMaker, SequenceContext, SequenceResult, StepContext, StepResult } from './cell.js';
 import { canFuse, type GatedCellOptions, MatrixCell, recurrentDropout } from './matrix-cell.js';
 
@@ -80,7 +80,7 @@ export function lstmBias(options: LstmCellOptions, forgetGate = 1): Initializer 
   const isChrono = typeof biasInitializer === 'object' && biasInitializer.className === 'chrono';
   if (!unitForgetBias || isChrono) return biasInitializer;
   return (shape, random) => {
-    const bias = Float64Array.from(builders('The bias').initialize(biasInitializer, shape, random));
+    const bias = Float64Array.from(optionalFunctions('The bias').initialize(biasInitializer, shape, random));
     return bias.fill(1, forgetGate * options.units, (forgetGate + 1) * options.units);
   };
 }

@@ -1,6 +1,7 @@
 /**
- * The base class of the built-in cells with a recurrent matrix: their options, and the parameters W [I, G*H], U [H, G*H] and b, in which the
- * matrices of all G gates are concatenated as in Keras. The file of each cell contains only its equations.
+ * The base class of the built-in cells with a recurrent matrix: their options, and the parameters W [I, G*H], U [H, G*H]
+ * and b, in which the matrices of all G gates are concatenated as in Keras. The file of each cell contains only its
+ * equations.
  */
 import {
   add,

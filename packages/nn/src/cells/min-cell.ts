@@ -95,7 +95,7 @@ export abstract class MinCell implements Cell<MinState> {
     this.units = options.units;
     this.stateSizes = { h: options.units };
     this.dropout = checkRate(owner, 'dropout', options.dropout);
-    this.phi = activation === 'logSpace' ? positive : cellActivation(activation, owner);
+    this.phi = activation === 'logSpace' ? logSpaceActivation : cellActivation(activation, owner);
   }
 
   get className(): string {
@@ -174,14 +174,14 @@ export abstract class MinCell implements Cell<MinState> {
   }
 }
 
-/** Returns g(x) as a maximum: x + 1/2 is above σ(x) where x > 0, and below where x < 0. */
-function positive(x: Tensor): Tensor {
+/** Returns g(x) of the log-space version, computed as a maximum: x + 1/2 is above σ(x) where x > 0, and below where x < 0. */
+function logSpaceActivation(x: Tensor): Tensor {
   return maximum(add(x, 0.5), sigmoid(x));
 }
 
 /**
- * Returns the outputs of the layer. Masked steps output the state, or 0 before the first valid step and with
- * `zeroOutputForMask`.
+ * Returns the outputs of the layer. The output at a masked step is the state. Before the first valid step, and at all
+ * masked steps with `zeroOutputForMask`, it is 0.
  * @param y states [B, T, H] in time order
  * @param h final state [B, H]
  */

@@ -3,7 +3,7 @@
  * products over all steps and one linear scan.
  *
  *   z = σ(x Wz + bz)             update gate: how much of the candidate to write
- *   h̃ = φ(x Wh + bh)             candidate; φ as in min-cell.ts
+ *   h̃ = φ(x Wh + bh)             candidate (`gates.n`); φ as in min-cell.ts
  *   h ← (1 - z) h + z h̃
  *
  * The matrices are concatenated in this order: W [I, 2H], b [2H].

@@ -4,8 +4,8 @@
  *
  *   f = σ(x Wf + bf)             forget gate
  *   i = σ(x Wi + bi)             input gate
- *   h̃ = φ(x Wh + bh)             candidate; φ as in min-cell.ts
- *   f' = f / (f + i)      i' = i / (f + i)
+ *   h̃ = φ(x Wh + bh)             candidate (`gates.g`); φ as in min-cell.ts
+ *   f' = f / (f + i)      i' = i / (f + i)      normalised gates (`gates.f` and `gates.i`)
  *   h ← f' h + i' h̃
  *
  * The matrices are concatenated in this order: W [I, 3H], b [3H].

@@ -2,8 +2,8 @@
  * Runs a cell over a whole sequence: as one fused op if the cell has one, otherwise step by step.
  */
 import { add, mul, reshape, slice, stack, sub, type Tensor, zeros } from '@unroll/core';
-import { stepsOf } from '../builders.js';
 import { zeroMaskedSteps } from '../masks.js';
+import { stepsOf } from '../optional-functions.js';
 import {
   type Cell,
   type CellState,

@@ -1,7 +1,7 @@
 /**
  * Stacks cells into one cell: in every step, the output of each cell is the input of the next. The results equal those of
- * consecutive recurrent layers that have the same mask: a masked step leaves the states of all cells unchanged. Each cell has its
- * own dropout. Constants are passed to every cell that declares them.
+ * consecutive recurrent layers that have the same mask: a masked step leaves the states of all cells unchanged. Each cell
+ * has its own dropout. Constants are passed to every cell that declares them.
  */
 import { mul, reshape, type Shape, type Tensor, valueError } from '@unroll/core';
 import { formatValue } from '@unroll/core/internal';

@@ -6,7 +6,7 @@
  *   training    s ← d s + (1 - d) s'     d = 0 with probability r, else 1; drawn for each step, sequence and unit
  *   inference   s ← (1 - r) s + r s'     the expectation
  *
- * An output that is a state of the inner cell, such as h, changes with the state.
+ * If the output of the inner cell is one of its states, such as h, it is zoned out, too.
  */
 import {
   add,
@@ -112,8 +112,8 @@ export class ZoneoutCell<S extends CellState = CellState> implements Cell<S> {
   }
 
   /**
-   * Runs `sequence` of the inner cell if all rates are 0 and no dropout applies to the inputs of the inner cell. With a rate above 0,
-   * every step depends on the zoned-out states, so fused kernels are not possible.
+   * Runs `sequence` of the inner cell if all rates are 0 and no dropout applies to the inputs of the inner cell. With a
+   * rate above 0, every step depends on the zoned-out states, so fused kernels are not possible.
    */
   sequence(x: Tensor, state: S | null, context: SequenceContext): SequenceResult<S> | null {
     if (this.#isActive) return null;

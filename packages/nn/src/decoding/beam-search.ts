@@ -15,8 +15,8 @@ import {
   DECODING,
   type Decoded,
   type DecodingOptions,
-  type Plan,
-  planOf,
+  type DecodingSettings,
+  decodingSettings,
 } from './options.js';
 import { forbiddenTokens, restrictTokens } from './restrict.js';
 import { type NextTokens, TokenScorer, type TokenStream } from './scorer.js';
@@ -70,16 +70,16 @@ interface Candidate {
 class Beam {
   hypotheses: Hypothesis[];
   readonly #finished: BeamResult[] = [];
-  readonly #plan: Plan;
+  readonly #settings: DecodingSettings;
   readonly #sequence: number;
   readonly #width: number;
   readonly #nBest: number;
   readonly #alpha: number;
   readonly #earlyStopping: boolean;
 
-  constructor(plan: Plan, sequence: number, options: BeamSearchOptions) {
+  constructor(settings: DecodingSettings, sequence: number, options: BeamSearchOptions) {
     const { width = 5, nBest = 1, lengthPenalty = 0.6, earlyStopping = true } = options;
-    this.#plan = plan;
+    this.#settings = settings;
     this.#sequence = sequence;
     this.#width = width;
     this.#nBest = nBest;
@@ -97,7 +97,7 @@ class Beam {
    * Returns how many of the most likely next tokens {@link extend} needs; null: all tokens.
    */
   get neededTokens(): number | null {
-    const { restrict, prefixes } = this.#plan;
+    const { restrict, prefixes } = this.#settings;
     const length = this.hypotheses[0]?.tokens.length ?? 0;
     if (restrict !== null || length < prefixes[this.#sequence].length) return null;
     const forbidden = this.hypotheses.map(({ tokens }) => this.#forbidden(tokens).length);
@@ -105,7 +105,7 @@ class Beam {
   }
 
   #forbidden(tokens: readonly number[]): number[] {
-    return forbiddenTokens(this.#plan, this.#sequence, tokens);
+    return forbiddenTokens(this.#settings, this.#sequence, tokens);
   }
 
   /** Extends all hypotheses by one token. */
@@ -114,7 +114,7 @@ class Beam {
     const candidates = this.#candidates(next, 2 * width);
     const extended: Hypothesis[] = [];
     for (const [rank, { parent, token, logProbability }] of candidates.entries()) {
-      if (this.#plan.stop.has(token)) {
+      if (this.#settings.stop.has(token)) {
         // A stop token counts only among the best `width` candidates, so that unlikely ends do not win by their length.
         if (rank < width) this.#finish(parent.tokens, logProbability, 'stop', parent.alignment);
         continue;
@@ -129,7 +129,7 @@ class Beam {
     this.hypotheses = extended;
     if (extended.length === 0) return;
     const length = extended[0].tokens.length;
-    if (length === this.#plan.maxLength) {
+    if (length === this.#settings.maxLength) {
       for (const { tokens, logProbability, alignment } of extended)
         this.#finish(tokens, logProbability, 'length', alignment);
       this.hypotheses = [];
@@ -140,7 +140,7 @@ class Beam {
   #isDone(length: number): boolean {
     const worst = this.#finished[this.#nBest - 1];
     if (!worst) return false;
-    const longest = this.#earlyStopping ? length : this.#plan.maxLength;
+    const longest = this.#earlyStopping ? length : this.#settings.maxLength;
     return worst.score >= this.#score(this.hypotheses[0].logProbability, Math.max(length + 1, longest));
   }
 
@@ -164,7 +164,10 @@ class Beam {
     this.#finished.length = Math.min(this.#finished.length, this.#nBest);
   }
 
-  /** Returns the `count` most likely continuations, best first; those of equal probability in the order of hypotheses and tokens. */
+  /**
+   * Returns the `count` most likely continuations, best first. Continuations of equal probability are in the order of the
+   * hypotheses, then of the tokens.
+   */
   #candidates({ values, tokens, rows, V }: NextTokens, count: number): Candidate[] {
     const best: Candidate[] = [];
     let threshold = -Infinity;
@@ -183,7 +186,7 @@ class Beam {
       const first = parent.row * rowSize;
       if (tokens === null) {
         const scores = new Float64Array(values.subarray(first, first + V));
-        restrictTokens(scores, this.#plan, this.#sequence, parent.tokens);
+        restrictTokens(scores, this.#settings, this.#sequence, parent.tokens);
         for (let token = 0; token < V; token++) consider(parent, token, scores[token]);
       } else {
         const forbidden = new Set(this.#forbidden(parent.tokens));
@@ -197,7 +200,8 @@ class Beam {
 
 /**
  * Finds the most likely outputs with beam search.
- * @param stream a stream of a model whose first output has one score per token; it is not changed
+ * @param stream a stream of a model whose first output has one score for each token of the vocabulary. Decoding runs on a copy
+ * of the stream
  * @returns for each sequence of the stream, its `nBest` outputs, best first; fewer if the options forbid all others
  * @throws UnrollError as {@link generate}
  */
@@ -210,10 +214,10 @@ export async function beamSearch(stream: TokenStream, options: BeamSearchOptions
       `beamSearch: lengthPenalty must be a finite, non-negative number, got ${lengthPenalty}.`,
     );
   const scorer = new TokenScorer('beamSearch', stream, options);
-  const plan = planOf('beamSearch', options, stream.batch);
-  const beams = plan.prompts.map((_, sequence) => new Beam(plan, sequence, options));
-  let next = await scorer.prompt(plan.prompts, neededCount(beams));
-  checkVocabulary('beamSearch', plan, next.V);
+  const settings = decodingSettings('beamSearch', options, stream.batch);
+  const beams = settings.prompts.map((_, sequence) => new Beam(settings, sequence, options));
+  let next = await scorer.prompt(settings.prompts, neededCount(beams));
+  checkVocabulary('beamSearch', settings, next.V);
   for (;;) {
     for (const beam of beams) beam.extend(next);
     const hypotheses = beams.flatMap((beam) => beam.hypotheses);

@@ -1,5 +1,5 @@
 /**
- * Decoding of connectionist temporal classification (CTC): from scores of classes at every step to labels.
+ * Decoding for connectionist temporal classification (CTC): converts the scores of the classes at every step to labels.
  *
  *     const y = await model.predict(x);                                    // [B, T, C] logits
  *     ctcGreedy(y)[0].labels;                                              // the most probable alignment
@@ -94,9 +94,9 @@ export function ctcGreedy(scores: TensorLike, options: CtcGreedyOptions = {}): C
 export function ctcBeamSearch(scores: TensorLike, options: CtcBeamOptions = {}): CtcHypothesis[][] {
   checkOptions('ctcBeamSearch', options, { ...DECODER_OPTIONS, ...GREEDY_OPTIONS });
   const { lengths = null, ...decoding } = options;
-  const { blank = 0, nBest } = checkedBeam('ctcBeamSearch', decoding);
+  const { blank = 0, nBest } = beamSettings('ctcBeamSearch', decoding);
   return sequencesOf('ctcBeamSearch', asTensor(scores), blank, lengths).map(({ values, steps, classes }) => {
-    const beam = new PrefixBeam(classes, checkedBeam('ctcBeamSearch', decoding));
+    const beam = new PrefixBeam(classes, beamSettings('ctcBeamSearch', decoding));
     for (let t = 0; t < steps; t++) beam.push(logSoftmaxOf(values.subarray(t * classes, (t + 1) * classes)));
     return beam.best(nBest);
   });
@@ -108,15 +108,15 @@ export function ctcBeamSearch(scores: TensorLike, options: CtcBeamOptions = {}):
  */
 export function ctcDecoder(options: CtcDecoderOptions = {}): CtcDecoder {
   checkOptions('ctcDecoder', options, DECODER_OPTIONS);
-  const checked = checkedBeam('ctcDecoder', options);
+  const checked = beamSettings('ctcDecoder', options);
   let beam: PrefixBeam | null = null;
   return {
     push(steps) {
-      const given = asTensor(steps);
-      const table = given.rank === 1 ? given.withShape([1, given.size]) : given;
+      const input = asTensor(steps);
+      const table = input.rank === 1 ? input.withShape([1, input.size]) : input;
       if (table.rank !== 2) {
         throw shapeError(
-          `ctcDecoder: push takes steps [T, C] or one step [C], got ${formatShape(given.shape)}.`,
+          `ctcDecoder: push takes steps [T, C] or one step [C], got ${formatShape(input.shape)}.`,
         );
       }
       const [{ values, steps: count, classes }] = sequencesOf('ctcDecoder', table, checked.blank, null);
@@ -136,7 +136,7 @@ export function ctcDecoder(options: CtcDecoderOptions = {}): CtcDecoder {
 }
 
 /** Returns the options with their defaults. @throws UnrollError `value` if `nBest` exceeds `beamWidth` */
-function checkedBeam(name: string, options: CtcDecoderOptions) {
+function beamSettings(name: string, options: CtcDecoderOptions) {
   const { blank = 0, beamWidth = 25, nBest = 1, score = null, scoreEnd = null, minProbability = 0 } = options;
   if (nBest > beamWidth) {
     throw valueError(`${name}: nBest must be at most beamWidth (${beamWidth}), got ${nBest}.`, {

@@ -8,13 +8,19 @@
  */
 import { RandomStream, valueError } from '@unroll/core';
 import { checkOptions, type OptionTypes } from '@unroll/core/internal';
-import { checkVocabulary, DECODING, type Decoded, type DecodingOptions, planOf } from './options.js';
+import {
+  checkVocabulary,
+  DECODING,
+  type Decoded,
+  type DecodingOptions,
+  decodingSettings,
+} from './options.js';
 import { restrictTokens } from './restrict.js';
 import { TokenScorer, type TokenStream } from './scorer.js';
 
 export interface GenerateOptions extends DecodingOptions {
   /**
-   * 0: choose the most likely token (greedy decoding). Above 0: sample from the probabilities raised to 1 / temperature;
+   * 0: choose the most likely token (greedy decoding). Above 0: sample from the probabilities to the power of 1 / temperature;
    * 1 samples from the model, lower values prefer likely tokens. Default 0.
    */
   temperature?: number;
@@ -53,7 +59,8 @@ export interface Sampling {
 
 /**
  * Generates tokens with greedy decoding or sampling.
- * @param stream a stream of a model whose first output has one score per token; it is not changed
+ * @param stream a stream of a model whose first output has one score for each token of the vocabulary. Decoding runs on a copy
+ * of the stream
  * @returns the output of each sequence of the stream
  * @throws UnrollError `value` for invalid options or an output that does not match the option `output`, `nan` if the
  * model returns NaN
@@ -74,27 +81,28 @@ export async function* generateTokens(
   checkOptions('generate', options, GENERATE);
   const sampling = samplingOf(options);
   const scorer = new TokenScorer('generate', stream, options);
-  const plan = planOf('generate', options, stream.batch);
+  const settings = decodingSettings('generate', options, stream.batch);
   const random = new RandomStream(options.seed ?? 0, 'generate');
-  const results = plan.prompts.map((): Decoded => ({ tokens: [], logProbability: 0, reason: 'length' }));
+  const results = settings.prompts.map((): Decoded => ({ tokens: [], logProbability: 0, reason: 'length' }));
   if (options.alignments) for (const result of results) result.alignment = [];
   const streams = results.map((_, sequence) => random.child(sequence));
   /** The sequences that have not ended, by row of the stream. */
   let active = results.map((_, sequence) => sequence);
-  let next = await scorer.prompt(plan.prompts);
-  checkVocabulary('generate', plan, next.V);
-  for (let step = 0; step < plan.maxLength && active.length > 0; step++) {
+  let next = await scorer.prompt(settings.prompts);
+  checkVocabulary('generate', settings, next.V);
+  for (let step = 0; step < settings.maxLength && active.length > 0; step++) {
     const { values, V, alignments } = next;
     const event: GeneratedStep = {
       step,
       tokens: results.map(() => null),
       logProbabilities: results.map(() => 0),
     };
-    const continuing: { row: number; sequence: number; token: number }[] = [];
+    /** The sequences that this step does not end, with their rows in the stream and their new tokens. */
+    const unfinished: { row: number; sequence: number; token: number }[] = [];
     active.forEach((sequence, row) => {
       const result = results[sequence];
       const scores = new Float64Array(values.subarray(row * V, (row + 1) * V));
-      restrictTokens(scores, plan, sequence, result.tokens);
+      restrictTokens(scores, settings, sequence, result.tokens);
       const chosen = sampleToken(scores, sampling, streams[sequence]);
       if (chosen === null) {
         result.reason = 'blocked';
@@ -102,22 +110,22 @@ export async function* generateTokens(
       }
       event.logProbabilities[sequence] = values[row * V + chosen];
       result.logProbability += values[row * V + chosen];
-      if (plan.stop.has(chosen)) {
+      if (settings.stop.has(chosen)) {
         result.reason = 'stop';
         return;
       }
       event.tokens[sequence] = chosen;
       result.tokens.push(chosen);
       if (alignments) result.alignment?.push(rowOf(alignments, row, active.length));
-      continuing.push({ row, sequence, token: chosen });
+      unfinished.push({ row, sequence, token: chosen });
     });
     yield event;
-    if (step + 1 < plan.maxLength && continuing.length > 0)
+    if (step + 1 < settings.maxLength && unfinished.length > 0)
       next = await scorer.next(
-        continuing.map(({ row }) => row),
-        continuing.map(({ token }) => token),
+        unfinished.map(({ row }) => row),
+        unfinished.map(({ token }) => token),
       );
-    active = continuing.map(({ sequence }) => sequence);
+    active = unfinished.map(({ sequence }) => sequence);
   }
   return results;
 }

@@ -72,8 +72,8 @@ export interface Decoded {
   alignment?: Float32Array[];
 }
 
-/** The checked options, with one prompt and prefix per sequence. */
-export interface Plan {
+/** The checked options with their defaults, and one prompt and one prefix for each sequence. */
+export interface DecodingSettings {
   prompts: readonly (readonly number[])[];
   prefixes: readonly (readonly number[])[];
   stop: ReadonlySet<number>;
@@ -85,7 +85,7 @@ export interface Plan {
 }
 
 /** Checks the options and returns them with their defaults. @param batch number of sequences */
-export function planOf(name: string, options: DecodingOptions, batch: number): Plan {
+export function decodingSettings(name: string, options: DecodingOptions, batch: number): DecodingSettings {
   const {
     prompt,
     stop = [],
@@ -155,8 +155,8 @@ function checkTokens(name: string, option: string, tokens: readonly number[]): v
 }
 
 /** @throws UnrollError `value` for a token outside the vocabulary */
-export function checkVocabulary(name: string, plan: Plan, size: number): void {
-  const lists = { stop: [...plan.stop], banned: plan.banned, prefix: plan.prefixes.flat() };
+export function checkVocabulary(name: string, settings: DecodingSettings, size: number): void {
+  const lists = { stop: [...settings.stop], banned: settings.banned, prefix: settings.prefixes.flat() };
   for (const [option, tokens] of Object.entries(lists)) {
     const token = tokens.find((id) => id >= size);
     if (token === undefined) continue;

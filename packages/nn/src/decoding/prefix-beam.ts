@@ -61,7 +61,7 @@ interface Candidate {
 }
 
 /** Keeps the best candidates, best first. Candidates with equal totals stay in the order in which they were added. */
-class Best {
+class BestCandidates {
   readonly candidates: Candidate[] = [];
   readonly #count: number;
 
@@ -70,14 +70,14 @@ class Best {
   }
 
   /** The total that a new candidate must exceed. */
-  get least(): number {
+  get threshold(): number {
     const { candidates } = this;
     return candidates.length < this.#count ? IMPOSSIBLE : candidates[candidates.length - 1].total;
   }
 
   add(prefix: Prefix, label: number, probability: number, bonus: number): void {
     const total = probability + bonus;
-    if (!(total > this.least)) return;
+    if (!(total > this.threshold)) return;
     const { candidates } = this;
     let [low, high] = [0, candidates.length];
     while (low < high) {
@@ -121,7 +121,7 @@ export class PrefixBeam {
       const before = label === parent.label ? parent.blankEnd : logAdd(parent.blankEnd, parent.labelEnd);
       prefix.nextLabelEnd = logAdd(prefix.nextLabelEnd, before + y[label]);
     }
-    const best = new Best(beamWidth);
+    const best = new BestCandidates(beamWidth);
     for (const prefix of this.#prefixes) {
       best.add(prefix, -1, logAdd(prefix.nextBlankEnd, prefix.nextLabelEnd), prefix.bonus);
     }
@@ -142,13 +142,13 @@ export class PrefixBeam {
   }
 
   /** Adds the extensions of a prefix to the candidates, except extensions that are already in the beam. */
-  #extend(prefix: Prefix, labels: readonly number[], y: Float64Array, best: Best): void {
+  #extend(prefix: Prefix, labels: readonly number[], y: Float64Array, best: BestCandidates): void {
     const { score } = this.#settings;
     const total = logAdd(prefix.blankEnd, prefix.labelEnd);
     for (const label of labels) {
       const probability = (label === prefix.label ? prefix.blankEnd : total) + y[label];
       // Without the option `score`, the bonus is 0, and most extensions are rejected here.
-      if (!(probability > (score ? IMPOSSIBLE : best.least))) continue;
+      if (!(probability > (score ? IMPOSSIBLE : best.threshold))) continue;
       const child = prefix.children.get(label);
       if (!child?.inBeam) best.add(prefix, label, probability, child?.bonus ?? this.#bonus(prefix, label));
     }
@@ -190,12 +190,12 @@ export class PrefixBeam {
       return child;
     });
     for (const prefix of this.#prefixes) prefix.inBeam = true;
-    for (const prefix of previous) forget(prefix);
+    for (const prefix of previous) removeUnused(prefix);
   }
 }
 
-/** Removes a prefix from its parent if neither it nor an extension is in the beam; likewise its parents. */
-function forget(prefix: Prefix): void {
+/** Removes a prefix from its parent if neither the prefix nor an extension of it is in the beam; then its parents likewise. */
+function removeUnused(prefix: Prefix): void {
   let unused: Prefix | null = prefix;
   while (unused?.parent && !unused.inBeam && unused.children.size === 0) {
     unused.parent.children.delete(unused.label);

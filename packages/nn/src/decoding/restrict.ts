@@ -1,14 +1,14 @@
 /** Applies the options that forbid tokens: `minLength` for stop tokens, `banned`, `prefix`, `noRepeatNgram` and `restrict`. */
-import type { Plan } from './options.js';
+import type { DecodingSettings } from './options.js';
 
 /** Sets the log-probabilities of forbidden next tokens to -Infinity. @param tokens the output so far */
 export function restrictTokens(
   logProbabilities: Float64Array,
-  plan: Plan,
+  settings: DecodingSettings,
   sequence: number,
   tokens: readonly number[],
 ): void {
-  const prefix = plan.prefixes[sequence];
+  const prefix = settings.prefixes[sequence];
   if (tokens.length < prefix.length) {
     const forced = prefix[tokens.length];
     const value = logProbabilities[forced];
@@ -16,22 +16,26 @@ export function restrictTokens(
     logProbabilities[forced] = value;
     return;
   }
-  for (const token of forbiddenTokens(plan, sequence, tokens)) logProbabilities[token] = -Infinity;
-  plan.restrict?.({ logProbabilities, tokens, sequence });
+  for (const token of forbiddenTokens(settings, sequence, tokens)) logProbabilities[token] = -Infinity;
+  settings.restrict?.({ logProbabilities, tokens, sequence });
 }
 
 /** Returns the next tokens that are banned, would end the output too early or would repeat an n-gram. */
-export function forbiddenTokens(plan: Plan, sequence: number, tokens: readonly number[]): number[] {
-  const { banned, stop, minLength, noRepeatNgram } = plan;
+export function forbiddenTokens(
+  settings: DecodingSettings,
+  sequence: number,
+  tokens: readonly number[],
+): number[] {
+  const { banned, stop, minLength, noRepeatNgram } = settings;
   return [
     ...banned,
     ...(tokens.length < minLength ? stop : []),
-    ...(noRepeatNgram > 0 ? repeating([...plan.prompts[sequence], ...tokens], noRepeatNgram) : []),
+    ...(noRepeatNgram > 0 ? repeatingTokens([...settings.prompts[sequence], ...tokens], noRepeatNgram) : []),
   ];
 }
 
 /** Returns the tokens that would complete an n-gram that already occurs in the history. */
-function repeating(history: readonly number[], n: number): number[] {
+function repeatingTokens(history: readonly number[], n: number): number[] {
   const start = history.length - n + 1; // of the n-gram that the next token completes
   if (start < 0) return [];
   const found: number[] = [];

@@ -7,8 +7,8 @@
  *       prepareInputs: scheduledSampling(translator, { input: 'previous', probability: (updates) => Math.min(0.25, updates / 4000) }),
  *     });
  *
- * Before each training step, the decoder runs over the batch, one token at a time, to choose these tokens. No gradients flow through
- * the choice, as in the paper. This costs about one more forward pass.
+ * Before each training step, the decoder runs over the batch, one token at a time, to choose these tokens, which costs about
+ * one more forward pass. No gradients flow through the choice, as in the paper.
  */
 import { type RandomStream, type Tensor, valueError } from '@unroll/core';
 import { checkOptions, formatValue, hostTensor, hostValues, nameHint } from '@unroll/core/internal';
@@ -39,8 +39,8 @@ interface Step {
 
 /**
  * Returns a function for the option `prepareInputs` of `fit` and `train`.
- * @param network a causal model whose first output has one score per token, such as a decoder. Its other inputs must not be
- * streamed (see `stream({ inputs })`)
+ * @param network a causal model whose first output has one score for each token of the vocabulary, such as a decoder. Its other
+ * inputs must be fixed inputs of a stream (see `stream({ inputs })`)
  * @throws UnrollError `value` for invalid options. The returned function throws `state` if the model cannot be streamed
  */
 export function scheduledSampling(

@@ -36,7 +36,10 @@ export interface TokenStream {
   readonly network?: Network;
   /** Processes one token of each sequence, [batch], and returns the output [batch, V]. */
   step(tokens: Tensor): Tensor;
-  /** Processes several tokens, [batch, steps], with a mask, and returns the outputs [batch, steps, V] or the last, [batch, V]. */
+  /**
+   * Processes several tokens of each sequence, [batch, steps], with a mask. Returns the outputs [batch, steps, V], or only
+   * the last one, [batch, V].
+   */
   push(tokens: Tensor, mask: Tensor | null): Tensor;
   /** Returns a stream with the sequences of these rows. Rows may be omitted or repeated. */
   select(rows: readonly number[]): TokenStream;
@@ -56,6 +59,7 @@ export interface NextTokens {
 }
 
 export class TokenScorer {
+  /** Name of the decoding function, for errors. */
   readonly #name: string;
   readonly #kind: OutputKind;
   readonly #encode: (tokens: readonly number[]) => Tensor;
@@ -107,7 +111,7 @@ export class TokenScorer {
     const steps = lengths === null ? 1 : tokens.shape[1];
     const mask = lengths?.some((length) => length !== steps) ? lengthMask(lengths, steps) : null;
     let V = 0;
-    const work = ([output, alignment]: readonly Tensor[]): Tensor[] => {
+    const resultsOf = ([output, alignment]: readonly Tensor[]): Tensor[] => {
       this.#checkOutputs(output, alignment, lengths !== null);
       V = output.shape[output.rank - 1];
       const scores = this.#logProbabilities(lastSteps(output, lengths));
@@ -119,8 +123,8 @@ export class TokenScorer {
     const stream = this.#stream;
     const results =
       stream instanceof Stream
-        ? stream.map(tokens, mask, lengths === null, work)
-        : workOn(stream, lengths === null ? stream.step(tokens) : stream.push(tokens, mask), work);
+        ? stream.map(tokens, mask, lengths === null, resultsOf)
+        : mapOutputs(stream, lengths === null ? stream.step(tokens) : stream.push(tokens, mask), resultsOf);
     const [values, ...rest] = await valuesOf(results);
     for (let i = 0; i < values.length; i++) if (!(values[i] <= 1e-3)) throw this.#badScore(values[i]);
     const alignments = this.#withAlignments ? (rest.shift() as FloatArray) : null;
@@ -161,13 +165,13 @@ export class TokenScorer {
   }
 }
 
-/** Applies `work` to the outputs of the last call of a stream. @param first the output that this call returned */
-function workOn(
+/** Applies `map` to the outputs of the last call of a stream. @param first the output that this call returned */
+function mapOutputs(
   { outputs }: TokenStream,
   first: Tensor,
-  work: (outputs: readonly Tensor[]) => Tensor[],
+  map: (outputs: readonly Tensor[]) => Tensor[],
 ): readonly Tensor[] {
-  return scope(() => work([first, ...outputs.slice(1)]));
+  return scope(() => map([first, ...outputs.slice(1)]));
 }
 
 /** Returns the last valid step of each row, [batch, ...]. A tensor without a time axis is returned unchanged. */

@@ -98,7 +98,7 @@ export abstract class AttentionLayer<O extends AttentionBaseOptions = AttentionB
   override streaming([query, ...others]: readonly (boolean | null)[]): boolean[] {
     if (others.some((input) => input !== null))
       throw this.nonCausal(
-        'attends to a whole sequence, which must be an input given when the stream is created',
+        'attends to a whole sequence, which must be a fixed input, as in stream({ inputs: { memory } })',
       );
     if (this.options.useCausalMask) throw this.nonCausal('has a causal mask, which depends on the step');
     return this.options.returnAttentionScores ? [query === true, query === true] : [query === true];

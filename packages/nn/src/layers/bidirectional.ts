@@ -37,7 +37,10 @@ export interface BidirectionalOptions extends LayerOptions {
   backwardLayer?: Recurrent;
 }
 
-/** Creates a layer of the same class with changed options. @param cell cell of the new layer; default: a clone with separate weights */
+/**
+ * Creates a layer of the same class with changed options.
+ * @param cell cell of the new layer; default: a clone with separate weights
+ */
 function withOptions(
   layer: Recurrent,
   changes: RecurrentOptions,
@@ -70,11 +73,19 @@ export class Bidirectional extends Layer<BidirectionalOptions> {
     }
     const zeroOutputForMask = layer.returnSequences;
     const baseName = layer.name.replace(/^forward_/, '') || layer.className.toLowerCase();
-    const cloned = ({ cell }: Recurrent): Cell => cell.clone?.() ?? cell;
-    this.forwardLayer = withOptions(layer, { name: `forward_${baseName}`, zeroOutputForMask }, cloned(layer));
+    const cloneCell = ({ cell }: Recurrent): Cell => cell.clone?.() ?? cell;
+    this.forwardLayer = withOptions(
+      layer,
+      { name: `forward_${baseName}`, zeroOutputForMask },
+      cloneCell(layer),
+    );
     const { backwardLayer } = options;
     this.backwardLayer = backwardLayer
-      ? withOptions(backwardLayer, { name: `backward_${baseName}`, zeroOutputForMask }, cloned(backwardLayer))
+      ? withOptions(
+          backwardLayer,
+          { name: `backward_${baseName}`, zeroOutputForMask },
+          cloneCell(backwardLayer),
+        )
       : withOptions(layer, { name: `backward_${baseName}`, zeroOutputForMask, goBackwards: true });
     this.constants = this.forwardLayer.constants;
     this.#checkPair();

@@ -15,7 +15,7 @@ export interface Conv2DOptions
     Conv1DOptions,
     'kernelSize' | 'strides' | 'padding' | 'dilationRate' | 'groups' | 'kernelInitializer'
   > {
-  /** Pixels that a filter reads: a number, or [height, width]. */
+  /** Size of the window that a filter reads, in pixels: a number, or [height, width]. */
   kernelSize: Pair;
   /** Input pixels per output pixel: a number, or [height, width]. Default 1. */
   strides?: Pair;
@@ -72,10 +72,10 @@ export class Conv2D extends WindowLayer2D<Conv2DOptions> {
 }
 
 /**
- * Creates a convolution over images, with the numerical results of Keras 3: x [B, H, W, channels] to [B, H', W', filters]. H' is
- * floor((H - span) / strides) + 1 with `valid` padding, where span = (kernelSize - 1) dilationRate + 1, and ceil(H / strides)
- * with `same`; W' likewise. `timeDistributed(conv2d({ ... }))` applies the convolution to each frame of a video
- * [B, T, H, W, channels].
+ * Creates a convolution over images, with the same results as in Keras 3: x [B, H, W, channels] to [B, H', W', filters]. H'
+ * is floor((H - span) / strides) + 1 with `valid` padding, where span = (kernelSize - 1) dilationRate + 1, and
+ * ceil(H / strides) with `same`; W' likewise. `timeDistributed(conv2d({ ... }))` applies the convolution to each frame of a
+ * video [B, T, H, W, channels].
  */
 export function conv2d(options: Conv2DOptions): Conv2D {
   checkOptions('conv2d', options, {

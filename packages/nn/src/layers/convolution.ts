@@ -27,7 +27,7 @@ export interface Conv1DOptions extends LayerOptions {
   dilationRate?: number;
   /** Number of groups into which the features are divided; each filter reads one group. Default 1. */
   groups?: number;
-  /** φ. Default `linear`. */
+  /** Activation of the outputs. Default `linear`. */
   activation?: Activation;
   /** Add a bias. Default true. */
   useBias?: boolean;
@@ -103,9 +103,9 @@ export class Conv1D extends WindowLayer<Conv1DOptions> {
   #groupedProduct(values: Tensor): Tensor {
     const [B, count, size, width] = values.shape;
     const [G, { filters }] = [this.#groups, this.options];
-    const rows = permute(reshape(values, [B * count, size, G, width / G]), [2, 0, 1, 3]);
+    const windows = permute(reshape(values, [B * count, size, G, width / G]), [2, 0, 1, 3]);
     const W = permute(reshape(this.#W, [(size * width) / G, G, filters / G]), [1, 0, 2]);
-    const products = matmul(reshape(rows, [G, B * count, (size * width) / G]), W);
+    const products = matmul(reshape(windows, [G, B * count, (size * width) / G]), W);
     const sums = reshape(permute(products, [1, 0, 2]), [B, count, filters]);
     return this.#b ? add(sums, this.#b) : sums;
   }

@@ -13,7 +13,7 @@ import { seededStream, sequenceStream } from '../seeds.js';
 interface RateOptions extends LayerOptions {
   /** Fraction of the elements to drop, in [0, 1). */
   rate: number;
-  /** Seed of the mask. Default: the random stream of the training run. */
+  /** Seed of the mask. Default: the mask is drawn from the random stream of the training run. */
   seed?: number;
 }
 
@@ -101,7 +101,7 @@ export interface WordDropoutOptions extends LayerOptions {
   id: number;
   /** The id of padding, which is never replaced; null: there is none. Default 0. */
   paddingId?: number | null;
-  /** Seed of the replacements. Default: the random stream of the training run. */
+  /** Seed of the replacements. Default: they are drawn from the random stream of the training run. */
   seed?: number;
 }
 
@@ -124,7 +124,7 @@ export class WordDropout extends Layer<WordDropoutOptions> {
   }
 
   call([ids]: readonly MaskedSequence[], context: ForwardContext): MaskedSequence[] {
-    const { rate, id: unknown, paddingId = 0, seed } = this.options;
+    const { rate, id: unknownId, paddingId = 0, seed } = this.options;
     if (!context.training || rate === 0) return [ids];
     const values = hostValues(ids.value, `The input of ${this.label}`);
     const valid = ids.mask && hostValues(ids.mask, 'A mask');
@@ -132,7 +132,7 @@ export class WordDropout extends Layer<WordDropoutOptions> {
     const draws = seededStream(context.random, seed).uniform(values.length);
     const isWord = (id: number, i: number): boolean =>
       id !== paddingId && (valid === null || valid[Math.floor(i / width)] !== 0);
-    const replaced = values.map((id, i) => (draws[i] < rate && isWord(id, i) ? unknown : id));
+    const replaced = values.map((id, i) => (draws[i] < rate && isWord(id, i) ? unknownId : id));
     return [{ value: hostTensor(replaced, ids.value.shape), mask: ids.mask }];
   }
 

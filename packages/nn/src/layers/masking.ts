@@ -28,11 +28,11 @@ export class Masking extends Layer<MaskingOptions> {
       for (let i = start; i < start + I; i++) if (values[i] !== padding) return false;
       return true;
     };
-    const given = x.mask && hostValues(x.mask, 'A mask');
+    const givenMask = x.mask && hostValues(x.mask, 'A mask');
     const mask = maskWhere(
       B,
       T,
-      (row, step) => given?.[row * T + step] !== 0 && !isPadding((row * T + step) * I),
+      (row, step) => givenMask?.[row * T + step] !== 0 && !isPadding((row * T + step) * I),
     );
     return [{ value: zeroMaskedSteps(x.value, mask), mask }];
   }

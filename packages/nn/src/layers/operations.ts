@@ -1,6 +1,7 @@
 /**
- * The elementwise operations and the reductions over axes that `tensorOperation` can apply; tensor-operation.ts adds
- * operations on the structure of tensors. Axis 0 is the batch. Operations with parameters (alpha, beta) are defined as in ONNX.
+ * The elementwise operations and the reductions over axes that `tensorOperation` can apply; tensor-operation.ts adds the
+ * others (`reshape`, `slice`, `matmul`, ...). Axis 0 is the batch. Operations with parameters (alpha, beta) are defined as in
+ * ONNX.
  */
 import {
   abs,
@@ -49,8 +50,8 @@ type Elementwise = (inputs: readonly Tensor[], numbers: OperationNumbers) => Ten
 /** Returns 1 where x is not 0, else 0. */
 const truth = (x: Tensor): Tensor => sub(1, equal(x, 0));
 const clip = (x: Tensor, { low, high }: OperationNumbers): Tensor => {
-  const above = low === undefined ? x : maximum(x, low);
-  return high === undefined ? above : minimum(above, high);
+  const limitedBelow = low === undefined ? x : maximum(x, low);
+  return high === undefined ? limitedBelow : minimum(limitedBelow, high);
 };
 /** max(x, 0) + alpha (e^min(x, 0) - 1) */
 const elu = (x: Tensor, alpha: number): Tensor => add(relu(x), mul(sub(exp(minimum(x, 0)), 1), alpha));

@@ -21,7 +21,7 @@ export interface OutputEmbeddingOptions extends LayerOptions {
    * has its own table.
    */
   tiedTo?: Embedding;
-  /** φ. Default `linear`: the output contains logits. */
+  /** Activation of the scores. Default `linear`: the output contains logits. */
   activation?: Activation;
   /** Add a bias b [V]. Default true. */
   useBias?: boolean;
@@ -41,22 +41,22 @@ export class OutputEmbedding extends Layer<StoredOptions> {
   static override readonly className = 'OutputEmbedding';
   /** V, the size of the vocabulary. */
   readonly units: number;
-  #tied: Embedding | null = null;
+  #tiedEmbedding: Embedding | null = null;
   #ownTable: Parameter | null = null;
   #bias: Parameter | null = null;
 
   constructor(options: StoredOptions) {
     super(options);
     const { tiedTo } = options;
-    if (tiedTo instanceof Embedding) this.#tied = tiedTo;
+    if (tiedTo instanceof Embedding) this.#tiedEmbedding = tiedTo;
     else if (tiedTo !== undefined && typeof tiedTo !== 'string')
       throw this.error('value', `tiedTo must be an embedding layer, got ${formatValue(tiedTo)}.`);
-    this.units = options.units ?? this.#tied?.inputDim ?? 0;
+    this.units = options.units ?? this.#tiedEmbedding?.inputDim ?? 0;
     checkUnits(this.label, this.units);
-    if (this.#tied && this.#tied.inputDim !== this.units) {
+    if (this.#tiedEmbedding && this.#tiedEmbedding.inputDim !== this.units) {
       throw this.error(
         'value',
-        `units must be the size of the vocabulary of ${this.#tied.label}, ${this.#tied.inputDim}, got ${this.units}.`,
+        `units must be the size of the vocabulary of ${this.#tiedEmbedding.label}, ${this.#tiedEmbedding.inputDim}, got ${this.units}.`,
       );
     }
     activation(options.activation ?? 'linear', this.label);
@@ -64,7 +64,7 @@ export class OutputEmbedding extends Layer<StoredOptions> {
 
   /** E [V, D]. */
   get table(): Parameter {
-    const table = this.#tied?.table ?? this.#ownTable;
+    const table = this.#tiedEmbedding?.table ?? this.#ownTable;
     if (table) return table;
     throw this.error(
       'state',
@@ -83,7 +83,7 @@ export class OutputEmbedding extends Layer<StoredOptions> {
     const found = layers.find(
       (layer) => layer === tiedTo || (layer instanceof Embedding && layer.name === tiedTo),
     );
-    if (found instanceof Embedding) this.#tied = found;
+    if (found instanceof Embedding) this.#tiedEmbedding = found;
     else {
       const name = typeof tiedTo === 'string' ? tiedTo : tiedTo.name;
       throw this.error(
@@ -94,9 +94,9 @@ export class OutputEmbedding extends Layer<StoredOptions> {
   }
 
   outputShapes([x]: readonly Shape[]): Shape[] {
-    const width = this.#tied?.outputDim ?? this.#ownTable?.shape[1] ?? x.at(-1) ?? -1;
+    const width = this.#tiedEmbedding?.outputDim ?? this.#ownTable?.shape[1] ?? x.at(-1) ?? -1;
     if (x.length < 2 || x.at(-1) !== width || width < 1) {
-      const source = this.#tied ? `, the width of ${this.#tied.label}` : '';
+      const source = this.#tiedEmbedding ? `, the width of ${this.#tiedEmbedding.label}` : '';
       throw this.shapeError(x, `[batch, ..., ${width > 0 ? width : 'features'}]${source}`);
     }
     return [[...x.slice(0, -1), this.units]];
@@ -104,7 +104,7 @@ export class OutputEmbedding extends Layer<StoredOptions> {
 
   protected override makeParameters([x]: readonly Shape[]): void {
     const o = this.options;
-    if (!this.#tied) {
+    if (!this.#tiedEmbedding) {
       this.#ownTable = this.addParameter(
         'embeddings',
         [this.units, x[x.length - 1]],
@@ -132,7 +132,11 @@ export class OutputEmbedding extends Layer<StoredOptions> {
     const { className, config } = super.config;
     return {
       className,
-      config: { ...config, units: this.units, ...(this.#tied && { tiedTo: this.#tied.name }) },
+      config: {
+        ...config,
+        units: this.units,
+        ...(this.#tiedEmbedding && { tiedTo: this.#tiedEmbedding.name }),
+      },
     };
   }
 }

@@ -9,7 +9,7 @@ import type { BatchWindows } from './windows.js';
 import { PADDINGS_2D, type Padding2D, type Pair } from './windows-2d.js';
 
 export interface Pooling2DOptions extends LayerOptions {
-  /** Pixels of a window: a number, or [height, width]. Default 2. */
+  /** Size of a window in pixels: a number, or [height, width]. Default 2. */
   poolSize?: Pair;
   /** Input pixels per output pixel: a number, or [height, width]. Default: `poolSize`. */
   strides?: Pair;
@@ -57,7 +57,7 @@ const poolingOptions = (): OptionTypes<Pooling2DOptions> => ({
 
 /**
  * Creates a layer that returns the largest value of each channel in each window: x [B, H, W, C] to [B, H', W', C], with the
- * numerical results of Keras 3. H' is floor((H - poolSize) / strides) + 1 with `valid` padding, and ceil(H / strides) with
+ * same results as in Keras 3. H' is floor((H - poolSize) / strides) + 1 with `valid` padding, and ceil(H / strides) with
  * `same`; W' likewise. `timeDistributed(maxPooling2d())` applies the layer to each frame of a video.
  */
 export function maxPooling2d(options: Pooling2DOptions = {}): MaxPooling2D {

@@ -1,6 +1,7 @@
 /**
  * `Recurrent`: the layer that runs a cell over a sequence. The cell computes one step; the layer implements masks,
- * dropout, direction, initial and carried states, and streams. `lstm`, `gru`, `simpleRNN` and custom cells use it.
+ * dropout, direction, initial states, states carried from one call to the next, and streams. `lstm`, `gru`, `simpleRNN` and
+ * custom cells use it.
  */
 import {
   add,
@@ -16,7 +17,6 @@ import {
   valueError,
 } from '@unroll/core';
 import { checkOptions, formatValue, sizeOf } from '@unroll/core/internal';
-import { builders } from '../builders.js';
 import {
   type Cell,
   type CellState,
@@ -31,6 +31,7 @@ import { Layer, type LayerConfig, type LayerOptions } from '../layer.js';
 import { startedMask } from '../masks.js';
 import { detach, type Memory } from '../memory.js';
 import { recurrentOptions } from '../option-names.js';
+import { optionalFunctions } from '../optional-functions.js';
 import { runPacked } from '../packing.js';
 import type { BuildTools } from '../registry.js';
 
@@ -52,11 +53,11 @@ export interface RecurrentOptions extends LayerOptions {
   /** Dropout rate of the inputs, with the same mask at every step. Default: the rate of the cell, or 0. */
   dropout?: number;
   /**
-   * Dropout rate of the previous state h in the recurrent products, with the same mask at every step and gate. Default: the rate of the
-   * cell, or 0.
+   * Dropout rate of the previous state h in the recurrent products, with the same mask at every step and gate. Default: the
+   * rate of the cell, or 0.
    */
   recurrentDropout?: number;
-  /** Seed of the dropout masks. Default: the random stream of the training run. */
+  /** Seed of the dropout masks. Default: they are drawn from the random stream of the training run. */
   seed?: number;
 }
 
@@ -177,7 +178,7 @@ export class Recurrent extends Layer<RecurrentOptions> {
   #drop(x: Tensor, sequenceContext: SequenceContext, context: ForwardContext): Tensor {
     if (!context.training) return x;
     const [B, , ...step] = x.shape;
-    const { inputMask, ...masks } = builders(this.label).drawMasks(
+    const { inputMask, ...masks } = optionalFunctions(this.label).drawMasks(
       this.cell,
       this.options,
       B,
@@ -189,8 +190,8 @@ export class Recurrent extends Layer<RecurrentOptions> {
   }
 
   /**
-   * Computes the outputs and the final state for x [B, T, I]. `state` null: the initial state of the cell. To record a forward pass,
-   * @unroll/insight replaces this method on a layer.
+   * Computes the outputs and the final state for x [B, T, I]. `state` null: the initial state of the cell. To record a
+   * forward pass, @unroll/insight replaces this method on a layer.
    */
   run(x: Tensor, state: CellState | null, context: SequenceContext): SequenceResult {
     const run = this.stepwise ? runSteps : runCell;
@@ -198,7 +199,7 @@ export class Recurrent extends Layer<RecurrentOptions> {
     if (mask === null) return run(this.cell, x, state, context);
     return runPacked({
       ...{ x, state, context, mask, parameterCount: () => this.countParams() },
-      splits: !this.cell.extraOutputs?.length,
+      canSplit: !this.cell.extraOutputs?.length,
       run: (...call) => run(this.cell, ...call),
       initialState: () => zeroState(this.cell, x.shape[0], context.constants),
     });
@@ -207,7 +208,7 @@ export class Recurrent extends Layer<RecurrentOptions> {
   override streaming([x, ...statesAndConstants]: readonly (boolean | null)[]): boolean[] {
     if (this.goBackwards) throw this.nonCausal('runs backwards, from the end of a sequence');
     if (statesAndConstants.some((isStreamed) => isStreamed !== null)) {
-      throw this.nonCausal('takes states or constants from another layer; stream both separately');
+      throw this.nonCausal('takes states or constants from another layer; stream the two layers separately');
     }
     if (!x) throw this.nonCausal('computes a whole sequence from one vector');
     return [
@@ -313,8 +314,8 @@ export class Recurrent extends Layer<RecurrentOptions> {
     const { cell } = this;
     const values = states.map(({ value }) => value);
     const names = cell.initialStates ?? Object.keys(cell.stateSizes);
-    const given = byName(names, values);
-    return cell.initialStates ? { ...zeroState(cell, values[0].shape[0], {}), ...given } : given;
+    const givenStates = byName(names, values);
+    return cell.initialStates ? { ...zeroState(cell, values[0].shape[0], {}), ...givenStates } : givenStates;
   }
 
   /** Returns the states of the previous call of a stateful layer; null if there are none. */

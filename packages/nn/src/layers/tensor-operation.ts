@@ -20,7 +20,7 @@ import {
   sub,
   type Tensor,
 } from '@unroll/core';
-import { broadcastShapes, checkOptions, hostValues } from '@unroll/core/internal';
+import { broadcastShapes, checkOptions, hostValues, nameHint } from '@unroll/core/internal';
 import { Layer, type LayerOptions } from '../layer.js';
 import { maskWhere } from '../masks.js';
 import { LAYER } from '../option-names.js';
@@ -34,8 +34,8 @@ import {
 } from './operations.js';
 
 /**
- * An operand. Null: the next input; a number: a constant (infinities as strings, for JSON); a shape: a weight of this shape, named
- * `operand_<i>`.
+ * An operand. Null: the next input; a number: a constant (infinities as strings, for JSON); a shape: a weight of this
+ * shape, named `operand_<i>`.
  */
 export type Operand = null | number | 'Infinity' | '-Infinity' | Shape;
 /** The extent of an axis: a number, -1 (inferred; at most one), or the extent of an axis of the (first) input. */
@@ -92,8 +92,8 @@ export interface TensorOperationOptions extends LayerOptions, OperationNumbers {
   fromEnd?: boolean;
 }
 
-/** An operation on the structure of tensors. */
-interface Structural {
+/** An operation that is neither elementwise nor a reduction. */
+interface StructuralOperation {
   shape(inputs: readonly Shape[], options: TensorOperationOptions): Shape;
   compute(inputs: readonly Tensor[], options: TensorOperationOptions): Tensor;
   /**
@@ -125,7 +125,7 @@ const keepsTime = ({ shape = [] }: TensorOperationOptions): boolean => {
   );
 };
 
-const structural: Record<string, Structural> = {
+const structuralOperations: Record<string, StructuralOperation> = {
   identity: { shape: ([x]) => x, compute: ([x]) => x, streams: () => true },
   reshape: {
     shape: ([x], options) => {
@@ -223,8 +223,8 @@ function takeAlong(x: Tensor, axis: number, indices: number | readonly number[])
 
 function padWith(x: Tensor, { axis = 1, before = 0, after = 0, alpha = 0 }: TensorOperationOptions): Tensor {
   if (alpha === 0) return pad(x, axis, before, after);
-  const part = (count: number): Tensor => full(x.shape.toSpliced(axis, 1, count), alpha);
-  return concat([part(before), x, part(after)], axis);
+  const padding = (count: number): Tensor => full(x.shape.toSpliced(axis, 1, count), alpha);
+  return concat([padding(before), x, padding(after)], axis);
 }
 
 export class TensorOperation extends Layer<TensorOperationOptions> {
@@ -234,8 +234,15 @@ export class TensorOperation extends Layer<TensorOperationOptions> {
   constructor(options: TensorOperationOptions) {
     super(options);
     const { operation } = options;
-    if (![elementwise, reductions, structural].some((table) => Object.hasOwn(table, operation)))
-      throw this.error('value', `there is no operation "${String(operation)}".`, { operation });
+    const names = [elementwise, reductions, structuralOperations].flatMap((table) => Object.keys(table));
+    if (!names.includes(operation))
+      throw this.error(
+        'value',
+        `there is no operation "${String(operation)}". ${nameHint(operation, names)}`,
+        {
+          operation,
+        },
+      );
   }
 
   /** The operands of the operation, with the defaults; null: an input. */
@@ -263,7 +270,7 @@ export class TensorOperation extends Layer<TensorOperationOptions> {
       const reduced = x.map((extent, d) => (axes.includes(d) ? 1 : extent));
       return [keepDims ? reduced : reduced.filter((_, d) => !axes.includes(d))];
     }
-    return [structural[operation].shape(inputs, this.options)];
+    return [structuralOperations[operation].shape(inputs, this.options)];
   }
 
   protected override makeParameters(): void {
@@ -280,7 +287,7 @@ export class TensorOperation extends Layer<TensorOperationOptions> {
         ? elementwise[operation as ElementwiseName](operands, this.options)
         : operation in reductions
           ? reductions[operation as ReductionName](operands[0], axes, keepDims)
-          : structural[operation].compute(operands, this.options);
+          : structuralOperations[operation].compute(operands, this.options);
     return [{ value, mask: null }];
   }
 
@@ -292,7 +299,7 @@ export class TensorOperation extends Layer<TensorOperationOptions> {
       if (this.#operandShapes([]).every((shape) => (shape[1] ?? 1) === 1)) return [true];
       throw this.nonCausal('has an operand with a different value for each step of a sequence');
     }
-    const { streams } = structural[operation] ?? {};
+    const { streams } = structuralOperations[operation] ?? {};
     const result = streams ? streams(this.options) : [axis, ...axes].every((d) => d !== 1) || null;
     if (operation in reductions && !axes.includes(1)) return [true];
     if (result !== null && !(operation in reductions)) return [result];

@@ -3,7 +3,7 @@ import { type MaskedSequence, reshape, type Shape, type Tensor } from '@unroll/c
 import { formatValue } from '@unroll/core/internal';
 import { Layer, type LayerOptions } from '../layer.js';
 import { type BatchWindows, windowCount } from './windows.js';
-import { bothOf, ImageWindows, PADDINGS_2D, type Padding2D, type WindowSettings2D } from './windows-2d.js';
+import { asPair, ImageWindows, PADDINGS_2D, type Padding2D, type WindowSettings2D } from './windows-2d.js';
 
 /** The options of windows. Size, strides and dilation are a number or a pair each. */
 export interface WindowOptions2D {
@@ -24,13 +24,13 @@ export abstract class WindowLayer2D<O extends LayerOptions> extends Layer<O> {
   constructor(options: O, { size, strides, dilation, padding, name }: WindowOptions2D) {
     super(options);
     if (!PADDINGS_2D.includes(padding)) {
-      const names = PADDINGS_2D.map((each) => `"${each}"`).join(' or ');
+      const names = PADDINGS_2D.map((allowed) => `"${allowed}"`).join(' or ');
       throw this.error('value', `padding must be ${names}, got ${formatValue(padding)}.`);
     }
     const [sizes, steps, dilations] = Object.entries({ [name]: size, strides, dilationRate: dilation }).map(
       ([option, value]) => {
-        const both = bothOf(value);
-        if (both !== null) return both;
+        const pair = asPair(value);
+        if (pair !== null) return pair;
         const expected = 'a positive integer or [height, width]';
         throw this.error('value', `${option} must be ${expected}, got ${formatValue(value)}.`);
       },
@@ -67,7 +67,10 @@ export abstract class WindowLayer2D<O extends LayerOptions> extends Layer<O> {
   }
 
   override streaming([isStreamed]: readonly boolean[]): boolean[] {
-    if (isStreamed) throw this.nonCausal('reads images: wrap it in timeDistributed to apply it to each step');
+    if (isStreamed)
+      throw this.nonCausal(
+        'reads images instead of sequences (timeDistributed applies it to each step of a sequence)',
+      );
     return [false];
   }
 }

@@ -60,8 +60,8 @@ export abstract class WindowLayer<O extends LayerOptions> extends Layer<O> {
   }
 
   /**
-   * Processes a chunk. The memory holds the last span - 1 steps; if only valid steps count, the mask of these steps; and
-   * with strides above 1, the number of processed steps modulo `strides` (the phase).
+   * Processes a chunk. The memory holds the last {@link spanOf} - 1 steps of the sequence; if only valid steps count, also
+   * their mask; and with strides above 1, the number of processed steps modulo `strides` (the phase).
    */
   override streamStep([{ value, mask }]: readonly MaskedSequence[], memory: Memory): MaskedSequence[] {
     this.outputShapes([[value.shape[0], -1, value.shape[2]]]);
@@ -79,12 +79,11 @@ export abstract class WindowLayer<O extends LayerOptions> extends Layer<O> {
     let x = mask ? zeroMaskedSteps(value, mask) : value;
     let validSteps = mask;
     if (history > 0) {
-      const isCounted = this.countsValidSteps;
       x = concat([tensors.x ?? zeros([B, history, width]), x], 1);
       next.x = slice(x, 1, T);
-      const previousMask = tensors.mask ?? maskWhere(B, history, () => !isCounted);
+      const previousMask = tensors.mask ?? maskWhere(B, history, () => !this.countsValidSteps);
       validSteps = joinMasks(previousMask, mask ?? maskWhere(B, T, () => true));
-      if (isCounted) next.mask = lastSteps(validSteps, history);
+      if (this.countsValidSteps) next.mask = lastSteps(validSteps, history);
     }
     const causal = { ...this.window, padding: 'causal' } as const;
     const count = Math.ceil((T - start) / strides);

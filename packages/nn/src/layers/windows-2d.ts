@@ -19,11 +19,11 @@ export const PADDINGS_2D: readonly Padding2D[] = ['valid', 'same'];
 /** The settings of both directions. */
 export type WindowSettings2D = readonly [height: WindowSettings, width: WindowSettings];
 
-/** Returns both numbers of a pair; null if they are not positive integers. */
-export function bothOf(pair: unknown): readonly [number, number] | null {
-  const both = Array.isArray(pair) ? pair : [pair, pair];
-  const valid = both.length === 2 && both.every((each) => Number.isInteger(each) && (each as number) >= 1);
-  return valid ? (both as unknown as readonly [number, number]) : null;
+/** Returns height and width from one number or a pair; null if they are not positive integers. */
+export function asPair(pair: unknown): readonly [number, number] | null {
+  const sizes = Array.isArray(pair) ? pair : [pair, pair];
+  const valid = sizes.length === 2 && sizes.every((size) => Number.isInteger(size) && (size as number) >= 1);
+  return valid ? (sizes as unknown as readonly [number, number]) : null;
 }
 
 /** Returns the row or column at which the first window begins. If the padding is odd, the end gets more, as in TensorFlow. */
@@ -35,7 +35,7 @@ function firstStart(length: number, settings: WindowSettings): number {
 }
 
 /** Returns the indices of the pixels of all windows of one image [H, W]; -1: outside the image. */
-function locateInOne(H: number, W: number, [height, width]: WindowSettings2D): Int32Array {
+function locatePixels(H: number, W: number, [height, width]: WindowSettings2D): Int32Array {
   const [rowsOut, columnsOut] = [windowCount(H, height), windowCount(W, width)];
   const [top, left] = [firstStart(H, height), firstStart(W, width)];
   const pixels = new Int32Array(rowsOut * columnsOut * height.size * width.size);
@@ -58,7 +58,7 @@ function locateInOne(H: number, W: number, [height, width]: WindowSettings2D): I
 function locate([B, H, W]: readonly number[], settings: WindowSettings2D): BatchWindows {
   const [height, width] = settings;
   const [count, size] = [windowCount(H, height) * windowCount(W, width), height.size * width.size];
-  const pixels = locateInOne(H, W, settings);
+  const pixels = locatePixels(H, W, settings);
   const float = currentBackend().float;
   const valid = new float(count);
   for (let i = 0; i < pixels.length; i++) valid[Math.floor(i / size)] += Number(pixels[i] >= 0);

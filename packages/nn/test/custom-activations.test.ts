@@ -1,5 +1,5 @@
 /**
- * Functions as activations. Detects a cell that runs the fused kernel of another activation, and a config that loses a
+ * Custom functions as activations. Detects a cell that runs the fused kernel of another activation, and a config that loses a
  * registered name or silently omits a function.
  */
 import assert from 'node:assert/strict';
@@ -69,10 +69,10 @@ describe('registerActivation', () => {
     const wanted = await predict(model, x);
     const text = JSON.stringify(model.config);
     assert.equal(text.match(/"steep"/g)?.length, 4);
-    const made = modelFromConfig(JSON.parse(text));
-    made.setWeights(model.getWeights());
-    assert.deepEqual((await predict(made, x)).dataSync(), wanted.dataSync());
-    assert.deepEqual(JSON.parse(JSON.stringify(made.config)), JSON.parse(text));
+    const restored = modelFromConfig(JSON.parse(text));
+    restored.setWeights(model.getWeights());
+    assert.deepEqual((await predict(restored, x)).dataSync(), wanted.dataSync());
+    assert.deepEqual(JSON.parse(JSON.stringify(restored.config)), JSON.parse(text));
   });
 
   test('a config cannot store an unregistered function; it can after registration', () => {

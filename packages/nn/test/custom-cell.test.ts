@@ -17,26 +17,26 @@ import {
 } from '@unroll/nn';
 import { mismatch, onBackend, throwProblems } from '@unroll/testkit';
 import { testBackends } from '@unroll/testkit/node';
-import { OwnLstm } from './own-cells.js';
+import { CustomLstm } from './custom-cells.js';
 
 const [B, T, I, H] = [4, 6, 3, 5];
 const x = new RandomStream(1).normal(B * T * I);
-const ownCell = (): OwnLstm => new OwnLstm({ units: H, phi: tanh, sigma: sigmoid, useBias: true });
+const customCell = (): CustomLstm => new CustomLstm({ units: H, phi: tanh, sigma: sigmoid, useBias: true });
 
 /** Returns a model with the built-in cell and the same model with the custom cell, with equal weights. */
 function pair(options: RecurrentOptions): [Sequential, Sequential] {
   const builtIn = sequential([lstm({ units: H, ...options }), dense({ units: 2 })], { seed: 1 });
-  const own = sequential([recurrent(ownCell(), options), dense({ units: 2 })], { seed: 2 });
-  for (const model of [builtIn, own]) model.build([[-1, -1, I]]);
-  own.setWeights(builtIn.getWeights());
-  return [builtIn, own];
+  const custom = sequential([recurrent(customCell(), options), dense({ units: 2 })], { seed: 2 });
+  for (const model of [builtIn, custom]) model.build([[-1, -1, I]]);
+  custom.setWeights(builtIn.getWeights());
+  return [builtIn, custom];
 }
 
 const OPTIONS: Record<string, RecurrentOptions> = {
   'the last output': {},
   'every output': { returnSequences: true },
   backwards: { returnSequences: true, goBackwards: true },
-  'zeros where masked': { returnSequences: true, zeroOutputForMask: true },
+  'zeros at masked steps': { returnSequences: true, zeroOutputForMask: true },
   'dropout of inputs and state': { dropout: 0.4, recurrentDropout: 0.4, seed: 7 },
 };
 
@@ -46,8 +46,8 @@ for (const { name, backend, reason } of testBackends()) {
       test(`has the results of the built-in one: ${title}`, () => {
         onBackend(backend!, () => {
           const input = tensor(x, [B, T, I]);
-          const holes = Array.from({ length: B * T }, (_, i) => (i % T === Math.floor(i / T) ? 0 : 1));
-          const masks = [null, tensor(holes, [B, T])];
+          const maskValues = Array.from({ length: B * T }, (_, i) => (i % T === Math.floor(i / T) ? 0 : 1));
+          const masks = [null, tensor(maskValues, [B, T])];
           for (const mask of masks) {
             const outputs = pair(options).map((model) => {
               // In training, so that dropout is applied; both draw the same masks.
@@ -66,23 +66,23 @@ for (const { name, backend, reason } of testBackends()) {
 }
 
 test('a tensor that a cell stores in a step cannot be read later, unless the cell called keep()', async () => {
-  const stashed: CellState[] = [];
+  const storedStates: CellState[] = [];
   const kept: Tensor[] = [];
-  class Peeking extends OwnLstm {
-    override step(...call: Parameters<OwnLstm['step']>): ReturnType<OwnLstm['step']> {
+  class StoringCell extends CustomLstm {
+    override step(...call: Parameters<CustomLstm['step']>): ReturnType<CustomLstm['step']> {
       const result = super.step(...call);
-      stashed.push(result.state);
+      storedStates.push(result.state);
       kept.push(keep(result.state.h!));
       return result;
     }
   }
-  const layer = recurrent(new Peeking({ units: H, phi: tanh, sigma: sigmoid, useBias: true }), {
+  const layer = recurrent(new StoringCell({ units: H, phi: tanh, sigma: sigmoid, useBias: true }), {
     returnSequences: true,
   });
   const model = sequential([layer]);
   const y = await predict(model, tensor(x, [B, T, I]));
   await predict(model, tensor(x, [B, T, I])); // reuses the memory
-  assert.throws(() => stashed[0]!.c!.dataSync(), /was freed when its scope\(\) or training step ended/);
+  assert.throws(() => storedStates[0]!.c!.dataSync(), /was freed when its scope\(\) or training step ended/);
   const rows = kept.slice(0, T).map((h) => h.toArray());
   assert.deepEqual(
     y.toArray(),

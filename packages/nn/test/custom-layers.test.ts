@@ -33,7 +33,7 @@ import {
   stackedCells,
 } from '@unroll/nn';
 import { mismatch, onBackend } from '@unroll/testkit';
-import { drawn, maskOf, run } from './helpers.js';
+import { maskOf, randomTensor, run } from './helpers.js';
 
 const float64 = backendSync('reference:float64');
 
@@ -83,8 +83,8 @@ class LeakyCell implements Cell {
   }
   step(x: Tensor, { h }: CellState, { recurrentMask }: StepContext) {
     const { rate } = this.config;
-    const seen = recurrentMask ? mul(h!, recurrentMask) : h!;
-    const next = add(mul(h!, 1 - rate), mul(tanh(add(matmul(x, this.#W), matmul(seen, this.#U))), rate));
+    const droppedH = recurrentMask ? mul(h!, recurrentMask) : h!;
+    const next = add(mul(h!, 1 - rate), mul(tanh(add(matmul(x, this.#W), matmul(droppedH, this.#U))), rate));
     return { y: next, state: { h: next } };
   }
   clone(): LeakyCell {
@@ -100,10 +100,10 @@ const model = (): Sequential =>
     recurrent(stackedCells([leaky(2), gruCell({ units: 2 })]), { returnSequences: true }),
     dense({ units: 1 }),
   ]);
-const x = drawn('x', 2, 5, 2);
+const x = randomTensor('x', 2, 5, 2);
 
 describe('custom layers and cells', () => {
-  test('are rejected in a config unless they are registered', () => {
+  test('are restored from a config if they are registered, and rejected otherwise', () => {
     const network = model();
     const want = run(network, x, { mask: maskOf('11110', '10100') })[0]!.value.dataSync();
     const config: unknown = JSON.parse(JSON.stringify(network.config));
@@ -114,11 +114,11 @@ describe('custom layers and cells', () => {
       /There is no cell class "LeakyCell".*registerCell\(LeakyCell\)/,
     );
     registerCell(LeakyCell);
-    const made = modelFromConfig(config);
-    made.build([[-1, -1, 2]]);
-    made.setWeights(network.getWeights());
-    assert.deepEqual(run(made, x, { mask: maskOf('11110', '10100') })[0]!.value.dataSync(), want);
-    assert.deepEqual(JSON.parse(JSON.stringify(made.config)), config);
+    const restored = modelFromConfig(config);
+    restored.build([[-1, -1, 2]]);
+    restored.setWeights(network.getWeights());
+    assert.deepEqual(run(restored, x, { mask: maskOf('11110', '10100') })[0]!.value.dataSync(), want);
+    assert.deepEqual(JSON.parse(JSON.stringify(restored.config)), config);
   });
 
   test('can be streamed', () => {
@@ -136,62 +136,65 @@ describe('custom layers and cells', () => {
   });
 
   test('a layer without streaming() is rejected in a stream, with its name', () => {
-    class Silent extends Scale {
+    class WithoutStreaming extends Scale {
       override streaming(inputs: readonly boolean[]): boolean[] {
         return Layer.prototype.streaming.call(this, inputs);
       }
     }
     assert.throws(
-      () => sequential([new Silent({ start: 1, name: 'quiet' })]).stream(),
+      () => sequential([new WithoutStreaming({ start: 1, name: 'quiet' })]).stream(),
       /Layer quiet: cannot be streamed: it has no streaming\(\) method/,
     );
   });
 
   test('a cell can be bidirectional if it has clone(), or if both directions are given', () => {
-    const both = bidirectional(recurrent(leaky(), { returnSequences: true }));
-    assert.deepEqual(run(both, x)[0]!.value.shape, [2, 5, 6]);
-    const mute = (): Cell => Object.assign(leaky(), { clone: undefined });
+    const bothDirections = bidirectional(recurrent(leaky(), { returnSequences: true }));
+    assert.deepEqual(run(bothDirections, x)[0]!.value.shape, [2, 5, 6]);
+    const withoutClone = (): Cell => Object.assign(leaky(), { clone: undefined });
     assert.throws(
-      () => bidirectional(recurrent(mute(), { name: 'reader' })),
+      () => bidirectional(recurrent(withoutClone(), { name: 'reader' })),
       /Layer reader: .*LeakyCell has no method clone\(\)/,
     );
-    const given = bidirectional(recurrent(mute()), {
-      backwardLayer: recurrent(mute(), { goBackwards: true }),
+    const explicit = bidirectional(recurrent(withoutClone()), {
+      backwardLayer: recurrent(withoutClone(), { goBackwards: true }),
     });
-    assert.deepEqual(run(given, x)[0]!.value.shape, [2, 6]);
+    assert.deepEqual(run(explicit, x)[0]!.value.shape, [2, 6]);
   });
 
   test('a bidirectional layer copies the options of a layer, which stays independent', () => {
     const layer = recurrent(leaky(), { returnSequences: true });
-    const both = bidirectional(layer);
-    const wide = drawn('wide', 2, 5, 4);
-    assert.deepEqual([run(layer, x), run(both, wide)].map(([y]) => y!.value.shape[2]), [3, 6]); // biome-ignore format: one line
+    const bothDirections = bidirectional(layer);
+    const wide = randomTensor('wide', 2, 5, 4);
+    assert.deepEqual([run(layer, x), run(bothDirections, wide)].map(([y]) => y!.value.shape[2]), [3, 6]); // biome-ignore format: one line
   });
 
   test('a cell can define an initial state other than zero', () => {
-    class Warm extends LeakyCell {
+    class WithRandomStart extends LeakyCell {
       zeroState(batch: number): CellState {
-        return { h: drawn('h', batch, this.units) };
+        return { h: randomTensor('h', batch, this.units) };
       }
     }
-    const [warm, cold] = [recurrent(new Warm({ units: 3, rate: 0.3 })), recurrent(leaky())];
-    const want = run(cold, [x, drawn('h', 2, 3)])[0]!.value;
-    run(warm, x);
-    warm.setWeights(cold.getWeights());
-    assert.deepEqual(run(warm, x)[0]!.value.dataSync(), want.dataSync());
+    const [fromRandom, fromZeros] = [
+      recurrent(new WithRandomStart({ units: 3, rate: 0.3 })),
+      recurrent(leaky()),
+    ];
+    const want = run(fromZeros, [x, randomTensor('h', 2, 3)])[0]!.value;
+    run(fromRandom, x);
+    fromRandom.setWeights(fromZeros.getWeights());
+    assert.deepEqual(run(fromRandom, x)[0]!.value.dataSync(), want.dataSync());
   });
 
   test('steps of a higher rank, such as images, are passed to the cell unchanged', () => {
-    const seen: Shape[] = [];
+    const stepShapes: Shape[] = [];
     const cell: Cell = {
       ...{ className: 'Sum', units: 1, stateSizes: { h: 1 }, config: {} },
       build: () => {},
       step: (step, state) => {
-        seen.push(step.shape);
+        stepShapes.push(step.shape);
         return { y: state.h!, state };
       },
     };
-    run(recurrent(cell), drawn('video', 2, 3, 4, 5));
-    assert.deepEqual(seen, [[2, 4, 5], [2, 4, 5], [2, 4, 5]]); // biome-ignore format: one line
+    run(recurrent(cell), randomTensor('video', 2, 3, 4, 5));
+    assert.deepEqual(stepShapes, [[2, 4, 5], [2, 4, 5], [2, 4, 5]]); // biome-ignore format: one line
   });
 });

@@ -1,7 +1,7 @@
 /**
- * Streams with fixed inputs (without a time axis), and streams with initial states. They have the same results as the whole
- * sequence; they are saved, restored, forked and selected together with the fixed inputs and states; and they reject values
- * that do not match, with an error that names them.
+ * Streams with fixed inputs, which stay the same during the stream, and streams with initial states. They have the same
+ * results as the whole sequence; they are saved, restored, forked and selected together with the fixed inputs and states;
+ * and they reject values that do not match, with an error that names them.
  */
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
@@ -26,14 +26,16 @@ import {
 } from '@unroll/nn';
 import { mismatch, onBackend } from '@unroll/testkit';
 import { AttentionCell } from './attention-cell.js';
-import { drawn, maskOf, run } from './helpers.js';
+import { maskOf, randomTensor, run } from './helpers.js';
 
 const float64 = backendSync('reference:float64');
 const [B, T, I, S, D] = [3, 6, 2, 4, 3];
-const x = drawn('x', B, T, I);
-const start = drawn('start', B, D);
+const x = randomTensor('x', B, T, I);
+const start = randomTensor('start', B, D);
 const memory = tensor(
-  [...drawn('memory', B, S, D).dataSync()].map((value, i) => (Math.floor(i / D) % S === S - 1 ? 0 : value)),
+  [...randomTensor('memory', B, S, D).dataSync()].map((value, i) =>
+    Math.floor(i / D) % S === S - 1 ? 0 : value,
+  ),
   [B, S, D],
 );
 
@@ -42,13 +44,13 @@ const equal = (what: string, got: Tensor, want: Tensor): void => {
   assert.equal(mismatch(what, got.dataSync(), want.dataSync(), 1e-13), null);
 };
 
-interface Attentive {
+interface AttentionModel {
   network: Functional;
   cell: AttentionCell;
 }
 
-/** Returns a model with the inputs x, which is streamed, a memory, which passes through a non-causal layer, and an initial state. */
-function attentive(): Attentive {
+/** Returns a model of three inputs: x, which is streamed; a memory, which a non-causal layer encodes; and an initial state. */
+function attentionModel(): AttentionModel {
   const source = input({ shape: [null, D], name: 'memory' });
   const target = input({ shape: [null, I], name: 'x' });
   const first = input({ shape: [D], name: 'start' });
@@ -64,11 +66,11 @@ function attentive(): Attentive {
   return { network, cell };
 }
 
-const given = { memory, start };
+const fixedInputs = { memory, start };
 const chunks = [1, 2, 3];
 
 /** Pushes x in chunks, beginning at step `first`, and compares the outputs with those of the whole sequence. */
-function follow(stream: Stream, whole: Tensor, first = 0): void {
+function checkChunks(stream: Stream, whole: Tensor, first = 0): void {
   let from = first;
   for (const length of chunks) {
     if (from >= T) return;
@@ -78,23 +80,23 @@ function follow(stream: Stream, whole: Tensor, first = 0): void {
   }
 }
 
-describe('a stream with inputs without a time axis', () => {
-  test('has the results of the whole sequence, and prepares and encodes once', () => {
+describe('a stream with fixed inputs', () => {
+  test('has the results of the whole sequence, and runs the encoder and prepare() once', () => {
     onBackend(float64, () => {
-      const { network, cell } = attentive();
+      const { network, cell } = attentionModel();
       const whole = run(network, [memory, x, start])[0].value;
-      cell.prepared = 0;
+      cell.prepareCalls = 0;
       const encoder = network.getLayer('bidirectional');
-      let encoded = 0;
+      let encoderCalls = 0;
       const invoke = encoder.invoke.bind(encoder);
       encoder.invoke = (...all) => {
-        encoded++;
+        encoderCalls++;
         return invoke(...all);
       };
-      const stream = network.stream({ inputs: given });
+      const stream = network.stream({ inputs: fixedInputs });
       assert.equal(stream.batch, B);
-      follow(stream, whole);
-      assert.deepEqual([cell.prepared, encoded], [1, 1]);
+      checkChunks(stream, whole);
+      assert.deepEqual([cell.prepareCalls, encoderCalls], [1, 1]);
       const single = stream.fork();
       single.reset();
       const step = single.step(tensor(slice(x, 1, 0, 1).dataSync(), [B, I]));
@@ -112,7 +114,7 @@ describe('a stream with inputs without a time axis', () => {
       const mask = maskOf('1110', '1000', '1100');
       const whole = run(network, [x, memory], { constantMask: mask })[0].value;
       const stream = network.stream({ inputs: { memory: { value: memory, mask } } });
-      follow(stream, whole);
+      checkChunks(stream, whole);
       const saved = JSON.parse(JSON.stringify(await stream.save()));
       equal('restored', network.stream({ state: saved }).push(x), stream.push(x));
       assert.throws(
@@ -124,36 +126,36 @@ describe('a stream with inputs without a time axis', () => {
 
   test('is saved, restored, forked, selected and reset with its fixed inputs', async () => {
     await onBackend(float64, async () => {
-      const { network } = attentive();
+      const { network } = attentionModel();
       const whole = run(network, [memory, x, start])[0].value;
-      const stream = network.stream({ inputs: given });
+      const stream = network.stream({ inputs: fixedInputs });
       stream.push(slice(x, 1, 0, 2));
       const saved = JSON.parse(JSON.stringify(await stream.save()));
-      follow(stream.fork(), whole, 2);
-      follow(network.stream({ state: saved }), whole, 2);
-      const other = network.stream({ inputs: { memory: drawn('other', B, S + 1, D), start } });
+      checkChunks(stream.fork(), whole, 2);
+      checkChunks(network.stream({ state: saved }), whole, 2);
+      const other = network.stream({ inputs: { memory: randomTensor('other', B, S + 1, D), start } });
       other.restore(saved);
-      follow(other, whole, 2);
+      checkChunks(other, whole, 2);
       other.reset();
-      follow(other, whole);
-      const picked = stream.select([2, 0]);
+      checkChunks(other, whole);
+      const selected = stream.select([2, 0]);
       const pick = (all: Tensor): Tensor =>
         concat(
           [2, 0].map((row) => slice(all, 0, row, row + 1)),
           0,
         );
-      equal('picked', picked.push(slice(pick(x), 1, 2)), slice(pick(whole), 1, 2));
-      picked.reset();
-      equal('picked and reset', picked.push(pick(x)), pick(whole));
+      equal('picked', selected.push(slice(pick(x), 1, 2)), slice(pick(whole), 1, 2));
+      selected.reset();
+      equal('picked and reset', selected.push(pick(x)), pick(whole));
     });
   });
 
   test('returns to its initial states after being restored', async () => {
     const network = sequential([lstm({ units: 2, name: 'lstm' })]);
     network.build([[-1, -1, 3]]);
-    const initialState = { lstm: { h: drawn('h', 1, 2), c: drawn('c', 1, 2) } };
+    const initialState = { lstm: { h: randomTensor('h', 1, 2), c: randomTensor('c', 1, 2) } };
     const stream = network.stream({ initialState });
-    const first = drawn('first', 1, 3);
+    const first = randomTensor('first', 1, 3);
     const wanted = stream.step(first);
     const restored = network.stream({ state: JSON.parse(JSON.stringify(await stream.save())) });
     restored.reset();
@@ -161,7 +163,7 @@ describe('a stream with inputs without a time axis', () => {
   });
 
   test('rejects inputs that do not match', () => {
-    const { network } = attentive();
+    const { network } = attentionModel();
     const wrong = (inputs: Record<string, Tensor>, message: RegExp): void => {
       assert.throws(() => network.stream({ inputs }), message);
     };
@@ -174,17 +176,23 @@ describe('a stream with inputs without a time axis', () => {
       /stream\(\{ inputs \}\) fixes all inputs \(memory, x, start\)\. Leave out at least one/,
     );
     wrong(
-      { memory: drawn('m', B, S, D + 1), start },
+      { memory: randomTensor('m', B, S, D + 1), start },
       /input "memory" expects \[-1, -1, 3\] .* got \[3, 4, 4\]/,
     );
-    wrong({ memory, start: drawn('s', 2, D) }, /a stream's inputs must have the same batch size, got 3, 2/);
-    assert.throws(() => network.stream({ inputs: given, batch: 2 }), /the same batch size, got 2, 3, 3/);
+    wrong(
+      { memory, start: randomTensor('s', 2, D) },
+      /a stream's inputs must have the same batch size, got 3, 2/,
+    );
     assert.throws(
-      () => network.stream({ inputs: given }).push([x, x]),
+      () => network.stream({ inputs: fixedInputs, batch: 2 }),
+      /the same batch size, got 2, 3, 3/,
+    );
+    assert.throws(
+      () => network.stream({ inputs: fixedInputs }).push([x, x]),
       /The stream of Model functional takes one tensor for each of its inputs \(x\), got 2\./,
     );
     assert.throws(
-      () => sequential([gru({ units: 2 })]).stream({ inputs: given }),
+      () => sequential([gru({ units: 2 })]).stream({ inputs: fixedInputs }),
       /Model sequential has one input, which push\(\) takes\. Remove the option inputs\./,
     );
     // An encoder of the streamed input needs the whole sequence.
@@ -198,7 +206,7 @@ describe('a stream with inputs without a time axis', () => {
   });
 });
 
-describe('a stream with given initial states', () => {
+describe('a stream with initial states', () => {
   const make = (): Sequential => {
     const network = sequential([
       lstm({ units: D, returnSequences: true, name: 'lstm' }),
@@ -207,7 +215,10 @@ describe('a stream with given initial states', () => {
     network.build([[-1, -1, I]]);
     return network;
   };
-  const states = { lstm: { h: start, c: drawn('c', B, D) }, 'inner/inside': { h: drawn('h', B, 2) } };
+  const states = {
+    lstm: { h: start, c: randomTensor('c', B, D) },
+    'inner/inside': { h: randomTensor('h', B, 2) },
+  };
 
   test('has the results of the layers with those states, and is reset to them', async () => {
     await onBackend(float64, async () => {
@@ -216,11 +227,11 @@ describe('a stream with given initial states', () => {
       const inside = (network.getLayer('inner') as Network).getLayer('inside');
       const whole = run(inside, [hidden, states['inner/inside'].h])[0].value;
       const stream = network.stream({ batch: B, initialState: states });
-      follow(stream, whole);
+      checkChunks(stream, whole);
       stream.reset();
-      follow(stream, whole);
+      checkChunks(stream, whole);
       const restarted = network.stream({ batch: B, initialState: states });
-      follow(network.stream({ state: await restarted.save() }), whole);
+      checkChunks(network.stream({ state: await restarted.save() }), whole);
     });
   });
 
@@ -234,7 +245,7 @@ describe('a stream with given initial states', () => {
     );
     assert.throws(begin({ lstn: states.lstm }), /expected nothing, got lstn\/h \[3, 3\]/);
     assert.throws(
-      begin({ lstm: { ...states.lstm, h: drawn('h', B, 2) } }),
+      begin({ lstm: { ...states.lstm, h: randomTensor('h', B, 2) } }),
       /expected lstm\/h \[3, 3\], got lstm\/h \[3, 2\]/,
     );
   });
@@ -273,8 +284,8 @@ describe('a saved state', () => {
       gru({ units: 2, name: 'more' }),
     ]);
     await refused(wider, /expected nothing, got more\/h \[3, 2\]/);
-    const { network: functional } = attentive();
-    const state = await functional.stream({ inputs: given }).save();
+    const { network: functional } = attentionModel();
+    const state = await functional.stream({ inputs: fixedInputs }).save();
     assert.throws(() => network.stream({ state }), /expected nothing, got memory/);
   });
 });

@@ -1,11 +1,11 @@
-/** Installs the functions of the registry in builders.ts. */
+/** Installs the optional functions (see optional-functions.ts). */
 import { RandomStream, unstack } from '@unroll/core';
-import { setBuilders } from './builders.js';
 import { drawMasks } from './cells/cell.js';
 import { constraint } from './constraints.js';
 import { forwardFrom } from './forward-from.js';
 import { applySymbolic } from './graph.js';
 import { initialize } from './initializers.js';
+import { setOptionalFunctions } from './optional-functions.js';
 import { outputOf, sequentialGraph } from './outputs.js';
 import { functionName } from './register-activation.js';
 import { regularizer } from './regularizers.js';
@@ -13,16 +13,19 @@ import { seededStream, sequenceStream } from './seeds.js';
 import { sequentialRows, summaryTable } from './summary.js';
 import { setWeights } from './weights.js';
 
-/** Installs the builders. The factories of models call this function, so that bundlers include the builders. */
-export function installBuilders(): void {
-  setBuilders({
+/**
+ * Installs the optional functions. `sequential`, `model` and from-config.ts call this function, so that bundlers include
+ * the optional functions.
+ */
+export function installOptionalFunctions(): void {
+  setOptionalFunctions({
     randomStream: (seed, path) => new RandomStream(seed, path),
     initialize,
     regularizer,
     constraint,
     drawMasks: (cell, options, batch, inputSize, context) => {
-      const steps = seededStream(context.random, options.seed);
-      return drawMasks(cell, options, batch, inputSize, sequenceStream(context, options.seed), steps);
+      const stepRandom = seededStream(context.random, options.seed);
+      return drawMasks(cell, options, batch, inputSize, sequenceStream(context, options.seed), stepRandom);
     },
     forwardFrom,
     setWeights,
@@ -36,4 +39,4 @@ export function installBuilders(): void {
   });
 }
 
-installBuilders();
+installOptionalFunctions();

@@ -1,8 +1,8 @@
 /**
- * Registry of the functions that inference does not need: initialisers, regularisers, constraints, dropout masks of
- * cells, symbolic tensors, setting weights, summaries, gradients of time loops. Layers call these functions through the
- * registry, so a bundle that only runs models leaves them out. install-builders.ts installs them for `sequential`,
- * `model` and `modelFromConfig`; in Node they are always installed.
+ * The functions that inference does not need: initialisers, regularisers, constraints, dropout masks of cells, symbolic
+ * tensors, setting weights, summaries, gradients of time loops. Layers do not import these functions, but get them from
+ * this file, so a bundle that only runs models leaves them out. install-optional-functions.ts installs them for
+ * `sequential`, `model` and `modelFromConfig`; in Node they are always installed.
  */
 import {
   type ForwardContext,
@@ -24,7 +24,7 @@ import type { Regularizer } from './regularizers.js';
 import type { sequentialRows, summaryTable } from './summary.js';
 import type { setWeights } from './weights.js';
 
-export interface Builders {
+export interface OptionalFunctions {
   /** Creates the default random stream for initial weights. */
   randomStream(seed: number, path: string): RandomStream;
   /** Returns initial values, row-major. */
@@ -58,14 +58,14 @@ export interface Builders {
   summaryRows: typeof sequentialRows;
 }
 
-let installed: Builders | null = null;
+let installed: OptionalFunctions | null = null;
 
-export function setBuilders(builders: Builders): void {
-  installed = builders;
+export function setOptionalFunctions(functions: OptionalFunctions): void {
+  installed = functions;
 }
 
 /** Returns the installed functions. @throws UnrollError `state` if none are installed */
-export function builders(owner: string): Builders {
+export function optionalFunctions(owner: string): OptionalFunctions {
   if (installed) return installed;
   throw new UnrollError(
     'state',
@@ -75,25 +75,27 @@ export function builders(owner: string): Builders {
 }
 
 /**
- * Returns the function that computes the penalty of a regulariser. If the builders are installed, an unknown name throws
- * immediately, otherwise on the first use.
+ * Returns the function that computes the penalty of a regulariser. If the optional functions are installed, an
+ * unknown name throws immediately, otherwise on the first use.
  */
 export function regularizer(spec: Regularizer, owner: string): (weights: Tensor) => Tensor {
   return (
-    installed?.regularizer(spec, owner) ?? ((weights) => builders(owner).regularizer(spec, owner)(weights))
+    installed?.regularizer(spec, owner) ??
+    ((weights) => optionalFunctions(owner).regularizer(spec, owner)(weights))
   );
 }
 
 /** Returns the function that applies a constraint to weights. Unknown names throw as for {@link regularizer}. */
 export function constraint(spec: Constraint, owner: string): (weights: Tensor) => Tensor {
   return (
-    installed?.constraint(spec, owner) ?? ((weights) => builders(owner).constraint(spec, owner)(weights))
+    installed?.constraint(spec, owner) ??
+    ((weights) => optionalFunctions(owner).constraint(spec, owner)(weights))
   );
 }
 
 /**
- * Returns a function that returns one time step of x [B, T, ...]. With the builders, one op computes all steps, because
- * the gradient of each slice would be as large as x. Without them, each step is a slice.
+ * Returns a function that returns one time step of x [B, T, ...]. If the optional functions are installed, one
+ * op computes all steps, because the gradient of each slice would be as large as x. Otherwise, each step is a slice.
  */
 export function stepsOf(x: Tensor): (t: number) => Tensor {
   const steps = installed?.unstack(x, 1);

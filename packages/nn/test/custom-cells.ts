@@ -17,26 +17,26 @@ import {
 } from '@unroll/core';
 import type { Cell, CellState, ParameterMaker, StepContext, StepResult } from '@unroll/nn';
 
-export type Function1 = (x: Tensor) => Tensor;
+export type TensorFunction = (x: Tensor) => Tensor;
 
-export interface OwnOptions {
+export interface CustomCellOptions {
   units: number;
-  phi: Function1;
-  sigma: Function1;
+  phi: TensorFunction;
+  sigma: TensorFunction;
   useBias: boolean;
 }
 
-abstract class OwnCell implements Cell {
-  readonly className: string = 'OwnCell';
+abstract class CustomCell implements Cell {
+  readonly className: string = 'CustomCell';
   readonly units: number;
   abstract readonly stateSizes: Record<string, number>;
   readonly config: Record<string, unknown>;
-  protected readonly o: OwnOptions;
+  protected readonly o: CustomCellOptions;
   protected W!: Parameter;
   protected U!: Parameter;
   protected b: Parameter | null = null;
 
-  constructor(options: OwnOptions) {
+  constructor(options: CustomCellOptions) {
     this.o = options;
     this.units = options.units;
     this.config = { units: options.units };
@@ -61,18 +61,18 @@ abstract class OwnCell implements Cell {
   abstract step(x: Tensor, state: CellState, context: StepContext): StepResult;
 }
 
-const dropped = (h: Tensor, mask: Tensor | null): Tensor => (mask ? mul(h, mask) : h);
+const withDropout = (h: Tensor, mask: Tensor | null): Tensor => (mask ? mul(h, mask) : h);
 
-export class OwnLstm extends OwnCell {
+export class CustomLstm extends CustomCell {
   protected readonly gates = 4;
   readonly stateSizes = { h: this.units, c: this.units };
 
   step(x: Tensor, { h, c }: { h: Tensor; c: Tensor }, { recurrentMask }: StepContext): StepResult {
     const { phi, sigma } = this.o;
-    const seen = dropped(h, recurrentMask);
+    const droppedH = withDropout(h, recurrentMask);
     // One gate at a time: four small products instead of the one large product of the library.
     const sum = (n: number): Tensor => {
-      const products = add(matmul(x, this.columns(this.W, n)), matmul(seen, this.columns(this.U, n)));
+      const products = add(matmul(x, this.columns(this.W, n)), matmul(droppedH, this.columns(this.U, n)));
       return this.b ? add(products, this.columns(this.b, n)) : products;
     };
     const [i, f, g, o] = [sigma(sum(0)), sigma(sum(1)), phi(sum(2)), sigma(sum(3))];
@@ -82,56 +82,56 @@ export class OwnLstm extends OwnCell {
   }
 }
 
-export class OwnRnn extends OwnCell {
+export class CustomRnn extends CustomCell {
   protected readonly gates = 1;
   readonly stateSizes = { h: this.units };
 
   step(x: Tensor, { h }: { h: Tensor }, { recurrentMask }: StepContext): StepResult {
-    const products = add(matmul(x, this.W), matmul(dropped(h, recurrentMask), this.U));
+    const products = add(matmul(x, this.W), matmul(withDropout(h, recurrentMask), this.U));
     const y = this.o.phi(this.b ? add(products, this.b) : products);
     return { y, state: { h: y } };
   }
 }
 
-export interface GruForm {
+export interface GruVariant {
   resetAfter: boolean;
   /** Whether h = (1-z) h' + z n instead of h = z h' + (1-z) n. */
   updateGateOnCandidate: boolean;
 }
 
-export class OwnGru extends OwnCell {
+export class CustomGru extends CustomCell {
   protected readonly gates = 3;
   readonly stateSizes = { h: this.units };
-  readonly #form: GruForm;
+  readonly #variant: GruVariant;
 
-  constructor(options: OwnOptions, form: GruForm) {
+  constructor(options: CustomCellOptions, variant: GruVariant) {
     super(options);
-    this.#form = form;
+    this.#variant = variant;
   }
 
   protected override get biasShape(): number[] {
-    return this.#form.resetAfter ? [2, 3 * this.units] : [3 * this.units];
+    return this.#variant.resetAfter ? [2, 3 * this.units] : [3 * this.units];
   }
 
-  /** Returns the bias of gate n that is added to the product of the inputs or, with `ofState`, of the state; 0 if there is none. */
+  /** Returns the bias of gate n for the product of the inputs or, with `ofState`, of the state; 0 if there is none. */
   #bias(n: number, ofState: boolean): Tensor | number {
     if (!this.b) return 0;
-    if (!this.#form.resetAfter) return ofState ? 0 : this.columns(this.b, n);
+    if (!this.#variant.resetAfter) return ofState ? 0 : this.columns(this.b, n);
     const row = ofState ? 1 : 0;
     return reshape(this.columns(slice(this.b, 0, row, row + 1), n), [this.units]);
   }
 
   step(x: Tensor, { h }: { h: Tensor }, { recurrentMask }: StepContext): StepResult {
     const { phi, sigma } = this.o;
-    const seen = dropped(h, recurrentMask);
+    const droppedH = withDropout(h, recurrentMask);
     const fromX = (n: number): Tensor => add(matmul(x, this.columns(this.W, n)), this.#bias(n, false));
     const fromH = (n: number, state: Tensor): Tensor =>
       add(matmul(state, this.columns(this.U, n)), this.#bias(n, true));
-    const z = sigma(add(fromX(0), fromH(0, seen)));
-    const r = sigma(add(fromX(1), fromH(1, seen)));
-    const fromResetH = this.#form.resetAfter ? mul(r, fromH(2, seen)) : fromH(2, mul(r, seen));
+    const z = sigma(add(fromX(0), fromH(0, droppedH)));
+    const r = sigma(add(fromX(1), fromH(1, droppedH)));
+    const fromResetH = this.#variant.resetAfter ? mul(r, fromH(2, droppedH)) : fromH(2, mul(r, droppedH));
     const n = phi(add(fromX(2), fromResetH));
-    const y = this.#form.updateGateOnCandidate
+    const y = this.#variant.updateGateOnCandidate
       ? add(mul(sub(1, z), h), mul(z, n))
       : add(mul(z, h), mul(sub(1, z), n));
     return { y, state: { h: y } };
@@ -161,10 +161,10 @@ export function rowByRow(cell: Cell, x: Tensor, initial: CellState | null, o: Ro
     let state: CellState = Object.fromEntries(
       names.map((name) => [name, initial ? rowOf(initial[name]!) : zeros([1, cell.stateSizes[name]!])]),
     );
-    const nothing = zeros([1, cell.units]);
+    const zeroOutput = zeros([1, cell.units]);
     const recurrentMask = o.recurrentMask && rowOf(o.recurrentMask);
     const outputs: Tensor[] = [];
-    let last = nothing;
+    let last = zeroOutput;
     for (let n = 0; n < T; n++) {
       const t = o.reverse ? T - 1 - n : n;
       const valid = o.mask === null || o.mask[b]![t] === 1;
@@ -175,7 +175,7 @@ export function rowByRow(cell: Cell, x: Tensor, initial: CellState | null, o: Ro
         state = step.state;
         last = step.y;
       }
-      outputs.push(valid || !o.zeroOutputForMask ? last : nothing);
+      outputs.push(valid || !o.zeroOutputForMask ? last : zeroOutput);
     }
     const y = o.returnSequences ? stack(outputs, 1) : outputs.at(-1)!;
     return [y, ...names.map((name) => state[name]!)];
