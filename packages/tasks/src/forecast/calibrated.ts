@@ -22,8 +22,8 @@ import { meanChanges, scoreScale } from './score-scale.js';
 /** The backtest forecasts of all models, and the calibration of their intervals. */
 export interface CalibratedForecasts {
   backtest: ModelForecasts[];
-  /** Calibration of each model, by name. */
-  calibrations: Map<string, Calibration>;
+  /** Returns the calibration of a model. It is computed at each call: the scores of all models would take much memory. */
+  calibrationOf: (model: string) => Calibration;
   /** The combined models, by name. */
   combinations: Map<string, Combination>;
   scale: ScoreScale;
@@ -88,16 +88,18 @@ function calibrate(
   runs: readonly ModelRun[],
   origins: readonly Origin[],
   earlierOrigins: readonly Origin[],
-): Pick<CalibratedForecasts, 'backtest' | 'calibrations'> {
-  const calibrations = new Map<string, Calibration>();
-  const calibrated = runs.map(({ model, indices, earlier, backtest }): ModelForecasts => {
+): Pick<CalibratedForecasts, 'backtest' | 'calibrationOf'> {
+  const calibrationOf = (model: string): Calibration => {
     const calibration = new Calibration(levels, plan.horizon, scale);
+    const { indices, earlier } = runs.find((run) => run.model === model)!; // every model of the leaderboard has a run
     for (const [i, n] of indices.entries()) calibration.learn(panel, earlierOrigins[n], earlier[i]);
-    calibrations.set(model, calibration);
-    const forecasts = backtest.map((forecast, n) => calibration.widen(panel, origins[n], forecast));
-    return { model, forecasts };
+    return calibration;
+  };
+  const calibrated = runs.map(({ model, backtest }): ModelForecasts => {
+    const calibration = calibrationOf(model);
+    return { model, forecasts: backtest.map((each, n) => calibration.widen(panel, origins[n], each)) };
   });
-  return { backtest: calibrated, calibrations };
+  return { backtest: calibrated, calibrationOf };
 }
 
 /** Makes the forecasts of the combined models: `ensemble` if there is a fitted baseline, `per-series` if the options ask for it. */

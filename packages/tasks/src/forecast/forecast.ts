@@ -163,13 +163,13 @@ export async function* forecastEvents(
   table: Table,
   options: ForecastOptions,
 ): AsyncGenerator<RunEvent, ForecastResult, void> {
-  const { result, networks, calibrations, combinations, scale } = yield* backtestModels(table, options);
+  const { result, networks, calibrationOf, combinations, scale } = yield* backtestModels(table, options);
   const { panel, plan, levels, leaderboard: scores, winner } = result;
   const combination = combinations.get(winner);
   const networkName = combination === undefined ? winner : combination.network;
   const network = networks.find(({ name }) => name === networkName);
   const fitted = network === undefined ? null : yield* network.trainFinal();
-  const fit = { calibrations, combination, scale, networks: fitted, head: options.head ?? 'point' };
+  const fit = { calibrationOf, combination, scale, networks: fitted, head: options.head ?? 'point' };
   const model = ForecastModel.assemble({ panel, plan, levels, scores, winner, ...fit });
   const { forecasts, notes: forecastNotes } = await model.forecastPanel(panel);
   const names = networks.map(({ name }) => name);

@@ -141,22 +141,22 @@ export interface ModelParts {
   networks: readonly FittedNetwork[] | null;
   /** The members of the winner, if it is a combined model. */
   combination: Combination | undefined;
-  /** Calibration of each model, by name. */
-  calibrations: ReadonlyMap<string, Calibration>;
+  /** Returns the calibration of a model. */
+  calibrationOf: (model: string) => Calibration;
   scale: ScoreScale;
 }
 
 /** Returns the content of pipeline.json for a new model. */
 export function pipelineOf(parts: ModelParts): Pipeline {
-  const { panel, plan, levels, head, scores, calibrations, combination } = parts;
+  const { panel, plan, levels, head, scores, combination } = parts;
   const baselineNames = baselines(plan);
   const { winner: model } = parts;
   const fallback = scores.find((score) => baselineNames.has(score.model))!.model; // every leaderboard has baselines
   const end = panelEnd(panel);
-  const calibrationOf = (name: string) => calibrations.get(name)!;
-  const marginsOf = (name: string) => calibrationOf(name).margins(end).map(toJsonNumbers);
-  const scaleOf = (name: string, series = 0) => calibrationOf(name).scaleAt({ series, origin: end });
-  const [{ spread }, { spread: fallbackSpread }] = [scaleOf(model), scaleOf(fallback)];
+  const calibrations = [model, fallback].map(parts.calibrationOf);
+  const [margins, fallbackMargins] = calibrations.map((each) => each.margins(end).map(toJsonNumbers));
+  const scalesOf = (series: number) => calibrations.map((each) => each.scaleAt({ series, origin: end }));
+  const [{ spread }, { spread: fallbackSpread }] = scalesOf(0);
   const members = combination === undefined ? {} : { combination: storedCombination(combination, panel) };
   const memberNames = combination === undefined ? [] : membersOf(combination);
   const { target, time, idColumn, frequency, start } = panel;
@@ -173,13 +173,13 @@ export function pipelineOf(parts: ModelParts): Pipeline {
     head,
     levels: [...levels],
     ...fittedParts(parts, (series) => {
-      const [{ unit }, { unit: fallbackUnit }] = [scaleOf(model, series), scaleOf(fallback, series)];
+      const [{ unit }, { unit: fallbackUnit }] = scalesOf(series);
       return { unit, ...(fallbackUnit !== unit && { fallbackUnit }) };
     }),
     ...(spread && { spread }),
     ...(fallbackSpread && { fallbackSpread }),
-    margins: marginsOf(model),
-    fallbackMargins: marginsOf(fallback),
+    margins,
+    fallbackMargins,
     history: historyOf(panel, [model, fallback, ...memberNames], plan),
   };
 }
