@@ -20,7 +20,7 @@ import {
   tensor,
 } from '@unroll/core';
 import { FlatBuffer, runtime } from '@unroll/core/internal';
-import { bitMismatch, mismatch } from '@unroll/testkit';
+import { bitMismatch, largestMagnitude, mismatch } from '@unroll/testkit';
 import { testBackends } from '@unroll/testkit/node';
 import {
   decodeCheckpoint,
@@ -210,7 +210,9 @@ describe('lazy optimizers', () => {
     const clip = { globalNorm: 0.5 };
     const dense = await run({ name: 'sgd' }, { clip });
     const lazy = await run({ name: 'sgd', lazy: true }, { clip });
-    assert.equal(mismatch('norms', lazy.norms, dense.norms, 1e-6), null);
+    // The norms are sums in float32, in another order for the lazy optimizer.
+    const allowed = 1e-6 * Math.max(1, largestMagnitude(dense.norms));
+    assert.equal(mismatch('norms', lazy.norms, dense.norms, allowed), null);
     assert.equal(mismatch('table', lazy.tables.at(-1)!, dense.tables.at(-1)!, 1e-6), null);
   });
 

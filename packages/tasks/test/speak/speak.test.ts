@@ -37,6 +37,19 @@ function tonesOf(samples: Float32Array): number[] {
   });
 }
 
+type Sound = Awaited<ReturnType<SpeakModel['speak']>>[number];
+
+/** Kernels add in another order if a batch has more rows, so the samples of a batch may be rounded differently. */
+function assertSameSound(actual: Sound, expected: Sound): void {
+  assert.deepEqual(
+    [actual.sampleRate, actual.samples.length],
+    [expected.sampleRate, expected.samples.length],
+  );
+  const differences = actual.samples.map((sample, i) => Math.abs(sample - expected.samples[i]));
+  const largest = Math.max(...differences);
+  assert.ok(largest < 1e-4, `${largest}`);
+}
+
 describe('a voice', () => {
   let result: SpeakResult;
   let model: SpeakModel;
@@ -62,11 +75,11 @@ describe('a voice', () => {
     const texts = ['abcd', 'dd', 'cabbage'];
     const batch = await model.speak(texts);
     const [alone] = await model.speak([texts[1]]);
-    assert.equal(alone.samples.length, batch[1].samples.length);
+    assertSameSound(alone, batch[1]);
     const loaded = taskModelFromFiles(await model.toFiles());
     assert.equal(loaded.writesSound, true);
     assert.deepEqual(await loaded.pipe!(texts), batch);
-    assert.deepEqual(await loaded.pipe!(texts[0]), batch[0]);
+    assertSameSound((await loaded.pipe!(texts[0])) as Sound, batch[0]);
     const { columns, rows, sounds, notes } = await loaded.predict({ texts: ['abe'] });
     assert.deepEqual([columns, rows[0][0], sounds?.length], [['text', 'seconds'], 'abe', 1]);
     assert.deepEqual(notes, ['Characters that do not occur in the training texts are skipped: "e".']);
