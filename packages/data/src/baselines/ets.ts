@@ -65,7 +65,7 @@ export function fittedEts(form: EtsForm, parameters: EtsParameters): FittedBasel
     forecasts(values, origins, horizon) {
       const states = new EtsStates(form, parameters);
       return origins.map((origin) => {
-        states.advance(values, origin);
+        states.update(values, origin);
         return finiteOrNaive(states.forecast(horizon), values[origin - 1]);
       });
     },
@@ -104,7 +104,7 @@ class EtsStates {
    * variables.
    * @returns -2 log likelihood of these rows, up to a constant; Infinity if multiplicative errors have a forecast of 0 or below
    */
-  advance(values: ArrayLike<number>, end: number): number {
+  update(values: ArrayLike<number>, end: number): number {
     const { alpha, beta, gamma, phi } = this.#parameters;
     const hasSeason = this.#form.season !== 'none';
     const isFactor = this.#form.season === 'multiplicative';
@@ -213,7 +213,7 @@ function fitForm(y: Float64Array, form: EtsForm, m: number): { aicc: number; par
   const states = new EtsStates(form, toParameters(start));
   const minusTwoLogLikelihood = (point: Float64Array): number => {
     states.restart(toParameters(point));
-    const value = states.advance(y, y.length);
+    const value = states.update(y, y.length);
     return Number.isFinite(value) ? value : Number.MAX_VALUE;
   };
   const { x, value } = minimiseInBox(minusTwoLogLikelihood, start, MAX_EVALUATIONS);

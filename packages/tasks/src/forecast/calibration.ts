@@ -13,7 +13,7 @@ import { AdaptiveLevels, partOfHorizon } from './adaptive-levels.js';
 import type { Origin } from './encoder.js';
 import type { Panel } from './panel.js';
 import { MIN_ERROR_SEASONS, type SeasonalSpread, spreadAt, spreadOfErrors } from './seasonal-spread.js';
-import { bestScaling, marginOf, SCALINGS, type Scaling, StepScores } from './step-scores.js';
+import { bestScaling, marginsOf, SCALINGS, type Scaling, StepScores } from './step-scores.js';
 
 /** A forecast with its intervals. All arrays have the length of the horizon. */
 export interface Intervals {
@@ -54,8 +54,8 @@ export class Calibration {
   readonly levels: readonly number[];
   readonly #scale: ScoreScale;
   readonly #steps: readonly StepScores[];
-  /** Margins [level][step] by origin; a cache that `learn` clears. */
-  readonly #margins = new Map<number, { margins: Float64Array[]; scaling: Scaling }>();
+  /** Margins by origin; a cache that `learn` clears. */
+  readonly #margins = new Map<number, { margins: Margins; scaling: Scaling }>();
   /** A cache that `learn` clears. */
   readonly #levelsByScaling = new Map<Scaling, AdaptiveLevels>();
   /** The spread estimated from errors; undefined if it must be computed again. */
@@ -87,10 +87,9 @@ export class Calibration {
       step.spread.push(spread(series, origin + k));
       step.isPoint.push(this.levels.every((_, l) => !(lower[l][k] < upper[l][k])));
       const scaled = this.#toScoreScale(series, actual);
-      for (const [l, scores] of step.scores.entries()) {
-        const below = this.#toScoreScale(series, lower[l][k]) - scaled;
-        const above = scaled - this.#toScoreScale(series, upper[l][k]);
-        scores.push(Math.max(below, above));
+      for (const l of this.levels.keys()) {
+        step.below[l].push(this.#toScoreScale(series, lower[l][k]) - scaled);
+        step.above[l].push(scaled - this.#toScoreScale(series, upper[l][k]));
       }
     }
   }
@@ -108,8 +107,8 @@ export class Calibration {
     });
   }
 
-  /** Returns the margins [level][step] by which intervals at an origin are widened, in the units of the scores. */
-  margins(origin: number): Float64Array[] {
+  /** Returns the margins by which intervals at an origin are widened, in the units of the scores. */
+  margins(origin: number): Margins {
     return this.#knownAt(origin).margins;
   }
 
@@ -153,23 +152,23 @@ export class Calibration {
     return sizesAt?.(series, origin) ?? { mean: units[series], recent: units[series] };
   }
 
-  #knownAt(origin: number): { margins: Float64Array[]; scaling: Scaling } {
+  #knownAt(origin: number): { margins: Margins; scaling: Scaling } {
     let known = this.#margins.get(origin);
     if (known === undefined) {
       const scalings = SCALINGS.filter((each) => each.spread === null || this.#spreadOf(each) !== null);
       const positions = this.#steps.map((step) => step.knownAt(origin));
       const scaling = bestScaling(scalings, this.#steps, positions, this.levels);
       const levelAt = this.#levelsAt(origin, scaling);
-      const margins = this.levels.map((_, l) =>
-        Float64Array.from(this.#steps, (step, k) => {
-          const scores = step.scores[l];
-          return marginOf(
-            positions[k].map((n) => scores[n] / step.sizeOf(n, scaling)),
-            levelAt(l, k),
-            k + 1,
-          );
-        }),
+      const horizon = this.#steps.length;
+      const byLevel = this.levels.map((_, l) =>
+        this.#steps.map((step, k) =>
+          marginsOf(step, positions[k], scaling, { l, level: levelAt(l, k), step: k + 1, horizon }),
+        ),
       );
+      const margins = {
+        lower: byLevel.map((bySteps) => Float64Array.from(bySteps, ({ lower }) => lower)),
+        upper: byLevel.map((bySteps) => Float64Array.from(bySteps, ({ upper }) => upper)),
+      };
       known = { margins, scaling };
       this.#margins.set(origin, known);
     }
@@ -184,8 +183,8 @@ export class Calibration {
     if (adapted === undefined) {
       const outcomes = this.#steps.map((step) => ({
         index: step.index,
-        scores: step.scores.map((scores) =>
-          Float64Array.from(scores, (score, n) => score / step.sizeOf(n, scaling)),
+        scores: this.levels.map((_, l) =>
+          Float64Array.from(step.index, (_, n) => step.scoreOf(l, n) / step.sizeOf(n, scaling)),
         ),
       }));
       adapted = new AdaptiveLevels(outcomes, this.levels, 1 / adaptationRows);
@@ -230,21 +229,28 @@ const fromScoreScale = (
   { log, nonNegative }: Pick<SeriesScale, 'log' | 'nonNegative'>,
 ): number => (log ? Math.exp(value) : nonNegative ? Math.max(0, value) : value);
 
+/** The margins by which the bounds of intervals are moved outwards, both [level][step]. */
+export interface Margins {
+  lower: readonly ArrayLike<number>[];
+  upper: readonly ArrayLike<number>[];
+}
+
 /**
- * Widens intervals by margins [level][step]. Levels are in ascending order; the interval of each level contains the interval of
+ * Widens intervals by margins. Levels are in ascending order; the interval of each level contains the interval of
  * the previous level.
  */
 export function widenIntervals(
   { lower, upper, ...intervals }: Intervals,
-  margins: readonly ArrayLike<number>[],
+  margins: Margins,
   scale: SeriesScale,
 ): Intervals {
   const { median } = intervals;
-  const moveBounds = (bounds: readonly Float64Array[], sign: 1 | -1): Float64Array[] => {
+  const moveBounds = (side: 'lower' | 'upper', bounds: readonly Float64Array[]): Float64Array[] => {
+    const sign = side === 'upper' ? 1 : -1;
     let inner = median; // Negative margins narrow an interval, at most to the median.
     return bounds.map((bound, l) => {
       const outer = bound.map((value, k) => {
-        const margin = margins[l][k] * scale.unit * (scale.spread?.[k] ?? 1);
+        const margin = margins[side][l][k] * scale.unit * (scale.spread?.[k] ?? 1);
         const moved = fromScoreScale(toScoreScale(value, scale) + sign * margin, scale);
         const widened = sign > 0 ? cappedUpper(moved, median[k], scale) : moved;
         return sign * (widened - inner[k]) < 0 ? inner[k] : widened;
@@ -253,21 +259,19 @@ export function widenIntervals(
       return outer;
     });
   };
-  return { ...intervals, lower: moveBounds(lower, -1), upper: moveBounds(upper, 1) };
+  return { ...intervals, lower: moveBounds('lower', lower), upper: moveBounds('upper', upper) };
 }
 
 /**
  * Widens intervals like {@link widenIntervals}, but the horizon may be longer than the margins. For the additional steps, the model
  * continues from its own forecast, chunk by chunk. The errors of the chunks are treated as independent, so their squares are added.
  */
-export function widenLongHorizon(
-  intervals: Intervals,
-  margins: readonly ArrayLike<number>[],
-  scale: SeriesScale,
-): Intervals {
+export function widenLongHorizon(intervals: Intervals, margins: Margins, scale: SeriesScale): Intervals {
   const { median } = intervals;
-  const chunk = margins[0]?.length ?? median.length;
-  const repeated = margins.map((margin) => median.map((_, k) => margin[k % chunk]));
+  const chunk = margins.lower[0]?.length ?? median.length;
+  const repeat = (byLevel: readonly ArrayLike<number>[]) =>
+    byLevel.map((margin) => median.map((_, k) => margin[k % chunk]));
+  const repeated = { lower: repeat(margins.lower), upper: repeat(margins.upper) };
   const widened = widenIntervals(intervals, repeated, scale);
   // Bounds that were clipped at 0 would make the errors of the following chunks too small.
   const unclipped = widenIntervals(intervals, repeated, { ...scale, nonNegative: false });

@@ -32,7 +32,7 @@ import { shiftNotes } from './levelled.js';
 import { networkPlanOf } from './network.js';
 import { endOf, type Panel, timeAt } from './panel.js';
 import { type ForecastPipeOptions, type ForecastPoint, forecastPoints, forecastRequest } from './pipe.js';
-import { fromJsonNumbers, type ModelParts, type Pipeline, pipelineOf, storedPanel } from './pipeline.js';
+import { type ModelParts, marginsFrom, type Pipeline, pipelineOf, storedPanel } from './pipeline.js';
 import type { ForecastPlan } from './plan.js';
 import { panelOptionsOf, readPanel, type TimeReading } from './reader.js';
 import { withFutureCells } from './rollout.js';
@@ -183,18 +183,18 @@ export class ForecastModel implements TaskModel {
     origins: readonly Origin[],
     horizon: number,
   ): Promise<{ intervals: Intervals[]; short: Origin[] }> {
-    const { margins, spread } = this.pipeline;
+    const { margins, upperMargins, spread } = this.pipeline;
     if (this.network === null) return { intervals: this.baselineAt(panel, origins, horizon), short: [] };
     const extended = withFutureCells(panel, horizon + this.pipeline.plan.chunk);
     const networks = this.#networks(extended, this.network);
     const long = origins.filter((origin) => networks.canForecast(origin));
     const short = origins.filter((origin) => !networks.canForecast(origin));
     const scales = this.#scales(panel, spread, ({ unit }) => unit);
-    const marginsByLevel = margins.map(fromJsonNumbers);
+    const modelMargins = marginsFrom(margins, upperMargins);
     const byNetwork = await networks.forecast(extended, long, horizon);
     const uncalibrated = this.#combined(panel, long, byNetwork, horizon);
     const byModel = uncalibrated.map((each, n) =>
-      widenLongHorizon(each, marginsByLevel, scales(long[n], horizon)),
+      widenLongHorizon(each, modelMargins, scales(long[n], horizon)),
     );
     const byBaseline = this.baselineAt(panel, short, horizon);
     // Restore the order of the origins.
@@ -239,9 +239,9 @@ export class ForecastModel implements TaskModel {
 
   /** Forecasts from each origin with the best baseline. */
   baselineAt(panel: Panel, origins: readonly Origin[], horizon: number): Intervals[] {
-    const { fallback, fallbackMargins, fallbackSpread } = this.pipeline;
+    const { fallback, fallbackMargins, fallbackUpperMargins, fallbackSpread } = this.pipeline;
     const scales = this.#scales(panel, fallbackSpread, ({ unit, fallbackUnit = unit }) => fallbackUnit);
-    const margins = fallbackMargins.map(fromJsonNumbers);
+    const margins = marginsFrom(fallbackMargins, fallbackUpperMargins);
     const uncalibrated = this.#baselineForecasts(fallback, panel, origins, horizon);
     return uncalibrated.map((each, n) => widenLongHorizon(each, margins, scales(origins[n], horizon)));
   }

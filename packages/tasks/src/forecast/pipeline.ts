@@ -5,7 +5,7 @@
 import type { Decimal, Frequency, Thousands, TimeFormat } from '@unroll/data';
 import type { Score } from './backtest.js';
 import { baselines, fitWindow, isFitted, usesAllRows } from './baselines.js';
-import type { Calibration, ScoreScale } from './calibration.js';
+import type { Calibration, Margins, ScoreScale } from './calibration.js';
 import type { Combination } from './combination.js';
 import type { ChannelConfig, Role } from './covariates.js';
 import type { HeadName } from './heads.js';
@@ -72,10 +72,13 @@ export interface Pipeline {
    */
   spread?: SeasonalSpread | undefined;
   fallbackSpread?: SeasonalSpread | undefined;
-  /** Interval margins of the model, by [level][step]. */
+  /** Interval margins of the model for the lower bounds, by [level][step]. */
   margins: (number | null)[][];
-  /** Interval margins of the fallback, by [level][step]. */
+  /** Those for the upper bounds; missing if they are equal. */
+  upperMargins?: (number | null)[][];
+  /** Interval margins of the fallback. */
   fallbackMargins: (number | null)[][];
+  fallbackUpperMargins?: (number | null)[][];
   /** The last rows of the training data. */
   history: { id: string; offset: number; values: (number | null)[]; covariates: (number | null)[][] }[];
 }
@@ -154,7 +157,7 @@ export function pipelineOf(parts: ModelParts): Pipeline {
   const fallback = scores.find((score) => baselineNames.has(score.model))!.model; // every leaderboard has baselines
   const end = panelEnd(panel);
   const calibrations = [model, fallback].map(parts.calibrationOf);
-  const [margins, fallbackMargins] = calibrations.map((each) => each.margins(end).map(toJsonNumbers));
+  const [margins, fallbackMargins] = calibrations.map((each) => each.margins(end));
   const scalesOf = (series: number) => calibrations.map((each) => each.scaleAt({ series, origin: end }));
   const [{ spread }, { spread: fallbackSpread }] = scalesOf(0);
   const members = combination === undefined ? {} : { combination: storedCombination(combination, panel) };
@@ -178,11 +181,25 @@ export function pipelineOf(parts: ModelParts): Pipeline {
     }),
     ...(spread && { spread }),
     ...(fallbackSpread && { fallbackSpread }),
-    margins,
-    fallbackMargins,
+    margins: marginsToJson(margins.lower),
+    ...(!isSymmetric(margins) && { upperMargins: marginsToJson(margins.upper) }),
+    fallbackMargins: marginsToJson(fallbackMargins.lower),
+    ...(!isSymmetric(fallbackMargins) && { fallbackUpperMargins: marginsToJson(fallbackMargins.upper) }),
     history: historyOf(panel, [model, fallback, ...memberNames], plan),
   };
 }
+
+const isSymmetric = ({ lower, upper }: Margins): boolean =>
+  lower.every((margins, l) => Array.from(margins).every((margin, k) => Object.is(margin, upper[l][k])));
+
+const marginsToJson = (byLevel: Margins['lower']) =>
+  byLevel.map((margins) => toJsonNumbers(Array.from(margins)));
+
+/** Returns margins that are stored as JSON. */
+export const marginsFrom = (
+  lower: readonly (number | null)[][],
+  upper: readonly (number | null)[][] = lower,
+): Margins => ({ lower: lower.map(fromJsonNumbers), upper: upper.map(fromJsonNumbers) });
 
 /** Returns a combination as JSON. */
 function storedCombination(

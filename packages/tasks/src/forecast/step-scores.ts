@@ -31,15 +31,24 @@ export class StepScores {
   errorSpread: number[] = [];
   /** Whether the forecast is a point forecast, without an interval from the head. */
   readonly isPoint: boolean[] = [];
-  /** The scores by level, not yet divided by their expected size. */
-  readonly scores: readonly number[][];
+  /**
+   * By level, how far the actual value is below the lower bound, and above the upper bound; negative inside the interval. Not yet
+   * divided by the expected size.
+   */
+  readonly below: readonly number[][];
+  readonly above: readonly number[][];
 
   /** The mean change of each series in all training rows, to compare errors of several series. */
   readonly units: readonly number[];
 
   constructor(levels: number, units: readonly number[]) {
     this.units = units;
-    this.scores = Array.from({ length: levels }, () => []);
+    [this.below, this.above] = [0, 1].map(() => Array.from({ length: levels }, () => []));
+  }
+
+  /** Returns the distance of an actual value from the interval of a level; negative inside. */
+  scoreOf(level: number, n: number): number {
+    return Math.max(this.below[level][n], this.above[level][n]);
   }
 
   /** Returns the positions of the scores that are known at an origin. */
@@ -49,9 +58,9 @@ export class StepScores {
 
   /** Returns the errors of point forecasts on rows before a grid index, relative to their mean. */
   relativeErrors(before: number): RelativeErrors {
-    const [scores = []] = this.scores;
     const isUsed = (n: number): boolean => this.index[n] < before && this.isPoint[n];
-    const size = Float64Array.from(scores, (score, n) => (isUsed(n) ? score / this.meanSize[n] : Number.NaN));
+    const sizeOf = (n: number): number => (isUsed(n) ? this.scoreOf(0, n) / this.meanSize[n] : Number.NaN);
+    const size = Float64Array.from(this.below.length === 0 ? [] : this.index, (_, n) => sizeOf(n));
     const used = size.filter((each) => !Number.isNaN(each));
     const mean = used.reduce((sum, each) => sum + each, 0) / used.length;
     return { series: this.series, index: this.index, size: size.map((each) => each / mean) };
@@ -113,7 +122,7 @@ function intervalLoss(
   const sizes = positions.map((n) => stepScores.sizeOf(n, scaling));
   let loss = 0;
   for (const [l, level] of levels.entries()) {
-    const scores = positions.map((n) => stepScores.scores[l][n]);
+    const scores = positions.map((n) => stepScores.scoreOf(l, n));
     const margin = marginOf(
       scores.map((score, i) => score / sizes[i]),
       level,
@@ -128,6 +137,49 @@ function intervalLoss(
   }
   return loss;
 }
+
+/** Bounds have their own margins if at least this many errors of the horizon step are known, and they span so many horizons. */
+const [MIN_ERRORS_PER_BOUND, MIN_HORIZONS_PER_BOUND] = [200, 10];
+
+/**
+ * Returns the margins of the lower and the upper bound of a level. They are equal, the quantile of the scores of both sides, unless
+ * the known errors are many and span many horizons. Then each bound has its own quantile, because errors may be skewed: the actual
+ * value is equally likely to be below and above the interval. Errors of a few horizons would show the bias of these horizons instead
+ * of skewness, even if they are errors of many series.
+ * @param positions the positions of the known errors
+ * @param l the index of the level
+ * @param level the level itself, or an adapted one
+ * @param step the horizon step, from 1
+ * @param horizon the number of horizon steps
+ */
+export function marginsOf(
+  stepScores: StepScores,
+  positions: readonly number[],
+  scaling: Scaling,
+  { l, level, step, horizon }: { l: number; level: number; step: number; horizon: number },
+): { lower: number; upper: number } {
+  const sizes = positions.map((n) => stepScores.sizeOf(n, scaling));
+  const rows = rowsSpanned(positions.map((n) => stepScores.index[n]));
+  if (positions.length < MIN_ERRORS_PER_BOUND || rows < MIN_HORIZONS_PER_BOUND * horizon) {
+    const scores = positions.map((n, i) => stepScores.scoreOf(l, n) / sizes[i]);
+    const margin = marginOf(scores, level, step);
+    return { lower: margin, upper: margin };
+  }
+  const [lower, upper] = [stepScores.below[l], stepScores.above[l]].map((distances) =>
+    marginOf(
+      positions.map((n, i) => distances[n] / sizes[i]),
+      (1 + level) / 2,
+      step,
+    ),
+  );
+  return { lower, upper };
+}
+
+/** Returns the number of rows from the first to the last grid index. */
+const rowsSpanned = (index: readonly number[]): number =>
+  1 +
+  index.reduce((a, b) => Math.max(a, b), Number.NEGATIVE_INFINITY) -
+  index.reduce((a, b) => Math.min(a, b), Number.POSITIVE_INFINITY);
 
 /**
  * Returns the score that a new score at horizon step `step` exceeds with a probability of at most 1 - level. For n
