@@ -196,10 +196,10 @@ function withPrefix<T>(values: Readonly<Record<string, T>>, n: number): Record<s
   return Object.fromEntries(Object.entries(values).map(([name, value]) => [`${n}.${name}`, value]));
 }
 
-/** Any model of layers, or a view of one that `ablate` returned. */
+/** A model of layers, or the ablated model that `ablate` returns. */
 export type Inspectable = Network | AblatedView;
 
-/** The part of a view that instruments read. */
+/** The part of an `AblatedModel` that instruments use. */
 export interface AblatedView extends Model {
   readonly network: Network;
   readonly changes: readonly Change[];
