@@ -89,6 +89,7 @@ export function withInstruments<T>(network: Network, instruments: Instruments, w
     return scope(work);
   } finally {
     for (const restore of restores) restore();
+    // Stateful layers keep the states that they had before the pass.
     network.resetStates();
     network.carriedStates = carried;
   }
