@@ -1,4 +1,4 @@
-/** `ablate`: a view of a model in which units or a gate of a recurrent layer are fixed. */
+/** `ablate`: returns a model that shares the weights of another model, but in which units or a gate have a fixed value. */
 import {
   add,
   type ForwardContext,
@@ -31,7 +31,7 @@ export interface AblateOptions {
   value?: number;
 }
 
-/** A view of a model in which units or gates of recurrent layers are fixed. It shares the model's weights and is used like a model. */
+/** A model in which units or gates of recurrent layers are fixed. It shares its weights with the original model, `network`. */
 export class AblatedModel implements AblatedView {
   readonly network: Network;
   readonly changes: readonly Change[];
@@ -81,8 +81,9 @@ export class AblatedModel implements AblatedView {
 }
 
 /**
- * Returns a view of a model in which units or a gate of a recurrent layer have a fixed value at every step. The model itself
- * does not change. `predict` and all instruments, including `ablate`, also take a view.
+ * Returns an ablated model, in which units or a gate of a recurrent layer have a fixed value at every step. It shares the
+ * weights of `model`, which does not change. `predict` and all functions of this package that take a model, including `ablate`,
+ * also take an ablated model.
  *
  *     const blind = ablate(network, { layer: 'lstm', gate: 'f', value: 0 });     // forgets at every step
  *     const damaged = ablate(network, { layer: 'lstm', units: [3, 7] });

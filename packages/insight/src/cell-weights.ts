@@ -1,7 +1,7 @@
 /** The layout of the weights of the built-in cells. */
 import type { Cell } from '@unroll/nn';
 
-/** The gates in the order of the columns of the weights, by class name. */
+/** The gates in the order of the columns of the weights, by class name. A simple RNN has no gates, but one recurrent matrix U. */
 const ORDER: Readonly<Record<string, readonly string[]>> = {
   SimpleRNNCell: ['U'],
   LSTMCell: ['i', 'f', 'g', 'o'],

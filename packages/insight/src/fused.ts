@@ -1,7 +1,8 @@
 /**
  * Reads gates, states and gradients of the fused kernels. If a tape records an op, its forward kernel stores the gates for the
  * backward pass, and its backward kernel can return the gradient of the state of every step. During one call of `cell.sequence`,
- * this file replaces the tape (`recording.current`) and so receives these buffers; the kernels run once, as without it.
+ * this file replaces the tape (`recording.current`) and so receives these buffers. The kernels run only once, as in an ordinary
+ * forward pass.
  */
 
 import type { Tensor } from '@unroll/core';

@@ -1,4 +1,4 @@
-/** Shared by all instruments: reads inputs and masks, and finds the network of a model or of a view from `ablate`. */
+/** Shared by all instruments: reads inputs and masks, and finds the network of a model or of an ablated model. */
 import {
   asTensor,
   type FloatArray,
@@ -21,18 +21,21 @@ export interface MaskOption {
   mask?: Tensor | readonly (Tensor | null)[] | null;
 }
 
-/** The network to examine, and the changes that apply to it if it was passed as a view from `ablate`. */
+/** The network to examine, and its changes if it was passed as an ablated model (the result of `ablate`). */
 export interface Subject {
   network: Network;
   changes: readonly Change[];
 }
 
-/** Returns the network and the changes of a model or view. @throws UnrollError `value` if `model` is not made of layers */
+/**
+ * Returns the network and the changes of a model or an ablated model.
+ * @throws UnrollError `value` if `model` is not made of layers
+ */
 export function subjectOf(model: Inspectable, owner: string): Subject {
   if (model instanceof Network) return { network: model, changes: [] };
-  const view = model as Partial<Subject> | null;
-  if (view?.network instanceof Network && Array.isArray(view.changes)) {
-    return { network: view.network, changes: view.changes };
+  const ablated = model as Partial<Subject> | null;
+  if (ablated?.network instanceof Network && Array.isArray(ablated.changes)) {
+    return { network: ablated.network, changes: ablated.changes };
   }
   throw valueError(
     `${owner} takes a model made of layers, from sequential() or model(), got ${formatValue(model)}.`,

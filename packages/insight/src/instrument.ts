@@ -89,6 +89,7 @@ export function withInstruments<T>(network: Network, instruments: Instruments, w
     return scope(work);
   } finally {
     for (const restore of restores) restore();
+    // Stateful layers keep the states that they had before the pass.
     network.resetStates();
     network.carriedStates = carried;
   }
@@ -196,10 +197,10 @@ function withPrefix<T>(values: Readonly<Record<string, T>>, n: number): Record<s
   return Object.fromEntries(Object.entries(values).map(([name, value]) => [`${n}.${name}`, value]));
 }
 
-/** Any model of layers, or a view of one that `ablate` returned. */
+/** A model of layers, or the ablated model that `ablate` returns. */
 export type Inspectable = Network | AblatedView;
 
-/** The part of a view that instruments read. */
+/** The part of an `AblatedModel` that instruments use. */
 export interface AblatedView extends Model {
   readonly network: Network;
   readonly changes: readonly Change[];

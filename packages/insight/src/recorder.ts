@@ -1,6 +1,6 @@
 /**
- * `recorder`: a callback that measures a recurrent network while it trains. Every `every` updates, it makes a record for the
- * studio, TensorBoard or CSV files.
+ * `recorder`: a callback that measures a recurrent network while it trains. Every `every` updates, it makes a record, which
+ * sinks can write to TensorBoard or CSV files.
  */
 import { type FloatArray, valueError } from '@unroll/core';
 import { checkOptions, type OptionTypes } from '@unroll/core/internal';

@@ -67,7 +67,7 @@ export interface Trace {
  *
  * If a cell has a fused kernel, the gates come from this kernel, so a trace costs little more than a prediction. Other cells,
  * including custom ones, run step by step and report the `gates` of their `step`.
- * @param model a model of layers, a view from `ablate`, or a stream
+ * @param model a model of layers, an ablated model, or a stream
  * @throws UnrollError `value` for unknown layers or invalid options, `shape` if x does not fit the model
  */
 export async function trace(

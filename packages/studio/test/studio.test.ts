@@ -47,7 +47,7 @@ const DATA = {
 };
 const SMALL = { units: 5, length: 8, layers: 2, batch: 4 } as const;
 
-test('files that would exceed the total size are not read but listed as omitted', async () => {
+test('files that would exceed the limit of the total size are not read, but listed as omitted', async () => {
   const opened = new OpenedFiles(10);
   for (const [path, size] of [['a', 4], ['b', 7], ['c', 6], ['d', 1]] as const) // biome-ignore format: a list
     await opened.add(path, new File([new Uint8Array(size)], path));
@@ -125,7 +125,7 @@ describe('problems', () => {
     });
   }
 
-  test('the same seed gives the same batches and weights; another seed does not', async () => {
+  test('the same seed gives the same losses, and another seed gives other losses', async () => {
     const lossesOf = async (seed: number): Promise<number[]> => {
       const settings = { ...DEFAULTS.adding, ...SMALL, seed };
       const lane = new Lane(problemOf(settings, DATA), 'gru', settings);
@@ -156,7 +156,7 @@ describe('problems', () => {
     assert.deepEqual(changed.takePoints().loss, steady.takePoints().loss);
   });
 
-  test('a loss that is not finite stops the lane, with the error', async () => {
+  test('a loss that is not finite stops the lane and is stored as its error', async () => {
     const settings = { ...DEFAULTS.sine, ...SMALL, learningRate: 1, clip: 0, init: 'large' } as const;
     const problem = problemOf(settings, DATA);
     const lane = new Lane(
@@ -470,7 +470,7 @@ describe('views', () => {
     assert.equal(scoresOf('a/other.json', record), null);
     assert.equal(scoresOf('training.json', 'not json'), null);
   });
-  test('formatNumber has three significant digits numbers, and softmaxOf gives probabilities', () => {
+  test('formatNumber returns two or three significant digits, and softmaxOf returns probabilities', () => {
     assert.deepEqual([0, 0.12345, 1234567, 0.00001, -2].map(formatNumber), [
       '0',
       '0.123',

@@ -1,5 +1,5 @@
 /**
- * unrolljs/classify: trains classifiers of texts, numeric sequences, sounds and clips, like the command `unroll train classify`.
+ * unrolljs/classify: trains classifiers of texts, numeric sequences, sounds and video clips, like `unroll train classify`.
  *
  *     import { parseCsv, trainClassifier } from 'unrolljs/classify';
  *

@@ -1,5 +1,5 @@
 /**
- * unrolljs/describe: trains models that describe clips in sentences, like the command `unroll train describe`.
+ * unrolljs/describe: trains models that describe video clips in sentences, like the command `unroll train describe`.
  *
  *     import { trainDescriber } from 'unrolljs/describe';
  *

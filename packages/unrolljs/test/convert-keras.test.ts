@@ -25,14 +25,14 @@ interface Case {
 }
 
 const goldenFolder = new URL('../../testkit/goldens/formats/keras/', import.meta.url);
-async function goldens(number: '' | '2'): Promise<[string, Case, Uint8Array][]> {
-  const { cases } = JSON.parse(readFileSync(new URL(`cases${number}.json`, goldenFolder), 'utf8')) as {
+async function goldens(suffix: '' | '2'): Promise<[string, Case, Uint8Array][]> {
+  const { cases } = JSON.parse(readFileSync(new URL(`cases${suffix}.json`, goldenFolder), 'utf8')) as {
     cases: Record<string, Case>;
   };
   const names = Object.entries(cases).flatMap(([name, { formats }]) =>
     formats.map((end) => `${name}.${end}`),
   );
-  const files = await fromZip(readFileSync(new URL(`files${number}.zip`, goldenFolder)), names);
+  const files = await fromZip(readFileSync(new URL(`files${suffix}.zip`, goldenFolder)), names);
   return Object.entries(cases).flatMap(([name, golden]) =>
     golden.formats.map((end): [string, Case, Uint8Array] => [
       `${name}.${end}`,

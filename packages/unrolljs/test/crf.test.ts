@@ -68,7 +68,7 @@ function rejects(work: () => Promise<unknown>, message: RegExp, code = 'value'):
   });
 }
 
-test('learns tags that depend on the previous tag; saved and loaded, it decodes the same', async () => {
+test('a tagger learns tags that depend on the previous tag, and decodes the same tags after saving and loading', async () => {
   const network = tagger();
   const { metrics } = await network.fit(x, y, { epochs: 12, seed: 1 });
   assert.ok(metrics.crfAccuracy.at(-1)! > 0.99, `${metrics.crfAccuracy}`);
@@ -132,7 +132,7 @@ const countingOrStaying: TagConstraints = {
 };
 
 describe('constraints', () => {
-  test('hold in decoding even for an untrained model, for all of the n best', async () => {
+  test('hold in decoding even for an untrained model, for all n best paths', async () => {
     const network = tagger({ constraints: countingOrStaying });
     network.build([[-1, STEPS]]);
     const isAllowed = (tags: readonly number[]): boolean =>

@@ -1,7 +1,7 @@
 /**
  * A model that learns to read: it maps frames of a noisy signal, in which each symbol has a random duration, to the
  * string of symbols. The training data do not contain the step at which a symbol begins. Detects a loss whose gradient
- * does not train, and a decoder that does not fit it.
+ * does not train, and a decoder that does not match the loss.
  */
 import assert from 'node:assert/strict';
 import { mkdtempSync, rmSync } from 'node:fs';

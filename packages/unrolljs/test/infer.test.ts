@@ -63,7 +63,7 @@ test('a kernel that only training needs raises an error that names the import', 
   });
 });
 
-test('loadWith returns the same model as load, and inference-only kernels run it fused', async () => {
+test('loadWith returns the same model as load, and the inference-only kernels run its LSTM in one fused call', async () => {
   const wanted = (await (await load(await files())).predict(x)).dataSync();
   const rounded = (await (await load(await files('float16'))).predict(x)).dataSync();
   const infer = await setBackend('wasm:infer-single');

@@ -1,6 +1,6 @@
 /**
- * Masks, sample weights and targets by input and output. Detects a mask that reaches an input it does not belong to, one
- * that is forgotten on the way (in fit, evaluate, predict or validation), and weights that are applied to another output.
+ * Masks of the inputs of a model, and sample weights and targets of its outputs. Detects a mask that reaches an input it does
+ * not belong to, a mask that fit, evaluate, predict or validation ignores, and weights that are applied to another output.
  */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -65,8 +65,8 @@ test('a flat list of sample weights applies to all outputs, even if its length i
 
 test('a null mask means no mask, and misspelt keys of a batch are rejected', async () => {
   const network = oneInputModel();
-  const free = await network.predictArray(trimmed);
-  assert.deepEqual(await network.predictArray(trimmed, { mask: null as never }), free);
+  const unmasked = await network.predictArray(trimmed);
+  assert.deepEqual(await network.predictArray(trimmed, { mask: null as never }), unmasked);
   const batch = { x: trimmed, y, sample_weight: y.map(() => 1) };
   await rejects(() => network.evaluate([batch] as never), 'value', /Did you mean "sampleWeights"\?/);
 });
@@ -277,7 +277,7 @@ test('sample weights per output: in a list, by name, or one for all', async () =
   );
 });
 
-test('validation data carry weights and masks', async () => {
+test('the sample weights and masks of validation data are used', async () => {
   const network = oneInputModel();
   const validated = async (options: Pick<FitOptions, 'validationData'>): Promise<number> =>
     (await network.fit(padded, y, { mask, ...options })).validationLoss[0];
@@ -316,13 +316,15 @@ test('targets are needed for the outputs with a loss, and rejected for others', 
   for (const weights of trained.slice(1)) assert.deepEqual(weights, trained[0]);
   const one = twoInputModel({ next: 'mse' });
   const both = twoInputModel();
-  const no = (message: RegExp, work: () => Promise<unknown>) => rejects(work, 'value', message);
-  await no(/y has values for the output "last", which has no loss\./, () => one.fit(x, targets));
-  await no(/y has values for the output "last", which has no loss\./, () => one.fit(x, [null, y]));
-  await no(/y has no values for the output "last", which has a loss\./, () => both.fit(x, { next: y }));
-  await no(/y has no values for the output "last", which has a loss\./, () => both.fit(x, [y, null]));
-  await no(/y: the model has no output "lost"/, () => both.fit(x, { next: y, lost: y }));
-  await no(
+  const failsWith = (message: RegExp, work: () => Promise<unknown>) => rejects(work, 'value', message);
+  await failsWith(/y has values for the output "last", which has no loss\./, () => one.fit(x, targets));
+  await failsWith(/y has values for the output "last", which has no loss\./, () => one.fit(x, [null, y]));
+  await failsWith(/y has no values for the output "last", which has a loss\./, () =>
+    both.fit(x, { next: y }),
+  );
+  await failsWith(/y has no values for the output "last", which has a loss\./, () => both.fit(x, [y, null]));
+  await failsWith(/y: the model has no output "lost"/, () => both.fit(x, { next: y, lost: y }));
+  await failsWith(
     /y must have one entry for each of the 2 losses, or one for each of the 2 outputs .*, got 3\./,
     () => both.fit(x, [tensor(y), tensor(y), tensor(y)]),
   );
@@ -342,7 +344,7 @@ test('sequential takes one input', async () => {
   await rejects(() => network.fit(two, y), 'shape', /takes one input, got 2/);
 });
 
-test('batches may name inputs and outputs, from an array, a function and a generator', async () => {
+test('batches from an array, a function or a generator may name inputs and outputs', async () => {
   const parts = [0, 5, 10].map((start) => [start, Math.min(start + 5, COUNT)] as const);
   const batches = parts.map(([from, to]) => ({
     x: { extra: fixed.slice(from, to), source: padded.slice(from, to) },

@@ -154,7 +154,7 @@ test('trainOnBatch draws a different dropout mask for each batch, reproducibly',
   assert.notEqual(first[0], first[1]);
 });
 
-test('predictOnBatch runs all examples at once; a stateful model explains the error of a smaller last batch', async () => {
+test('predictOnBatch runs all examples at once; predict of a stateful model rejects a smaller last batch', async () => {
   const x = Array.from({ length: 300 }, (_, i) => [[Math.sin(i)], [Math.cos(i)]]);
   const layers = () => [lstm({ units: 3, stateful: true }), dense({ units: 1 })];
   const prediction = await sequential(layers()).predictOnBatch(x);

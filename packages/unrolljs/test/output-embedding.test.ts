@@ -106,7 +106,7 @@ describe('outputEmbedding', () => {
     }
   });
 
-  test('rejects misuse', () => {
+  test('rejects wrong options, and an embedding of another model or another width', () => {
     const tokens = embedding({ inputDim: 5, outputDim: 4, name: 'tokens' });
     assert.throws(
       () => outputEmbedding({ tiedTo: tokens, units: 6 }),
@@ -242,7 +242,7 @@ describe('sampledSoftmax', () => {
     assert.ok(right > 0.9 * 32 * 6, `${right} of ${32 * 6}`);
   });
 
-  test('rejects misuse', () => {
+  test('rejects wrong options, and a target outside of the vocabulary', () => {
     const layer = outputEmbedding({ units: 5 });
     const make = (options: object) => () => losses.sampledSoftmax({ layer, ...options });
     assert.throws(make({ samples: 0 }), /samples must be a positive integer, got 0/);

@@ -74,7 +74,7 @@ describe('pipeline of a classifier', () => {
     for (const source of [folder, join(folder, 'model.zip'), await toZip(files)])
       assert.deepEqual(await (await pipeline('classify', source))('good'), expected);
   });
-  test('refuses other inputs and options', async () => {
+  test('rejects an empty text, a value that is not a text, and wrong options', async () => {
     const classify = await pipeline('classify', files);
     await assert.rejects(classify(''), {
       code: 'value',

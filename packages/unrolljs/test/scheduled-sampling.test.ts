@@ -91,7 +91,7 @@ describe('scheduledSampling', () => {
     assert.deepEqual(seen, [0, 1, 2, 3]);
   });
 
-  test('rejects misuse', async () => {
+  test('rejects an unknown input or option, and a probability outside of [0, 1]', async () => {
     const network = translator();
     assert.throws(
       () => scheduledSampling(network, { probability: 0.5 }),

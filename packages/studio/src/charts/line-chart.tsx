@@ -93,7 +93,7 @@ const [SMALLEST, LARGEST] = [1e-15, 1e15];
 
 function dataOf({ lines, log }: LineChartProps): uPlot.AlignedData {
   if (lines.length === 0) return [[], []];
-  // A logarithmic axis cannot show 0, and uPlot makes no ticks for values near its smallest increments (1e-30 fails).
+  // A logarithmic axis cannot show 0, and uPlot computes no ticks for very small values, such as 1e-30.
   const positive = (y: ArrayLike<number>) =>
     log ? Array.from(y, (value) => (value > SMALLEST && value < LARGEST ? value : null)) : Array.from(y);
   return uPlot.join(lines.map(({ x, y }) => [Array.from(x), positive(y)] as uPlot.AlignedData));

@@ -16,7 +16,7 @@ export interface HeatValues {
   threshold: number;
 }
 
-/** Number of rows that are painted together: unless the units are sorted, their values are adjacent in memory. */
+/** Number of rows that are painted together, because the values of neighbouring units are adjacent in memory. */
 const BLOCK = 16;
 
 /** Paints rows of units and columns of steps. `pixels` has one pixel per value. */

@@ -7,14 +7,14 @@ import type { Lane } from './lane.js';
 import { shapesText, type TensorInfo, tensorsOf } from './tensors.js';
 
 export interface ModelInfo {
-  /** Path of the folder or zip. */
+  /** Path of the folder, zip or file. */
   path: string;
   /** Name of the task in pipeline.json; null: none. */
   task: string | null;
   layers: { name: string; className: string; shape: string; parameters: number; from: readonly string[] }[];
   tensors: TensorInfo[];
   bytes: number;
-  /** Title of the format, for a file of another tool; null: an artifact of Unroll. */
+  /** Title of the format of a file of another tool; null: an artifact of Unroll. */
   origin: string | null;
 }
 

@@ -1,4 +1,4 @@
-/** Computes everything that a view watches. A look is one set of values that a view shows, such as a trace. */
+/** Computes the values that the visible view shows. A look is one set of such values, for example a trace. */
 import type { Problem } from '../problems/problem.js';
 import type { Lane } from './lane.js';
 import { flowOf, predictionsOf, saturationOf, traceOf } from './looks.js';

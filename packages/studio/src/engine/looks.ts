@@ -95,7 +95,7 @@ export async function saturationOf(lane: Lane, problem: Problem): Promise<Satura
   }));
 }
 
-/** Returns outputs, loss and accuracy on the first examples, for the network or for a view of it with an ablation. */
+/** Returns outputs, loss and accuracy on the first examples, for the network or for an ablated network. */
 export async function predictionsOf(
   network: Parameters<typeof predict>[0],
   problem: Problem,

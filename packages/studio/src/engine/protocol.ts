@@ -113,7 +113,7 @@ export interface LayerValues {
 export interface FlowCurve {
   layer: string;
   state: string;
-  /** Mean norm by lag, in units of the output per unit of the state. */
+  /** Mean norm of the derivative with respect to the state, by lag. */
   raw: Float64Array;
   /** Mean norm relative to lag 0, and its quantiles 0.1 and 0.9 over the examples. */
   relative: Float64Array;
@@ -123,7 +123,9 @@ export interface FlowCurve {
 
 export interface FlowValues {
   curves: readonly FlowCurve[];
+  /** Product of the forget gates, by lag; null: the cell has no such gate. */
   forgetProduct: Float64Array | null;
+  /** Spectral radius of the recurrent matrix, by gate; null: the cell has no such matrix. */
   spectralRadius: Readonly<Record<string, number>> | null;
 }
 
@@ -138,8 +140,11 @@ export interface PredictionValues {
 export interface SaturationValues {
   layer: string;
   units: number;
+  /** By gate: shares of values below 0.05 (`low`) and above 0.95 (`high`), and the mean of each unit. */
   gates: Readonly<Record<string, { low: number; high: number; mean: Float32Array }>>;
+  /** Indices of the units whose output hardly changes. */
   dead: readonly number[];
+  /** Half-life of the memory of each unit in steps; null: the cell has no gate that decides it. */
   halfLife: Float32Array | null;
 }
 
@@ -157,6 +162,7 @@ export interface SpaceValues {
   /** Indices of the examples. The first is the selected example. */
   indices: readonly number[];
   steps: number;
+  /** Share of the variance along each dimension. */
   explained: readonly number[];
 }
 

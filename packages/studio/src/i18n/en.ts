@@ -44,7 +44,7 @@ export const en = {
   about_sine: 'Forecast the next value of a mixture of three sines with noise.',
   about_passengers: 'Forecast the next month of the monthly airline passengers, 1949 to 1960.',
   about_characters: 'Predict the next character of the text below.',
-  about_sentiment: 'Classify lines. Each line is a label, a tab or colon, and a text.',
+  about_sentiment: 'Classify lines. Each line is a label, a separator (tab, colon or comma) and a text.',
   about_csv: 'Forecast the next value of a column. The file stays on this machine.',
   pasteText: 'Text',
   pasteLines: 'Lines',

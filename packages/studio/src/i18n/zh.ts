@@ -43,7 +43,7 @@ export const zh: Readonly<Record<keyof typeof en, string>> = {
   about_sine: '预测三个正弦波之和（带噪声）的下一个值。',
   about_passengers: '根据 1949 至 1960 年的月度航空客运量预测下一个月。',
   about_characters: '预测下面这段文本的下一个字符。',
-  about_sentiment: '对每一行文本分类。每行依次为标签、制表符或冒号、文本。',
+  about_sentiment: '对每一行文本分类。每行依次为标签、分隔符（制表符、冒号或半角逗号）、文本。',
   about_csv: '预测某一列的下一个值。文件不会离开本机。',
   pasteText: '文本',
   pasteLines: '带标签的文本行',

@@ -13,8 +13,8 @@ export const MESSAGES = {
     zh: '{name} 有 {count} 个值；序列长度为 {steps} 步时至少需要 {least} 个。请选择更长的序列，或减小序列长度。',
   },
   labels: {
-    en: 'Each line must be a label, a tab or a colon, and a text. There must be at least 10 such lines, with 2 to 20 labels, got {lines} lines with {classes} labels.',
-    zh: '每行应依次为标签、制表符或冒号、文本。这样的行至少需要 10 行，标签应有 2 至 20 种；目前有 {lines} 行、{classes} 种标签。',
+    en: 'Each line must be a label, a separator (tab, colon or comma) and a text. There must be at least 10 such lines, with 2 to 20 labels, got {lines} lines with {classes} labels.',
+    zh: '每行应依次为标签、分隔符（制表符、冒号或半角逗号）、文本。这样的行至少需要 10 行，标签应有 2 至 20 种；目前有 {lines} 行、{classes} 种标签。',
   },
   longReverse: {
     en: 'A decoder with attention is slow for long strings. Set the length to at most {most}, got {steps}.',

@@ -70,7 +70,10 @@ const MAX_WORDS = 2000;
 const wordsOf = (text: string): string[] =>
   text.toLowerCase().match(/\p{Script=Han}|[\p{L}\p{N}']+|[!?]/gu) ?? [];
 
-/** Returns the problem of classifying lines such as `label<tab>text` or `label: text`. A random fifth of the lines is held out. */
+/**
+ * Returns the problem of classifying lines such as `label<tab>text`, `label: text` or `label,text`. A random fifth of the lines
+ * is held out.
+ */
 export function linesProblem(text: string, steps: number, seed: number): Problem {
   const lines = text.split(/\r?\n/).flatMap((line) => {
     const [, label, rest] = /^\s*([^\t:：,]{1,40})[\t:：,]\s*(.+)$/.exec(line) ?? [];

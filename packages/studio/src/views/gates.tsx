@@ -97,17 +97,17 @@ interface GateMapProps {
 
 function GateMap({ height, name, values, sortValues, layer: { units } }: GateMapProps) {
   const steps = values.length / units;
-  const share = isGate(name);
+  const isShare = isGate(name);
   // The limit and the order take time for many units, so they are computed again only if needed.
   const limit = useMemo(
     () =>
-      share
+      isShare
         ? 1
         : Math.max(
             0.05,
             values.reduce((max, value) => Math.max(max, Math.abs(value)), 0),
           ),
-    [values, share],
+    [values, isShare],
   );
   const sorted = useMemo(
     () => unitOrder(sortValues, steps, units, order.value),
@@ -116,8 +116,8 @@ function GateMap({ height, name, values, sortValues, layer: { units } }: GateMap
   const heat = {
     ...{ values, steps, units, order: sorted },
     valid: store.problem.value?.lengths[store.example.value] ?? steps,
-    ...{ low: share ? 0 : -limit, high: limit, threshold: threshold.value * limit },
-    scale: share ? ('sequential' as const) : ('diverging' as const),
+    ...{ low: isShare ? 0 : -limit, high: limit, threshold: threshold.value * limit },
+    scale: isShare ? ('sequential' as const) : ('diverging' as const),
   };
   return (
     <figure class="map" data-gate={name}>

@@ -17,7 +17,9 @@ const state = signal('');
 
 export function StateTraces({ layer }: { layer: LayerValues }) {
   const names = Object.keys(layer.states);
-  const name = names.includes(state.value) ? state.value : (names.find((option) => option === 'c') ?? names[0]);
+  const name = names.includes(state.value)
+    ? state.value
+    : (names.find((option) => option === 'c') ?? names[0]);
   const values = layer.states[name];
   const steps = values.length / layer.units;
   const range = brush.value && ([Math.min(...brush.value), Math.max(...brush.value)] as const);
@@ -146,14 +148,15 @@ function Traces(props: TracesProps) {
 
 function drawTraces(
   canvas: HTMLCanvasElement,
-  { values, steps, units, found, level: on }: TracesProps,
+  { values, steps, units, found, level: threshold }: TracesProps,
 ): void {
   const ratio = devicePixelRatio || 1;
   const [width, height] = [Math.round(canvas.clientWidth * ratio), Math.round(HEIGHT * ratio)];
   Object.assign(canvas, { width, height });
   const context = contextOf(canvas);
   const { text, faint, grid, panel } = ink.value;
-  const limit = values.reduce((most, value) => Math.max(most, Math.abs(value)), Math.max(on, 0.05)) * 1.05;
+  const limit =
+    values.reduce((most, value) => Math.max(most, Math.abs(value)), Math.max(threshold, 0.05)) * 1.05;
   const y = (value: number): number => height / 2 - (value / limit) * (height / 2);
   context.fillStyle = panel;
   context.fillRect(0, 0, width, height);
@@ -176,7 +179,7 @@ function drawTraces(
   if (store.unit.value !== null && store.unit.value < units) trace(store.unit.value, text, 2.5, 1);
   Object.assign(context, { strokeStyle: text, lineWidth: ratio });
   context.setLineDash([3 * ratio, 4 * ratio]);
-  for (const value of [on, -on, 0]) {
+  for (const value of [threshold, -threshold, 0]) {
     context.globalAlpha = value === 0 ? 0.4 : 0.7;
     context.beginPath();
     context.moveTo(0, y(value));

@@ -1,4 +1,4 @@
-/** Hidden space: projected states with trajectories, saturation, half-lives, weights, and ablation. */
+/** The view of hidden states: their projection with trajectories, saturation, half-lives, weights, and ablation. */
 
 import { signal } from '@preact/signals';
 import { useEffect, useRef } from 'preact/hooks';

@@ -58,7 +58,7 @@ export function TrainView() {
 function Metric({ name }: { name: MetricName }) {
   const lines = linesOf(name, name === 'rate' || name === 'accuracy' ? 0 : 0.9);
   if (name === 'accuracy' && store.problem.value?.classes === null) return null;
-  const share = name === 'accuracy' || name === 'clipped';
+  const isShare = name === 'accuracy' || name === 'clipped';
   return (
     <Panel title={t(`metric_${name}`)} id={`metric-${name}`}>
       <LineChart
@@ -68,7 +68,7 @@ function Metric({ name }: { name: MetricName }) {
         yLabel={t(`unit_${name}`)}
         height={150}
         log={name === 'norm'}
-        {...(share && { range: [0, 1] as const })}
+        {...(isShare && { range: [0, 1] as const })}
       />
     </Panel>
   );

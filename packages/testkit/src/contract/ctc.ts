@@ -1,7 +1,8 @@
 /**
  * Cases of the kernel for connectionist temporal classification. The compiled kernels use two methods: doubles that are
- * rescaled at every step, and log space for sequences whose doubles would underflow, as in some of the cases with extreme
- * logits. Long sequences with doubles may need a tilt: a factor for each state that a path moves forward (see ctc.cpp).
+ * rescaled at every step, and logarithms for sequences whose doubles would underflow, as in some of the cases with extreme
+ * logits. In long sequences, doubles may underflow unless every transition gets a factor for each state that it moves forward
+ * (the tilt in packages/kernels/cpp/ctc.cpp).
  */
 import { RandomStream } from '@unroll/core';
 import type { ContractCase } from './case.js';
@@ -20,7 +21,7 @@ interface Problem {
   /** Default 0. */
   blank?: number;
   zeroInfinity?: boolean;
-  /** Returns the logit of class k at step t of sequence b. Default: normally distributed. */
+  /** Returns the logit of class k at step t of sequence b, given a normally distributed number. Default: twice this number. */
   logit?: (b: number, t: number, k: number, normal: number) => number;
   /** Whether to request the losses without the gradients. Default false. */
   lossOnly?: boolean;

@@ -78,10 +78,11 @@ function trial(product: Product, fill = draw.integers): Trial {
       ? {}
       : { batch, strideA: shareA ? 0 : a.distance, strideB: shareB ? 0 : b.distance, strideC: c.distance }),
   };
-  const transposes = `${transA ? 'ᵀ' : ''}${transB ? 'ᵗ' : ''}`;
   return {
     name: [
-      `${m}x${k}x${n}${transposes}`,
+      `${m}x${k}x${n}`,
+      transA && 'aᵀ',
+      transB && 'bᵀ',
       add && 'accumulated',
       biased && 'with a bias',
       gap && 'with gaps',

@@ -297,7 +297,7 @@ function gatherTrials(): Trial[] {
   }));
 }
 
-/** Returns trials with rows of small integers, so that many elements are equal; half of them with some NaN and infinities. */
+/** Returns trials with rows of small integers, so that many elements are equal; half of the trials add NaN and infinities. */
 function topKTrials(): Trial[] {
   // biome-ignore format: a list
   const sizes = [[1, 1, 1], [3, 17, 5], [2, 64, 64], [4, 200, 3], [3, 1000, 12], [200, 9001, 7]] as const;

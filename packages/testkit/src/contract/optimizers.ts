@@ -1,4 +1,7 @@
-/** Cases for the optimizer kernels: one update, with and without each optional state array. */
+/**
+ * Cases for the optimizer kernels: one update, with and without each optional state array. In the formulas below, d is the
+ * gradient g times `gScale`, and w are the weights, which each update first multiplies by 1 - `decay`.
+ */
 
 import type { ContractCase } from './case.js';
 import type { Blocks, Trial } from './differential.js';
@@ -29,6 +32,7 @@ const shared = ({ w, g }: Blocks, scaled: boolean) => ({
   ...{ w, g, decay: scaled ? 0.01 : 0, gScale: scaled ? 0.25 : 1 },
 });
 
+/** m = momentum m + dScale d; w -= rateM m + rateG d. If `m` is null: w -= rateG d. */
 const sgd = (): Trial[] =>
   forSizes((size) => [
     trial('plain', size, {}, (kernels, blocks) =>
@@ -49,6 +53,10 @@ const sgd = (): Trial[] =>
     ),
   ]);
 
+/**
+ * v = rho v + dScale d²; q = d / (√(v + epsilonInside) + epsilonOutside); m = momentum m + rateQ q; w -= rateM m. If `mean` is
+ * given: mean = rho mean + dScale d, and q uses v - mean² instead of v. If `m` is null: w -= rateM rateQ q.
+ */
 function rmsprop(): Trial[] {
   const settings = {
     rho: 0.9,
@@ -91,6 +99,7 @@ const MOMENTS = { m: 'signed', v: 'positive' } as const;
 const KERAS_DEFAULTS = { beta1: 0.9, beta2: 0.999, epsilon: 1e-7, vScale: 1 };
 const OTHER_VALUES = { beta1: 0.5, beta2: 0.99, epsilon: 1e-3, vScale: 3 };
 
+/** m = beta1 m + (1 - beta1) d; v = beta2 v + (1 - beta2) d²; w -= rate m / (vScale √v + epsilon). */
 const adam = (): Trial[] =>
   forSizes((size) => [
     trial('Keras defaults', size, MOMENTS, (kernels, blocks) =>
@@ -101,6 +110,7 @@ const adam = (): Trial[] =>
     ),
   ]);
 
+/** m and v as in Adam; w -= (rateM m + rateG d) / (vScale √v + epsilon). */
 const nadam = (): Trial[] =>
   forSizes((size) => [
     trial('Keras defaults', size, MOMENTS, (kernels, blocks) =>

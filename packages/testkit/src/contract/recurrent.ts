@@ -393,7 +393,7 @@ const kernelCase = (
   kernel: RecurrentKernel,
   trials: () => Trial[],
   allowed: (expected: Float64Array) => number,
-): ContractCase[] => [differentialCase(kernel, 'called directly', trials, allowed)];
+): ContractCase[] => [differentialCase(kernel, 'sizes and options', trials, allowed)];
 
 export const recurrentKernelCases: { readonly [K in RecurrentKernel]: readonly ContractCase[] } = {
   rnnForward: kernelCase('rnnForward', () => SETTINGS.map(rnnForwardTrial), outputTolerance),

@@ -75,7 +75,7 @@ function backwardTrial(settings: Settings, hasDy: boolean): Trial {
   const { B, T, H, reverse } = settings;
   const size = B * T * H;
   return {
-    name: `${nameOf(settings)}${hasDy ? '' : ', only the final state'}`,
+    name: `${nameOf(settings)}${hasDy ? '' : ', gradient of the final state only'}`,
     arrays: {
       ...inputs(settings),
       h: draw.normal(size, 'state'),

@@ -20,7 +20,7 @@ function normalization(
   };
 }
 
-/** Returns a sample whose sums are not near the kinks of relu and hardSigmoid, where there is no derivative. */
+/** Returns a sample whose pre-activations are not near the kinks of relu and hardSigmoid, where there is no derivative. */
 function gates(
   [B, H]: readonly [number, number],
   activation: ActivationName = 'tanh',

@@ -23,6 +23,7 @@ interface Options {
   size: Size;
   returnSequences: boolean;
   reverse: boolean;
+  /** With `reverse`: true returns the outputs in time order, false in processing order. */
   realign: boolean;
   /** Whether initial states are given. */
   states: boolean;
