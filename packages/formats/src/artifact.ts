@@ -185,13 +185,15 @@ export function artifactOf(files: ArtifactFiles, modelOf: (config: unknown) => N
   const weights = weightsOf(tensors);
   const lossParameters: Artifact['lossParameters'] = {};
   for (const [name, declared] of Object.entries(objectOf(config.lossParameters ?? {}, CONFIG))) {
-    const shape = tensors.get(name)?.shape ?? [];
-    if (JSON.stringify(declared) !== JSON.stringify(shape))
-      throw artifactError(`the loss parameter "${name}" must have the shape of its tensor`, {
-        name,
-        shape,
-        declared,
-      });
+    const shape = tensors.get(name)?.shape;
+    if (!shape) throw artifactError(`${WEIGHTS} has no tensor "${name}" for this loss parameter`, { name });
+    if (JSON.stringify(declared) !== JSON.stringify(shape)) {
+      throw artifactError(
+        `${CONFIG} gives the loss parameter "${name}" the shape ${JSON.stringify(declared).slice(0, 80)}, ` +
+          `but its tensor in ${WEIGHTS} has the shape ${JSON.stringify(shape)}`,
+        { name, shape, declared },
+      );
+    }
     lossParameters[name] = { shape, values: weights.values(name, shape) };
   }
   return {

@@ -114,7 +114,7 @@ export async function fromZip(zip: Uint8Array, names: readonly string[]): Promis
   const total = selected.reduce((sum, { size }) => sum + size, 0);
   if (total > MAX_RATIO * zip.length + MAX_EXTRA) {
     throw zipError(
-      `its files would need ${total} bytes when decompressed, too many for a zip of ${zip.length}`,
+      `its files would need ${total} bytes when decompressed, too many for a zip of ${zip.length} bytes`,
       {
         total,
         length: zip.length,

@@ -1,8 +1,8 @@
 /**
  * Imports ONNX files that PyTorch has written for Keras models (tools/verify/convert_chain.py --goldens), and writes the
  * models as Keras files again. Tests that the imported models have no TensorOperation, that the weights are bitwise equal, and
- * that the outputs agree. Then imports ONNX files of PyTorch models that select single steps. Detects directions, reversals,
- * paddings and activations that stay separate operations, and rules that change results.
+ * that the outputs agree. Then imports ONNX files of PyTorch models that select single steps. The tests fail if a direction,
+ * reversal, padding or activation is not merged into its layer, or if merging (src/convert/onnx/simplify) changes outputs.
  */
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
@@ -69,7 +69,7 @@ function assertWeights(model: Network, weights: readonly Packed[]): void {
   assert.deepEqual(sorted(actual), sorted(wanted));
 }
 
-describe('Keras models keep weights and outputs from an ONNX file of PyTorch to a Keras file', () => {
+describe('Keras models in ONNX files of PyTorch keep their weights and outputs when they are converted back to Keras files', () => {
   for (const golden of cases.filter(({ weights }) => weights))
     for (const file of golden.files)
       test(file, async () => {

@@ -279,7 +279,7 @@ describe('attacks', () => {
     });
   });
 
-  test('names such as __proto__ are ordinary', async () => {
+  test('names such as __proto__ are treated like other names', async () => {
     const nodes = [
       node('Add', ['x', '__proto__'], ['constructor']),
       node('toString', ['constructor'], ['y']),

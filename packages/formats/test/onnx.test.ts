@@ -1,8 +1,8 @@
 /**
  * Compares imported ONNX models with the outputs of PyTorch and TensorFlow, and with the test cases of the ONNX project
- * (tools/goldens/formats/onnx_files.py and onnx_tf2onnx.py): outputs, training, layers, saving and loading. Detects gates in
- * another order, states of the wrong direction, transposes that do not cancel, and weights that are not trained. Also tests
- * that exported models are unchanged when they are read again, and error messages.
+ * (tools/goldens/formats/onnx_files.py and onnx_tf2onnx.py): outputs, training, layers, saving and loading. The tests fail if
+ * gates are in a wrong order, a state belongs to the wrong direction, transposes do not cancel, or weights are not trained.
+ * Also tests that exported models have the same outputs when they are read again, and error messages.
  */
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
@@ -449,7 +449,7 @@ describe('an exported model with masks that is read again has the same outputs',
   }
 });
 
-test('an exported stream that is read again gives the same outputs in chunks', async () => {
+test('a model exported with streaming and read again gives the same outputs chunk by chunk', async () => {
   const network = randomise(
     chain(
       lstm({ units, returnSequences }),
@@ -470,7 +470,7 @@ test('an exported stream that is read again gives the same outputs in chunks', a
   }
 });
 
-test('the states of streamed and stateful layers are inputs and outputs', async () => {
+test('with streaming, the states of recurrent layers are inputs and outputs of the file', async () => {
   const network = randomise(chain(lstm({ units, returnSequences, name: 'memory' }), dense({ units: 1 })));
   const { parts, facts } = await (await formatNamed('onnx')).describe(
     bytesSource(await write(network, { streaming: true })),

@@ -262,7 +262,7 @@ describe('elements of all data types are converted to numbers', () => {
       assert.deepEqual([...found], expected);
     });
   }
-  test('F16 NaN', () => {
+  test('F16: NaN is read as NaN', () => {
     assert.deepEqual(
       [...floatsOf({ dtype: 'F16', shape: [1], bytes: words([0x7e00], 2) }, 'a')],
       [Number.NaN],

@@ -207,7 +207,7 @@ describe('a cell with a memory and a loss with a parameter', () => {
     );
     await refused(
       changed(files, 'config.json', named('{ "loss/labels/sharpness": [7, 7] }')),
-      /the loss parameter "loss\/labels\/sharpness" must have the shape of its tensor/,
+      /gives the loss parameter "loss\/labels\/sharpness" the shape \[7,7\], but its tensor .* has the shape \[\]/,
     );
     await refused(changed(files, 'config.json', named('7')), /config\.json must be a JSON object/);
     const extras = (lossParameters: readonly Parameter[]) => ({

@@ -142,7 +142,7 @@ function checkEntries(source: ByteSource, entries: readonly ZipEntry[], end: num
     if (size > MAX_RATIO * compressedSize + maxExtra)
       throw zipError(
         source,
-        `${name} would need ${size} bytes when decompressed, too many for ${compressedSize}`,
+        `${name} would need ${size} bytes when decompressed, too many for ${compressedSize} compressed bytes`,
       );
   });
 }

@@ -48,7 +48,7 @@ function damageParts(parts: Parts, draw: Draw): Uint8Array {
 }
 
 describe('damaged files', { timeout: 1_200_000 }, () => {
-  test('of torch.save load or are refused', async (t) => {
+  test('written by torch.save are loaded or refused', async (t) => {
     const zips = await Promise.all(
       files
         .filter(({ bytes, file }) => file.endsWith('.pt') && bytes[0] === 0x50)
@@ -63,7 +63,7 @@ describe('damaged files', { timeout: 1_200_000 }, () => {
     t.diagnostic(line);
   });
 
-  test('of torch.save before PyTorch 1.6 load or are refused', async (t) => {
+  test('written by torch.save before PyTorch 1.6 are loaded or refused', async (t) => {
     const legacy = files.filter(({ bytes }) => bytes[0] === 0x80);
     const format = await formatNamed('pytorch');
     const line = await judgeReader(MUTATIONS, BUDGET, (draw) => {
@@ -74,7 +74,7 @@ describe('damaged files', { timeout: 1_200_000 }, () => {
     t.diagnostic(line);
   });
 
-  test('of safetensors load or are refused', async (t) => {
+  test('in the format safetensors are loaded or refused', async (t) => {
     const found = files.filter(({ file }) => file.endsWith('.safetensors'));
     const format = await formatNamed('safetensors');
     const line = await judgeReader(MUTATIONS, BUDGET, (draw) => {
@@ -90,7 +90,7 @@ describe('damaged files', { timeout: 1_200_000 }, () => {
     t.diagnostic(line);
   });
 
-  test('of NumPy load or are refused', async (t) => {
+  test('written by NumPy are loaded or refused', async (t) => {
     const npz = writeNpz(
       new Map([
         ['x', { shape: [2, 3], values: Float32Array.of(1, 2, 3, 4, 5, 6) }],
@@ -167,7 +167,7 @@ describe('hostile files of PyTorch', () => {
     });
   }
 
-  test('TorchScript and torch.export are refused with a remedy', async () => {
+  test('a TorchScript archive is refused, and the message says how to save the weights instead', async () => {
     const script = archive('\x80\x02}.', {
       'a/code/__torch__.py': latin('x'),
       'a/constants.pkl': latin('.'),
@@ -214,7 +214,7 @@ describe('hostile files of PyTorch', () => {
     });
   }
 
-  test('names such as __proto__ are ordinary', async () => {
+  test('names such as __proto__ are treated like other names', async () => {
     for (const name of ['__proto__.weight', 'constructor.weight', '__proto__', 'toString.weight_ih_l0']) {
       const format = await formatNamed('pytorch');
       await format.read(bytesSource(archive(dict(name, tensor(VECTOR)), storage))).catch((error) => {

@@ -35,6 +35,7 @@ const LIBRARY_MEMORY = 1 << 26;
 const MAX_OBJECTS = 100_000;
 const MAX_STRINGS = 100_000;
 const MAX_TEXT = 1 << 26;
+/** Path of the file in the library's own file system, which is in memory. */
 const FILE = '/unroll.h5';
 const [GROUP, DATASET] = [0, 1];
 

@@ -2,6 +2,7 @@
 import type { FloatArray, Shape } from '@unroll/core';
 import { discardModule, type Hdf5Module, type Hdf5WriteMetadata, hdf5Module, TYPES } from './module.js';
 
+/** Path of the file in the library's own file system, which is in memory. */
 const FILE = '/unroll-write.h5';
 
 export interface Hdf5Writer {

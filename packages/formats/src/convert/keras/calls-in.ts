@@ -18,7 +18,11 @@ export interface KerasCall {
   options: string[];
 }
 
-/** Returns the calls of a layer. @param value `inbound_nodes` of the layer @param where names the layer in messages */
+/**
+ * Returns the calls of a layer.
+ * @param value `inbound_nodes` of the layer
+ * @param where names the layer in messages, and ends with its class: `Layer "encoder" (LSTM)`
+ */
 export function callsOf(value: Json | undefined, where: string): KerasCall[] {
   if (value === undefined || value === null) return [];
   return listIn(value, `inbound_nodes of ${where}`).map((node) =>

@@ -60,7 +60,7 @@ class GraphImport {
     this.#config = config;
     this.#model = model;
     for (const value of listIn(config.layers, `The layers of model "${model.name}"`)) this.#addEntry(value);
-    this.#countFirstCalls();
+    this.#setFirstCalls();
   }
 
   translate(): TranslatedModel {
@@ -109,7 +109,7 @@ class GraphImport {
    * Sets `firstCall` of the models in the graph. Keras 2 counts the calls of a model from 1 if the model's own graph is its
    * call 0. (Keras 3 does so for functional models in output_layers, but not in inbound_nodes.)
    */
-  #countFirstCalls(): void {
+  #setFirstCalls(): void {
     if (this.#model.context.version === 3) return;
     const highest = new Map<string, number>();
     const count = ([layer, call]: TensorId): void => {
@@ -165,7 +165,7 @@ class GraphImport {
     if (value) return value;
     // The number of outputs of a layer is known only when the model is built. All outputs but the first have no mask.
     if (!(output >= 0 && output < 1000))
-      throw configError(`An output of layer "${name}"`, 'an index', output);
+      throw configError(`The output index of layer "${name}"`, 'from 0 to 999', output);
     return { ref: [outputs[0].ref[0], output], rank: 2, masks: NO_MASK };
   }
 
@@ -174,7 +174,11 @@ class GraphImport {
     if (className === 'InputLayer') return this.#addInput(entry);
     const call = entry.calls[callIndex - entry.firstCall];
     if (!call)
-      throw configError(`A tensor of model "${this.#model.name}"`, `a call of layer "${name}"`, callIndex);
+      throw configError(
+        `The call index in a tensor of model "${this.#model.name}"`,
+        `the index of a call in inbound_nodes of layer "${name}"`,
+        callIndex,
+      );
     const where = whereOf(name, className);
     if (call.training === true)
       throw valueError(

@@ -169,14 +169,14 @@ export const bidirectional: Translator = (o, name, nested) => {
   const forward = nested.layer(o.take('layer'));
   const backwardConfig = o.take('backward_layer');
   const backward = backwardConfig === undefined ? reversedCopy(forward) : nested.layer(backwardConfig);
-  const kind = String(forward.config.name).replace(/^forward_/, '');
+  const baseName = String(forward.config.name).replace(/^forward_/, '');
   const mode = o.config.merge_mode;
   o.take('merge_mode');
-  const within = (layer: TranslatedLayer, direction: string): WeightGroup[] =>
+  const weightsOf = (layer: TranslatedLayer, direction: string): WeightGroup[] =>
     layer.weights.map((group) => ({
       ...group,
       path: `${direction}_layer/${group.path}`,
-      parameters: group.parameters.map((parameter) => `${direction}_${kind}/${parameter}`),
+      parameters: group.parameters.map((parameter) => `${direction}_${baseName}/${parameter}`),
       trainable: group.trainable && o.config.trainable !== false,
     }));
   return {
@@ -187,7 +187,7 @@ export const bidirectional: Translator = (o, name, nested) => {
       layer: { className: forward.className, config: forward.config },
       backwardLayer: { className: backward.className, config: backward.config },
     },
-    weights: [...within(forward, 'forward'), ...within(backward, 'backward')],
+    weights: [...weightsOf(forward, 'forward'), ...weightsOf(backward, 'backward')],
     masks: 'use',
   };
 };

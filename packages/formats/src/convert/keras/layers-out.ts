@@ -252,7 +252,7 @@ const rnn: Exporter = (o, where) => {
 const bidirectional: Exporter = (o, _where, nested) => {
   const forward = nested(o.layer as UnrollConfig);
   const backward = nested(o.backwardLayer as UnrollConfig);
-  const within = (layer: ExportedLayer, config: UnrollConfig, direction: string): WeightGroup[] =>
+  const weightsOf = (layer: ExportedLayer, config: UnrollConfig, direction: string): WeightGroup[] =>
     layer.weights.map((part) => ({
       ...part,
       path: `${direction}_layer/${part.path}`,
@@ -265,8 +265,8 @@ const bidirectional: Exporter = (o, _where, nested) => {
       backward_layer: backward.keras,
     },
     weights: [
-      ...within(forward, o.layer as UnrollConfig, 'forward'),
-      ...within(backward, o.backwardLayer as UnrollConfig, 'backward'),
+      ...weightsOf(forward, o.layer as UnrollConfig, 'forward'),
+      ...weightsOf(backward, o.backwardLayer as UnrollConfig, 'backward'),
     ],
     seeds: [
       ...forward.seeds.map((path) => `forward_layer/${path}`),

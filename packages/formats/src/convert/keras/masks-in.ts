@@ -11,7 +11,7 @@ import type { JsonObject } from '@unroll/core/internal';
 import type { MaskRule } from './layer-types.js';
 import type { ImportContext } from './options.js';
 
-/** The masks of a tensor. */
+/** The mask of a tensor by the rules of Keras, and its mask by the rules of Unroll. */
 export interface TensorMasks {
   keras: string | null;
   unroll: string | null;

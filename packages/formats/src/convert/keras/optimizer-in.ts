@@ -89,8 +89,8 @@ export function optimizerFrom(file: OptimizerFile): OptimizerRecord | null {
     return null;
   };
   const key = ALIASES[found.name] ?? found.name;
-  const unusual = unsupportedOption(key, found.config);
-  if (unusual) return drop(`optimizer ${found.name}`, `${unusual}; predictions do not depend on it`);
+  const problem = unsupportedOption(key, found.config);
+  if (problem) return drop(`optimizer ${found.name}`, `${problem}; predictions do not depend on it`);
   const kind = OPTIMIZERS[key];
   const options = optionsFrom(kind, found.config);
   if (!options)
@@ -125,7 +125,7 @@ export function optimizerFrom(file: OptimizerFile): OptimizerRecord | null {
   return { ...record, iterations: state.iterations, slots: state.slots };
 }
 
-/** Returns the reason why the optimizer cannot be imported, as a clause; null if it can be. */
+/** Returns why Unroll cannot import the optimizer, as a clause for a message; null if it can. */
 function unsupportedOption(key: string, config: JsonObject): string | null {
   if (!Object.hasOwn(OPTIMIZERS, key)) return 'Unroll has no such optimizer';
   if (config.amsgrad === true) return 'Unroll has no AMSGrad';

@@ -72,7 +72,7 @@ export class NodeContext {
   input(index: number): Value {
     const value = this.optional(index);
     if (value) return value;
-    throw this.error(`the input ${index} is missing`);
+    throw this.error(`the input with index ${index} is missing`);
   }
 
   get inputs(): Value[] {
@@ -84,7 +84,7 @@ export class NodeContext {
     const value = this.input(index);
     if (value.kind === 'tensor')
       return { ...value, modelAxes: value.modelAxes.map(current), onnxAxes: value.onnxAxes.map(current) };
-    throw this.error(`the input ${index} must depend on the inputs of the model`);
+    throw this.error(`its input "${this.node.inputs[index]}" must depend on the inputs of the model`);
   }
 
   /** Returns a constant input, with its values broadcast to its full shape. @param what names the input in messages */
@@ -101,7 +101,7 @@ export class NodeContext {
     return this.optional(index) ? this.constant(index, what) : null;
   }
 
-  /** Returns a tensor with a model axis of this size, except the batch, and the index of the axis; or else null. */
+  /** Returns a tensor that has a model axis of this size, other than the batch, and the index of that axis; null if none. */
   tensorWithAxis(extent: Dimension): { tensor: ModelTensor; at: number } | null {
     for (const value of this.#values.values()) {
       if (value.kind !== 'tensor') continue;

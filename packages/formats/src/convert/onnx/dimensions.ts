@@ -53,7 +53,11 @@ export function dividedBy(a: Dimension, b: Dimension): Dimension | null {
   return Number.isInteger(factor) ? { factor, symbols } : null;
 }
 
-/** Returns the result of an operation on sizes. If it has no simpler form, it is a new symbol, named by the expression. */
+/**
+ * Returns the result of an operation on two sizes. If the result is unknown and has no simpler form, it is a new symbol, whose
+ * name is the expression, such as `(steps+2)`.
+ * @param name stands for the operation in the expression: `+`, `max`, ...
+ */
 export function computed(
   name: string,
   a: Dimension,

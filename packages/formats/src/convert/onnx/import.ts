@@ -1,7 +1,7 @@
 /**
  * Converts an ONNX graph to a model: layers replace the nodes, and constants are folded. In the model, the batch is the first
- * axis of each tensor. In the graph, it may be another axis of an input, as recurrent nodes and convolutions show. The
- * conversion begins with an assumption about the batch axes, and is repeated if a node contradicts the assumption.
+ * axis of each tensor. In the graph, the batch may be another axis of an input: recurrent nodes and convolutions reveal which.
+ * The conversion begins with an assumption about the batch axes, and is repeated if a node contradicts the assumption.
  */
 import { type FloatArray, UnrollError, valueError } from '@unroll/core';
 import type { AxisOrder, ImportedModel, ImportReport } from '../format.js';
@@ -225,7 +225,7 @@ class Conversion {
     if (added.length > 0) this.#added.push({ from: node.label, layers: added });
   }
 
-  /** Reports the layers that each node became. @param names final names of the layers that simplification has left */
+  /** Reports the layers that each node became. @param names final names of the layers that remain after simplification */
   #reportLayers(
     names: ReadonlyMap<string, string>,
     outputs: readonly ModelTensor[],
@@ -233,8 +233,8 @@ class Conversion {
   ): void {
     const { mapped } = this.#report;
     for (const { from, layers } of this.#added) {
-      const left = layers.flatMap(({ config }) => names.get(config.name as string) ?? []);
-      if (left.length > 0) mapped.push({ from, to: left.join(', ') });
+      const remaining = layers.flatMap(({ config }) => names.get(config.name as string) ?? []);
+      if (remaining.length > 0) mapped.push({ from, to: remaining.join(', ') });
     }
     outputs.forEach((output, i) => {
       const from = `output "${this.#graph.outputs[i]}" ${formatShapeOf(output)}`;

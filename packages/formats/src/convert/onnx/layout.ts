@@ -51,7 +51,7 @@ export function isolate(
   return { tensor: context.writer.arrange(tensor, rest.toSpliced(at, 0, atoms)), at };
 }
 
-/** Returns the tensor with the batch and these ONNX axes as model axes. @throws UnrollError `value` if it has others */
+/** Returns the tensor with the batch and these ONNX axes as model axes. @throws UnrollError `value` if it has other axes */
 export function withModelAxes(
   context: NodeContext,
   tensor: ModelTensor,

@@ -13,7 +13,7 @@ import { strided, stridesOf } from './arrays.js';
 import { type Dimension, formatDimension, knownSize, size } from './dimensions.js';
 import type { ElementType } from './tensors.js';
 
-/** A factor of the size of an axis. The same Atom object in two axes means that they share an index. */
+/** A factor of the size of an axis. If two axes have the same Atom object, the axes share an index. */
 export class Atom {
   readonly size: Dimension;
   readonly isBatch: boolean;

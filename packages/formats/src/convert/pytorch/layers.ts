@@ -44,7 +44,7 @@ function inputShapeOf(steps: readonly Step[]): Shape {
   const modules = steps.flatMap((step) => ('module' in step ? [step.module] : []));
   const [first] = modules;
   if (first.kind === 'embedding') return [-1, -1];
-  const width = first.kind === 'conv1d' ? groupedWidth(first, null) : (first.input ?? -1);
+  const width = first.kind === 'conv1d' ? inputChannels(first, null) : (first.input ?? -1);
   const isSequence = modules.some(({ kind }) => kind === 'recurrent' || kind === 'conv1d');
   return isSequence ? [-1, -1, width] : [-1, width];
 }
@@ -56,7 +56,7 @@ function widthBefore(steps: readonly Step[], index: number): number | null {
 }
 
 /** Returns the number of input channels of a convolution. If `width` is unknown, the convolution is taken to have one group. */
-const groupedWidth = ({ tensors }: SimpleModule, width: number | null): number =>
+const inputChannels = ({ tensors }: SimpleModule, width: number | null): number =>
   width ?? tensors.get('weight')?.shape[1] ?? 0;
 
 function layersOf(step: Step, width: number | null): Layers {
@@ -149,7 +149,7 @@ function simple(
         recipes: [copyRecipe(`${name}/embeddings`, tensor('weight'), weight)],
       };
     case 'conv1d': {
-      const width = groupedWidth(module, inputWidth);
+      const width = inputChannels(module, inputWidth);
       const groups = width / weight[1];
       const config = { filters: weight[0], kernelSize: weight[2], groups: groups > 1 ? groups : undefined };
       return {

@@ -142,7 +142,7 @@ function pythonFile(layers: readonly ExportedLayer[], { parameters, lines }: Bod
   const modules = layers.flatMap((layer) => layer.modules);
   const notes = layers.flatMap((layer) => layer.notes);
   const needsF = lines.some((line) => line.includes('F.'));
-  return `"""The model of the weights in ${name}. Inputs are [batch, time, features], or ids [batch, time].
+  return `"""The model of the weights in ${name}. Sequences are [batch, time, features], ids [batch, time].
 
     model = Model()
     model.load_state_dict(${isSafe ? `load_file("${name}")` : `torch.load("${name}", weights_only=True)`})

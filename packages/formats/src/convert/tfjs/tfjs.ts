@@ -34,7 +34,7 @@ export const tfjsFormat: ModelFormat = {
     const parts = partsOf(model, dialectOf(version));
     return {
       format: 'tfjs',
-      title: `TensorFlow.js layers model, ${parts.length} layers`,
+      title: `TensorFlow.js (layers-model), ${parts.length} layers`,
       parts,
       tensors: manifest.flatMap(({ weights }) =>
         weights.map(({ name, shape, storedType }) => ({ name, shape, dtype: storedType })),
@@ -66,7 +66,7 @@ async function openTfjs(source: ByteSource): Promise<TfjsFile> {
   const file = objectIn(parseStrictJson(text, source.name), source.name);
   if (file.format === 'graph-model') {
     throw valueError(
-      `${source.name} cannot be imported: it is a graph model, which consists of TensorFlow operations. Convert the Keras model to a layers model: tensorflowjs_converter --input_format=keras.`,
+      `${source.name} cannot be imported: it is a graph model, which consists of TensorFlow operations. Convert the Keras model to the format layers-model: tensorflowjs_converter --input_format=keras.`,
     );
   }
   const topology = objectIn(file.modelTopology, `modelTopology of ${source.name}`);

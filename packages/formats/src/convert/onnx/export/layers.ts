@@ -201,7 +201,8 @@ const conv1d: LayerExporter = (call) => {
 function withHistory(call: LayerCall, history: number): string {
   const { graph, config } = call;
   const [x] = call.inputs;
-  if (Number(config.strides ?? 1) > 1) throw call.error('strides in a stream are not supported');
+  if (Number(config.strides ?? 1) > 1)
+    throw call.error('strides are not supported with the option streaming');
   const shape = [history, x.shape[2]];
   const state = call.stateInput('x', shape);
   const joined = graph.node('Concat', [state, x.name], { axis: 1 });
@@ -219,7 +220,8 @@ function pooling(op: 'MaxPool' | 'AveragePool'): LayerExporter {
     const [x] = call.inputs;
     if (x.mask) throw call.error('a mask is not supported');
     const size = Number(config.poolSize ?? 2);
-    if (call.settings.streaming && size > 1) throw call.error('it is not supported in a stream');
+    if (call.settings.streaming && size > 1)
+      throw call.error('it is not supported with the option streaming');
     const window = { ...(config as WindowConfig), strides: Number(config.strides ?? size) };
     const y = graph.node(op, [graph.transpose(x.name, [0, 2, 1])], windowAttributes(size, window));
     return output(call, graph.transpose(y, [0, 2, 1]));

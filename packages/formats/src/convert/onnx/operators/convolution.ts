@@ -88,7 +88,7 @@ function paddingName({
   return before === Math.floor(total / 2) ? 'same' : null;
 }
 
-/** Adds a layer with windows over the steps, and returns its output as ONNX sees it. */
+/** Adds a layer with windows over the steps. Its output has the axes of X in the order of ONNX. */
 function overSteps(
   context: NodeContext,
   x: ModelTensor,
@@ -111,6 +111,7 @@ function overSteps(
   const ref = context.writer.add({ from: context.node.label, ...layer, config, inputs: [input.ref] });
   const span = (extent - 1) * dilation + 1;
   const steps = axisSize(paddedX.onnxAxes[axis]);
+  // If the number of steps is unknown, `w` (whole windows) and `s` (one window per stride) name the operations on it.
   const count =
     padding === 'valid'
       ? computed('w', steps, size(span), (length, window) => Math.floor((length - window) / strides) + 1)

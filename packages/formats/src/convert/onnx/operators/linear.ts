@@ -3,7 +3,7 @@ import type { FloatArray } from '@unroll/core';
 import { batchReplacements, constantOperand, mergeAxes, replaceAtoms } from '../align.js';
 import { transposed } from '../arrays.js';
 import type { NodeContext } from '../context.js';
-import { knownSize, size } from '../dimensions.js';
+import { formatDimension, knownSize, size } from '../dimensions.js';
 import { withLast } from '../layout.js';
 import {
   type Axis,
@@ -33,10 +33,11 @@ function dense(
   axis: number,
   { kernel, units, bias, from }: Weights,
 ): ModelTensor {
-  const inputs = knownSize(axisSize(tensor.onnxAxes[axis]));
+  const extent = axisSize(tensor.onnxAxes[axis]);
+  const inputs = knownSize(extent);
   if (inputs === null || inputs * units !== kernel.length)
     throw context.error(
-      `the matrix has ${kernel.length / units} rows, but the other input has a different number of features`,
+      `the matrix has ${kernel.length / units} rows, but the other input has ${formatDimension(extent)} features`,
     );
   context.rejectBatch(tensor.onnxAxes[axis], 'it multiplies');
   const aligned = withLast(context, tensor, axis);

@@ -222,7 +222,7 @@ function tile(context: NodeContext): Value[] {
   if (!repeats || repeats.length !== shape.length) throw context.error('the repeats are missing');
   checkSizes(context, repeats);
   if (repeats.some((count, d) => knownSize(count) !== 1 && knownSize(shape[d]) !== 1))
-    throw context.error('it repeats an axis whose size is not 1');
+    throw context.error('it repeats an axis whose size is not 1, and only axes of size 1 can be repeated');
   const wider = shape.map((extent, d) => (knownSize(extent) === 1 ? repeats[d] : extent));
   if (value.kind === 'sizes') throw context.error('it repeats unknown sizes');
   return [value.kind === 'constant' ? { ...value, shape: wider } : broadcast(context, value, wider)];
@@ -328,7 +328,12 @@ export const structure: Record<string, Operator> = {
   Shape: { becomes: 'a constant', attributes: ['start', 'end'], convert: shapeNode },
   Size: { becomes: 'a constant', attributes: [], convert: sizeNode },
   Squeeze: { becomes: 'Reshape, if needed', attributes: ['axes'], convert: squeeze },
-  Tile: { becomes: 'TensorOperation broadcast', attributes: [], convert: tile, note: 'axes of size 1' },
+  Tile: {
+    becomes: 'TensorOperation broadcast',
+    attributes: [],
+    convert: tile,
+    note: 'only along axes of size 1',
+  },
   Transpose: { becomes: 'Permute, if needed', attributes: ['perm'], convert: transpose },
   Unsqueeze: { becomes: 'Reshape, if needed', attributes: ['axes'], convert: unsqueeze },
 };
