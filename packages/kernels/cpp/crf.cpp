@@ -154,7 +154,8 @@ struct Tables {
   }
 };
 
-// The memory of a part, and the algorithms for one sequence at a time.
+// The memory of one part of the batch (see crf_parts), and the algorithms for one sequence at a time. g is the gradient of the
+// loss of the sequence.
 struct Part {
   const Tables& tables;
   const Crf& c;
