@@ -1,8 +1,8 @@
 // Code that all recurrent cells use: the arrays of a sequence, the packed weights, and the matrix products with them.
 //
-// Weights are packed in PANELS (tile.h), several vectors of units wide. Each gate has its own panels. The sums of all gates
-// are computed one after another for the same units, and the cell uses them while they are in the L1 cache. (The LSTM uses
-// another layout, see lstm.cpp.)
+// Weights are packed in PANELS (see Panels in tile.h), several vectors of units wide. Each gate has its own panels. For a few
+// units, the sums of all gates are computed one after another, and the cell uses these sums while they are in the L1 cache.
+// (The LSTM uses another layout, see lstm.cpp.)
 #pragma once
 #include "kernels_impl.h"
 #include "tile.h"
@@ -14,7 +14,8 @@ namespace unroll::UNROLL_ISA {
 FORCE_INLINE float* row_of(const Forward& s, long t) { return s.xh + (s.x ? t & 1 : t) * s.B * (s.I + s.H); }
 FORCE_INLINE float* row_of(const GruBackward& s, long t) { return (float*)s.xh + t * s.B * (s.I + s.H); }
 
-// Step t of a sequence: the addresses of its arrays, and functions that read and write h. A missing array is null.
+// Step t of a sequence: the addresses of its arrays, and functions that read and write h. The fields are those of Steps and
+// Forward (kernels.h), at this step; the names with Row are the floats between rows of the batch. A missing array is null.
 struct Step {
   const float *x, *before, *mask, *output_mask, *rmask;  // x: row t of xh; before: h_{t-1} without dropout
   float *hs, *xh, *y;                             // where h_t is written
@@ -35,7 +36,7 @@ struct Step {
   }
   // Returns h_{t-1} of n units of row b, from `unit` on, without dropout.
   v h_before(long b, long unit, int n) const { return load(before + b * beforeRow + unit, n); }
-  // Like h_before, but with recurrent dropout, as in the products.
+  // Like h_before, but with recurrent dropout, as the matrix products use it.
   v h_dropped(long b, long unit, int n) const { return load(x + b * row + row - hsRow + unit, n); }
   bool valid(long b) const { return !mask || mask[b] != 0; }
   void put_h(long b, long unit, int n, v h) const {
