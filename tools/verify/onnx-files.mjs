@@ -100,12 +100,8 @@ const EXPLANATIONS = [
     'The batch axes of two inputs have different sizes and are broadcast.',
   ],
   [/version 1 of ONNX/, 'The file uses operator set 1; Unroll reads 7 and newer.'],
-  [
-    /differs by NaN/,
-    '`Mod` is computed as x - y · floor(x / y), which is NaN if y is infinite; the recorded output is a number.',
-  ],
-  [/at least one time step|no elements|allowzero|3, 4, 0/, 'A tensor has no elements.'],
-  [/repeats an axis/, '`Tile` is supported only along axes of size 1.'],
+  [/at least one time step|no elements|NaN|allowzero|3, 4, 0/, 'A tensor has no elements.'],
+  [/repeats an axis/, 'Axes of a size other than 1 are not repeated.'],
   [/the mode/, 'Only the padding mode `constant` is supported.'],
   [/do not match|cannot be reshaped/, 'The node changes the batch axis.'],
 ];
@@ -116,8 +112,7 @@ if (process.argv.includes('--list')) {
     const [, text] = EXPLANATIONS.find(([pattern]) => pattern.test(reason)) ?? [null, reason];
     groups.set(text, [...(groups.get(text) ?? []), ...files]);
   }
-  const largestFirst = [...groups].sort(([, a], [, b]) => b.length - a.length);
-  const rows = largestFirst.map(([text, files]) => {
+  const rows = [...groups].map(([text, files]) => {
     const list = files.map((file) => `\`${file}\``).sort();
     return `| ${text} | ${files.length} | ${list.join(', ')} |`;
   });

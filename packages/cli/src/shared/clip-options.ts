@@ -18,7 +18,7 @@ Video
                         middle frames of 50 clips are grey)
   --optical-difference  also read the difference between each frame and the previous frame
   --frames-per-clip <n> read at most this number of frames of each clip, at equal distances
-                        (default: no limit, or 16 if a training clip has more than 16 frames)
+                        (default: all, or 16 if a clip has more)
   --no-augment          train without augmentation (random changes of position, size, angle,
                         contrast and brightness)
 `;
