@@ -3,6 +3,9 @@
 //
 //   instantiate({ isa?, cores?, reserveBytes?, panelBytes? }) -> { memory: { buffer }, exports, isa, panelBytes(),
 //     activeThreads(), checkPool(rounds) }
+//       isa: the instruction set; cores: the number of threads that can run at the same time; reserveBytes: the size of the
+//       memory; panelBytes: see panel_bytes in parallel.h; activeThreads: see parallel_threads there; checkPool: the number of
+//       errors that pool_check.cpp finds
 //   cpu: { isas: [...] }        the instruction sets of this build that this machine supports, best first
 //
 // The memory is reserved address space (16 GiB if the system allows it); unused parts cost nothing. Offset 0 is null. Every

@@ -119,9 +119,9 @@ void gru_pack_backward(int H, const float* U, float* packed);
 // which this is faster: with more rows, or narrow vectors, the arithmetic takes longer than loading.
 constexpr int few_rows = VL == 16 ? 3 : 1;
 static_assert(few_rows <= rows_to_split);
-// More weights than this (in floats) do not fit in the last-level cache. Then the products are computed in advance for batches
-// of up to rows_to_split rows.
-constexpr long uncached = 4l << 20;
+// The largest number of weights that fit in the last-level cache. With more weights, the products are computed in advance for
+// batches of up to rows_to_split rows.
+constexpr long most_cached_weights = 4l << 20;
 
 // The products of the inputs, computed for many steps before the steps run.
 class PrecomputedInputs {
@@ -130,7 +130,7 @@ class PrecomputedInputs {
 
   static bool wanted(const Forward& s, long row) {
     if (s.B == 0 || row == 0) return false;
-    return s.B <= few_rows || (s.B <= rows_to_split && (s.I + s.H) * row > uncached);
+    return s.B <= few_rows || (s.B <= rows_to_split && (s.I + s.H) * row > most_cached_weights);
   }
 
  public:

@@ -162,7 +162,7 @@ struct Part {
   const int K, width;
   double* alpha;  // [T][width] a_t; the logarithms of the unscaled sums if `log_forward` computes it
   double* A;      // [K][width] sums of g * a_{t-1}(i) e_t(j) b_t(j) / d_{t-1}; A * E is g * the expected number of transitions
-  double* X;      // [K][width] the rest of the gradient of the transitions, from sequences with logarithms and from the given tags
+  double* X;      // [K][width] the gradient of the transitions without A * E: with logarithms, and of the given tags
   double* dStart;
   double* dEnd;
   double* buffers;  // [5][width]
@@ -264,7 +264,8 @@ struct Part {
     const double inverse = 1 / dot(alpha + (long)s * width, x, width);
     const double* lift = tables.lifts(s);
     for (int j = 0; j < width; j += DL)
-      store_doubles(beta + j, load_doubles(lift + j) > 0 ? d{} : load_doubles(x + j) * inverse);  // 0 for impossible tags, which could overflow
+      // 0 for impossible tags, whose product could overflow
+      store_doubles(beta + j, load_doubles(lift + j) > 0 ? d{} : load_doubles(x + j) * inverse);
     return inverse;
   }
 

@@ -132,11 +132,11 @@ void blocked(const Product& p) {
 }
 
 // Computes products with few rows and B not transposed. Packing B would take too long compared with the product.
-constexpr int few = 6 * most_rows(panel_vectors);
-constexpr int few_scratch = KC * (few + VL) + VL;
+constexpr int most_rows_without_packing = 6 * most_rows(panel_vectors);
+constexpr int few_rows_scratch = KC * (most_rows_without_packing + VL) + VL;
 void few_rows(const Product& p) {
   const int depths = ceil_div(p.k, KC);
-  float *packedA = scratch(), *edge = packedA + KC * few + VL;
+  float *packedA = scratch(), *edge = packedA + KC * most_rows_without_packing + VL;
   for (int d = 0; d < depths; d++) {
     const int from = split(p.k, depths, d), k = split(p.k, depths, d + 1) - from;
     const int tiles = ceil_div(p.m, most_rows(panel_vectors));
@@ -150,16 +150,16 @@ void few_rows(const Product& p) {
         tile_into(p, t, m, nv, panels, row, column, count, p.add || d > 0, KSlices(k, 0), 0, false, nullptr);
       }
     };
-    const int whole = p.n / VL, rest = p.n - whole * VL;
+    const int whole = p.n / VL, tail = p.n - whole * VL;
     for (int vector = 0; vector < whole;) {
       const int left = whole - vector, nv = min(left, panel_vectors), most = most_panels(ceil_div(p.m, tiles), nv);
       const int panels = most * nv <= left ? most : 1;
       columns(vector * VL, panels * nv * VL, nv, panels, B + vector * VL, p.ldb);
       vector += panels * nv;
     }
-    if (!rest) continue;
-    pack_panel(B, p.ldb, k, p.n - rest, rest, 1, edge);  // B must not be read beyond the ends of its rows
-    columns(p.n - rest, rest, 1, 1, edge, VL);
+    if (!tail) continue;
+    pack_panel(B, p.ldb, k, p.n - tail, tail, 1, edge);  // B must not be read beyond the ends of its rows
+    columns(p.n - tail, tail, 1, 1, edge, VL);
   }
 }
 
@@ -213,11 +213,11 @@ void all_dots(int m, int n, int k, const float* A, long lda, const float* B, lon
 void few_columns(const Product& p) {
   if (p.transA) {  // op(A)^T is A as stored; the rows of C^T are computed in a buffer
     constexpr int width = 4096;
-    static_assert(few_scratch + width * VL <= scratch_floats());
-    float* rows = scratch() + few_scratch;
+    static_assert(few_rows_scratch + width * VL <= scratch_floats());
+    float* rows = scratch() + few_rows_scratch;
     for (int first = 0; first < p.m; first += width)
-      for (int j = 0; j < p.n; j += few) {
-        const int columns = min(p.m - first, width), m = min(p.n - j, few);
+      for (int j = 0; j < p.n; j += most_rows_without_packing) {
+        const int columns = min(p.m - first, width), m = min(p.n - j, most_rows_without_packing);
         few_rows({!p.transB, false, m, columns, p.k, p.B + j * (p.transB ? p.ldb : 1), p.ldb, p.A + first, p.lda, rows,
                   columns, false, nullptr});
         for (int i = 0; i < columns; i++)
@@ -246,7 +246,7 @@ enum Way { way_blocked, way_few_rows, way_few_columns, way_dots };
 Way choose(const Product& p) {
   if (p.transB) {
     if (p.m <= most_rows(panel_vectors) && (!p.transA || (p.m == 1 && p.lda == 1))) return way_dots;
-  } else if (p.m <= few) {
+  } else if (p.m <= most_rows_without_packing) {
     return way_few_rows;
   }
   if (2 * p.n <= VL && (p.transA || p.k >= 2 * VL)) return way_few_columns;

@@ -107,8 +107,8 @@ float reduce_row(const float* x, int n) {
       UNROLL_LOOP for (int j = 0; j < 4; j++) a[j] = fold<op>(a[j], load(x + i + j * VL));
     for (; i < end; i += VL) a[0] = fold<op>(a[0], load(x + i));
     if (n - i < VL && i < n) {
-      const v rest = fold<op>(splat(neutral<op>), load_few(x + i, n - i));
-      a[1] = join<op>(a[1], select(lanes() < n - i, rest, splat(neutral<op>)));
+      const v tail = fold<op>(splat(neutral<op>), load_few(x + i, n - i));
+      a[1] = join<op>(a[1], select(lanes() < n - i, tail, splat(neutral<op>)));
       i = n;
     }
     total = join<op>(total, join<op>(join<op>(a[0], a[1]), join<op>(a[2], a[3])));
