@@ -3,6 +3,9 @@
 //
 //   instantiate({ isa?, cores?, reserveBytes?, panelBytes? }) -> { memory: { buffer }, exports, isa, panelBytes(),
 //     activeThreads(), checkPool(rounds) }
+//       isa: the instruction set; cores: the number of threads that can run at the same time; reserveBytes: the size of the
+//       memory; panelBytes: see panel_bytes in parallel.h; activeThreads: see parallel_threads there; checkPool: the number of
+//       errors that pool_check.cpp finds
 //   cpu: { isas: [...] }        the instruction sets of this build that this machine supports, best first
 //
 // The memory is reserved address space (16 GiB if the system allows it); unused parts cost nothing. Offset 0 is null. Every
@@ -82,12 +85,12 @@ napi_value bad_argument(napi_env env, const char* kernel, size_t given, size_t a
 // field and the condition that the value must meet.
 struct Slots {
   const Instance& instance;
-  const double* at;
-  const char *bad = nullptr, *condition = nullptr;
+  const double* next;
+  const char *invalid_field = nullptr, *condition = nullptr;
 
   template <class T>
   bool operator()(T& to, const char* name, bool nullable) {
-    const double slot = *at++;
+    const double slot = *next++;
     if constexpr (std::is_pointer_v<T>) {
       if (slot >= (nullable ? 0 : 1) && slot < double(instance.size)) {
         const uint64_t offset = uint64_t(slot);
@@ -104,15 +107,15 @@ struct Slots {
     } else {
       condition = std::is_signed_v<T> ? "a 32-bit integer" : "an unsigned 32-bit integer";
     }
-    bad = name;
+    invalid_field = name;
     return false;
   }
 };
 
 napi_value bad_field(napi_env env, const char* kernel, const Slots& slots) {
   char given[32];
-  snprintf(given, sizeof given, "%.16g", slots.at[-1]);
-  const std::string text = std::string(kernel) + ": " + slots.bad + " must be " + slots.condition + ", got " + given;
+  snprintf(given, sizeof given, "%.16g", slots.next[-1]);
+  const std::string text = std::string(kernel) + ": " + slots.invalid_field + " must be " + slots.condition + ", got " + given;
   napi_throw_type_error(env, "ERR_UNROLL_ARGUMENT", text.c_str());
   return nullptr;
 }
@@ -306,11 +309,11 @@ const Isa* choose_isa(const char* wanted) {
   return nullptr;
 }
 
-// Returns the default of panel_bytes(), the size of the parts of a panel (see parallel.h). Dividing panels into parts is faster
-// if the core multiplies vectors faster than the L2 cache delivers the weights of a tile, that is, with AVX-512 at full rate.
-// AMD's family 19h (Zen 3 and 4) executes AVX-512 at half rate, so whole panels are as fast there. A third of the L1 cache is
-// for the panel, the rest for the sums and the rows. If the panel took half, some sets of the cache would need more lines than
-// they have ways, and some tiles would read a part again.
+// Returns the default of panel_bytes(), the size of the slices of a panel (see parallel.h). Dividing panels into slices is
+// faster if the core multiplies vectors faster than the L2 cache delivers the weights of a tile, that is, with AVX-512 at full
+// rate. AMD's family 19h (Zen 3 and 4) executes AVX-512 at half rate, so slices only cost time there. A third of the L1 cache
+// is for the slice, the rest for the sums and the rows. If the slice took half, some sets of the cache would need more lines
+// than they have ways, and some tiles would read a slice again.
 int default_panel_bytes([[maybe_unused]] const Isa& isa) {
 #if defined(__x86_64__)
   unsigned a, b, c, d, size = 0;

@@ -29,16 +29,16 @@ napi_value failed(napi_env env, const char* what) {
 struct Instance {
   char* base = nullptr;
   uint64_t size = 0;
-  bool mapped = false;      // true: the memory was mapped by map_buffer and must be unmapped
-  napi_env env = nullptr;   // if not mapped: the environment of the buffer
-  napi_ref held = nullptr;  // if not mapped: the reference that keeps the buffer alive
+  bool mapped = false;           // true: the memory was mapped by map_buffer and must be unmapped
+  napi_env env = nullptr;        // if not mapped: the environment of the buffer
+  napi_ref buffer_ref = nullptr; // if not mapped: the reference that keeps the buffer alive
   unroll::Pool* pool = nullptr;
   int references = 0;  // the number of functions and buffers in JavaScript that use the instance
 
   ~Instance() {
     unroll::pool_destroy(pool);
     if (mapped) munmap(base, size);
-    if (held) napi_delete_reference(env, held);
+    if (buffer_ref) napi_delete_reference(env, buffer_ref);
   }
 };
 
@@ -73,8 +73,8 @@ struct KernelScope {
 
 // ------------------------------------------------------------------------------------------------------------- memory
 
-// The data of the finalizer of an external buffer. Node may call the finalizer, at any time, even if the buffer
-// could not be created. The finalizer then does nothing, because the Lease was not taken.
+// The reference of an external buffer to its instance, as data of the finalizer of the buffer. Node may call the finalizer even
+// if the buffer could not be created, and at any later time. `taken` is then false, and the finalizer does nothing.
 struct Lease {
   Instance* instance;
   bool taken = false;
@@ -134,7 +134,7 @@ napi_value allocate_buffer(napi_env env, Instance* instance, uint64_t size) {
   napi_value buffer = nullptr;
   void* base;
   if (napi_create_arraybuffer(env, size, &base, &buffer) != napi_ok || !base ||
-      napi_create_reference(env, buffer, 1, &instance->held) != napi_ok) {
+      napi_create_reference(env, buffer, 1, &instance->buffer_ref) != napi_ok) {
     clear_exception(env);
     return nullptr;
   }

@@ -1,8 +1,8 @@
 // Code that all recurrent cells use: the arrays of a sequence, the packed weights, and the matrix products with them.
 //
-// Weights are packed in PANELS (tile.h), several vectors of units wide. Each gate has its own panels. The sums of all gates
-// are computed one after another for the same units, and the cell uses them while they are in the L1 cache. (The LSTM uses
-// another layout, see lstm.cpp.)
+// Weights are packed in PANELS (see Panels in tile.h), several vectors of units wide. Each gate has its own panels. For a few
+// units, the sums of all gates are computed one after another, and the cell uses these sums while they are in the L1 cache.
+// (The LSTM uses another layout, see lstm.cpp.)
 #pragma once
 #include "kernels_impl.h"
 #include "tile.h"
@@ -14,7 +14,8 @@ namespace unroll::UNROLL_ISA {
 FORCE_INLINE float* row_of(const Forward& s, long t) { return s.xh + (s.x ? t & 1 : t) * s.B * (s.I + s.H); }
 FORCE_INLINE float* row_of(const GruBackward& s, long t) { return (float*)s.xh + t * s.B * (s.I + s.H); }
 
-// Step t of a sequence: the addresses of its arrays, and functions that read and write h. A missing array is null.
+// Step t of a sequence: the addresses of its arrays, and functions that read and write h. The fields are those of Steps and
+// Forward (kernels.h), at this step; the names with Row are the floats between rows of the batch. A missing array is null.
 struct Step {
   const float *x, *before, *mask, *output_mask, *rmask;  // x: row t of xh; before: h_{t-1} without dropout
   float *hs, *xh, *y;                             // where h_t is written
@@ -35,7 +36,7 @@ struct Step {
   }
   // Returns h_{t-1} of n units of row b, from `unit` on, without dropout.
   v h_before(long b, long unit, int n) const { return load(before + b * beforeRow + unit, n); }
-  // Like h_before, but with recurrent dropout, as in the products.
+  // Like h_before, but with recurrent dropout, as the matrix products use it.
   v h_dropped(long b, long unit, int n) const { return load(x + b * row + row - hsRow + unit, n); }
   bool valid(long b) const { return !mask || mask[b] != 0; }
   void put_h(long b, long unit, int n, v h) const {
@@ -54,7 +55,7 @@ void clear_masked(const Forward& s);
 // every enough_for_a_barrier floating-point operations of a step.
 constexpr double enough_for_a_barrier = 8e4;
 
-// The work of one thread: a range of rows of the batch and a range of panels of units.
+// The part of a layer that one thread computes: a range of rows of the batch and a range of panels of units.
 struct Part {
   int first, last;  // the rows [first, last)
   int from, to;     // the panels [from, to)
@@ -118,9 +119,9 @@ void gru_pack_backward(int H, const float* U, float* packed);
 // which this is faster: with more rows, or narrow vectors, the arithmetic takes longer than loading.
 constexpr int few_rows = VL == 16 ? 3 : 1;
 static_assert(few_rows <= rows_to_split);
-// More weights than this (in floats) do not fit in the last-level cache. Then the products are computed in advance for batches
-// of up to rows_to_split rows.
-constexpr long uncached = 4l << 20;
+// The largest number of weights that fit in the last-level cache. With more weights, the products are computed in advance for
+// batches of up to rows_to_split rows.
+constexpr long most_cached_weights = 4l << 20;
 
 // The products of the inputs, computed for many steps before the steps run.
 class PrecomputedInputs {
@@ -129,7 +130,7 @@ class PrecomputedInputs {
 
   static bool wanted(const Forward& s, long row) {
     if (s.B == 0 || row == 0) return false;
-    return s.B <= few_rows || (s.B <= rows_to_split && (s.I + s.H) * row > uncached);
+    return s.B <= few_rows || (s.B <= rows_to_split && (s.I + s.H) * row > most_cached_weights);
   }
 
  public:
@@ -140,7 +141,7 @@ class PrecomputedInputs {
   // Returns the sums of step t, or null if each step multiplies its inputs together with h. Call it for every step in
   // order. make(n, x, out) must compute the sums of n rows of inputs.
   template <class Make>
-  const float* at(long t, const Make& make) const {
+  const float* sums_of_step(long t, const Make& make) const {
     if (steps == 0) return nullptr;
     float* sums = scratch();
     if (t % steps == 0) make(s.B * min(steps, s.T - (int)t), s.xh + t * s.B * (s.I + s.H), sums);
@@ -175,16 +176,16 @@ void pack_bias(int n, const float* b, const float* plus, float* packed);
 // Packs n columns of several matrices in panels, with the rows of the matrices one below another. The rows of each matrix
 // are ld floats apart.
 struct Matrix {
-  const float* at;
-  int count;
+  const float* data;
+  int rows;
 };
 template <int N, class Weight>
-void pack_panels(int n, long ld, const Matrix (&rows)[N], Weight* packed) {
+void pack_panels(int n, long ld, const Matrix (&matrices)[N], Weight* packed) {
   const Panels panels(n);
   for (int p = 0; p < panels.count; p++)
-    for (const Matrix& r : rows) {
-      pack_panel(r.at, ld, r.count, panels.column(p), panels.columns(p), panels.width(p), packed);
-      packed += (long)r.count * panels.width(p) * VL;
+    for (const Matrix& m : matrices) {
+      pack_panel(m.data, ld, m.rows, panels.column(p), panels.columns(p), panels.width(p), packed);
+      packed += (long)m.rows * panels.width(p) * VL;
     }
 }
 // Packs the transpose of U [n][k], whose rows are ld floats apart, in panels.
@@ -202,11 +203,11 @@ struct Factor {
   long panel_size(int columns) const { return (long)(depth ? depth : k) * columns; }
 };
 
-// The initial values of sums, in whole vectors: zeros (at is null), one row of values for all rows (row is 0), or one row of
-// values for each row, `row` floats apart.
+// The initial values of sums, in whole vectors: zeros (values is null), one row of values for all rows (stride is 0), or one
+// row of values for each row, `stride` floats apart.
 struct Start {
-  const float* at = nullptr;
-  long row = 0;
+  const float* values = nullptr;
+  long stride = 0;
 };
 
 // The sum start + x + y. There is no y if y.k is 0.
@@ -216,26 +217,27 @@ struct Sum {
   Factor<Weight> x, y = {};
 };
 
-// Tiles of rows that use a part of k one after another (see Parts in tile.h). Tile i has the rows [at[i], at[i + 1]).
-struct Turn {
-#if UNROLL_PARTS
+// A group of tiles that use the same slice of k one after another (see KSlices in tile.h). Tile i has the rows
+// [bounds[i], bounds[i + 1]).
+struct TileGroup {
+#if UNROLL_SLICES
   int tiles, bytes;
 #else
   static constexpr int tiles = 1;
 #endif
-  int at[most_in_turn + 1];
-  // The rows [from, to) are cut into `count` tiles; this turn begins with tile `first`. bytes: the size of a part.
-  Turn(int from, int to, int count, int first, [[maybe_unused]] int bytes = panel_bytes()) {
-#if UNROLL_PARTS
+  int bounds[most_tiles_in_group + 1];
+  // The rows [from, to) are cut into `count` tiles; this group begins with tile `first`. bytes: the size of a slice.
+  TileGroup(int from, int to, int count, int first, [[maybe_unused]] int bytes = panel_bytes()) {
+#if UNROLL_SLICES
     this->bytes = bytes;
-    tiles = min(count - first, bytes ? most_in_turn : 1);
+    tiles = min(count - first, bytes ? most_tiles_in_group : 1);
 #endif
-    for (int i = 0; i <= tiles; i++) at[i] = from + split(to - from, count, first + i);
+    for (int i = 0; i <= tiles; i++) bounds[i] = from + split(to - from, count, first + i);
   }
 };
 
-// tiles computes `count` sums for each tile of rows of a turn, over panel_count panels of nv vectors from `column` on. Sum i
-// of the j-th tile of rows is stored at z + (j * count + i) * tile_size, in rows of panel_count * nv vectors.
+// tiles computes `count` sums for each tile of a group, over panel_count panels of nv vectors from `column` on. Sum i of the
+// j-th tile is stored at z + (j * count + i) * tile_size, in rows of panel_count * nv vectors.
 constexpr int tile_size = accumulators * VL;
 template <class Weight>
 FORCE_INLINE TileOf<Weight> tile_of(const Factor<Weight>& f, const Start& start, int nv, int panel_count, long b, int column,
@@ -243,18 +245,18 @@ FORCE_INLINE TileOf<Weight> tile_of(const Factor<Weight>& f, const Start& start,
   const int width = nv * VL;
   const Weight* panel = f.packed + f.panel_size(column) + (long)f.from * width;
   return {f.k, f.a + b * f.aRow, f.aRow, panel, width, f.panel_size(width),
-          start.at ? start.at + b * start.row + column : nullptr, start.row, out, panel_count * width};
+          start.values ? start.values + b * start.stride + column : nullptr, start.stride, out, panel_count * width};
 }
-#if UNROLL_PARTS
+#if UNROLL_SLICES
 template <class Weight>
-NOINLINE void tiles(int count, const Sum<Weight>* sums, const Turn& rows, int nv, int panel_count, int column, float* z) {
+NOINLINE void tiles(int count, const Sum<Weight>* sums, const TileGroup& group, int nv, int panel_count, int column, float* z) {
   const auto product = [&](const Factor<Weight>& f, const Start& start, float* z, bool resume) {
-    const Parts parts(f.k, nv * VL * sizeof(Weight), rows.bytes);
-    for (int p = 0; p < parts.count; p++)
-      for (int i = 0; i < rows.tiles; i++) {
-        const int b = rows.at[i], m = rows.at[i + 1] - b;
+    const KSlices slices(f.k, nv * VL * sizeof(Weight), group.bytes);
+    for (int slice = 0; slice < slices.count; slice++)
+      for (int i = 0; i < group.tiles; i++) {
+        const int b = group.bounds[i], m = group.bounds[i + 1] - b;
         auto t = tile_of(f, start, nv, panel_count, b, column, z + i * count * tile_size);
-        parts.cut(t, m, p, i == 0, resume);
+        slices.restrict_tile(t, m, slice, i == 0, resume);
         tile(m, nv, panel_count, t);
       }
   };
@@ -265,8 +267,8 @@ NOINLINE void tiles(int count, const Sum<Weight>* sums, const Turn& rows, int nv
 }
 #else
 template <class Weight>
-NOINLINE void tiles(int count, const Sum<Weight>* sums, const Turn& rows, int nv, int panel_count, int column, float* z) {
-  const long b = rows.at[0], m = rows.at[1] - b, row = panel_count * nv * VL;
+NOINLINE void tiles(int count, const Sum<Weight>* sums, const TileGroup& group, int nv, int panel_count, int column, float* z) {
+  const long b = group.bounds[0], m = group.bounds[1] - b, row = panel_count * nv * VL;
   for (; count > 0; count--, sums++, z += tile_size) {
     tile(m, nv, panel_count, tile_of(sums->x, sums->start, nv, panel_count, b, column, z));
     if (sums->y.k) tile(m, nv, panel_count, tile_of(sums->y, {z - column - b * row, row}, nv, panel_count, b, column, z));
@@ -280,22 +282,23 @@ NOINLINE void tiles(int count, const Sum<Weight>* sums, const Turn& rows, int nv
 // in the caches.
 template <int N, class Weight, class Finish>
 FORCE_INLINE void over_panels(int n, const Part& part, long t, const Sum<Weight> (&sums)[N], const Finish& finish) {
-  alignas(64) float z[most_in_turn * N * tile_size];
+  alignas(64) float z[most_tiles_in_group * N * tile_size];
   const Panels panels(n);
   const int rows = part.last - part.first, bytes = panel_bytes();
   if (rows == 0) return;
   const bool back = t % 2;
   for (int from = part.from, to = part.to; from < to;) {
     const int first = back ? to - 1 : from, nv = panels.width(first), count = ceil_div(rows, most_rows(nv));
-    const int panel_count = panels.together(first, back ? from - 1 : to, ceil_div(rows, count));
+    const int panel_count = panels.panels_at_once(first, back ? from - 1 : to, ceil_div(rows, count));
     const int column = panels.column(back ? to -= panel_count : from), width = panel_count * nv * VL;
     if (!back) from += panel_count;
     for (int i = 0; i < count;) {
-      const Turn turn(part.first, part.last, count, i, bytes);
-      i += turn.tiles;
-      tiles(N, sums, turn, nv, panel_count, column, z);
-      for (int j = 0; j < turn.tiles; j++)
-        finish(z + j * N * tile_size, width, turn.at[j], turn.at[j + 1] - turn.at[j], column, min(n - column, width));
+      const TileGroup group(part.first, part.last, count, i, bytes);
+      i += group.tiles;
+      tiles(N, sums, group, nv, panel_count, column, z);
+      for (int j = 0; j < group.tiles; j++)
+        finish(z + j * N * tile_size, width, group.bounds[j], group.bounds[j + 1] - group.bounds[j], column,
+               min(n - column, width));
     }
   }
 }

@@ -109,7 +109,7 @@ struct Tables {
   double* start;  // [width] exp(start - start_shift)
   double* end;    // [width] exp(end - end_shift)
   double* lift;   // [T][width] 0 if the tag is possible in this step, else 1. Adding it excludes impossible tags from a minimum
-  int stable;     // all later steps have the same lift as this one
+  int stable;     // the first step from which on the lift is the same at all steps
 
   explicit Tables(const Crf& call) : c(call), K(call.K), width(padded(call.K)) {
     E = (double*)c.work, Et = E + (long)K * width, start = Et + (long)K * width, end = start + width, lift = end + width;
@@ -154,14 +154,15 @@ struct Tables {
   }
 };
 
-// The memory of a part, and the algorithms for one sequence at a time.
+// The memory of one part of the batch (see crf_parts), and the algorithms for one sequence at a time. g is the gradient of the
+// loss of the sequence.
 struct Part {
   const Tables& tables;
   const Crf& c;
   const int K, width;
   double* alpha;  // [T][width] a_t; the logarithms of the unscaled sums if `log_forward` computes it
   double* A;      // [K][width] sums of g * a_{t-1}(i) e_t(j) b_t(j) / d_{t-1}; A * E is g * the expected number of transitions
-  double* X;      // [K][width] the rest of the gradient of the transitions, from sequences with logarithms and from the given tags
+  double* X;      // [K][width] the other terms of the gradient of the transitions: of sequences with logarithms, and of the given tags
   double* dStart;
   double* dEnd;
   double* buffers;  // [5][width]
@@ -263,7 +264,8 @@ struct Part {
     const double inverse = 1 / dot(alpha + (long)s * width, x, width);
     const double* lift = tables.lifts(s);
     for (int j = 0; j < width; j += DL)
-      store_doubles(beta + j, load_doubles(lift + j) > 0 ? d{} : load_doubles(x + j) * inverse);  // 0 for impossible tags, which could overflow
+      // 0 for impossible tags, whose product could overflow
+      store_doubles(beta + j, load_doubles(lift + j) > 0 ? d{} : load_doubles(x + j) * inverse);
     return inverse;
   }
 

@@ -79,7 +79,7 @@ struct Sequence {
   double* emitted;       // one row: beta times the emissions
   double* labelY;        // [T][N] the emissions of the labels, 0 from n on
   double* blankY;        // [T] the emission of the blank
-  double* least;         // [2N] the numbers added to the states: tiny, and 0 for the padding
+  double* least;         // [2N] the numbers added to the states in each step: `tiny`, and 0 for the padding
   int32_t* labels;       // [n]
   double u = 1, w = 3;   // the tilt and 1 + u + u^2
 

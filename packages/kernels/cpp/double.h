@@ -12,7 +12,8 @@ typedef int64_t di __attribute__((vector_size(VL * 4)));
 typedef double d_anywhere __attribute__((vector_size(VL * 4), aligned(8), may_alias));
 typedef int64_t di_anywhere __attribute__((vector_size(VL * 4), aligned(8), may_alias));
 
-FORCE_INLINE d all(double x) { return x - d{}; }  // exact, also for -0, infinities and NaN
+// Returns a vector with x in all lanes. The subtraction is exact, also for -0, infinities and NaN.
+FORCE_INLINE d all(double x) { return x - d{}; }
 FORCE_INLINE d load(const double* p) { return *(const d_anywhere*)p; }
 FORCE_INLINE di load(const int64_t* p) { return *(const di_anywhere*)p; }
 FORCE_INLINE void store(double* p, d x) { *(d_anywhere*)p = x; }

@@ -66,12 +66,12 @@ UnaryLoop unary_loop_of(int wanted) {
 void unary(int op, const float* x, float* y, int n) {
   const UnaryLoop loop = unary_loop_of(op);
   over_ranges(n, 20.0 * n, [&](int first, int last) {
-    const int rest = (last - first) % VL, end = last - rest;
+    const int tail = (last - first) % VL, end = last - tail;
     loop(x + first, y + first, end - first);
-    if (!rest) return;
-    v padded = load(x + end, rest);
+    if (!tail) return;
+    v padded = load(x + end, tail);
     loop((float*)&padded, (float*)&padded, VL);
-    store(y + end, padded, rest);
+    store(y + end, padded, tail);
   });
 }
 
@@ -193,19 +193,19 @@ void binary(const Binary& c) {
 // ------------------------------------------------------------------------------------------------------------- softmax
 void softmax(const Softmax& c) {
   const int n = c.n, log = c.log;
-  const int end = n - n % VL, rest = n - end;
+  const int end = n - n % VL, tail = n - end;
   const v low = splat(-__builtin_inff());
-  const vi valid = lanes() < rest;
+  const vi valid = lanes() < tail;
   over_ranges(c.rows, 40.0 * c.rows * n, [&](int first, int last) {
     const float* x = c.x + (long)first * n;
     float* y = c.y + (long)first * n;
     for (int r = first; r < last; r++, x += n, y += n) {
-      v largest = select(valid, load_few(x + end, rest), low);
+      v largest = select(valid, load_few(x + end, tail), low);
       for (int i = 0; i < end; i += VL) largest = apply<b_max>(largest, load(x + i));
       const float top = over_lanes(largest, [](v a, v b) __attribute__((always_inline)) { return apply<b_max>(a, b); });
-      const v t = load_few(x + end, rest) - top, e = exp(t);
+      const v t = load_few(x + end, tail) - top, e = exp(t);
       v sum = select(valid, e, splat(0));
-      store_few(y + end, log ? t : e, rest);
+      store_few(y + end, log ? t : e, tail);
       for (int i = 0; i < end; i += VL) {
         const v t = load(x + i) - top, e = exp(t);
         store(y + i, log ? t : e);
@@ -213,7 +213,7 @@ void softmax(const Softmax& c) {
       }
       const v total = splat(sum_lanes(sum)), shift = unroll::UNROLL_ISA::log(total), scale = 1.f / total;
       for (int i = 0; i < end; i += VL) store(y + i, log ? load(y + i) - shift : load(y + i) * scale);
-      store_few(y + end, log ? load_few(y + end, rest) - shift : load_few(y + end, rest) * scale, rest);
+      store_few(y + end, log ? load_few(y + end, tail) - shift : load_few(y + end, tail) * scale, tail);
     }
   });
 }

@@ -48,11 +48,11 @@ void pack_tiles(const Product& p, int row, int rows, int tiles, int from, int k,
 }
 
 // Computes one tile (`panels` panels of nv vectors) and writes it to C: directly if all its vectors are full, otherwise
-// through a buffer. Only the direct case computes the parts of k (see tile.h) one by one; `sums` holds the sums after each part
-// but the last.
+// through a buffer. Only the direct case computes the slices of k (see KSlices in tile.h) one by one; the other case computes
+// all of k in the call for slice 0. partial_sums: where the sums are kept after every slice but the last.
 void tile_into(const Product& p, Tile t, int m, int nv, int panels, int row, int column, int columns, bool add,
-               [[maybe_unused]] const Parts& parts, int k_part, [[maybe_unused]] bool fetch,
-               [[maybe_unused]] float* sums) {
+               [[maybe_unused]] const KSlices& slices, int slice, [[maybe_unused]] bool prefetch,
+               [[maybe_unused]] float* partial_sums) {
   float* C = p.C + row * p.ldc + column;
   const int width = panels * nv * VL;
   const float* bias = add || !p.bias ? nullptr : p.bias + column;
@@ -62,16 +62,16 @@ void tile_into(const Product& p, Tile t, int m, int nv, int panels, int row, int
     if (!add)  // fetches the cache lines of C while the sums are computed
       for (int r = 0; r < m; r++)
         for (int j = 0; j < width; j += VL) __builtin_prefetch(C + r * p.ldc + j, 1);
-#if UNROLL_PARTS
-    if (parts.count > 1) {
-      parts.cut(t, m, k_part, fetch);
-      if (k_part > 0) t.sums = sums, t.sumsRow = width;
-      if (k_part < parts.count - 1) t.out = sums, t.outRow = width;
+#if UNROLL_SLICES
+    if (slices.count > 1) {
+      slices.restrict_tile(t, m, slice, prefetch);
+      if (slice > 0) t.partial_sums = partial_sums, t.partialRow = width;
+      if (slice < slices.count - 1) t.out = partial_sums, t.outRow = width;
     }
 #endif
     return tile(m, nv, panels, t);
   }
-  if (k_part > 0) return;
+  if (slice > 0) return;
   alignas(64) float z[accumulators * VL];
   t.start = nullptr, t.out = z, t.outRow = width;
   tile(m, nv, panels, t);
@@ -92,8 +92,8 @@ void block(const Product& p, int column, const Panels& panels, int from, int k, 
     (p.transB ? pack_panel_transposed : pack_panel<float>)(p.transB ? p.B + from : p.B + from * p.ldb, p.ldb, k,
                                                            column + panels.column(j), panels.columns(j),
                                                            panels.width(j), packedB + (long)panels.column(j) * k);
-  // The sums of the tiles so far, while other tiles use the current part of k (see Parts in tile.h).
-  alignas(64) float partial_sums[most_in_turn * accumulators * VL];
+  // The sums of the tiles so far, while other tiles use the current slice of k (see KSlices in tile.h).
+  alignas(64) float partial_sums[most_tiles_in_group * accumulators * VL];
   const int heights = ceil_div(p.m, MC), widest = ceil_div(panels.vectors, panels.count);
   for (int h = 0; h < heights; h++) {
     const int row = split(p.m, heights, h), rows = split(p.m, heights, h + 1) - row;
@@ -101,18 +101,18 @@ void block(const Product& p, int column, const Panels& panels, int from, int k, 
     if (p.transA) pack_tiles(p, row, rows, tiles, from, k, packedA);
     for (int j = 0; j < panels.count; j++) {
       const int nv = panels.width(j), at = panels.column(j);
-      const Parts parts(k, nv * VL * sizeof(float));
-      const auto tile_part = [&](int i, int k_part, bool fetch) {
+      const KSlices slices(k, nv * VL * sizeof(float));
+      const auto compute_slice = [&](int i, int slice, bool prefetch) {
         const int first = split(rows, tiles, i), m = split(rows, tiles, i + 1) - first;
         Tile t = {k, packedA + (long)first * k, 0, packedB + (long)at * k, nv * VL, 0, nullptr, 0, nullptr, 0};
         if (!p.transA) t.a = p.A + (row + first) * p.lda + from, t.aRow = p.lda;
-        tile_into(p, t, m, nv, 1, row + first, column + at, panels.columns(j), add, parts, k_part, fetch,
-                  partial_sums + (most_in_turn > 1 ? i % most_in_turn : 0) * accumulators * VL);
+        tile_into(p, t, m, nv, 1, row + first, column + at, panels.columns(j), add, slices, slice, prefetch,
+                  partial_sums + (most_tiles_in_group > 1 ? i % most_tiles_in_group : 0) * accumulators * VL);
       };
       for (int first = 0, last; first < tiles; first = last) {
-        last = parts.count > 1 ? min(tiles, first + most_in_turn) : first + 1;
-        for (int n = 0; n < parts.count; n++)
-          for (int i = first; i < last; i++) tile_part(i, n, i == first);
+        last = slices.count > 1 ? min(tiles, first + most_tiles_in_group) : first + 1;
+        for (int slice = 0; slice < slices.count; slice++)
+          for (int i = first; i < last; i++) compute_slice(i, slice, i == first);
       }
     }
   }
@@ -132,11 +132,11 @@ void blocked(const Product& p) {
 }
 
 // Computes products with few rows and B not transposed. Packing B would take too long compared with the product.
-constexpr int few = 6 * most_rows(panel_vectors);
-constexpr int few_scratch = KC * (few + VL) + VL;
+constexpr int most_rows_without_packing = 6 * most_rows(panel_vectors);
+constexpr int few_rows_scratch = KC * (most_rows_without_packing + VL) + VL;
 void few_rows(const Product& p) {
   const int depths = ceil_div(p.k, KC);
-  float *packedA = scratch(), *edge = packedA + KC * few + VL;
+  float *packedA = scratch(), *edge = packedA + KC * most_rows_without_packing + VL;
   for (int d = 0; d < depths; d++) {
     const int from = split(p.k, depths, d), k = split(p.k, depths, d + 1) - from;
     const int tiles = ceil_div(p.m, most_rows(panel_vectors));
@@ -147,19 +147,19 @@ void few_rows(const Product& p) {
         const int row = split(p.m, tiles, i), m = split(p.m, tiles, i + 1) - row;
         Tile t = {k, packedA + row * k, 0, b, bRow, nv * VL, nullptr, 0, nullptr, 0};
         if (!p.transA) t.a = p.A + row * p.lda + from, t.aRow = p.lda;
-        tile_into(p, t, m, nv, panels, row, column, count, p.add || d > 0, Parts(k, 0), 0, false, nullptr);
+        tile_into(p, t, m, nv, panels, row, column, count, p.add || d > 0, KSlices(k, 0), 0, false, nullptr);
       }
     };
-    const int whole = p.n / VL, rest = p.n - whole * VL;
+    const int whole = p.n / VL, tail = p.n - whole * VL;
     for (int vector = 0; vector < whole;) {
       const int left = whole - vector, nv = min(left, panel_vectors), most = most_panels(ceil_div(p.m, tiles), nv);
       const int panels = most * nv <= left ? most : 1;
       columns(vector * VL, panels * nv * VL, nv, panels, B + vector * VL, p.ldb);
       vector += panels * nv;
     }
-    if (!rest) continue;
-    pack_panel(B, p.ldb, k, p.n - rest, rest, 1, edge);  // B must not be read beyond the ends of its rows
-    columns(p.n - rest, rest, 1, 1, edge, VL);
+    if (!tail) continue;
+    pack_panel(B, p.ldb, k, p.n - tail, tail, 1, edge);  // B must not be read beyond the ends of its rows
+    columns(p.n - tail, tail, 1, 1, edge, VL);
   }
 }
 
@@ -213,11 +213,11 @@ void all_dots(int m, int n, int k, const float* A, long lda, const float* B, lon
 void few_columns(const Product& p) {
   if (p.transA) {  // op(A)^T is A as stored; the rows of C^T are computed in a buffer
     constexpr int width = 4096;
-    static_assert(few_scratch + width * VL <= scratch_floats());
-    float* rows = scratch() + few_scratch;
+    static_assert(few_rows_scratch + width * VL <= scratch_floats());
+    float* rows = scratch() + few_rows_scratch;
     for (int first = 0; first < p.m; first += width)
-      for (int j = 0; j < p.n; j += few) {
-        const int columns = min(p.m - first, width), m = min(p.n - j, few);
+      for (int j = 0; j < p.n; j += most_rows_without_packing) {
+        const int columns = min(p.m - first, width), m = min(p.n - j, most_rows_without_packing);
         few_rows({!p.transB, false, m, columns, p.k, p.B + j * (p.transB ? p.ldb : 1), p.ldb, p.A + first, p.lda, rows,
                   columns, false, nullptr});
         for (int i = 0; i < columns; i++)
@@ -246,7 +246,7 @@ enum Way { way_blocked, way_few_rows, way_few_columns, way_dots };
 Way choose(const Product& p) {
   if (p.transB) {
     if (p.m <= most_rows(panel_vectors) && (!p.transA || (p.m == 1 && p.lda == 1))) return way_dots;
-  } else if (p.m <= few) {
+  } else if (p.m <= most_rows_without_packing) {
     return way_few_rows;
   }
   if (2 * p.n <= VL && (p.transA || p.k >= 2 * VL)) return way_few_columns;

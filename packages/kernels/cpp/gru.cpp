@@ -66,7 +66,7 @@ void forward(const GruForward& f, const Part& part) {
   for (long t = 0; t < f.T; t++) {
     take_inputs(f, t, part);
     const Step step(f, t);
-    const float* input_sums = inputs.at(t, [&](int n, const float* x, float* out) {
+    const float* input_sums = inputs.sums_of_step(t, [&](int n, const float* x, float* out) {
       for (int gate = 0; gate < 3; gate++)
         panel_sums(H, n, part, biases + gate * padded, Factor<Weight>{x, K, I, weights, gate * K, 3 * K},
                    out + gate * padded, inputs.row);

@@ -45,7 +45,7 @@ void compute_gates(const GruBeforeForward& f, const Step& step, long t, const St
             const Part& part) {
   const int H = f.H, K = f.I + H;
   const auto sum = [&](int gate) {
-    return Sum<Weight>{{start.at + gate * whole_vectors(H), start.row}, factor_of<Weight>(f, step.x + skip, K, K - skip, gate * K + skip)};
+    return Sum<Weight>{{start.values + gate * whole_vectors(H), start.stride}, factor_of<Weight>(f, step.x + skip, K, K - skip, gate * K + skip)};
   };
   over_panels(H, part, t, {sum(0), sum(1)},
               [&](const float* sums, long row, long b, int m, int column, int columns) {
@@ -77,7 +77,7 @@ void compute_states(const GruBeforeForward& f, const Step& step, long t, const S
       }
   };
   over_panels(H, part, t,
-              {Sum<Weight>{{start.at + 2 * whole_vectors(H), start.row},
+              {Sum<Weight>{{start.values + 2 * whole_vectors(H), start.stride},
                      factor_of<Weight>(f, step.x, K, I - skip, 2 * K),
                      factor_of<Weight>(f, rh, H, H, 2 * K + I)}},
               finish);
@@ -92,7 +92,7 @@ void forward(const GruBeforeForward& f, const Part& part) {
   for (long t = 0; t < f.T; t++) {
     take_inputs(f, t, part);
     const Step step(f, t);
-    const float* input_sums = inputs.at(t, [&](int n, const float* x, float* out) {
+    const float* input_sums = inputs.sums_of_step(t, [&](int n, const float* x, float* out) {
       for (int gate = 0; gate < 3; gate++)
         panel_sums(H, n, part, bias_of(f, gate), factor_of<Weight>(f, x, K, I, gate * K), out + gate * padded, inputs.row);
     });

@@ -14,11 +14,12 @@ namespace unroll::UNROLL_ISA {
 
 namespace {
 
-// The four gates of a vector of units are computed in `passes` products, each for `group` gates side by side.
-constexpr int group = panel_vectors, passes = 4 / group, width = group * VL;
+// The four gates of a vector of units are computed in `passes` products, each for `gates_per_pass` gates side by side: one
+// panel, `width` floats wide.
+constexpr int gates_per_pass = panel_vectors, passes = 4 / gates_per_pass, width = gates_per_pass * VL;
 
 // Returns the size in floats of the packed weights: [ceil(H/VL)][4][VL] biases, then for each vector of units its gates in
-// groups, each [k][group][VL] in the weight format.
+// panels, each [k][gates_per_pass][VL] in the weight format.
 template <class Weight>
 constexpr int64_t gates_size(int64_t k, int H) {
   return whole_vectors(H) * (4 + k * 4 * (int)sizeof(Weight) / (int)sizeof(float));
@@ -32,10 +33,10 @@ void pack_gates(int I, int H, const float* W, const float* U, const float* b, fl
       store(packed, b ? load(b + (long)g * H + unit, min(H - unit, VL)) : splat(0));
   Weight* to = (Weight*)packed;
   for (int unit = 0; unit < H; unit += VL)
-    for (int first = 0; first < 4; first += group)
+    for (int first = 0; first < 4; first += gates_per_pass)
       for (long k = 0; k < I + H; k++) {
         const float* w = k < I ? W + k * row : U + (k - I) * row;
-        for (int g = first; g < first + group; g++, to += VL)
+        for (int g = first; g < first + gates_per_pass; g++, to += VL)
           store(to, load(w + (long)g * H + unit, min(H - unit, VL)));
       }
 }
@@ -48,38 +49,38 @@ struct GateRows {
   const Weight* panels() const { return (const Weight*)(packed + 4 * whole_vectors(H)) + (long)from * width; }
 };
 
-// Splits `rows` rows of the batch into `count` tiles. A tile computes at most at_once panels at a time.
+// Splits `rows` rows of the batch into `count` tiles. A tile computes at most `most_at_once` panels at a time.
 struct Tiles {
-  static constexpr int buffer = max(most_rows(group) * 4, accumulators) * VL;  // floats of z
-  int rows, count, at_once;
+  static constexpr int buffer = max(most_rows(gates_per_pass) * 4, accumulators) * VL;  // floats of z
+  int rows, count, most_at_once;
   explicit Tiles(int rows)
       : rows(rows),
-        count(ceil_div(rows, most_rows(group))),
-        at_once(rows ? most_panels(ceil_div(rows, count), group) : 1) {}
+        count(ceil_div(rows, most_rows(gates_per_pass))),
+        most_at_once(rows ? most_panels(ceil_div(rows, count), gates_per_pass) : 1) {}
   int row(int i) const { return split(rows, count, i); }
   // Returns how many vectors of units to compute at once if `left` vectors remain.
   int vectors(int left) const {
-    int count = max(1, at_once / passes);
+    int count = max(1, most_at_once / passes);
     while (count > left) count /= 2;
     return count;
   }
   // z [m][vectors][4][VL] = start + the products of m rows of a and the weights of `vectors` vectors of units from `unit`
   // on. start: one row for all rows of a (startRow 0), or one row for each, with the values of all units. Rows of z are
-  // zRow floats apart. panel: the first panel to compute; one call computes together(vectors) panels. part: the part of
-  // the sum over k to compute (see Parts in tile.h).
+  // zRow floats apart. panel: the first panel to compute; one call computes panels_at_once(vectors) panels. slice: the slice
+  // of k to sum over (see KSlices in tile.h). prefetch: also prefetch the weights of the next slice.
   template <class Weight>
   void sums(int m, int vectors, const float* a, long aRow, const GateRows<Weight>& w, int unit, const float* start,
-            long startRow, float* z, long zRow, int panel, const Parts& parts, int part, bool fetch) const {
+            long startRow, float* z, long zRow, int panel, const KSlices& slices, int slice, bool prefetch) const {
     const int vector = unit / VL;
     const long size = (long)w.depth * width;
     const Weight* b = w.panels() + (vector * passes + panel) * size;
     start += vector * 4 * VL + panel * width;
     TileOf<Weight> t = {w.k, a, aRow, b, width, size, start, startRow, z + panel * width, zRow};
-    parts.cut(t, m, part, fetch);
-    tile(m, group, together(vectors), t);
+    slices.restrict_tile(t, m, slice, prefetch);
+    tile(m, gates_per_pass, panels_at_once(vectors), t);
   }
   // Returns how many of the panels of `vectors` vectors of units a tile computes at once.
-  int together(int vectors) const { return min(at_once, vectors * passes); }
+  int panels_at_once(int vectors) const { return min(most_at_once, vectors * passes); }
 };
 
 // Computes out [n][ceil(H/VL)][4][VL] = biases + products for n rows of a and the units [unit, end).
@@ -90,9 +91,9 @@ void gate_sums(int n, const float* a, long aRow, const GateRows<Weight>& w, int 
     vectors = tiles.vectors(ceil_div(end - unit, VL));
     for (int i = 0; i < tiles.count; i++) {
       const long row = tiles.row(i);
-      for (int panel = 0; panel < vectors * passes; panel += tiles.together(vectors))
+      for (int panel = 0; panel < vectors * passes; panel += tiles.panels_at_once(vectors))
         tiles.sums(tiles.row(i + 1) - tiles.row(i), vectors, a + row * aRow, aRow, w, unit, w.packed, 0,
-                   out + row * outRow + unit * 4, outRow, panel, Parts(w.k, 0), 0, false);
+                   out + row * outRow + unit * 4, outRow, panel, KSlices(w.k, 0), 0, false);
     }
   }
 }
@@ -170,10 +171,11 @@ FORCE_INLINE void cells(const LstmForward& f, const Step& step, const float* bef
   }
 }
 
-// Runs all steps for one part (the rows and units of one thread).
+// Runs all steps for one part (the rows and units of one thread). The tiles of a group use the same slice of the weights one
+// after another, while it is in the L1 cache (see TileGroup in cells.h).
 template <class Weight>
 void forward(const LstmForward& f, const Part& part) {
-  alignas(64) float z[most_in_turn * Tiles::buffer];
+  alignas(64) float z[most_tiles_in_group * Tiles::buffer];
   const bool standard = standard_activations(f.act, f.ract);
   const Tiles tiles(part.last - part.first);
   const int I = f.I, H = f.H, K = I + H, bytes = panel_bytes();
@@ -184,32 +186,32 @@ void forward(const LstmForward& f, const Part& part) {
   for (long t = 0; t < f.T; t++) {
     take_inputs(f, t, part);
     const Step step(f, t);
-    const float* input_sums = inputs.at(t, [&](int n, const float* x, float* out) {
+    const float* input_sums = inputs.sums_of_step(t, [&](int n, const float* x, float* out) {
       gate_sums(n, x, K, input_rows, part.unit, part.end, out, inputs.row);
     });
     const float* before = f.c + t * f.cStep;
     float *after = f.c + (t + 1) * f.cStep, *gates = f.gates ? f.gates + t * f.B * 4 * H : nullptr;
     over_units(tiles, part, t, [&](int unit, int vectors) __attribute__((always_inline)) {
       const long zRow = vectors * 4 * VL;
-      const Parts parts(input_sums ? H : K, width * sizeof(Weight), bytes);
+      const KSlices slices(input_sums ? H : K, width * sizeof(Weight), bytes);
       for (int first = 0; first < tiles.count;) {
-        const Turn turn(part.first, part.last, tiles.count, first, bytes);
-        first += turn.tiles;
-        for (int panel = 0; panel < vectors * passes; panel += tiles.together(vectors))
-          for (int p = 0; p < parts.count; p++)
-            for (int i = 0; i < turn.tiles; i++) {
-              const int b = turn.at[i], m = turn.at[i + 1] - b;
+        const TileGroup group(part.first, part.last, tiles.count, first, bytes);
+        first += group.tiles;
+        for (int panel = 0; panel < vectors * passes; panel += tiles.panels_at_once(vectors))
+          for (int slice = 0; slice < slices.count; slice++)
+            for (int i = 0; i < group.tiles; i++) {
+              const int b = group.bounds[i], m = group.bounds[i + 1] - b;
               const float* x = step.x + (long)b * K;
               float* sums = z + i * Tiles::buffer;
               if (input_sums)
                 tiles.sums(m, vectors, x + I, K, state_rows, unit, input_sums + b * inputs.row, inputs.row, sums, zRow, panel,
-                           parts, p, i == 0);
+                           slices, slice, i == 0);
               else
-                tiles.sums(m, vectors, x, K, all_rows, unit, packed, 0, sums, zRow, panel, parts, p, i == 0);
+                tiles.sums(m, vectors, x, K, all_rows, unit, packed, 0, sums, zRow, panel, slices, slice, i == 0);
             }
-        for (int i = 0; i < turn.tiles; i++)
-          cells(f, step, before, after, gates, z + i * Tiles::buffer, zRow, turn.at[i], turn.at[i + 1] - turn.at[i], unit, vectors,
-                standard);
+        for (int i = 0; i < group.tiles; i++)
+          cells(f, step, before, after, gates, z + i * Tiles::buffer, zRow, group.bounds[i],
+                group.bounds[i + 1] - group.bounds[i], unit, vectors, standard);
       }
     });
     team_barrier();

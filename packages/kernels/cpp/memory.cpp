@@ -55,7 +55,7 @@ void copy(const float* x, float* y, Shape s) {
 }
 
 // Copying one float takes about as long as this many floating-point operations.
-constexpr double per_float = 4;
+constexpr double operations_per_copy = 4;
 
 }  // namespace
 
@@ -66,7 +66,7 @@ void copy_strided(const float* x, float* y, int rank, const int32_t* dims) {
   s.merge();
   double floats = 1;
   for (int d = 0; d < s.rank; d++) floats *= s.size[d];
-  over_ranges(s.size[0], per_float * floats, [&](int first, int last) {
+  over_ranges(s.size[0], operations_per_copy * floats, [&](int first, int last) {
     Shape part = s;
     part.size[0] = last - first;
     copy(x + first * s.x[0], y + first * s.y[0], part);
@@ -107,8 +107,8 @@ float reduce_row(const float* x, int n) {
       UNROLL_LOOP for (int j = 0; j < 4; j++) a[j] = fold<op>(a[j], load(x + i + j * VL));
     for (; i < end; i += VL) a[0] = fold<op>(a[0], load(x + i));
     if (n - i < VL && i < n) {
-      const v rest = fold<op>(splat(neutral<op>), load_few(x + i, n - i));
-      a[1] = join<op>(a[1], select(lanes() < n - i, rest, splat(neutral<op>)));
+      const v tail = fold<op>(splat(neutral<op>), load_few(x + i, n - i));
+      a[1] = join<op>(a[1], select(lanes() < n - i, tail, splat(neutral<op>)));
       i = n;
     }
     total = join<op>(total, join<op>(join<op>(a[0], a[1]), join<op>(a[2], a[3])));
@@ -140,7 +140,7 @@ void reduce_all(const float* x, float* y, int outer, int n, int inner) {
     return;
   }
   for (long o = 0; o < outer; o++, x += (long)n * inner, y += inner)
-    over_ranges(ceil_div(inner, VL), per_float * n * inner, [&](int first, int last) {
+    over_ranges(ceil_div(inner, VL), operations_per_copy * n * inner, [&](int first, int last) {
       int i = first * VL;
       const int end = min(inner, last * VL);
       for (; i + 4 * VL <= end; i += 4 * VL) reduce_columns<op, 4>(x + i, y + i, n, inner, VL);

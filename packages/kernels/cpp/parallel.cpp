@@ -77,8 +77,8 @@ thread_local Pool* the_pool = nullptr;
 inline Pool* entered_pool() { return the_pool; }
 #endif
 
-// 0: not in a body; 1: in a body without a team; n: the caller in a team of n; -n: a worker in a team of n. Workers may
-// always sleep; the caller may sleep if pool.may_wait.
+// What this thread runs. 0: no body of parallel_for or parallel_team; 1: a body outside a team; n: as the caller, a body of a
+// team of n; -n: as a worker, a body of a team of n. Workers may always sleep; the caller may sleep if pool.may_wait.
 thread_local int team_size = 0;
 
 // Waits while word is `value`: spins first, then sleeps if the thread may.

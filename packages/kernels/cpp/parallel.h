@@ -30,9 +30,9 @@ void team_barrier();
 static constexpr long scratch_floats() { return 1l << 18; }  // 1 MiB
 float* scratch();
 
-// Returns the size in bytes of the parts into which a panel (a block of packed weights, see tile.h) is divided: several
-// tiles use one part before the next part begins, so that the part stays in the L1 cache. 0: each tile uses the whole
-// panel at once. Results are bit-identical. The part size belongs to the pool, because an instance for AVX2 and one for
+// Returns the size in bytes of the slices into which a panel (a block of packed weights, see tile.h) is divided: several
+// tiles use one slice before the next slice begins, so that the slice stays in the L1 cache. 0: each tile uses the whole
+// panel at once. Results are bit-identical. The slice size belongs to the pool, because an instance for AVX2 and one for
 // AVX-512 can be used side by side. See docs/decisions/052-l1-parts.md.
 #ifdef __wasm__
 constexpr int panel_bytes() { return 0; }

@@ -1,7 +1,7 @@
-// The interface of the thread pool for the code that calls kernels: the Node addon or, in WebAssembly, JavaScript. (parallel.h is
-// the interface for kernels.) It creates, enters and destroys pools. In WebAssembly there is one pool per instance, and JavaScript
-// starts its workers, which call pool_worker. Natively there is one pool per addon instance, and pool_set_threads starts its
-// threads.
+// The interface of the thread pool for the code that calls kernels: the Node addon or, in WebAssembly, JavaScript. (parallel.h
+// is the interface for the kernels.) In WebAssembly there is one pool per instance, and JavaScript starts its workers, which
+// call pool_worker. Natively there is one pool per addon instance: the addon creates it, makes it the pool of the calling thread
+// during each kernel (pool_enter), and destroys it; pool_set_threads starts its threads.
 #pragma once
 #include "kernels_impl.h"
 

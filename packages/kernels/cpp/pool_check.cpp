@@ -1,6 +1,6 @@
 // A self-check of the thread pool, used by the tests of every build: each item of a job runs exactly once, every thread
-// sees what the caller wrote before the job, threads do not share scratch memory, and no member of a team passes a barrier before all
-// members have reached it.
+// sees what the caller wrote before the job, threads do not share scratch memory, and no member of a team passes a barrier
+// before all members have reached it.
 #include "parallel.h"
 #include "pool.h"
 

@@ -32,7 +32,7 @@ void forward(const Forward& s, const Part& part) {
   for (long t = 0; t < s.T; t++) {
     take_inputs(s, t, part);
     const Step step(s, t);
-    const float* input_sums = inputs.at(t, [&](int n, const float* x, float* out) {
+    const float* input_sums = inputs.sums_of_step(t, [&](int n, const float* x, float* out) {
       panel_sums(H, n, part, bias, Factor<Weight>{x, K, I, panels, 0, K}, out, inputs.row);
     });
     const auto finish = [&](const float* z, long zRow, int b, int m, int column, int columns) {

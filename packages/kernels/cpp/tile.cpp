@@ -48,18 +48,18 @@ FORCE_INLINE void row_of_products(const float* const (&a)[M], long k, const Weig
   }
 }
 
-// Whether a tile prefetches the panel even if it is not divided into parts. In AVX2 a row of a panel is one cache line, so it
+// Whether a tile prefetches the panel even if it is not divided into slices. In AVX2 a row of a panel is one cache line, so it
 // takes only one prefetch, and a panel of 1024 rows is larger than the L1 cache.
 template <int M, int NV, int P>
 constexpr bool prefetches_panel = VL == 8 && M >= 4 && NV == 2 && P == 1;
 
-template <int M, int NV, int P, bool fetch = false, class Weight>
+template <int M, int NV, int P, bool prefetch = false, class Weight>
 static void run(const TileOf<Weight>& t) {
   v sum[M][P * NV];
-#if UNROLL_PARTS
-  if (t.sums)
+#if UNROLL_SLICES
+  if (t.partial_sums)
     UNROLL_LOOP for (int r = 0; r < M; r++)
-      UNROLL_LOOP for (int j = 0; j < P * NV; j++) sum[r][j] = load(t.sums + r * t.sumsRow + j * VL);
+      UNROLL_LOOP for (int j = 0; j < P * NV; j++) sum[r][j] = load(t.partial_sums + r * t.partialRow + j * VL);
   else
 #endif
     UNROLL_LOOP for (int r = 0; r < M; r++) UNROLL_LOOP for (int j = 0; j < P * NV; j++) sum[r][j] = splat(0);
@@ -74,14 +74,14 @@ static void run(const TileOf<Weight>& t) {
     UNROLL_LOOP for (int r = 0; r < M; r++) a[r] = t.a + r * t.aRow;
     UNROLL_TWICE for (long k = 0; k < K; k++) {
       UNROLL_LOOP for (int p = 0; p < P; p++) KEEP_OFFSETS(b[p]);
-#if UNROLL_PARTS
-      if constexpr (fetch)
+#if UNROLL_SLICES
+      if constexpr (prefetch)
         UNROLL_LOOP for (int j = 0; j < NV * VL; j += 64 / (int)sizeof(Weight)) {
-          __builtin_prefetch(b[0] + 8 * bRow + j);          // this part of the panel, into the L1 cache
-          __builtin_prefetch(b[0] + t.fetch + j, 0, 2);  // the next part, into the L2 cache
+          __builtin_prefetch(b[0] + 8 * bRow + j);                   // this slice of the panel, into the L1 cache
+          __builtin_prefetch(b[0] + t.prefetch_distance + j, 0, 2);  // the next slice, into the L2 cache
         }
 #endif
-      if constexpr (prefetches_panel<M, NV, P> && !fetch) __builtin_prefetch(b[0] + 16 * bRow);
+      if constexpr (prefetches_panel<M, NV, P> && !prefetch) __builtin_prefetch(b[0] + 16 * bRow);
       row_of_products<M, NV, P>(a, k, b, sum);
       UNROLL_LOOP for (int p = 0; p < P; p++) b[p] += bRow;
     }
@@ -112,8 +112,8 @@ FORCE_INLINE void choose_rows(int m, int panels, const TileOf<Weight>& t) {
       if (panels == 4) return run<M, NV, 4>(t);
     if constexpr (most_panels(M, NV) >= 2)
       if (panels == 2) return run<M, NV, 2>(t);
-#if UNROLL_PARTS
-    if (t.fetch) return run<M, NV, 1, true>(t);
+#if UNROLL_SLICES
+    if (t.prefetch_distance) return run<M, NV, 1, true>(t);
 #endif
     return run<M, NV, 1>(t);
   }

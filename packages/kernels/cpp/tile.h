@@ -10,11 +10,11 @@
 #include "vec.h"
 #include "work.h"
 
-// 1: the sum over k of a product can be computed in several parts (see Parts).
+// 1: the sum over k of a product can be computed in several slices (see KSlices).
 #ifdef __wasm__
-#define UNROLL_PARTS 0
+#define UNROLL_SLICES 0
 #else
-#define UNROLL_PARTS 1
+#define UNROLL_SLICES 1
 #endif
 
 namespace unroll::UNROLL_ISA {
@@ -30,45 +30,45 @@ struct TileOf {
   long startRow;       // floats between rows of start; 0: one row for all rows of a
   float* out;
   long outRow;
-#if UNROLL_PARTS
-  long fetch = 0;       // prefetches the elements this far beyond each row of b; 0: no prefetching
-  const float* sums = nullptr;  // sums of an earlier part of k to begin with, or null
-  long sumsRow = 0;
+#if UNROLL_SLICES
+  long prefetch_distance = 0;  // prefetches the elements this far beyond each row of b; 0: no prefetching
+  const float* partial_sums = nullptr;  // the sums over earlier slices of k, to which this slice is added, or null
+  long partialRow = 0;                  // floats between rows of partial_sums
 #endif
 };
 typedef TileOf<float> Tile;
 
-// Divides a product over k into parts, so that the part of the panel that is in use (`row` bytes for each k) stays in the L1
-// cache. Between the parts, the sums are kept in `out`; they are still added in the order of k, so results are bit-identical.
-// Up to most_in_turn tiles of rows use a part, one after another, before the next part begins; their sums are in the L1 cache
-// too. WebAssembly has narrow vectors and uses a single part.
-#if UNROLL_PARTS
-constexpr int most_in_turn = 10;
-struct Parts {
+// Divides the sum over k of a product into slices, each a range of k, so that the slice of the panel that is in use (`row`
+// bytes for each k) stays in the L1 cache. Between the slices, the sums are kept in `out`; they are still added in the order
+// of k, so results are bit-identical. Up to most_tiles_in_group tiles of rows use a slice, one after another, before the next
+// slice begins; their sums are in the L1 cache too. WebAssembly has narrow vectors and uses a single slice.
+#if UNROLL_SLICES
+constexpr int most_tiles_in_group = 10;
+struct KSlices {
   int k, count;
-  Parts(int k, long row, int bytes = panel_bytes())
+  KSlices(int k, long row, int bytes = panel_bytes())
       : k(k), count(bytes ? max(1, (int)((k * row + bytes - 1) / bytes)) : 1) {}
   int from(int i) const { return split(k, count, i); }
-  // Restricts a tile of m rows to part i. fetch: the tile also prefetches the next part; set it for the first of the tiles
-  // that use a part in turn. resume: the first part adds to the values in `out` too, instead of starting from 0.
+  // Restricts a tile of m rows to slice i. prefetch: the tile also prefetches the next slice; set it for the first tile of a
+  // group. resume: the first slice adds to the values in `out` too, instead of starting from 0.
   template <class Weight>
-  void cut(TileOf<Weight>& t, int m, int i, bool fetch, bool resume = false) const {
-    if (resume || i > 0) t.sums = t.out, t.sumsRow = t.outRow;
+  void restrict_tile(TileOf<Weight>& t, int m, int i, bool prefetch, bool resume = false) const {
+    if (resume || i > 0) t.partial_sums = t.out, t.partialRow = t.outRow;
     if (count == 1) return;
     const int first = from(i);
     t.k = from(i + 1) - first;
     t.a += first * (t.aRow ? 1 : m), t.b += first * t.bRow;
     if (i < count - 1) t.start = nullptr;
-    if (fetch && i < count - 1) t.fetch = t.k * t.bRow;
+    if (prefetch && i < count - 1) t.prefetch_distance = t.k * t.bRow;
   }
 };
 #else
-constexpr int most_in_turn = 1;
-struct Parts {
+constexpr int most_tiles_in_group = 1;
+struct KSlices {
   static constexpr int count = 1;
-  Parts(int, long, int = 0) {}
+  KSlices(int, long, int = 0) {}
   template <class Weight>
-  void cut(TileOf<Weight>&, int, int, bool, bool = false) const {}
+  void restrict_tile(TileOf<Weight>&, int, int, bool, bool = false) const {}
 };
 #endif
 
@@ -108,7 +108,7 @@ struct Panels {
   constexpr int column(int p) const { return first_vector(p) * VL; }                        // the first column
   constexpr int columns(int p) const { return min(n - column(p), width(p) * VL); }      // without the padding
   // Returns how many panels a tile of m rows computes at once, from p on towards `end` (exclusive; may be less than p).
-  constexpr int together(int p, int end, int m) const {
+  constexpr int panels_at_once(int p, int end, int m) const {
     const int step = p < end ? 1 : -1;
     int panels = most_panels(m, width(p));
     while (panels > (end - p) * step || width(p + (panels - 1) * step) != width(p)) panels /= 2;

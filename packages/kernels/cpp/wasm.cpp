@@ -10,10 +10,10 @@
 // In WebAssembly the call area has the layout of the struct, because every field takes four bytes. The struct is copied so
 // that the compiler knows that kernels do not change it.
 #define EXPORT_CALL(result, name, Struct)                                                          \
-  extern "C" __attribute__((export_name(#name))) result export_##name(const unroll::Struct* at) {  \
-    static_assert(sizeof *at == 4 * unroll::fields_of_##Struct);                                   \
-    const unroll::Struct call = *at;                                                               \
-    return unroll::UNROLL_ISA::name(call);                                                         \
+  extern "C" __attribute__((export_name(#name))) result export_##name(const unroll::Struct* area) {  \
+    static_assert(sizeof *area == 4 * unroll::fields_of_##Struct);                                   \
+    const unroll::Struct call = *area;                                                               \
+    return unroll::UNROLL_ISA::name(call);                                                           \
   }
 #ifdef __wasm__
 UNROLL_INFERENCE(EXPORT, EXPORT_CALL)

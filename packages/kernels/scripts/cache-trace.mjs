@@ -1,5 +1,5 @@
 // Counts how often the forward pass of an LSTM reads each cache line of its weights from the L2 cache or beyond, with and without
-// dividing the weights into parts that fit the L1 cache (docs/decisions/052-l1-parts.md). Runs the AVX2 build under valgrind's
+// dividing the weights into slices that fit the L1 cache (docs/decisions/052-l1-parts.md). Runs the AVX2 build under valgrind's
 // lackey, because valgrind does not support AVX-512, and passes its trace of memory accesses to a model of an L1 data cache (48 kB,
 // 12 ways, least recently used).
 //

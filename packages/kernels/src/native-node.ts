@@ -103,7 +103,7 @@ export const loadNative = (isa?: string): KernelModule => {
   const addon = loadAddon();
   if (isa !== undefined && !addon.cpu.isas.includes(isa)) {
     throw new KernelLoadError(
-      `the instruction set "${isa}" is not available here; these are: ${addon.cpu.isas.join(', ')}`,
+      `the instruction set "${isa}" is not available on this machine: choose ${addon.cpu.isas.join(', ')}`,
       'isa-unavailable',
     );
   }

@@ -24,7 +24,7 @@ export interface KernelModule {
   readonly memory: LinearMemory;
   /** The memory from which kernels read a struct (see calls.generated.ts). */
   readonly calls: CallArea;
-  /** The size in bytes of the parts of a weight panel that stay in the L1 cache; 0: panels are not divided. */
+  /** The size in bytes of the slices of a weight panel that stay in the L1 cache; 0: panels are not divided. */
   readonly panelBytes: number;
   /** The largest number of threads that setThreads sets. */
   readonly maxThreads: number;

@@ -21,7 +21,7 @@ const node = (args: string[], env: Record<string, string>) =>
     );
   });
 
-describe('no native kernels', {
+describe('a build without native kernels', {
   skip: process.platform === 'win32' ? 'there is no native build on Windows' : false,
 }, () => {
   before(async () => {
@@ -56,7 +56,7 @@ describe('no native kernels', {
     return node(['--input-type=module', '-e', script], {});
   };
 
-  test('no compiler: one line, exit status 0, and WebAssembly', async () => {
+  test('without a compiler, the build says so in one line and exits with 0, and WebAssembly is loaded', async () => {
     const { code, stdout } = await build({ PATH: '/nonexistent', CXX: '' });
     assert.equal(code, 0);
     assert.match(
@@ -66,7 +66,7 @@ describe('no native kernels', {
     const { stdout: loaded } = await load();
     assert.match(loaded, /^wasm native-missing\nthere are no native kernels .*install g\+\+ or clang\+\+/);
   });
-  test('a compiler that fails: its error, one line, exit status 0', async () => {
+  test('if the compiler fails, the build prints its error, names WebAssembly as fallback, and exits with 0', async () => {
     // A fake compiler that can only print its version, so that the test needs no real one.
     const fake = join(copy, 'fake-compiler.mjs');
     await writeFile(
@@ -80,7 +80,7 @@ describe('no native kernels', {
     assert.match(stdout, /the C\+\+ compiler failed: Unroll will run on WebAssembly/);
     assert.ok(stdout.split('\n').length < 20, stdout);
   });
-  test('exit status 1 if native kernels are required', async () => {
+  test('if native kernels are required, the build exits with 1; if CXX does not run, the message names CXX', async () => {
     assert.equal((await build({ PATH: '/nonexistent', CXX: '', UNROLL_REQUIRE_NATIVE: '1' })).code, 1);
     assert.match(
       (await build({ CXX: '/nonexistent/c++' })).stdout,

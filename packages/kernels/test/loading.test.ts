@@ -66,7 +66,7 @@ describe('choice', () => {
     assertRejected(
       { isa: 'sse9' },
       'isa-unavailable',
-      new RegExp(`"sse9" is not available here; these are: ${variants[0]}`),
+      new RegExp(`"sse9" is not available on this machine: choose ${variants[0]}`),
     );
   });
   test('relaxed SIMD is rejected if this version of Node does not support it', {

@@ -36,7 +36,7 @@ const script = `
   });`;
 
 for (const variant of listVariants()) {
-  test(`${variant}: three workers compute products at once`, async () => {
+  test(`${variant}: three workers compute correct products at the same time`, async () => {
     const values = [1, 2, 3];
     const results = await Promise.all(
       values.map(async (value) => {

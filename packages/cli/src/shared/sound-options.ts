@@ -17,7 +17,7 @@ Sound
   --mels <n>            number of mel filters (default: 40)
   --rate <hz>           sample rate of the analysis (default: the most frequent one, at most 16,000)
   --no-augment          train without augmentation (random changes of speed and frequencies, random
-                        masks and, with --normalize none, random changes of the volume)
+                        masks and, with --normalize none, random changes of the loudness)
 `;
 
 /** The given options for reading and augmenting sounds. */

@@ -30,7 +30,7 @@ const HELP = `Usage: unroll train <task> --data <file> --out <folder> [options]
 Trains a model and writes it to a folder, for unroll predict, evaluate and inspect. Tasks:
 
 ${Object.entries(TRAINABLE_TASKS)
-  .map(([name, { about }]) => `  ${name.padEnd(11)}${about}\n`)
+  .map(([name, { about }]) => `  ${name.padEnd(12)}${about}\n`)
   .join('')}
 Run unroll train <task> --help for the options of a task.
 `;
