@@ -262,8 +262,8 @@ function trainingOptions(plan: PreparedClassifier, seed: number, signal?: AbortS
 }
 
 /**
- * Returns the learning rate or, with `decay`, a schedule in proportion to the square root of the number of remaining steps, which
- * falls slowly at first.
+ * Returns the learning rate or, with `decay`, a schedule that is proportional to the square root of the number of remaining
+ * steps, so that it falls slowly at first.
  */
 function rateOf({ learningRate, decay }: PreparedClassifier['settings'], steps: number) {
   if (!decay) return learningRate;
@@ -392,7 +392,9 @@ function checkOptions(options: ClassifyOptions): void {
   const [kind, ...others] = INPUTS.filter((name) => options[name] !== undefined);
   if (kind === undefined || others.length > 0) {
     const got = kind === undefined ? 'none' : others.length === 1 ? 'two' : others.length + 1;
-    throw valueError(`Pass the column of the inputs as text, sequence, audio or frames, got ${got} of them.`);
+    throw valueError(
+      `Pass the name of the column with the inputs in one of the options text, sequence, audio and frames, got ${got} of them.`,
+    );
   }
   if (options[kind] === label)
     throw valueError(`${kind} and label must be different columns, got "${label}" for both.`);

@@ -192,8 +192,11 @@ function checkOptions(options: DescribeOptions): void {
   const { frames, text, learningRate = 1 } = options;
   if (learningRate <= 0)
     throw valueError(`learningRate must be above 0, got ${learningRate}.`, { learningRate });
-  if (frames === undefined || text === undefined)
-    throw valueError('Pass the names of the columns of the clips and of the sentences as frames and text.');
+  for (const [name, value] of Object.entries({ frames, text }))
+    if (value === undefined)
+      throw valueError(
+        `The option ${name} is missing: pass the name of the column with the ${name === 'frames' ? 'clips' : 'sentences'}.`,
+      );
   if (frames === text) throw valueError(`frames and text must be different columns, got "${text}" for both.`);
   checkFrameOptions(options);
 }

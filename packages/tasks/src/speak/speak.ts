@@ -243,7 +243,9 @@ function checkOptions(options: SpeakOptions): void {
   const { audio, text, learningRate = 1, reduction = 1 } = options;
   for (const [name, value] of Object.entries({ text, audio }))
     if (value === undefined)
-      throw valueError(`Pass the column of the ${name === 'audio' ? 'sounds' : 'texts'} as ${name}.`);
+      throw valueError(
+        `The option ${name} is missing: pass the name of the column with the ${name === 'audio' ? 'sounds' : 'texts'}.`,
+      );
   if (learningRate <= 0)
     throw valueError(`learningRate must be above 0, got ${learningRate}.`, { learningRate });
   if (audio === text) throw valueError(`text and audio must be different columns, got "${audio}" for both.`);

@@ -252,7 +252,9 @@ function checkOptions(options: TranscribeOptions): void {
   const { audio, text, learningRate = 1, streaming = false, normalize = 'none', reduction = 1 } = options;
   for (const [name, value] of Object.entries({ audio, text }))
     if (value === undefined)
-      throw valueError(`Pass the column of the ${name === 'audio' ? 'sounds' : 'transcripts'} as ${name}.`);
+      throw valueError(
+        `The option ${name} is missing: pass the name of the column with the ${name === 'audio' ? 'sounds' : 'transcripts'}.`,
+      );
   if (learningRate <= 0)
     throw valueError(`learningRate must be above 0, got ${learningRate}.`, { learningRate });
   if (audio === text) throw valueError(`audio and text must be different columns, got "${audio}" for both.`);

@@ -196,7 +196,7 @@ function checkOptions(data: PairData, options: TranslateOptions): void {
     );
   if (!isTable) return;
   if (source === undefined || target === undefined)
-    throw valueError('A table needs the options source and target, the names of its columns.');
+    throw valueError('A table needs the options source and target: the names of the columns with the texts.');
   if (source === target)
     throw valueError(`source and target must be different columns, got "${source}" for both.`);
 }
