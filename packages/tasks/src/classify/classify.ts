@@ -4,7 +4,7 @@
  * weights of the best epoch are kept.
  */
 import { currentBackend, RandomStream, ready, valueError } from '@unroll/core';
-import { checkOptions as checkNames, type OptionTypes } from '@unroll/core/internal';
+import { checkOptions as checkNamesAndTypes, type OptionTypes } from '@unroll/core/internal';
 import type { Table, Vectors, Vocabulary } from '@unroll/data';
 import type { Functional } from '@unroll/nn';
 import { adam, adamw, polynomialDecay, type TrainOptions } from '@unroll/train';
@@ -385,7 +385,7 @@ const INPUTS = ['text', 'sequence', 'audio', 'frames'] as const;
 const NAMES = { text: 'texts', sequence: 'sequences', audio: 'sounds', frames: 'clips' };
 
 function checkOptions(options: ClassifyOptions): void {
-  checkNames('trainClassifier', options, OPTIONS);
+  checkNamesAndTypes('trainClassifier', options, OPTIONS);
   const { label, multiLabel, learningRate = 1 } = options;
   if (learningRate <= 0)
     throw valueError(`learningRate must be above 0, got ${learningRate}.`, { learningRate });

@@ -4,7 +4,7 @@
  * weights of the best epoch are kept.
  */
 import { currentBackend, RandomStream, ready, valueError } from '@unroll/core';
-import { checkOptions as checkNames, type OptionTypes } from '@unroll/core/internal';
+import { checkOptions as checkNamesAndTypes, type OptionTypes } from '@unroll/core/internal';
 import type { Table } from '@unroll/data';
 import { adamw, type TrainOptions } from '@unroll/train';
 import type { RunEvent } from '../shared/events.js';
@@ -188,7 +188,7 @@ const OPTIONS: OptionTypes<DescribeOptions & { onEvent?: unknown }> = {
 };
 
 function checkOptions(options: DescribeOptions): void {
-  checkNames('trainDescriber', options, OPTIONS);
+  checkNamesAndTypes('trainDescriber', options, OPTIONS);
   const { frames, text, learningRate = 1 } = options;
   if (learningRate <= 0)
     throw valueError(`learningRate must be above 0, got ${learningRate}.`, { learningRate });

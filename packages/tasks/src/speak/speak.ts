@@ -5,7 +5,7 @@
  * when the validation loss stops improving, and the weights of the best epoch are kept.
  */
 import { currentBackend, RandomStream, ready, tensor, valueError } from '@unroll/core';
-import { checkOptions as checkNames, type OptionTypes } from '@unroll/core/internal';
+import { checkOptions as checkNamesAndTypes, type OptionTypes } from '@unroll/core/internal';
 import { padSequences, type Table } from '@unroll/data';
 import { adam, type TrainOptions } from '@unroll/train';
 import type { RunEvent } from '../shared/events.js';
@@ -239,7 +239,7 @@ const OPTIONS: OptionTypes<SpeakOptions & { onEvent?: unknown }> = {
 };
 
 function checkOptions(options: SpeakOptions): void {
-  checkNames('trainVoice', options, OPTIONS);
+  checkNamesAndTypes('trainVoice', options, OPTIONS);
   const { audio, text, learningRate = 1, reduction = 1 } = options;
   for (const [name, value] of Object.entries({ text, audio }))
     if (value === undefined)

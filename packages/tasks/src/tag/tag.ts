@@ -4,7 +4,7 @@
  * the best epoch are kept. The validation loss rises long before, because the network becomes too confident where it is wrong.
  */
 import { currentBackend, RandomStream, ready, valueError } from '@unroll/core';
-import { checkOptions as checkNames, type OptionTypes } from '@unroll/core/internal';
+import { checkOptions as checkNamesAndTypes, type OptionTypes } from '@unroll/core/internal';
 import type { TaggedSentences } from '@unroll/data';
 import { adamw, type TrainOptions } from '@unroll/train';
 import type { RunEvent } from '../shared/events.js';
@@ -212,7 +212,7 @@ const OPTIONS: OptionTypes<TagOptions & { onEvent?: unknown }> = {
 };
 
 function checkOptions(options: TagOptions): void {
-  checkNames('trainTagger', options, OPTIONS);
+  checkNamesAndTypes('trainTagger', options, OPTIONS);
   const { learningRate = 1 } = options;
   if (learningRate <= 0)
     throw valueError(`learningRate must be above 0, got ${learningRate}.`, { learningRate });

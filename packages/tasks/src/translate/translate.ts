@@ -4,7 +4,7 @@
  * Training ends when the validation loss stops improving, and the weights of the best epoch are kept.
  */
 import { currentBackend, RandomStream, ready, valueError } from '@unroll/core';
-import { checkOptions as checkNames, type OptionTypes } from '@unroll/core/internal';
+import { checkOptions as checkNamesAndTypes, type OptionTypes } from '@unroll/core/internal';
 import { adam, type TrainOptions } from '@unroll/train';
 import type { RunEvent } from '../shared/events.js';
 import { CELL_NAMES } from '../shared/recurrent-cells.js';
@@ -185,7 +185,7 @@ const OPTIONS: OptionTypes<TranslateOptions & { onEvent?: unknown }> = {
 };
 
 function checkOptions(data: PairData, options: TranslateOptions): void {
-  checkNames('trainTranslator', options, OPTIONS);
+  checkNamesAndTypes('trainTranslator', options, OPTIONS);
   const { source, target, validation, learningRate = 1 } = options;
   if (learningRate <= 0)
     throw valueError(`learningRate must be above 0, got ${learningRate}.`, { learningRate });
