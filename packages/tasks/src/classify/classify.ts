@@ -328,7 +328,7 @@ function pipelineOf(
   return { ...common, ...inputConfig(columns.input, encoder, weight) };
 }
 
-/** Returns what the pipeline stores about the inputs. */
+/** Returns the part of pipeline.json about the inputs. */
 function inputConfig(input: string, encoder: PreparedClassifier['encoder'], weight: number): InputPipeline {
   if (encoder.kind === 'text') {
     const { config, ngrams } = encoder;

@@ -182,7 +182,7 @@ const sizesOf = (options: TranslateOptions): TranslatorSizes => ({
   dropout: options.dropout ?? 0.3,
 });
 
-/** Returns the settings that are set, and defaults for the others. @param pairs number of training pairs */
+/** Returns the options for the training, with defaults for those that are not set. @param pairs number of training pairs */
 function settingsOf(
   options: TranslateOptions,
   pairs: number,

@@ -66,7 +66,7 @@ export interface TranslateResult {
   scored: Pairs;
   /** The translations of `scored`. */
   translations: Translation[];
-  /** The scores of `translations`. The perplexity is that of all validation pairs. */
+  /** The scores of `translations`. The perplexity is computed from all validation pairs. */
   scores: ModelScores;
   /** The trained model. It can be saved, and can predict and evaluate. */
   model: TranslateModel;
