@@ -47,7 +47,7 @@ describe('clips', () => {
     const { stdout, stderr } = await unroll([...TRAIN, ...options, '--no-augment', '--dry-run']);
     assert.match(
       stdout,
-      /^clip {5}4 frames of each clip, 8 × 10 pixels, grey, standardised, and their differences$/m,
+      /^clip {5}at most 4 frames per clip, 8 × 10 pixels, grey, standardised, and the difference from the previous frame$/m,
       stderr,
     );
     const colour = await unroll([...TRAIN, '--colour', '--dry-run']);

@@ -155,7 +155,7 @@ describe('generate', () => {
   test('help lists its options and those of the model', async () => {
     assert.match((await unroll(['generate', '--help'])).stdout, /--prompt <text>/);
     const { stdout } = await unroll(['generate', 'model', '--help']);
-    assert.match(stdout, /--temperature <x> {4,}1 samples from the model/);
+    assert.match(stdout, /--temperature <x> {4,}at 1, samples from the model/);
     assert.match(
       (await unroll(['--help'])).stdout,
       /^ {2}generate +generate text with a saved language model$/m,

@@ -4,7 +4,7 @@
  * weights of the best epoch are kept.
  */
 import { currentBackend, RandomStream, ready, valueError } from '@unroll/core';
-import { checkOptions as checkNames, type OptionTypes } from '@unroll/core/internal';
+import { checkOptions as checkNamesAndTypes, type OptionTypes } from '@unroll/core/internal';
 import type { Table, Vectors, Vocabulary } from '@unroll/data';
 import type { Functional } from '@unroll/nn';
 import { adam, adamw, polynomialDecay, type TrainOptions } from '@unroll/train';
@@ -262,8 +262,8 @@ function trainingOptions(plan: PreparedClassifier, seed: number, signal?: AbortS
 }
 
 /**
- * Returns the learning rate or, with `decay`, a schedule in proportion to the square root of the number of remaining steps, which
- * falls slowly at first.
+ * Returns the learning rate or, with `decay`, a schedule that is proportional to the square root of the number of remaining
+ * steps, so that it falls slowly at first.
  */
 function rateOf({ learningRate, decay }: PreparedClassifier['settings'], steps: number) {
   if (!decay) return learningRate;
@@ -328,7 +328,7 @@ function pipelineOf(
   return { ...common, ...inputConfig(columns.input, encoder, weight) };
 }
 
-/** Returns what the pipeline stores about the inputs. */
+/** Returns the part of pipeline.json about the inputs. */
 function inputConfig(input: string, encoder: PreparedClassifier['encoder'], weight: number): InputPipeline {
   if (encoder.kind === 'text') {
     const { config, ngrams } = encoder;
@@ -385,14 +385,16 @@ const INPUTS = ['text', 'sequence', 'audio', 'frames'] as const;
 const NAMES = { text: 'texts', sequence: 'sequences', audio: 'sounds', frames: 'clips' };
 
 function checkOptions(options: ClassifyOptions): void {
-  checkNames('trainClassifier', options, OPTIONS);
+  checkNamesAndTypes('trainClassifier', options, OPTIONS);
   const { label, multiLabel, learningRate = 1 } = options;
   if (learningRate <= 0)
     throw valueError(`learningRate must be above 0, got ${learningRate}.`, { learningRate });
   const [kind, ...others] = INPUTS.filter((name) => options[name] !== undefined);
   if (kind === undefined || others.length > 0) {
     const got = kind === undefined ? 'none' : others.length === 1 ? 'two' : others.length + 1;
-    throw valueError(`Pass the column of the inputs as text, sequence, audio or frames, got ${got} of them.`);
+    throw valueError(
+      `Pass the name of the column with the inputs in one of the options text, sequence, audio and frames, got ${got} of them.`,
+    );
   }
   if (options[kind] === label)
     throw valueError(`${kind} and label must be different columns, got "${label}" for both.`);

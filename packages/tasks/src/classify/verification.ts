@@ -14,7 +14,7 @@ import type { ClassifyEncoder, EncodedInput } from './inputs.js';
 const BATCH = 128;
 
 /**
- * Returns the embedding of each input: the pooled outputs of each network, scaled to length 1, one network after the other.
+ * Returns the embedding of each input: the pooled outputs of the networks, each scaled to length 1, concatenated.
  * @param network joined model with the logits of each network as outputs
  */
 export async function embeddingsOf(

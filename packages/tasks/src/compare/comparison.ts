@@ -114,7 +114,7 @@ export function verdict(comparison: Comparison): string {
 /** What to expect from each cell, according to the literature. */
 export const ADVICE: readonly string[] = [
   'lstm: keeps information over hundreds of steps; the usual first choice (Hochreiter & Schmidhuber 1997; Greff et al. 2017).',
-  'gru: three blocks of weights (two gates and the candidate) instead of four, so a quarter fewer parameters and less time; often as good as the LSTM (Cho et al. 2014; Chung et al. 2014).',
+  'gru: three blocks of weights (two gates and the candidate) instead of four, so a quarter fewer parameters and usually less time; often as good as the LSTM (Cho et al. 2014; Chung et al. 2014).',
   'rnn: the fastest, but its gradients vanish, so it rarely learns dependencies of more than about ten steps (Bengio et al. 1994).',
   'minGRU: its gates depend on the inputs only, so that a scan computes all steps; far fewer parameters than an LSTM, but it often needs two layers (Feng et al. 2024).',
   'minLSTM: like the minGRU, with input and forget gates that are normalised to the sum 1 (Feng et al. 2024).',

@@ -4,7 +4,7 @@
  * weights of the best epoch are kept.
  */
 import { currentBackend, RandomStream, ready, valueError } from '@unroll/core';
-import { checkOptions as checkNames, type OptionTypes } from '@unroll/core/internal';
+import { checkOptions as checkNamesAndTypes, type OptionTypes } from '@unroll/core/internal';
 import type { Table } from '@unroll/data';
 import { adamw, type TrainOptions } from '@unroll/train';
 import type { RunEvent } from '../shared/events.js';
@@ -188,12 +188,15 @@ const OPTIONS: OptionTypes<DescribeOptions & { onEvent?: unknown }> = {
 };
 
 function checkOptions(options: DescribeOptions): void {
-  checkNames('trainDescriber', options, OPTIONS);
+  checkNamesAndTypes('trainDescriber', options, OPTIONS);
   const { frames, text, learningRate = 1 } = options;
   if (learningRate <= 0)
     throw valueError(`learningRate must be above 0, got ${learningRate}.`, { learningRate });
-  if (frames === undefined || text === undefined)
-    throw valueError('Pass the names of the columns of the clips and of the sentences as frames and text.');
+  for (const [name, value] of Object.entries({ frames, text }))
+    if (value === undefined)
+      throw valueError(
+        `The option ${name} is missing: pass the name of the column with the ${name === 'frames' ? 'clips' : 'sentences'}.`,
+      );
   if (frames === text) throw valueError(`frames and text must be different columns, got "${text}" for both.`);
   checkFrameOptions(options);
 }

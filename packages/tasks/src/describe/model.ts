@@ -115,7 +115,7 @@ export class DescribeModel implements TaskModel {
 
   /** @internal Describes encoded clips, in their order. */
   async describeClips(clips: readonly EncodedClip[], options: SearchOptions = {}): Promise<Description[]> {
-    const limits = { maxLength: this.#target.length, unknown: false };
+    const limits = { maxLength: this.#target.length, allowUnknown: false };
     const inputs = clipInputs(this.#frames, clips, this.#batchSize(clips));
     const decoded = await decodeInputs(this.network, inputs, limits, options);
     return decoded.map((target, i) => this.#descriptionOf(target, clips[i]));

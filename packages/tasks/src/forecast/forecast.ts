@@ -5,7 +5,7 @@
  * lowest MASE makes the forecast; if it is a network, it is first retrained on all rows.
  */
 import { currentBackend, ready, valueError } from '@unroll/core';
-import { checkOptions as checkNames, type OptionTypes } from '@unroll/core/internal';
+import { checkOptions as checkNamesAndTypes, type OptionTypes } from '@unroll/core/internal';
 import { describeFrequency, type Table } from '@unroll/data';
 import type { RunEvent } from '../shared/events.js';
 import { CELL_NAMES } from '../shared/recurrent-cells.js';
@@ -227,7 +227,7 @@ const OPTIONS: OptionTypes<ForecastOptions & { onEvent?: unknown }> = {
 };
 
 function checkOptions(options: ForecastOptions): void {
-  checkNames('forecast', options, OPTIONS);
+  checkNamesAndTypes('forecast', options, OPTIONS);
   for (const name of ['units', 'layers', 'epochs'] as const) {
     const value = options[name];
     if (value === undefined || (Number.isInteger(value) && value >= 1)) continue;

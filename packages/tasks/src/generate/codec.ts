@@ -106,7 +106,9 @@ const MAX_WINDOW = 512;
 /** Converts tokens to text, one at a time. The text of a token may depend on the previous tokens of its line. */
 class TokenDecoder {
   readonly #codec: TextCodec;
+  /** The last tokens, on which the text of the next token may depend (see MAX_WINDOW). */
   #window: string[];
+  /** Length of the part of the text of `#window` that belongs to the prompt or has already been returned. */
   #length: number;
 
   constructor(codec: TextCodec, prompt: ArrayLike<number>) {

@@ -5,7 +5,7 @@
  * loss stops improving; the weights of the best epoch are kept.
  */
 import { currentBackend, RandomStream, ready, valueError } from '@unroll/core';
-import { checkOptions as checkNames, type OptionTypes } from '@unroll/core/internal';
+import { checkOptions as checkNamesAndTypes, type OptionTypes } from '@unroll/core/internal';
 import type { Sequential } from '@unroll/nn';
 import { adam, cosineDecay, reduceOnPlateau, type TrainOptions } from '@unroll/train';
 import type { RunEvent } from '../shared/events.js';
@@ -185,7 +185,7 @@ const OPTIONS: OptionTypes<LanguageModelOptions & { onEvent?: unknown }> = {
 };
 
 function checkOptions(options: LanguageModelOptions): void {
-  checkNames('trainLanguageModel', options, OPTIONS);
+  checkNamesAndTypes('trainLanguageModel', options, OPTIONS);
   const { learningRate = 1 } = options;
   if (learningRate <= 0)
     throw valueError(`learningRate must be above 0, got ${learningRate}.`, { learningRate });

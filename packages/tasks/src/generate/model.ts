@@ -37,7 +37,7 @@ const OPTIONS: readonly TaskOption[] = [
   },
   {
     ...{ name: 'temperature', type: 'number', default: DEFAULTS.temperature },
-    help: '1 samples from the model, lower values prefer likely tokens, 0 takes the most likely token',
+    help: 'at 1, samples from the model; lower values prefer likely tokens; 0 takes the most likely token',
   },
   {
     name: 'top-k',

@@ -11,9 +11,7 @@ export interface GeneratedText {
 export interface GenerateStreamOptions {
   /** Number of characters, words or subwords to generate. Default 200. */
   length?: number;
-  /**
-   * 1 samples from the model, lower values prefer likely tokens, 0 takes the most likely token. Default 0.8.
-   */
+  /** At 1, tokens are sampled from the model; lower values prefer likely tokens; 0 takes the most likely token. Default 0.8. */
   temperature?: number;
   /** Number of most likely tokens to sample from. Default: all. */
   topK?: number;

@@ -144,7 +144,7 @@ function validationStart(text: string, share: number): number {
   return splitsPair ? cut - 1 : cut;
 }
 
-/** Returns the sizes that are set, and defaults for the others. @param tokens number of training tokens */
+/** Returns the sizes of the network, with defaults for those that are not set. @param tokens number of training tokens */
 function sizesOf(options: LanguageModelOptions, level: TextLevel, tokens: number): LanguageSizes {
   const units = options.units ?? (tokens < 50_000 ? 128 : tokens < 300_000 ? 256 : 512);
   const rates = dropoutFor(level, tokens);
@@ -168,7 +168,7 @@ function dropoutFor(level: TextLevel, tokens: number): { dropout: number; weight
   return tokens < many ? { dropout: 0.1, weightDrop: 0.1 } : { dropout: 0, weightDrop: 0 };
 }
 
-/** Returns the settings that are set, and defaults for the others. @param tokens number of training tokens */
+/** Returns the options for the training, with defaults for those that are not set. @param tokens number of training tokens */
 function settingsOf(options: LanguageModelOptions, level: TextLevel, tokens: number): TrainingSettings {
   const streams = options.streams ?? Math.max(4, Math.min(32, 2 ** Math.round(Math.log2(tokens / 6000))));
   const steps = options.steps ?? (level === 'char' ? 64 : 50);

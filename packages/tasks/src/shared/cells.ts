@@ -1,4 +1,4 @@
-/** Reads columns of texts. Every fault is reported with its file, line and column. */
+/** Reads the cells of a table column as texts. Errors name the file, line and column of the cell. */
 import { UnrollError } from '@unroll/core';
 import { type Cell, type Column, column, type Table } from '@unroll/data';
 

@@ -28,7 +28,7 @@ export interface RunStore {
 /** Writing checkpoints takes at most this share of the training time. */
 const MAX_TIME_SHARE = 0.05;
 /** Within an epoch, a checkpoint is written only if it has been due for longer than this. */
-const EPOCH_PATIENCE_MS = 10_000;
+const MAX_OVERDUE_MS = 10_000;
 
 /** Trains the models of one run, one after another, and stores a checkpoint of each training run. */
 export class CheckpointedTrainer {
@@ -83,8 +83,8 @@ export class CheckpointedTrainer {
     try {
       for await (const event of trainWith(run, callbacks)) {
         if (event.type === 'epoch') epochs.push(event);
-        const patience = event.type === 'epoch' ? 0 : EPOCH_PATIENCE_MS;
-        if (event.type !== 'end' && performance.now() > nextSave + patience) await save();
+        const maxOverdue = event.type === 'epoch' ? 0 : MAX_OVERDUE_MS;
+        if (event.type !== 'end' && performance.now() > nextSave + maxOverdue) await save();
         yield event;
       }
     } finally {

@@ -24,7 +24,7 @@ export interface ScoreColumn {
 
 export interface ScoreTable {
   columns: ScoreColumn[];
-  /** One cell for each column; null if there is no score. The best row is first. */
+  /** One cell for each column; null if there is no score. A table that compares models has the best one first. */
   rows: (string | number | null)[][];
 }
 

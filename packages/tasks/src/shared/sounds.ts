@@ -1,4 +1,4 @@
-/** Reads sounds: bytes of WAV files, or samples. Every fault is reported with the name of the file or the row. */
+/** Reads sounds: bytes of WAV files, or samples. Errors name the file or the row. */
 import { UnrollError } from '@unroll/core';
 import { formatValue } from '@unroll/core/internal';
 import { findColumn, mono, nestedValues, readWav, type Table, type Waveform } from '@unroll/data';

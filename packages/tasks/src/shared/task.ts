@@ -36,15 +36,15 @@ export interface TaskModel {
   readonly options: readonly TaskOption[];
   /** What the model reads from `--data`: a `table`, or a text `file`, such as a CoNLL file. Default `table`. */
   readonly reads?: 'table' | 'file';
-  /** Name of the column of `--data` with the paths of WAV files, which commands read. Default: none. */
+  /** Name of the column of `--data` with the paths of WAV files; commands read these files. Default: none. */
   readonly audio?: string | undefined;
-  /** Name of the column of `--data` with the paths of clips, which commands read. Default: none. */
+  /** Name of the column of `--data` with the paths of clips; commands read these files. Default: none. */
   readonly frames?: string | undefined;
   /** True for a model that writes sounds, which `unroll predict` stores under `--audio`. Default false. */
   readonly writesSound?: boolean;
   /** The pattern of the file names, if the model was trained on a folder of files. Default: none. */
   readonly pattern?: string | undefined;
-  /** True if `evaluate` also takes two parallel text files, `file` and `target`. Default false. */
+  /** True if `evaluate` also takes two parallel text files, `file` and `target` of the request. Default false. */
   readonly pairs?: boolean;
   /** The query that produced the training rows; it also runs on the files to predict from. */
   readonly sql?: string | undefined;
@@ -86,15 +86,15 @@ export interface TaskModel {
    * returns the form that the pipeline of the same task in transformers.js returns, such as `[{ label, score }]`. A list has one
    * result for each input. Each task declares the type of the function in a file `pipe.ts`, and adds a line to `Pipes` of
    * unrolljs/src/pipeline.ts.
-   * @throws UnrollError `value` for other inputs and options
+   * @throws UnrollError `value` for invalid inputs and options
    */
   pipe?(input: unknown, options?: object): Promise<unknown>;
   /** Predicts like `pipe` from one input, but yields parts of the result as soon as they are known, such as pieces of a text. */
   pipeStream?(input: unknown, options?: object): AsyncIterable<unknown>;
   /**
    * Returns one example of a file (or of the texts of a request) as the network reads it, for `unroll inspect --data`.
-   * @param row index of the row, line or sentence (for a forecast: of the last row before it). Default: 0 (for a forecast: the last
-   *   row of the file)
+   * @param row index of the row, line or sentence; for a forecast, of the last row before the horizon. Default: 0; for a forecast,
+   *   the last row of the file
    * @throws UnrollError `data` or `value` as for `predict`; `value` for a row outside of the file
    */
   example?(request: TaskRequest, row?: number): Promise<NetworkExample>;

@@ -33,7 +33,10 @@ export interface SpeakSizes {
   reduction: number;
   /** Dropout rate of the encoder. */
   dropout: number;
-  /** Characters by which the attention of the untrained decoder moves per step: the harmonic mean over the training texts. */
+  /**
+   * Characters by which the attention of the untrained decoder moves per step: the harmonic mean, over the training texts, of their
+   * characters per step.
+   */
   pace: number;
 }
 

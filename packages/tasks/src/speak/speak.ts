@@ -5,7 +5,7 @@
  * when the validation loss stops improving, and the weights of the best epoch are kept.
  */
 import { currentBackend, RandomStream, ready, tensor, valueError } from '@unroll/core';
-import { checkOptions as checkNames, type OptionTypes } from '@unroll/core/internal';
+import { checkOptions as checkNamesAndTypes, type OptionTypes } from '@unroll/core/internal';
 import { padSequences, type Table } from '@unroll/data';
 import { adam, type TrainOptions } from '@unroll/train';
 import type { RunEvent } from '../shared/events.js';
@@ -239,11 +239,13 @@ const OPTIONS: OptionTypes<SpeakOptions & { onEvent?: unknown }> = {
 };
 
 function checkOptions(options: SpeakOptions): void {
-  checkNames('trainVoice', options, OPTIONS);
+  checkNamesAndTypes('trainVoice', options, OPTIONS);
   const { audio, text, learningRate = 1, reduction = 1 } = options;
   for (const [name, value] of Object.entries({ text, audio }))
     if (value === undefined)
-      throw valueError(`Pass the column of the ${name === 'audio' ? 'sounds' : 'texts'} as ${name}.`);
+      throw valueError(
+        `The option ${name} is missing: pass the name of the column with the ${name === 'audio' ? 'sounds' : 'texts'}.`,
+      );
   if (learningRate <= 0)
     throw valueError(`learningRate must be above 0, got ${learningRate}.`, { learningRate });
   if (audio === text) throw valueError(`text and audio must be different columns, got "${audio}" for both.`);

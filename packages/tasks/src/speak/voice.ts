@@ -32,9 +32,9 @@ const MAX_RATE = 16_000;
 /** Windows of 50 ms, every 12.5 ms, as in Tacotron (Wang et al. 2017). */
 const WINDOW = 0.05;
 const HOP = 0.0125;
-/** Values more than this below the maximum of a sound, in dB, are raised to this distance. */
+/** Values below the maximum of a sound minus this number of dB are raised to that limit. */
 const RANGE = 80;
-/** At the start and the end of a sound, everything more than this below the loudest part, in dB, is cut off. */
+/** The parts at the start and the end of a sound that are more than this number of dB below its loudest part are cut off. */
 const SILENCE = 45;
 /** Zero crossings of the filter for resampling. With the default, resampling would take most of the time. */
 const CROSSINGS = 16;

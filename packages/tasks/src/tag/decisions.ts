@@ -1,6 +1,6 @@
 /**
  * Decisions of a tagger. The most probable tags give the highest share of correct tags, but not the highest F1: if entities are
- * hard to find, predicting less probable entities, too, increases F1 (Lipton et al. 2014: the best threshold is half of the best
+ * hard to find, predicting also less probable entities increases F1 (Lipton et al. 2014: the best threshold is half of the best
  * F1). Therefore, an offset is added to the scores of all entity tags. It is chosen on the validation sentences.
  */
 import { predictAll, type TagScores, tagProbabilities, viterbi } from '@unroll/core';

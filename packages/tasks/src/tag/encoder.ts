@@ -16,12 +16,12 @@ export const UNKNOWN_ID = 1;
 const MAX_CHARACTERS = 24;
 /** Longer sentences are processed in pieces of at most this number of tokens. */
 export const MAX_TOKENS = 400;
-/** The mark of the tokenizer for a missing space (see `tokenizer`). */
+/** The token that the tokenizer inserts where a space is missing (see `tokenizer`). */
 const JOINER = '\uFFED';
 
 /** The part of pipeline.json with which a model reads sentences. */
 export interface TagEncoderConfig {
-  /** Splits texts. Files are already split. */
+  /** Splits texts into tokens. Files have one token per line. */
   tokenizer: TokenizerConfig;
   words: VocabularyConfig;
   /** The characters that the network reads; null if it reads no characters. */
@@ -93,7 +93,7 @@ export class TagEncoder {
     for (const token of this.tokenizer.tokens(text)) {
       if (token === JOINER || token.trim() === '') continue;
       const start = text.indexOf(token, position);
-      if (start < 0) continue; // The text contains the mark itself, which the tokenizer escapes.
+      if (start < 0) continue; // The text itself contains JOINER, which the tokenizer escapes.
       position = start + token.length;
       result.push({ token, start, end: position });
     }

@@ -102,7 +102,7 @@ export function joinScores({ networks, joined }: TaggerNetworks, offsets: readon
     weights.flatMap(([{ values }]) => Array.from(values, (value) => value / count)),
   );
   const bias = mean(1).map((value, k) => value + offsets[k]);
-  const values = [kernel, bias, mean(2), mean(3), mean(4)];
+  const values = [kernel, bias, mean(2), mean(3), mean(4)]; // 2, 3, 4: transitions, start and end scores
   layer.setWeights(layer.getWeights().map(({ shape }, i) => ({ shape, values: values[i] })));
 }
 

@@ -257,7 +257,7 @@ function encodeAll(
   return { sentences: encoded, tags: tagIds, repaired };
 }
 
-/** Returns the sizes that are set, and defaults for the others. @param tokens number of training tokens */
+/** Returns the sizes of a network, with defaults for those that are not set. @param tokens number of training tokens */
 function sizesOf(options: TagOptions, hasCharacters: boolean, tokens: number): TaggerSizes {
   const rate = options.dropout ?? 0.5;
   return {
@@ -272,7 +272,7 @@ function sizesOf(options: TagOptions, hasCharacters: boolean, tokens: number): T
 }
 
 /**
- * Returns the settings that are set, and defaults for the others.
+ * Returns the options for the training, with defaults for those that are not set.
  * @param sentences number of training sentences
  * @param tokens number of training tokens
  */

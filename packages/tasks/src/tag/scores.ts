@@ -16,8 +16,8 @@ export interface TagTypeScore {
 }
 
 /**
- * The scores of a tagger. Precision, recall and F1 are those of all entities. With the scheme `none`, they are those of the
- * positive tag or, without a positive tag, the means over all tags.
+ * The scores of a tagger. Precision, recall and F1 are computed over all entities. With the scheme `none`, they are computed for
+ * the positive tag or, without a positive tag, are the means over all tags.
  */
 export interface TagScoresReport {
   precision: number;

@@ -1,10 +1,11 @@
 /**
  * `trainTagger`: trains a tagger on sentences of tokens with tags. The run is planned by plan.ts; the network is built by
  * network.ts. Training ends when F1 (or the share of correct tags) on the validation sentences stops improving, and the weights of
- * the best epoch are kept. The validation loss rises long before, because the network becomes too confident where it is wrong.
+ * the best epoch are kept. The validation loss already rises epochs before that, because the network becomes too confident of its
+ * wrong predictions.
  */
 import { currentBackend, RandomStream, ready, valueError } from '@unroll/core';
-import { checkOptions as checkNames, type OptionTypes } from '@unroll/core/internal';
+import { checkOptions as checkNamesAndTypes, type OptionTypes } from '@unroll/core/internal';
 import type { TaggedSentences } from '@unroll/data';
 import { adamw, type TrainOptions } from '@unroll/train';
 import type { RunEvent } from '../shared/events.js';
@@ -212,7 +213,7 @@ const OPTIONS: OptionTypes<TagOptions & { onEvent?: unknown }> = {
 };
 
 function checkOptions(options: TagOptions): void {
-  checkNames('trainTagger', options, OPTIONS);
+  checkNamesAndTypes('trainTagger', options, OPTIONS);
   const { learningRate = 1 } = options;
   if (learningRate <= 0)
     throw valueError(`learningRate must be above 0, got ${learningRate}.`, { learningRate });

@@ -2,7 +2,7 @@
 import { UnrollError } from '@unroll/core';
 import { type LabelScheme, spansOf, type TaggedSentence, type TaggedSentences, tagsOf } from '@unroll/data';
 
-/** How tags mark entities; `none`: they do not, as in part-of-speech tagging. */
+/** How tags mark entities. `none`: tags do not mark entities, as in part-of-speech tagging. */
 export type TagScheme = 'bio' | 'bioes' | 'bmes' | 'none';
 
 export const TAG_SCHEMES: readonly TagScheme[] = ['bio', 'bioes', 'bmes', 'none'];
@@ -13,7 +13,7 @@ const PREFIXES: Readonly<Record<Exclude<TagScheme, 'none'>, string>> = {
   bmes: 'BMES',
 };
 
-/** Returns the name of a scheme for `spansOf` and `tagsOf`; null for `none`. */
+/** Returns the name by which `spansOf` and `tagsOf` know a scheme; null for `none`. */
 export const labelScheme = (scheme: TagScheme): LabelScheme | null =>
   scheme === 'none' ? null : (scheme.toUpperCase() as LabelScheme);
 
@@ -107,6 +107,6 @@ export function repairTags(tags: readonly string[], scheme: TagScheme): readonly
   return name === null ? tags : tagsOf(spansOf(tags, name), tags.length, name);
 }
 
-/** Returns the number of different tags in two sequences of the same length. */
+/** Returns the number of positions at which two tag sequences of the same length differ. */
 export const countChanges = (a: readonly string[], b: readonly string[]): number =>
   a.reduce((count, tag, i) => count + Number(tag !== b[i]), 0);

@@ -20,10 +20,10 @@ export function alignLabels(
   labels: ArrayLike<number>,
 ): LabelSteps[] | null {
   const steps = scores.length / classes;
-  const states = 2 * labels.length + 1;
+  const states = 2 * labels.length + 1; // Even states are blanks, odd states are the labels between them.
   const labelOf = (state: number): number => (state % 2 === 0 ? BLANK : labels[(state - 1) / 2]);
   let best = new Float64Array(states).fill(Number.NEGATIVE_INFINITY);
-  const moves = new Uint8Array(steps * states); // How many states the best path advances.
+  const moves = new Uint8Array(steps * states); // By how many states the best path to a state advances at a step.
   for (let t = 0; t < steps; t++) {
     const next = new Float64Array(states).fill(Number.NEGATIVE_INFINITY);
     for (let s = 0; s < states; s++) {

@@ -96,7 +96,7 @@ export async function decodeSounds(
     },
     length: (row: number) => stepsOf(sounds[row].length, reduction),
   };
-  const decoded = await decodeInputs(network, inputs, { maxLength, unknown: false }, { beam });
+  const decoded = await decodeInputs(network, inputs, { maxLength, allowUnknown: false }, { beam });
   return decoded.map(({ ids, alignment }: DecodedTarget) => ({
     ids: ids.map((id) => id - OFFSET),
     alignment,

@@ -163,7 +163,7 @@ function checkTranscriptLengths(
   const { length } = sounds[wrong];
   const problem =
     `the transcript needs at least ${stepsNeeded(ids[wrong])} steps, but the sound has ` +
-    `${stepsOf(length, reduction)} (${(length / frontEnd.frameRate).toFixed(2)} s). Check the row.`;
+    `${stepsOf(length, reduction)} (${(length / frontEnd.frameRate).toFixed(2)} s). Check whether they belong together.`;
   throw cellError(table, rows[wrong], column(table, text), problem);
 }
 

@@ -15,29 +15,29 @@ export interface StreamParts {
 
 export class TranscribeStream {
   readonly #parts: StreamParts;
-  readonly #frames: FrontEndStream;
-  readonly #outputs: ReturnType<Functional['stream']>;
+  readonly #frontEndStream: FrontEndStream;
+  readonly #networkStream: ReturnType<Functional['stream']>;
   readonly #decoder: CtcDecoder;
-  /** The last frames, if they are too few for an output step. */
+  /** The last frames, if they are too few for a step of the network. */
   #waiting: Float32Array = new Float32Array(0);
 
   /** @internal Use `TranscribeModel.stream`. */
   constructor(parts: StreamParts, sampleRate: number, settings: DecodeSettings) {
     this.#parts = parts;
-    this.#frames = parts.frontEnd.stream(sampleRate);
-    this.#outputs = parts.network.stream();
+    this.#frontEndStream = parts.frontEnd.stream(sampleRate);
+    this.#networkStream = parts.network.stream();
     this.#decoder = ctcDecoder(beamOptions(settings, parts.tokens));
   }
 
   /** Appends samples of one channel and returns the transcript of the sound so far; its end may still change. */
   async push(samples: Float32Array): Promise<string> {
-    await this.#append(this.#frames.push(samples), false);
+    await this.#append(this.#frontEndStream.push(samples), false);
     return this.text;
   }
 
   /** Ends the sound and returns its transcript. */
   async end(): Promise<string> {
-    await this.#append(this.#frames.end(), true);
+    await this.#append(this.#frontEndStream.end(), true);
     return this.text;
   }
 
@@ -57,7 +57,7 @@ export class TranscribeStream {
     this.#waiting = all.slice(used * frontEnd.width);
     if (used === 0) return;
     const x = tensor(all.subarray(0, used * frontEnd.width), [1, used, frontEnd.width]);
-    const logits = this.#outputs.push(x);
+    const logits = this.#networkStream.push(x);
     const values = Float32Array.from(await logits.data());
     this.#decoder.push(tensor(values, logits.shape.slice(1)));
   }

@@ -5,7 +5,7 @@
  * improving, and the weights of the best epoch are kept.
  */
 import { currentBackend, RandomStream, ready, tensor, valueError } from '@unroll/core';
-import { checkOptions as checkNames, type OptionTypes } from '@unroll/core/internal';
+import { checkOptions as checkNamesAndTypes, type OptionTypes } from '@unroll/core/internal';
 import type { Table } from '@unroll/data';
 import type { Functional } from '@unroll/nn';
 import { adamw, type TrainOptions } from '@unroll/train';
@@ -248,11 +248,13 @@ const OPTIONS: OptionTypes<TranscribeOptions & { onEvent?: unknown }> = {
 };
 
 function checkOptions(options: TranscribeOptions): void {
-  checkNames('trainTranscriber', options, OPTIONS);
+  checkNamesAndTypes('trainTranscriber', options, OPTIONS);
   const { audio, text, learningRate = 1, streaming = false, normalize = 'none', reduction = 1 } = options;
   for (const [name, value] of Object.entries({ audio, text }))
     if (value === undefined)
-      throw valueError(`Pass the column of the ${name === 'audio' ? 'sounds' : 'transcripts'} as ${name}.`);
+      throw valueError(
+        `The option ${name} is missing: pass the name of the column with the ${name === 'audio' ? 'sounds' : 'transcripts'}.`,
+      );
   if (learningRate <= 0)
     throw valueError(`learningRate must be above 0, got ${learningRate}.`, { learningRate });
   if (audio === text) throw valueError(`audio and text must be different columns, got "${audio}" for both.`);

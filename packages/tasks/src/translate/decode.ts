@@ -19,8 +19,8 @@ export interface SearchOptions {
 export interface TargetLimits {
   /** Largest number of tokens, unless the options set one. */
   maxLength: number;
-  /** Whether unknown tokens are allowed. */
-  unknown: boolean;
+  /** Whether targets may contain unknown tokens. */
+  allowUnknown: boolean;
 }
 
 export const DEFAULT_BEAM = 5;
@@ -70,7 +70,7 @@ const sourceInputs = (sources: readonly Int32Array[]): DecoderInputs => ({
 export async function decodeInputs(
   network: Functional,
   inputs: DecoderInputs,
-  { unknown, ...limits }: TargetLimits,
+  { allowUnknown, ...limits }: TargetLimits,
   {
     beam = DEFAULT_BEAM,
     lengthPenalty = DEFAULT_LENGTH_PENALTY,
@@ -78,7 +78,7 @@ export async function decodeInputs(
   }: SearchOptions = {},
 ): Promise<DecodedTarget[]> {
   const results: DecodedTarget[] = [];
-  const banned = [0, START_ID, ...(unknown ? [] : [UNKNOWN_ID])];
+  const banned = [0, START_ID, ...(allowUnknown ? [] : [UNKNOWN_ID])];
   for (const rows of inputs.batches(Math.max(1, Math.floor(MAX_ROWS / beam)))) {
     const stream = network.stream({ inputs: { [inputs.name]: inputs.batch(rows) } });
     const hypotheses = await beamSearch(stream, {

@@ -250,7 +250,7 @@ export class TranslateModel implements TaskModel {
 
   async #translate(sources: readonly TokenizedText[], options: SearchOptions): Promise<Translation[]> {
     const ids = sources.map((source) => source.ids);
-    const limits = { maxLength: this.#target.length, unknown: this.pipeline.level === 'words' };
+    const limits = { maxLength: this.#target.length, allowUnknown: this.pipeline.level === 'words' };
     const decoded = await decodeTargets(this.network, ids, limits, options);
     return decoded.map((target, i) => this.#translationOf(target, sources[i].tokens));
   }

@@ -44,7 +44,7 @@ export interface TrainingSettings {
   seed: number;
 }
 
-/** Lengths of the texts of one side in tokens, before they are cut. */
+/** Lengths of the texts of one side (source or target) in tokens, before they are cut. */
 export interface SideLengths extends LengthSummary {
   /** Number of training texts that are cut. */
   cut: number;
@@ -136,7 +136,7 @@ export interface SideOptions {
   vocabulary: number | null;
 }
 
-/** Returns the largest number of tokens of a target that the model writes. @param longest number in training */
+/** Returns the maximum number of tokens of a generated target. @param longest length of the longest training target */
 export const longestTarget = (longest: number): number => Math.min(MAX_LENGTH, Math.ceil(1.5 * longest) + 10);
 
 /**
@@ -182,7 +182,7 @@ const sizesOf = (options: TranslateOptions): TranslatorSizes => ({
   dropout: options.dropout ?? 0.3,
 });
 
-/** Returns the settings that are set, and defaults for the others. @param pairs number of training pairs */
+/** Returns the options for the training, with defaults for those that are not set. @param pairs number of training pairs */
 function settingsOf(
   options: TranslateOptions,
   pairs: number,

@@ -48,8 +48,8 @@ function scoreSection({ scores, scored, plan }: TranslateResult): string {
   const count = scored.source.length;
   const texts = count < plan.validation.source.length ? `The first ${count}` : 'All';
   const lead =
-    `${texts} validation texts were translated with beam search. ROUGE is F1; the scores are 0 to 100. The perplexity is that of ` +
-    'the tokens of all validation targets.';
+    `${texts} validation texts were translated with beam search. ROUGE is F1; the scores are 0 to 100. The perplexity ` +
+    'is computed from the tokens of all validation targets.';
   return `<p>${lead}</p>${table(head, [row])}` + `<p class="quiet">${escapeHtml(signatureNote(scores))}</p>`;
 }
 
@@ -74,7 +74,7 @@ function attentionExamples({ translations, scored }: TranslateResult): string {
   return `<p>${lead}</p>${examples.join('')}`;
 }
 
-/** Returns a token without the mark of a space. A token that consists only of this mark is unchanged. */
+/** Returns a token without U+2581, which stands for a space. A token that consists only of U+2581 is unchanged. */
 const labelOf = (token: string): string => token.replaceAll('\u2581', ' ').trim() || token;
 
 /** Lists the translations with the lowest chrF. */

@@ -4,7 +4,7 @@
  * Training ends when the validation loss stops improving, and the weights of the best epoch are kept.
  */
 import { currentBackend, RandomStream, ready, valueError } from '@unroll/core';
-import { checkOptions as checkNames, type OptionTypes } from '@unroll/core/internal';
+import { checkOptions as checkNamesAndTypes, type OptionTypes } from '@unroll/core/internal';
 import { adam, type TrainOptions } from '@unroll/train';
 import type { RunEvent } from '../shared/events.js';
 import { CELL_NAMES } from '../shared/recurrent-cells.js';
@@ -66,7 +66,7 @@ export interface TranslateResult {
   scored: Pairs;
   /** The translations of `scored`. */
   translations: Translation[];
-  /** The scores of `translations`. The perplexity is that of all validation pairs. */
+  /** The scores of `translations`. The perplexity is computed from all validation pairs. */
   scores: ModelScores;
   /** The trained model. It can be saved, and can predict and evaluate. */
   model: TranslateModel;
@@ -185,7 +185,7 @@ const OPTIONS: OptionTypes<TranslateOptions & { onEvent?: unknown }> = {
 };
 
 function checkOptions(data: PairData, options: TranslateOptions): void {
-  checkNames('trainTranslator', options, OPTIONS);
+  checkNamesAndTypes('trainTranslator', options, OPTIONS);
   const { source, target, validation, learningRate = 1 } = options;
   if (learningRate <= 0)
     throw valueError(`learningRate must be above 0, got ${learningRate}.`, { learningRate });
@@ -196,7 +196,7 @@ function checkOptions(data: PairData, options: TranslateOptions): void {
     );
   if (!isTable) return;
   if (source === undefined || target === undefined)
-    throw valueError('A table needs the options source and target, the names of its columns.');
+    throw valueError('A table needs the options source and target: the names of the columns with the texts.');
   if (source === target)
     throw valueError(`source and target must be different columns, got "${source}" for both.`);
 }

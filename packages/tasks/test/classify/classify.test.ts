@@ -56,7 +56,7 @@ describe('a trained classifier', () => {
     assert.equal(losses[bestEpoch - 1], Math.min(...losses));
     assert.equal(single.scores.accuracy, history[bestEpoch - 1].validationMetrics.accuracy);
   });
-  test('contains all of its networks', async () => {
+  test('contains the parameters of all networks that are averaged', async () => {
     assert.equal(result.trainings.length, 2);
     const [one, two] = await Promise.all(
       [1, 2].map(async (networks) => {

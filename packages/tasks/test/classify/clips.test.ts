@@ -85,7 +85,7 @@ describe('a classifier of clips', () => {
     assert.deepEqual([inputs[0].shape, title], [[1, 6, 12, 16, 1], 'line 2']);
   });
 
-  test('rejects other inputs', async () => {
+  test('rejects inputs that are not clips', async () => {
     await assert.rejects(model.predict({ texts: ['left'] }), {
       message: /^This model classifies clips, got a text/,
     });

@@ -1,4 +1,5 @@
-// The n-gram model of texts: which n-grams a text has, the weights of naive Bayes, and the weight of the model beside the networks.
+// The n-gram model of texts: which n-grams a text has, the weights of naive Bayes, and the weight of its probabilities in the
+// mean with those of the networks.
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { encodeUtf8 } from '@unroll/core/internal';
@@ -144,7 +145,7 @@ describe('the weights of naive Bayes', () => {
     const factor = weightWith([10, 0.001]) / weightWith([0.001, 10]);
     assert.ok(factor > 4, `${factor}`);
   });
-  test('with several labels per text, compare with the texts without the label', () => {
+  test('with several labels per text, are relative to the texts without the label', () => {
     const options = { labels: 2, isMultiLabel: true, classWeights: null };
     const classes = [[0], [0, 1], [], []].map((ids) => Int32Array.from(ids));
     const large = { ...config, buckets: WORDS.buckets };

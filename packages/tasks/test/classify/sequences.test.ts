@@ -201,11 +201,12 @@ describe('prepareClassifier rejects', () => {
         'motions.jsonl: feature 2 of column "motion" has no values in the training rows. Remove the feature.',
     });
   });
-  test('two input columns, none, and options for other inputs', () => {
+  test('two input columns, no input column, and options for other kinds of inputs', () => {
     const table = tableOf(good);
     const prepare = (options: object) => () => prepareClassifier(table, { label: 'kind', ...options });
     assert.throws(prepare({}), {
-      message: /^Pass the column of the inputs as text, sequence, audio or frames, got none/,
+      message:
+        /^Pass the name of the column with the inputs in one of the options text, .* and frames, got none of them\.$/,
     });
     assert.throws(prepare({ text: 'a', sequence: 'b' }), { message: /got two of them\.$/ });
     assert.throws(prepare({ sequence: 'motion', lowercase: true }), {

@@ -122,7 +122,7 @@ describe('a classifier of sounds', () => {
     assert.notDeepEqual(await weights({}), await weights({ augment: false }));
   });
 
-  test('rejects what is not a sound', async () => {
+  test('rejects inputs that are not sounds', async () => {
     await assert.rejects(model.predict({ texts: ['up'] }), {
       code: 'value',
       message: /got a text\. Pass sounds/,

@@ -94,7 +94,7 @@ describe('a model that describes clips', () => {
       assert.ok(html.includes(part), part);
   });
 
-  test('rejects other inputs and options', async () => {
+  test('rejects invalid inputs and options', async () => {
     await assert.rejects(model.predict({ texts: ['left'] }), {
       message: /predicts from rows or clips, got texts/,
     });

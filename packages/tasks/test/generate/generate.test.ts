@@ -130,7 +130,7 @@ describe('a language model of characters', () => {
     assert.equal(losses[bestEpoch - 1], Math.min(...losses));
     assert.ok(Math.abs(result.scores.natsPerToken - losses[bestEpoch - 1]) < 0.02);
   });
-  test('notes unknown characters and scores them', async () => {
+  test('returns a note on unknown characters, and scores them as <unk>', async () => {
     const text = TEST.replace('cat', 'cät');
     const { metrics, notes } = await model.evaluate({ file: textFile(text) });
     assert.deepEqual(notes, [
@@ -191,7 +191,7 @@ describe('a language model of characters', () => {
       parameters: model.network.countParams(),
     });
   });
-  test('writes a report without markup from the texts', () => {
+  test('writes a report in which markup of the sample is escaped', () => {
     const html = languageModelReport(result, '<b>the cat', { backend: 'native', seconds: 1 });
     assert.match(html, /<pre>&lt;b&gt;the cat<\/pre>/);
     assert.match(html, /nats \(\d\.\d+ bits\) per character/);

@@ -53,7 +53,7 @@ describe('the pipeline of a language model', () => {
     await assert.rejects(run(), { name: 'AbortError' });
     assert.equal(pieces, 3);
   });
-  test('rejects other inputs and options', async () => {
+  test('rejects invalid inputs and options', async () => {
     await assert.rejects(model.pipe(3), {
       code: 'value',
       message: 'The prompt must be a string, got 3.',

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { type TaskModel, taskModelFromFiles } from '@unroll/tasks';
 
-/** Each case: keys that replace keys of the pipeline, and the message of the error. */
+/** Each case: keys of pipeline.json with damaged values, and the message of the error. */
 export type DamagedCases = readonly (readonly [change: object, message: RegExp])[];
 
 /** Checks that a model is not loaded if its pipeline contradicts the network. @param pipeline pipeline of the model */
@@ -15,7 +15,7 @@ export async function assertDamaged(model: TaskModel, pipeline: object, cases: D
   }
 }
 
-/** Returns the cases for a model that writes texts. */
+/** Returns the cases for a model that writes texts. @param target the part of its pipeline about these texts */
 export function damagedTargets<T extends { vocabulary: { tokens: readonly string[] } }>(
   target: T,
 ): DamagedCases {

@@ -1,7 +1,7 @@
 /**
  * The front end of video: sizes, colours, sampling, optical differences, masks and data augmentation, with values computed by
- * hand; and clips that are rejected. Detects a wrong channel, a wrong frame, a difference to the wrong frame, and augmentation that
- * differs between the frames of a clip.
+ * hand; and clips that are rejected. The tests fail if the encoder reads a wrong channel or frame, subtracts the wrong frame, or
+ * augments the frames of one clip differently.
  */
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
@@ -63,7 +63,7 @@ describe('frames', () => {
     assert.deepEqual(given.shape, [4, 4, 2]);
   });
 
-  test('are standardised by the training clips', async () => {
+  test('are standardised with the mean and standard deviation of the training clips', async () => {
     await ready();
     const clips = [readClip([grey(4, 10), grey(4, 30)])];
     const { encoder, encoded: all } = FrameEncoder.fit(clips);

@@ -1,4 +1,4 @@
-// The plot: its width, history and forecast that differ without colour, and the positions of values.
+// The plot for terminals: its width, the different marks of history and forecast, and the positions of values.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { historyCapacity, plot } from '@unroll/tasks';

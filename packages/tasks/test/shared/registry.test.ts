@@ -1,4 +1,5 @@
-// The task that is named in the files loads a model. Files without a task, with an unknown task or with a newer format are rejected.
+// The registry: a model is loaded by the task that its files name, and files without a task, with an unknown task or with a newer
+// format are rejected; and the checks of requests.
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { TASKS, taskModelFromFiles, taskName } from '@unroll/tasks';

@@ -125,7 +125,7 @@ describe('a voice', () => {
     }
   });
 
-  test('rejects texts without a known character, and other inputs', async () => {
+  test('rejects texts without a known character, other invalid inputs, and unknown options', async () => {
     await assert.rejects(model.speak(['']), /The text "" cannot be spoken\. The text is empty\. Pass a text/);
     await assert.rejects(
       model.speak(['xyz']),

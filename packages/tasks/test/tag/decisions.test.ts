@@ -48,7 +48,7 @@ describe('one positive tag', () => {
       assert.ok(Math.abs(expectedF1(decided.map((id) => id === 1)) - Math.max(...values)) < 1e-12);
     }
   });
-  test('other tokens have the most probable other tag', () => {
+  test('tokens without the positive tag get the most probable of the other tags', () => {
     const emissions = [3, -9, 1, 0, 9, 0, 1, -9, 3];
     assert.deepEqual(decide(goal, { emissions, ...NO_TRANSITIONS(3) }), [0, 1, 2]);
   });

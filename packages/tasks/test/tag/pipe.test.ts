@@ -67,7 +67,7 @@ describe('the pipeline of a tagger of entities', () => {
     });
     assert.deepEqual(json[0].entities, rounded);
   });
-  test('rejects other inputs and options', async () => {
+  test('rejects invalid inputs and options', async () => {
     await assert.rejects(model.pipe(' '), {
       code: 'value',
       message: 'Text must be a string that is not empty, got " ".',

@@ -141,7 +141,7 @@ describe('a trained tagger', () => {
       tags,
     );
   });
-  test('rejects texts and tags that it does not know', async () => {
+  test('rejects empty and unknown texts, and unknown tags', async () => {
     const { model } = result;
     await assert.rejects(model.predict({ texts: [' '] }), { message: /^The text is empty\./ });
     await assert.rejects(model.predict({}), { message: /^Tagging needs texts/ });
@@ -156,7 +156,7 @@ describe('a trained tagger', () => {
     });
     await assert.rejects(model.evaluate({}), { message: /^evaluate needs a file/ });
   });
-  test('writes a report without markup from the texts', () => {
+  test('writes a report in which markup of the tags is escaped', () => {
     const { plan, predictions } = result;
     const wrong = predictions.map(({ tags, probabilities }, i) => {
       const length = plan.validationSentences[i].tokens.length;

@@ -101,7 +101,7 @@ describe('a transcriber', () => {
     assert.match(html, /one step for \d frames, bidirectional lstm of 12 units/);
   });
 
-  test('rejects streaming, other inputs and invalid options', async () => {
+  test('rejects streaming, requests without sounds, and invalid options', async () => {
     assert.throws(() => model.stream(RATE), {
       code: 'value',
       message: /needs the whole sound\. Train it with streaming/,

@@ -109,7 +109,7 @@ describe('a trained translator', () => {
     const { model } = result;
     await assertDamaged(model, model.pipeline, damagedTargets(model.pipeline.target));
   });
-  test('notes texts without known tokens, and rejects requests that contain only such texts', async () => {
+  test('returns a note on texts without known tokens, and rejects requests that contain only such texts', async () => {
     const { notes } = await result.model.predict({ texts: ['你好', TEXT] });
     assert.deepEqual(notes, [
       '1 of 2 texts contain no known subwords, so the model can only guess their targets.',
@@ -136,7 +136,7 @@ describe('a trained translator', () => {
     });
     await assert.rejects(result.model.evaluate({}), { message: /^evaluate needs sources and targets/ });
   });
-  test('writes a report without markup from the texts', () => {
+  test('writes a report in which markup of the texts is escaped', () => {
     const { scored, translations } = result;
     const marked = { ...scored, source: scored.source.map((text) => `<b>${text}`) };
     const tagged = translations.map((translation) => ({
@@ -183,7 +183,7 @@ describe('the plan', () => {
     const matches = german.flatMap((text, i) => (text === first ? [english[i]] : []));
     assert.ok(matches.includes(plan.validationPairs.target[0]), 'pairs stay together');
   });
-  test('builds the vocabularies from the training texts only, and adds all bytes', () => {
+  test('builds the vocabularies from the training texts only, and adds a token for each byte', () => {
     const validation = { table: tableOf(['Xylophone?'], ['Quark.']) };
     const { source, target, validationOrigin } = prepareTranslator(data, { ...COLUMNS, validation });
     assert.deepEqual(

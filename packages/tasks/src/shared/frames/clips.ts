@@ -1,4 +1,4 @@
-/** Reads clips: lists of images, arrays, or the frames of files. Every fault is reported with the name of the file or the row. */
+/** Reads clips: lists of images, arrays, or the frames of files. Errors name the file or the row. */
 import { UnrollError } from '@unroll/core';
 import { formatValue } from '@unroll/core/internal';
 import { findColumn, nestedValues, type Table } from '@unroll/data';
@@ -110,7 +110,7 @@ function fileOf(clip: Clip, name: string): ClipFile {
   return { source, count: images.length, frames: (indices) => indices.map((t) => images[t]) };
 }
 
-/** Returns the frames of an array as views. */
+/** Returns the frames of an array, as views of its values. */
 function imagesOf({ shape, values }: ClipArray): Frame[] {
   const [count, height, width, channels = 1] = shape;
   const shapeText = `[${shape.join(', ')}]`;

@@ -23,8 +23,8 @@ export function frameText(
 ): string {
   const [height, width] = frameSize;
   const colours = channels === 1 ? 'grey' : 'in colour';
-  const count = framesPerClip === null ? 'all frames' : `${framesPerClip} frames of each clip`;
-  const difference = opticalDifference ? ', and their differences' : '';
+  const count = framesPerClip === null ? 'all frames' : `at most ${framesPerClip} frames per clip`;
+  const difference = opticalDifference ? ', and the difference from the previous frame' : '';
   const augmentation = augment ? '; augmented in training' : '';
   return `${count}, ${height} × ${width} pixels, ${colours}, standardised${difference}${augmentation}`;
 }

@@ -90,7 +90,7 @@ const LIMIT = 10;
 
 export class FrameEncoder {
   readonly config: FrameConfig;
-  /** For each channel, the standardised value of each byte. */
+  /** For each channel, the standardised values of the bytes 0 to 255. */
   readonly #standardBytes: Float32Array[];
 
   constructor(config: FrameConfig) {

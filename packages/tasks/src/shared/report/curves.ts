@@ -30,7 +30,9 @@ export function trainingCurves(trainings: readonly NetworkTraining[], curve?: Cu
     ...linesOf('actual', ({ loss }) => loss),
     ...linesOf('forecast', ({ validationLoss }) => validationLoss),
   ];
-  const best = trainings.map(({ bestEpoch, history }) => `${bestEpoch} of ${history.length}`).join(', ');
+  const best = trainings
+    .map(({ bestEpoch, history }) => `epoch ${bestEpoch} of ${history.length}`)
+    .join(', ');
   const goal = curve?.isGoal
     ? `highest ${curve.title[0].toLowerCase()}${curve.title.slice(1)}`
     : 'lowest validation loss';

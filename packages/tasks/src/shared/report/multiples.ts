@@ -1,7 +1,7 @@
 /** Small charts of many series in columns, with a search by name. */
 import { escapeHtml } from './chart.js';
 
-export interface Multiple {
+export interface NamedChart {
   name: string;
   /** A small chart, as HTML. */
   chart: string;
@@ -24,7 +24,7 @@ search();`;
  * Returns the charts in columns, below a search box. Without scripts, all charts are shown.
  * @param noun plural noun for what the charts show, such as `series`, for the label of the search box
  */
-export function multiples(items: readonly Multiple[], noun: string): string {
+export function multiples(items: readonly NamedChart[], noun: string): string {
   const figures = items.map(
     ({ name, chart }) =>
       `<figure data-name="${escapeHtml(name.toLowerCase())}"><figcaption>${escapeHtml(name)}</figcaption>${chart}</figure>`,
