@@ -1,6 +1,6 @@
 /**
- * Tests the contract suite, which is to reject wrong backends. Each fault below is added to a kernel of the reference backend,
- * and at least one contract case of that kernel must fail. Detects a contract that accepts anything.
+ * Tests that the contract suite rejects wrong backends. Each fault below is added to a kernel of the reference backend, and at
+ * least one contract case of that kernel must fail. Detects a contract that accepts anything.
  */
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
@@ -19,7 +19,7 @@ function longer(block: Block): Block {
   return { length: length + 1, values } as Block;
 }
 
-/** The kernel that is replaced, by name. */
+/** The replacement of a kernel, by the name of the kernel. */
 type Fault = { [K in KernelName]?: (...call: Parameters<Kernels[K]>) => void };
 
 const FAULTS: Record<string, Fault> = {
@@ -144,7 +144,7 @@ const FAULTS: Record<string, Fault> = {
   'LSTM gradients ignore recurrent dropout': {
     lstmBackward: (call) => referenceKernels.lstmBackward({ ...call, rmask: null }),
   },
-  'the LSTM gradients of contractCase step are not written': {
+  'the LSTM gradients of each step are not written': {
     lstmBackward: (call) => referenceKernels.lstmBackward({ ...call, dhAll: null }),
   },
   'a GRU ignores updateGateOnCandidate': {

@@ -1,7 +1,7 @@
 /**
  * Recurrent weights that are declared float16 are packed as float16 if the batch has few rows and the matrices are large.
- * Detects any result that is not bit-identical, float16 for weights that were not declared float16, and a float16 path that
- * is never used.
+ * Detects a result that is not bit-identical to that of float32 weights, float16 for weights that were not declared float16, and
+ * a float16 path that is never used.
  */
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
@@ -64,6 +64,7 @@ function countFloat16Calls(backend: Backend): {
   return { backend: cpuBackend(countingModule), module, calls: () => calls };
 }
 
+/** `gruBefore` is the GRU whose reset gate multiplies h' before the matrix product. */
 type Kind = 'rnn' | 'lstm' | 'gru' | 'gruBefore';
 const GATES = { rnn: 1, lstm: 4, gru: 3, gruBefore: 3 };
 

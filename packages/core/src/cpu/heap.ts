@@ -7,14 +7,15 @@ import { UnrollError } from '../errors.js';
 import { outsideScope } from '../runtime.js';
 
 const ALIGNMENT = 64;
-const CHUNK = 1 << 20;
+/** The smallest size of a chunk of arena memory, in bytes. */
+const MIN_CHUNK = 1 << 20;
 
 interface Range {
   start: number;
   size: number;
 }
 
-/** The used part of the memory of the arenas: all chunks before index `chunk`, and `used` bytes of that chunk. */
+/** A position in the memory of the arenas. All chunks before index `chunk` are in use, and `used` bytes of that chunk. */
 interface Mark {
   chunk: number;
   used: number;
@@ -28,8 +29,9 @@ export class Heap {
   readonly #sizes = new Map<number, number>();
   /** The memory of all arenas. Closing an arena keeps its chunks, so that repeated steps allocate nothing. */
   #chunks: Range[] = [];
-  /** Where each open arena starts, the innermost last. */
+  /** The position at which each open arena begins, the innermost last. */
   readonly #arenaStarts: Mark[] = [];
+  /** The position at which the next temporary block is allocated. */
   #mark: Mark = { chunk: 0, used: 0 };
   #top: number;
 
@@ -153,7 +155,7 @@ export class Heap {
    */
   #addChunk(needed: number): void {
     const allocated = this.#chunks.reduce((total, chunk) => total + chunk.size, 0);
-    const size = align(Math.max(needed, CHUNK, allocated / 2));
+    const size = align(Math.max(needed, MIN_CHUNK, allocated / 2));
     const start = this.#place(size) ?? this.allocate(needed);
     this.#chunks.push({ start, size: this.#sizes.get(start) as number });
   }
