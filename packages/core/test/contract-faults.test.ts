@@ -132,7 +132,7 @@ const FAULTS: Record<string, Fault> = {
   },
   'Adam does not scale the gradient': { adam: (call) => referenceKernels.adam({ ...call, gScale: 1 }) },
   'momentum is not decayed': { sgd: (call) => referenceKernels.sgd({ ...call, momentum: 1 }) },
-  'LSTM outputs ignore the output mask': {
+  'an LSTM ignores the output mask, which sets the outputs of some steps to 0': {
     lstmForward: (call) => referenceKernels.lstmForward({ ...call, outputMask: null }),
   },
   'an LSTM without a bias adds one': {

@@ -136,7 +136,7 @@ for (const { name, backend } of compiledBackends) {
               hasFloat16Kernels && B === 1 && H > 17 ? 1 : 0,
               `${B} rows of ${H} units`,
             );
-            // Copies are not resident, so their weights are packed as float32.
+            // Copies are not parameters, so they are packed as float32.
             const plain = run(layer, copyOf(W), copyOf(U), B);
             assert.equal(bitMismatch(`${kind}, ${B} rows of ${H} units`, found, plain), null);
           }

@@ -49,11 +49,13 @@ export class Heap {
   allocate(bytes: number): number {
     const start = this.#place(align(Math.max(bytes, 1)));
     if (start !== null) return start;
+    // WebAssembly has at most 4 GiB. Native kernels reserve 16 GiB if the system allows it.
+    const isWasm = this.#memory.limit < 2 ** 33;
     throw new UnrollError(
       'memory',
       `Out of memory: another ${megabytes(bytes)} do not fit (${megabytes(this.extent)} in use, limit ` +
         `${megabytes(this.#memory.limit)}). Use a smaller batch or shorter sequences` +
-        (this.#memory.limit < 2 ** 33 ? ', or the native backend.' : '.'),
+        (isWasm ? ', or the native backend.' : '.'),
       { bytes, inUse: this.extent, limit: this.#memory.limit },
     );
   }
