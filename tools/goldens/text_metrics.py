@@ -7,8 +7,9 @@ The script writes packages/testkit/goldens/text-metrics/{texts,spans}.json. The 
 random. Tolerance: |a - b| <= 1e-9; counts and alignments must be equal. Both sides compute in float64.
 
 texts.json: { generator, versions, pairs, stems, bleu, chrf, rouge, errorRates }. `pairs` is a list of
-[hypothesis, reference, second reference or null], and `stems` maps words to their stems. The other lists have cases { name, options, references, ... }, with Unroll's
-names of the options. `references`: "one" means the first reference of each pair, "all" also the second one if there is one.
+[hypothesis, reference, second reference or null], and `stems` maps words to their stems. The other lists have cases
+{ name, options, references, ... }, with Unroll's names of the options. `references`: "one" means the first reference of each
+pair, "all" also the second one if there is one.
   - bleu: `corpus` [score, brevity penalty, hypothesis length, reference length, precisions, counts, totals, signature];
     counts and totals are those before smoothing; `sentences`: [score, hypothesis length, reference length] of each pair
   - chrf: `corpus` [score, signature], `sentences`: the scores
