@@ -1,5 +1,5 @@
-// Runs each example in a separate process and checks its output: the model has learned the task, and the techniques in
-// training-tricks improve the result.
+// Runs each example in a separate process and checks its output: the model has learned the task, and in the example
+// training-tricks, each technique improves the result.
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { readdirSync } from 'node:fs';

@@ -5,7 +5,7 @@
 //
 //   states    the final states of LSTM and GRU layers with initial and with trained weights
 //   memory    an LSTM that must remember numbers for 200 steps
-//   examples  two of the examples, evaluated before and after rounding
+//   examples  two programs of the folder examples, whose models are evaluated before and after rounding
 import { parseArgs } from 'node:util';
 import { currentBackend, predict, RandomStream, ready, tensor } from '@unroll/core';
 import { chronoInitializer, dense, gru, lstm, roundWeights, sequential } from '@unroll/nn';
@@ -38,8 +38,8 @@ function noisyWaves(random, count, steps) {
   return values;
 }
 
-/** Returns noisy waves as inputs x, the first `steps` steps, and targets y, the next step. */
-function examples(random, count, steps) {
+/** Returns noisy waves as training data: the inputs x are the first `steps` steps, the targets y the step after them. */
+function waveExamples(random, count, steps) {
   const values = noisyWaves(random, count, steps);
   const width = (steps + 1) * FEATURES;
   const part = (from, to) => {
@@ -63,7 +63,7 @@ const format = (value) => value.toExponential(1);
 /** Prints a table row: the differences between final states with original and with rounded weights, for each length. */
 async function printStates(name, layer, random) {
   const model = sequential([layer]);
-  const inputs = STEPS.map((steps) => examples(random, SEQUENCES, steps).x);
+  const inputs = STEPS.map((steps) => waveExamples(random, SEQUENCES, steps).x);
   const run = async () => {
     const outputs = [];
     for (const x of inputs) outputs.push((await predict(model, x)).dataSync());
@@ -95,7 +95,7 @@ async function measureStates(seed) {
       const model = sequential([layer, dense({ units: FEATURES })], { seed });
       model.build([[-1, -1, FEATURES]]);
       await printStates(`${cell} ${units}, initial`, layer, random);
-      const { x, y } = examples(random, 32 * UPDATES, 50);
+      const { x, y } = waveExamples(random, 32 * UPDATES, 50);
       const history = await fit(model, {
         ...{ x, y, loss: 'mse', seed, epochs: 1, batchSize: 32, clip: { globalNorm: 1 } },
         optimizer: { name: 'adam', learningRate: 1e-3 },

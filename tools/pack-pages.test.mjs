@@ -20,13 +20,13 @@ const checkQuickStart = (text) => {
 };
 
 /** Returns a program that runs `body` and sends its return value, or its error, to the test. */
-const reporting = (body) => `
+const reportingProgram = (body) => `
   const send = (text: unknown) => fetch(location.origin + '/report', { method: 'POST', body: String(text) });
   const main = async () => { ${body} };
   main().then(send, (error) => send(error?.stack ?? error));`;
 
 /** A program that runs the quick start in a page and reports its console output. */
-const TRAINING = reporting(`
+const TRAINING_PROGRAM = reportingProgram(`
   const lines: unknown[] = [];
   console.log = (line: unknown) => lines.push(line);
   await import('./quick-start.ts');
@@ -34,9 +34,9 @@ const TRAINING = reporting(`
 
 const INPUT = '[[[1], [0.5], [-1]]]';
 /** Returns a program that loads the saved model and reports its prediction. @param setup code to run first */
-const inferring = (setup = '') => `
+const inferringProgram = (setup = '') => `
   import { Dense, kernelsAt, loadWith, LstmCell } from 'unrolljs/infer';
-  ${reporting(`${setup}
+  ${reportingProgram(`${setup}
   const model = await loadWith(location.origin + '/model', [LstmCell, Dense]);
   return Array.from(await (await model.predict(${INPUT})).data()).join();`)}`;
 
@@ -86,8 +86,8 @@ describe('in a browser', { skip: chromium ? false : NO_CHROMIUM }, () => {
   };
 
   test('Vite bundles a page that trains and one that infers, without configuration', async () => {
-    write('train.ts', TRAINING);
-    write('infer.ts', inferring());
+    write('train.ts', TRAINING_PROGRAM);
+    write('infer.ts', inferringProgram());
     write('train.html', moduleScript('/train.ts'));
     write('infer.html', moduleScript('/infer.ts'));
     const input = ['train.html', 'infer.html'].map((name) => join(folder, name));
@@ -108,7 +108,7 @@ describe('in a browser', { skip: chromium ? false : NO_CHROMIUM }, () => {
   test('esbuild bundles a page that trains, with the .wasm files in the folder of its script', async () => {
     makeSite('esbuild-train', 'scripts');
     write('esbuild-train/index.html', moduleScript('/scripts/app.js'));
-    await bundle(TRAINING, { format: 'esm', outfile: join(folder, 'esbuild-train/scripts/app.js') });
+    await bundle(TRAINING_PROGRAM, { format: 'esm', outfile: join(folder, 'esbuild-train/scripts/app.js') });
     const page = await open('esbuild-train', '/index.html');
     checkQuickStart(page.report);
     assert.deepEqual(wasmFilesOf(page), ['kernels.wasm']);
@@ -117,7 +117,7 @@ describe('in a browser', { skip: chromium ? false : NO_CHROMIUM }, () => {
   test('esbuild bundles a page that infers with threads, with the kernels in the folder passed to kernelsAt', async () => {
     makeSite('esbuild-infer', 'kernels');
     write('esbuild-infer/index.html', moduleScript('/app.js'));
-    await bundle(inferring("kernelsAt('/kernels/');"), {
+    await bundle(inferringProgram("kernelsAt('/kernels/');"), {
       ...{ format: 'esm', outfile: join(folder, 'esbuild-infer/app.js') },
     });
     const page = await open('esbuild-infer', '/index.html', { isolated: true });
@@ -134,7 +134,7 @@ describe('in a browser', { skip: chromium ? false : NO_CHROMIUM }, () => {
     makeSite('classic', 'scripts');
     write('classic/page.html', html('<script src="/scripts/app.js"></script>'));
     write('classic/worker.html', html("<script>new Worker('/scripts/app.js')</script>"));
-    await bundle(inferring(), { format: 'iife', outfile: join(folder, 'classic/scripts/app.js') });
+    await bundle(inferringProgram(), { format: 'iife', outfile: join(folder, 'classic/scripts/app.js') });
     for (const path of ['/page.html', '/worker.html']) {
       const page = await open('classic', path);
       checkPrediction(page);
@@ -150,7 +150,7 @@ describe('in a browser', { skip: chromium ? false : NO_CHROMIUM }, () => {
     ]) {
       const script = `fetch('/${name}.js').then((r) => r.blob()).then((blob) => new Worker(URL.createObjectURL(blob)))`;
       write(`blob/${name}.html`, html(`<script>${script}</script>`));
-      await bundle(inferring(setup), { format: 'iife', outfile: join(folder, `blob/${name}.js`) });
+      await bundle(inferringProgram(setup), { format: 'iife', outfile: join(folder, `blob/${name}.js`) });
     }
     assert.match(
       (await open('blob', '/lost.html')).report,

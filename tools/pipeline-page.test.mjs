@@ -45,7 +45,10 @@ const barClip = (i) =>
     return Array.from({ length: 8 * 8 }, (_, p) => (p >> 3 === bar ? 200 : (11 * p + 5 * i) % 50));
   });
 
-/** The models by name, which is also the task unless `task` is given: a function that trains a small model, and the calls to compare. */
+/**
+ * The models by name. `task` is the task (default: the name), and `train` trains a small model. The results of `calls`, of calls with
+ * each of `clips`, and of `streams` (calls of `stream`) are compared.
+ */
 const TASKS = {
   classify: {
     train: () => {

@@ -1,7 +1,7 @@
 // The evaluations of tasks on sound for tools/quality.mjs: trains with the defaults of `unroll train classify` and `unroll train
-// transcribe` on the Free Spoken Digit Dataset (3,000 recordings of ten digits by six speakers). The
-// recordings (takes) of each digit and speaker are numbered; those with the numbers 0 to 4 are for testing, as in the official
-// split, and are scored once per run.
+// transcribe` on the Free Spoken Digit Dataset (3,000 recordings of ten digits by six speakers). The recordings (takes) of each
+// digit and speaker are numbered; those with the numbers 0 to 4 are for testing, as in the official split, and are scored once
+// per run.
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
@@ -127,6 +127,7 @@ export function joinedDigits(all, count, seed) {
   });
 }
 
+/** Number of strings of digits in the training set, and in each of the validation and test sets. */
 const TRAINING_STRINGS = 3000;
 const OTHER_STRINGS = 300;
 
@@ -162,6 +163,7 @@ const OFFICIAL_SPLIT = 'recordings 0 to 4 of each digit and speaker are for test
 const STRINGS =
   'recordings 0 to 4 are joined to 300 test strings, 5 to 9 to 300 validation strings, the others to 3,000 training strings';
 
+/** The evaluations. quality-results.mjs describes the fields. */
 export const SOUNDS = [
   {
     ...{ set: 'fsdd', title: 'Free Spoken Digits, 10 digits', ...ACCURACY, must: 0.96, want: 0.985 },

@@ -79,6 +79,7 @@ const NO_HEADER = '--no-header --text 1 --label 2';
 /** Only the images of MNIST's test set (t10k) are used, because its training set is not in the data folder. */
 const MNIST = `images 1 to 8,000 of t10k are for training, 8,001 to 10,000 for testing; ${RANDOM_VALIDATION}`;
 
+/** The evaluations. quality-results.mjs describes the fields. */
 export const CLASSIFICATIONS = [
   {
     ...{ set: 'sst2', title: 'SST-2, sentiment of film reviews, without pretrained vectors', ...ACCURACY },

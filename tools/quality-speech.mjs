@@ -95,6 +95,7 @@ const WER = {
   ...{ measure: 'word error rate', lower: true },
 };
 
+/** The evaluations. quality-results.mjs describes the fields. */
 export const SPEECH = [
   {
     ...{ set: 'made-sentences', title: 'espeak-ng, 60 words, a voice that is not in the training data' },

@@ -86,6 +86,7 @@ const F1 = { measure: 'F1 of entities', format: 'percent', flags: '--networks 1'
 const ONE = { networks: 1 };
 const NATS = { measure: 'nats per character', format: 'number', lower: true };
 
+/** The evaluations. quality-results.mjs describes the fields. */
 export const TEXTS = [
   {
     ...{ set: 'resume-ner-zh', title: 'Resume NER, Chinese, 8 types (BMES)', ...F1 },

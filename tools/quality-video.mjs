@@ -146,6 +146,7 @@ const flagsOf = (task) => `--frames-per-clip ${FRAMES_PER_CLIP} --epochs ${EPOCH
 const SPLIT =
   'images 1 to 7,000 of t10k are in 4,000 training clips, 7,001 to 8,000 in 500 validation clips, 8,001 to 10,000 in 1,000 test clips';
 
+/** The evaluations. quality-results.mjs describes the fields. */
 export const VIDEOS = [
   {
     ...{ set: 'moving-digits', title: 'moving digits, motion and both digits', ...DIGITS },

@@ -110,12 +110,14 @@ const main = async () => {
     const ratio = page === unroll[0] ? '' : (total / page.total).toFixed(2);
     console.log(`| ${page.name} | ${cells.join(' | ')} | ${ratio} |`);
   }
-  const trainers = parts.filter(([bytes, file]) => bytes > 0 && /packages\/(train|data|tasks)\//.test(file));
-  for (const [, file] of trainers)
+  const trainingFiles = parts.filter(
+    ([bytes, file]) => bytes > 0 && /packages\/(train|data|tasks)\//.test(file),
+  );
+  for (const [, file] of trainingFiles)
     console.log(`${file} must not be in the bundle of a page that only runs inference`);
   if (total > LIMIT)
     console.log(`the bundle has ${total} bytes, above the limit of ${LIMIT} (LIMIT in tools/size.mjs)`);
-  if (total > LIMIT || trainers.length > 0) process.exitCode = 1;
+  if (total > LIMIT || trainingFiles.length > 0) process.exitCode = 1;
 };
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) await main();

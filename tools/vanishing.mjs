@@ -36,7 +36,7 @@ const SOLVED = 0.01;
 
 const chrono = (cell) => ({ biasInitializer: chronoInitializer({ maxSteps: T, cell }) });
 
-/** Returns the recurrent layer, by the name of the table row. */
+/** Functions that create the recurrent layer, by the name of the table row. */
 const KINDS = {
   'LSTM, default': () => lstm({ units: UNITS }),
   'LSTM, chrono': () => lstm({ units: UNITS, ...chrono('lstm') }),

@@ -190,7 +190,7 @@ def signals():
 
 
 def without_time(content):
-    """Sets the time of writing to 0, so that two runs write equal bytes. It is in the chunk PEAK, which only files of floats have."""
+    """Sets the time stamp to 0, so that two runs write equal bytes. It is in the chunk PEAK, which only files with float samples have."""
     at = content.find(b"PEAK")
     return content if at < 0 else content[: at + 12] + bytes(4) + content[at + 16 :]
 

@@ -7,8 +7,8 @@ The script writes packages/testkit/goldens/forecasting/baselines.json: { generat
 series are generated from a fixed seed: levels, trends, seasons (4, 7, 12 or none) and noise of several kinds and lengths.
   - series: 50 cases { season, values, theta: [8], thetaError, ets }. `theta` is the forecast of OptimizedTheta, `thetaError` its mean
     squared error. `ets` is a fitted model of one of ten forms ("Ad" is a damped trend): { model, alpha, beta, gamma, phi,
-    level, trend, season, forecast: [8] }. `level`, `trend` and `season` are initial states; `season` has one for each of the
-    first rows
+    level, trend, season, forecast: [8] }. `level`, `trend` and `season` are the initial states; `season` lists one for each row
+    of the first season
   - intermittent: 50 cases { values, crostonSba: the forecast of every step }
 Tolerance, relative to the largest value of a forecast: 1e-6 for ETS and CrostonSBA, whose parameters are given. 1e-3 for theta,
 whose parameters both libraries search for. In seven series the difference is larger: in five, Unroll's parameters have the lower

@@ -3,11 +3,11 @@
     pip install -r tools/goldens/requirements-images.txt
     python tools/goldens/images.py
 
-The script writes packages/testkit/goldens/images/images.json: { generator, versions, files, resized }. A file is { name,
+The script writes packages/testkit/goldens/images/images.json: { generator, versions, files, picture, resized }. A file is { name,
 bytes (base64), width, height, channels, frames: [base64 of the pixels] } that Pillow wrote and read again; transparent pixels
-are drawn over black. `resized` has pixels, sizes and the result of OpenCV's INTER_AREA. Tolerance: PNG and GIF are equal,
-except for partly transparent pixels. For these, and for JPEG (whose decoders round differently), the mean difference is below
-1 and each difference below 6, of 255. Area averages differ by at most 1.
+are drawn over black. `resized` lists results of OpenCV's INTER_AREA on the image `picture`, with their sizes. Tolerance: PNG and
+GIF are equal, except for partly transparent pixels. For these, and for JPEG (whose decoders round differently), the mean
+difference is below 1 and each difference below 6, of 255. Area averages differ by at most 1.
 """
 
 import base64

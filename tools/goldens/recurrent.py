@@ -1,6 +1,6 @@
 """Golden test vectors of the recurrent layers, from Keras 3 (torch backend) and PyTorch.
 
-    python tools/goldens/recurrent.py [name of a file, such as lstm ...]
+    python tools/goldens/recurrent.py [name ...]     names of files, such as lstm or gru-table; default: all files
 
 The script writes packages/testkit/goldens/recurrent/*.json; README.md beside this file describes the format. The random
 numbers of a case are seeded by its name, so adding a case does not change the others.

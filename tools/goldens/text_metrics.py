@@ -6,15 +6,16 @@
 The script writes packages/testkit/goldens/text-metrics/{texts,spans}.json. The sentences are below; the tag sequences are
 random. Tolerance: |a - b| <= 1e-9; counts and alignments must be equal. Both sides compute in float64.
 
-texts.json: { generator, versions, pairs, words, stems, bleu, chrf, rouge, errorRates }. `pairs` is a list of
-[hypothesis, reference, second reference or null]. The other lists have cases { name, options, references, ... }, with Unroll's
-names of the options. `references`: "one" means the first reference of each pair, "all" also the second one if there is one.
+texts.json: { generator, versions, pairs, stems, bleu, chrf, rouge, errorRates }. `pairs` is a list of
+[hypothesis, reference, second reference or null], and `stems` maps words to their stems. The other lists have cases
+{ name, options, references, ... }, with Unroll's names of the options. `references`: "one" means the first reference of each
+pair, "all" also the second one if there is one.
   - bleu: `corpus` [score, brevity penalty, hypothesis length, reference length, precisions, counts, totals, signature];
     counts and totals are those before smoothing; `sentences`: [score, hypothesis length, reference length] of each pair
   - chrf: `corpus` [score, signature], `sentences`: the scores
   - rouge: `sentences`: for each pair, [precision, recall, F1] of rouge1, rouge2, rougeL, rougeLsum; `mean`: their means
-  - errorRates: `unit` word or character; [rate, match error rate, hits, substitutions, deletions, insertions]; and the
-    alignments, as [type, reference start, reference end, hypothesis start, hypothesis end]
+  - errorRates: `unit`: word or character; `rates`: [error rate, match error rate, hits, substitutions, deletions, insertions];
+    `alignments`: for each pair, a list of [type, reference start, reference end, hypothesis start, hypothesis end]
 spans.json: { generator, versions, cases }, a case { name, scheme, strict, actual, predicted (tags joined by spaces),
 labels: { label: [precision, recall, F1, support] }, micro, macro, weighted }. BMES is run as IOBES with I for M.
 """

@@ -157,7 +157,8 @@ class LastAndMean(torch.nn.Module):
         return self.head(torch.cat([y[-1], y.mean(0)], 1))
 
 
-# Model, axes of batch and steps, and the layers that the model becomes.
+# PyTorch models that read the last step in common ways: the class, the axes of batch and steps, and the layers that the ONNX file
+# must become.
 IDIOMS = {
     "last-score": (LastScore, [0, 1], "InputLayer LSTM LayerNormalization Dense"),
     "both-ends": (BothEnds, [0, 1], "InputLayer Bidirectional Dense"),

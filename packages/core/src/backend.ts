@@ -80,9 +80,9 @@ export interface RecurrentCall {
   H: number;
   /** Activation of the candidate and the output. */
   activation: ActivationName;
-  /** Recurrent dropout mask [B, H] of 0 and 1 / (1 - rate); null: no dropout. Only the matrix products use h' times this mask. */
+  /** Recurrent dropout mask [B, H] of 0 and 1 / (1 - rate), which multiplies h' in matrix products only; null: no dropout. */
   rmask: Block | null;
-  /** Mask [T, B]: 1 at valid steps; steps with 0 leave all states unchanged. */
+  /** Mask [T, B]: 1 at valid steps. At steps with 0 (padding), all states keep their values. */
   mask: Block | null;
   /** Output mask [T, B]: y is h at steps with 1, and 0 at steps with 0. Null if and only if `mask` is null. */
   outputMask: Block | null;

@@ -51,8 +51,8 @@ function checkSizes({ emissions, transitions, start, end }: TagScores): Size {
 }
 
 /**
- * One of the n best paths from the first step to a tag of a step. Without its last step, the path is entry `rank` of the list
- * of the previous tag, `tag`.
+ * The last step of one of the n best paths to a tag. {@link nBestPaths} keeps a list of them for each step and tag. The rest of
+ * the path is entry `rank` of the list of tag `tag` at the previous step.
  */
 interface PartialPath {
   score: number;
@@ -148,7 +148,7 @@ function bestExtensions(
     .slice(0, n);
 }
 
-/** Returns the tags of the path that ends in entry `rank` of the list of `tag` at the last step. */
+/** Returns the tags of the path whose last step is entry `rank` of the list of `tag`, by going back from step to step. */
 function trace(table: readonly (readonly (readonly PartialPath[])[])[], tag: number, rank: number): number[] {
   const tags: number[] = [];
   for (const step of table.toReversed()) {

@@ -1,6 +1,6 @@
 /**
- * Returns the labels of the most probable alignment of connectionist temporal classification: the class with the largest score
- * at each step, where a class that is repeated in consecutive steps counts once, and blanks are left out. Also returns the first
+ * Decodes the output of connectionist temporal classification greedily, as the most probable alignment: takes the class with the
+ * largest score at each step, merges repetitions in consecutive steps, and removes blanks. Returns the labels, and the first
  * step of each label.
  * @param scores scores of `classes` classes per step, row-major
  * @param offsetOf returns the index in `scores` of the first score of the t-th valid step
@@ -16,9 +16,9 @@ export function bestPath(
   const firstSteps: number[] = [];
   let previous = blank;
   for (let t = 0; t < steps; t++) {
-    const at = offsetOf(t);
+    const offset = offsetOf(t);
     let best = 0;
-    for (let k = 1; k < classes; k++) if (scores[at + k] > scores[at + best]) best = k;
+    for (let k = 1; k < classes; k++) if (scores[offset + k] > scores[offset + best]) best = k;
     if (best !== previous && best !== blank) {
       labels.push(best);
       firstSteps.push(t);

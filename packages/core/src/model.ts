@@ -61,8 +61,8 @@ export interface Model {
     state: ModelState | null,
   ): { outputs: MaskedSequence[]; state: ModelState };
   /**
-   * Returns for each output whether it has the time axis of the inputs. `inputs` contains `true` for each input of the model,
-   * because all of them have this axis. Required with {@link forwardFrom}.
+   * Returns for each output whether it has the time axis of the inputs. `inputs` says for each input whether it has this
+   * axis; training passes `true` for all inputs of the model. Required with {@link forwardFrom}.
    * @throws UnrollError `state` if a part of the model needs the whole sequence before its first output
    */
   streaming?(inputs: readonly boolean[]): readonly boolean[];

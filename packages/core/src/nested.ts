@@ -38,7 +38,8 @@ export function nestedNumbers(
 ): { shape: number[]; numbers: FloatArray } {
   const shape = shapeOf(values);
   const size = sizeOf(shape);
-  // If the arrays are ragged, the first arrays may suggest a size far above that of all values.
+  // The shape is that of the first arrays. If others are shorter, it is far larger than the input, so a large input is
+  // checked before memory is allocated.
   if (size > 2 ** 20) flatten(values, { shape, out: null, next: 0, path: [] }, 0);
   const numbers = new Float(size);
   flatten(values, { shape, out: numbers, next: 0, path: [] }, 0);
@@ -75,7 +76,7 @@ function flatten(values: NestedNumbers, state: FlattenState, depth: number): voi
     return;
   }
   if (typeof values !== 'object' || values === null || values.length !== shape[depth]) {
-    throw elementError(values, path, `a row of ${shape[depth]}`);
+    throw elementError(values, path, `a row of length ${shape[depth]}`);
   }
   if (isNumberArray(values) && depth === shape.length - 1) {
     out?.set(values as ArrayLike<number>, state.next);
@@ -96,7 +97,7 @@ function elementError(value: unknown, path: readonly number[], expected: string)
     const got = runtime.formatValue?.(value) ?? (value === null ? 'null' : typeof value);
     return valueError(`${where} must be ${expected}, got ${got}.`, { path: where });
   }
-  const got = typeof value === 'number' ? 'a number' : `a row of ${value.length}`;
+  const got = typeof value === 'number' ? 'a number' : `a row of length ${value.length}`;
   return shapeError(
     `Ragged nested arrays: ${where} must be ${expected}, got ${got}. Pad sequences of ` +
       'different lengths first.',

@@ -30,7 +30,7 @@ type OptionType = keyof typeof TYPES | readonly string[] | true;
 export type OptionTypes<O> = Readonly<Record<keyof O, OptionType>>;
 
 /** Option names in Keras, PyTorch and other libraries (lower case, without punctuation), and their names in Unroll. */
-const RENAMED: Readonly<Record<string, string>> = {
+const OPTION_ALIASES: Readonly<Record<string, string>> = {
   lr: 'learningRate',
   minlr: 'minLearningRate',
   eps: 'epsilon',
@@ -160,7 +160,7 @@ function choiceOf(choices: readonly string[]): readonly [string, (value: unknown
 /** Returns the error for an unknown option: it suggests a name, says where to pass the option, or lists all options. */
 export function unknownOption(owner: string, option: string, names: readonly string[]): UnrollError {
   const key = normalizeName(option);
-  const renamed = Object.hasOwn(RENAMED, key) ? RENAMED[key] : option;
+  const renamed = Object.hasOwn(OPTION_ALIASES, key) ? OPTION_ALIASES[key] : option;
   const sameName = names.find((name) => normalizeName(name) === normalizeName(renamed));
   const hint = Object.hasOwn(HINTS, normalizeName(renamed)) ? HINTS[normalizeName(renamed)] : undefined;
   const suggestion = sameName ?? (hint === undefined ? nearest(option, names) : undefined);
@@ -173,8 +173,8 @@ export function unknownOption(owner: string, option: string, names: readonly str
   });
 }
 
-/** Keras names of losses, optimizers, metrics and initialisers (written as in {@link RENAMED}), and their names in Unroll. */
-const RENAMED_NAMES: Readonly<Record<string, string>> = {
+/** Keras names of losses, optimizers, metrics and initialisers (written as in {@link OPTION_ALIASES}), and their names in Unroll. */
+const NAME_ALIASES: Readonly<Record<string, string>> = {
   meansquarederror: 'mse',
   meanabsoluteerror: 'mae',
   rootmeansquarederror: 'rmse',
@@ -188,9 +188,7 @@ const RENAMED_NAMES: Readonly<Record<string, string>> = {
 export function nameHint(name: unknown, names: readonly string[]): string {
   const list = `Choose one of ${names.join(', ')}.`;
   if (typeof name !== 'string') return list;
-  const renamed = Object.hasOwn(RENAMED_NAMES, normalizeName(name))
-    ? RENAMED_NAMES[normalizeName(name)]
-    : name;
+  const renamed = Object.hasOwn(NAME_ALIASES, normalizeName(name)) ? NAME_ALIASES[normalizeName(name)] : name;
   const near = names.includes(renamed) ? renamed : nearest(name, names);
   return near === undefined ? list : `${list} Did you mean "${near}"?`;
 }

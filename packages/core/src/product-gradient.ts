@@ -92,11 +92,11 @@ function stacked(products: readonly ProductFactors[], m: number): ProductFactors
   const rows = products.reduce((sum, { k }) => sum + k, 0);
   const a = temporaryTensor([rows, m]).block();
   const b = temporaryTensor([rows, n]).block();
-  let at = 0;
+  let row = 0;
   for (const { a: from, b: gradient, k, lda = m, ldb = n } of products) {
-    backend.kernels.copy({ x: from, stridesX: [lda, 1], y: a, offsetY: at * m, shape: [k, m] });
-    backend.kernels.copy({ x: gradient, stridesX: [ldb, 1], y: b, offsetY: at * n, shape: [k, n] });
-    at += k;
+    backend.kernels.copy({ x: from, stridesX: [lda, 1], y: a, offsetY: row * m, shape: [k, m] });
+    backend.kernels.copy({ x: gradient, stridesX: [ldb, 1], y: b, offsetY: row * n, shape: [k, n] });
+    row += k;
   }
   return { a, b, k: rows, n, column };
 }
@@ -114,8 +114,8 @@ export function stepGradients({ T, B, I, H, xh }: SequenceBuffers, dG: Tensor): 
     kernels.gemm(xh.block(), dG.block(), gradients.block(), { m: I + H, n: width, k: T * B, transA: true });
     return [viewPart(gradients, 0, [I, width]), viewPart(gradients, I * width, [H, width])];
   }
-  const gradient = (at: number, m: number): Tensor => {
-    const a = viewPart(xh, at, [B * (I + H) - at]).block();
+  const gradient = (column: number, m: number): Tensor => {
+    const a = viewPart(xh, column, [B * (I + H) - column]).block();
     return new ProductGradient([m, width], [{ a, b: dG.block(), k: B, n: width, lda: I + H }]);
   };
   return [gradient(0, I), gradient(I, H)];

@@ -1,4 +1,7 @@
-/** Selects, slices and joins the rows of data sets, which are tensors [N, ...] in host memory. */
+/**
+ * Selects, slices and joins the rows of data sets, which are tensors [N, ...] in host memory: in JavaScript arrays, not in the
+ * memory of a backend.
+ */
 import type { FloatArray } from './backend.js';
 import { sizeOf } from './shape.js';
 import { hostTensor, hostValues, type Tensor } from './tensor.js';

@@ -24,7 +24,7 @@ interface Runtime {
   moveStorage: ((storage: BufferStorage, backend: Backend) => void) | null;
   /** Creates a random stream. Set by random.ts; null in bundles without it. */
   makeStream: ((seed: number) => RandomStream) | null;
-  /** Formats any value for errors. Set by select.ts; null in bundles that only run models: their errors show the type. */
+  /** Formats any value for errors. Set by select.ts; null in bundles that only run models, whose errors show only the type. */
   formatValue: ((value: unknown) => string) | null;
   /** The open scope; null outside of scopes. */
   scope: ScopeState | null;

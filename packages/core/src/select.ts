@@ -144,7 +144,7 @@ async function switchTo(backend: Backend): Promise<Backend> {
   return (runtime.backend = backend);
 }
 
-/** Sets the number of threads of the kernels. Results do not depend on it. */
+/** Sets the number of threads of the kernels. Results do not depend on this number. */
 export function setThreads(count: number): void {
   if (!Number.isInteger(count) || count < 1) {
     throw new UnrollError(

@@ -1,6 +1,6 @@
 /**
- * Tests the contract suite, which is to reject wrong backends. Each fault below is added to a kernel of the reference backend,
- * and at least one contract case of that kernel must fail. Detects a contract that accepts anything.
+ * Tests that the contract suite rejects wrong backends. Each fault below is added to a kernel of the reference backend, and at
+ * least one contract case of that kernel must fail. Detects a contract that accepts anything.
  */
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
@@ -19,7 +19,7 @@ function longer(block: Block): Block {
   return { length: length + 1, values } as Block;
 }
 
-/** The kernel that is replaced, by name. */
+/** The replacement of a kernel, by the name of the kernel. */
 type Fault = { [K in KernelName]?: (...call: Parameters<Kernels[K]>) => void };
 
 const FAULTS: Record<string, Fault> = {
@@ -132,7 +132,7 @@ const FAULTS: Record<string, Fault> = {
   },
   'Adam does not scale the gradient': { adam: (call) => referenceKernels.adam({ ...call, gScale: 1 }) },
   'momentum is not decayed': { sgd: (call) => referenceKernels.sgd({ ...call, momentum: 1 }) },
-  'LSTM outputs ignore the output mask': {
+  'an LSTM ignores the output mask, which sets the outputs of some steps to 0': {
     lstmForward: (call) => referenceKernels.lstmForward({ ...call, outputMask: null }),
   },
   'an LSTM without a bias adds one': {
@@ -144,7 +144,7 @@ const FAULTS: Record<string, Fault> = {
   'LSTM gradients ignore recurrent dropout': {
     lstmBackward: (call) => referenceKernels.lstmBackward({ ...call, rmask: null }),
   },
-  'the LSTM gradients of contractCase step are not written': {
+  'the LSTM gradients of each step are not written': {
     lstmBackward: (call) => referenceKernels.lstmBackward({ ...call, dhAll: null }),
   },
   'a GRU ignores updateGateOnCandidate': {

@@ -200,7 +200,7 @@ test('masked steps are skipped: the same loss and gradients as without them', ()
 describe('invalid arguments are rejected', () => {
   const scores = { transitions: zeros([3, 3]), start: zeros([3]), end: zeros([3]) };
   const e = zeros([2, 2, 3]);
-  // biome-ignore format: one mistake a line
+  // biome-ignore format: one mistake per line
   const mistakes: Record<string, [() => unknown, RegExp]> = {
     'a matrix of emissions': [() => crfLogLoss(zeros([2, 3]), scores, [[0]]), /crfLogLoss: the emissions must be \[batch, time, tags\], got \[2, 3\]/],
     'transitions of another width': [() => crfLogLoss(e, { ...scores, transitions: zeros([3, 2]) }, [[0, 0], [0, 0]]), /transitions must be \[3, 3\] for emissions \[2, 2, 3\], got \[3, 2\]/],

@@ -1,7 +1,7 @@
 /**
  * Recurrent weights that are declared float16 are packed as float16 if the batch has few rows and the matrices are large.
- * Detects any result that is not bit-identical, float16 for weights that were not declared float16, and a float16 path that
- * is never used.
+ * Detects a result that is not bit-identical to that of float32 weights, float16 for weights that were not declared float16, and
+ * a float16 path that is never used.
  */
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
@@ -64,6 +64,7 @@ function countFloat16Calls(backend: Backend): {
   return { backend: cpuBackend(countingModule), module, calls: () => calls };
 }
 
+/** `gruBefore` is the GRU whose reset gate multiplies h' before the matrix product. */
 type Kind = 'rnn' | 'lstm' | 'gru' | 'gruBefore';
 const GATES = { rnn: 1, lstm: 4, gru: 3, gruBefore: 3 };
 
@@ -135,7 +136,7 @@ for (const { name, backend } of compiledBackends) {
               hasFloat16Kernels && B === 1 && H > 17 ? 1 : 0,
               `${B} rows of ${H} units`,
             );
-            // Copies are not resident, so their weights are packed as float32.
+            // Copies are not parameters, so they are packed as float32.
             const plain = run(layer, copyOf(W), copyOf(U), B);
             assert.equal(bitMismatch(`${kind}, ${B} rows of ${H} units`, found, plain), null);
           }

@@ -165,7 +165,7 @@ describe('arenas', () => {
     });
   }
 
-  test('alternating steps do not grow the memory, even with resident blocks', () => {
+  test('alternating steps do not grow the memory, even with blocks that stay allocated', () => {
     const heap = new Heap(new FakeMemory());
     const round = (): void => {
       for (const step of Object.values(STEPS)) {

@@ -429,7 +429,7 @@ describe('linearScan', () => {
       [{ a, b: zeros([1, 3, 2]) }, 'linearScan: b has shape [1, 3, 2], expected [1, 3, 1] for a [1, 3, 1].'],
       [{ a, b, h0: zeros([2, 1]) }, 'linearScan: the initial state has shape [2, 1], expected [1, 1] for a [1, 3, 1].'],
       [{ a, b, mask: zeros([1, 2]) }, 'linearScan: the mask has shape [1, 2], expected [1, 3] for a [1, 3, 1].'],
-    ]; // biome-ignore format: one error a line
+    ]; // biome-ignore format: one error per line
     for (const [inputs, message] of wrong)
       assert.throws(() => linearScan(inputs), { code: 'shape', message });
   });

@@ -237,7 +237,7 @@ for (const { name, backend } of cpus.filter(({ name }) => /^native:|single/.test
       assert.equal(packs(), 2);
       run({ W: copyOf(layer.W), U: layer.U, b: layer.b });
       run({ W: copyOf(layer.W), U: layer.U, b: layer.b });
-      assert.equal(packs(), 4, 'weights that are not resident are packed at every call');
+      assert.equal(packs(), 4, 'weights that are not parameters are packed at every call');
     });
   });
 

@@ -49,7 +49,7 @@ function scopeTests(): void {
       'a tensor': { wrap: (x) => x, unwrap: (value) => value as Tensor },
       'an array': { wrap: (x) => [1, x], unwrap: (value) => (value as Tensor[])[1]! },
       'an object': { wrap: (x) => ({ a: { b: x } }), unwrap: (value) => (value as { a: { b: Tensor } }).a.b },
-      'a bare object': {
+      'an object without a prototype': {
         wrap: (x) => Object.assign(Object.create(null), { x }) as unknown,
         unwrap: (value) => (value as { x: Tensor }).x,
       },

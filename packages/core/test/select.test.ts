@@ -24,9 +24,9 @@ function inProcess(env: Record<string, string>, script = ''): { out: string; err
   return { out: stdout.trim(), error: stderr };
 }
 
-describe('names', () => {
+describe('setBackend', () => {
   for (const { name, backend, reason } of testBackends()) {
-    test(name, { skip: reason || false }, async () => {
+    test(`${name} selects the backend of that name`, { skip: reason || false }, async () => {
       assert.equal(await setBackend(name as 'wasm'), backend, 'the same instance for the same name');
       assert.equal(currentBackend(), backend);
       assert.equal(backendSync(name), backend);
@@ -47,7 +47,7 @@ describe('names', () => {
     });
   }
 
-  test('reference:float64 computes in double precision', async () => {
+  test('reference:float64 selects the reference backend in double precision', async () => {
     const backend = await setBackend('reference:float64');
     assert.deepEqual(
       [backend.float, backend.description],
@@ -55,7 +55,7 @@ describe('names', () => {
     );
   });
 
-  test('unknown names are rejected with a list of the valid ones', async () => {
+  test('rejects an unknown name and lists the valid ones', async () => {
     for (const name of ['gpu', 'reference:float16', 'Native']) {
       await assert.rejects(
         () => setBackend(name as 'wasm'),

@@ -51,9 +51,9 @@ describe('tensor()', () => {
 
   test('rejects ragged arrays', () => {
     const cases: [NestedArray, string][] = [
-      [[[1, 2], [3]], 'values[1] must be a row of 2, got a row of 1'],
-      [[[1], 2], 'values[1] must be a row of 1, got a number'],
-      [[1, [2]], 'values[1] must be a number, got a row of 1'],
+      [[[1, 2], [3]], 'values[1] must be a row of length 2, got a row of length 1'],
+      [[[1], 2], 'values[1] must be a row of length 1, got a number'],
+      [[1, [2]], 'values[1] must be a number, got a row of length 1'],
     ];
     for (const [values, wrong] of cases) {
       const message = `Ragged nested arrays: ${wrong}. Pad sequences of different lengths first.`;
@@ -88,7 +88,7 @@ describe('tensor()', () => {
 
   test('a long first row does not allocate memory for all rows', () => {
     const ragged = [new Float32Array(2e6), ...Array.from({ length: 5000 }, () => [1])];
-    assert.throws(() => tensor(ragged), /values\[1\] must be a row of 2000000, got a row of 1/);
+    assert.throws(() => tensor(ragged), /values\[1\] must be a row of length 2000000, got a row of length 1/);
   });
 
   test('rejects values that do not fill the shape, and invalid shapes', () => {

@@ -241,7 +241,7 @@ test('fit and compile reject wrong calls, with errors that say what to do', asyn
   await fails(
     () => model.fit([[[1], [2]], [[3]]], [[1], [2]]),
     'shape',
-    /Ragged nested arrays: values\[1\] must be a row of 2, got a row of 1/,
+    /Ragged nested arrays: values\[1\] must be a row of length 2, got a row of length 1/,
   );
   await fails(
     () => model.fit([[['a']]] as unknown as number[][][], [[1]]),

@@ -52,7 +52,7 @@ def covering_rows(factors, allowed=lambda row: True, *, impossible=0, times=1, s
 
 
 def missing_pairs(factors, rows):
-    """Returns the pairs of levels that occur in none of the rows, such as the rows of the models that could be exported."""
+    """Returns the pairs of levels that occur in none of the rows, for example if the models of some rows cannot be exported."""
     met = set().union(*(pairs_of(row, list(factors)) for row in rows))
     names = itertools.combinations(factors, 2)
     return [(a, x, b, y) for a, b in names for x in factors[a] for y in factors[b] if (a, x, b, y) not in met]

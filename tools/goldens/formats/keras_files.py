@@ -39,7 +39,11 @@ CASES = {}
 
 
 def case(*, formats=("keras",), steps=0, integers=0, padded=False):
-    """Registers a function that returns a model. integers: inputs are ids below this number; steps: the time axis."""
+    """Registers a function that returns a model.
+
+    formats: the extensions of the files. integers: if not 0, the inputs are ids below this number. padded: whether some steps of
+    the inputs are zeros. steps: the number of steps, for readers only
+    """
 
     def register(make):
         CASES[make.__name__] = dict(make=make, formats=formats, steps=steps, integers=integers, padded=padded)

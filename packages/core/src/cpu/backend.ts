@@ -72,7 +72,7 @@ function createBackend(
     float: Float32Array,
     kernels,
     supports: (kernel) => kernel in kernels,
-    minBatchForStepCopies: rowsToSplit + 1,
+    minBatchForStepCopies: rowsToSplit + 1, // with fewer rows, the kernels need all inputs in xh
     allocate(length): CpuBlock {
       const start = heap.allocate(length * FLOAT_BYTES);
       floats(start, length).fill(0);

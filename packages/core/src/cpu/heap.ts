@@ -7,14 +7,15 @@ import { UnrollError } from '../errors.js';
 import { outsideScope } from '../runtime.js';
 
 const ALIGNMENT = 64;
-const CHUNK = 1 << 20;
+/** The smallest size of a chunk of arena memory, in bytes. */
+const MIN_CHUNK = 1 << 20;
 
 interface Range {
   start: number;
   size: number;
 }
 
-/** The used part of the memory of the arenas: all chunks before index `chunk`, and `used` bytes of that chunk. */
+/** A position in the memory of the arenas. All chunks before index `chunk` are in use, and `used` bytes of that chunk. */
 interface Mark {
   chunk: number;
   used: number;
@@ -28,8 +29,9 @@ export class Heap {
   readonly #sizes = new Map<number, number>();
   /** The memory of all arenas. Closing an arena keeps its chunks, so that repeated steps allocate nothing. */
   #chunks: Range[] = [];
-  /** Where each open arena starts, the innermost last. */
+  /** The position at which each open arena begins, the innermost last. */
   readonly #arenaStarts: Mark[] = [];
+  /** The position at which the next temporary block is allocated. */
   #mark: Mark = { chunk: 0, used: 0 };
   #top: number;
 
@@ -47,11 +49,13 @@ export class Heap {
   allocate(bytes: number): number {
     const start = this.#place(align(Math.max(bytes, 1)));
     if (start !== null) return start;
+    // WebAssembly has at most 4 GiB. Native kernels reserve 16 GiB if the system allows it.
+    const isWasm = this.#memory.limit < 2 ** 33;
     throw new UnrollError(
       'memory',
       `Out of memory: another ${megabytes(bytes)} do not fit (${megabytes(this.extent)} in use, limit ` +
         `${megabytes(this.#memory.limit)}). Use a smaller batch or shorter sequences` +
-        (this.#memory.limit < 2 ** 33 ? ', or the native backend.' : '.'),
+        (isWasm ? ', or the native backend.' : '.'),
       { bytes, inUse: this.extent, limit: this.#memory.limit },
     );
   }
@@ -153,7 +157,7 @@ export class Heap {
    */
   #addChunk(needed: number): void {
     const allocated = this.#chunks.reduce((total, chunk) => total + chunk.size, 0);
-    const size = align(Math.max(needed, CHUNK, allocated / 2));
+    const size = align(Math.max(needed, MIN_CHUNK, allocated / 2));
     const start = this.#place(size) ?? this.allocate(needed);
     this.#chunks.push({ start, size: this.#sizes.get(start) as number });
   }

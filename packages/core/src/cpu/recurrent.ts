@@ -70,6 +70,7 @@ export function recurrentKernels(
   formatFor: FormatChoice | null,
 ): RecurrentKernels {
   const weights = forwardPacker(module, packWeights, formatFor);
+  // The cell gruBefore is the GRU whose reset gate multiplies h' before the matrix product (resetAfter: false).
   return {
     rnnForward: (c) => callRnnForward(module, forward(c, weights('rnn', c, null))),
 

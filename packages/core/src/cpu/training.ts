@@ -124,6 +124,7 @@ function gradientAndRandomKernels(module: KernelModule): GradientAndRandom {
   };
 }
 
+/** The recurrent kernels. The cell gruBefore is the GRU whose reset gate multiplies h' before the matrix product. */
 function cellKernels(module: KernelModule, packWeights: Packer): Cells {
   const { kernels: k } = module;
   const weights = (cell: CellName, { H, U }: RecurrentBackwardCall): number =>

@@ -56,8 +56,8 @@ export interface CtcOptions {
 }
 
 /**
- * Returns the loss of connectionist temporal classification (Graves et al. 2006) of each sequence, [B]: -log of the
- * probability of its target, summed over all alignments. The class probabilities are softmax(logits). The gradient of an
+ * Returns the loss of connectionist temporal classification (Graves et al. 2006) of each sequence, [B]: -log of the sum
+ * of the probabilities of all alignments of its target. The class probabilities are softmax(logits). The gradient of an
  * infinite loss is 0.
  * @param logits [B, T, C], C classes including the blank
  * @param targets [B, L], the class indices of the labels; values after the length of a target are ignored

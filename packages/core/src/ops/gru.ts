@@ -1,6 +1,6 @@
 /**
  * The GRU over a sequence as one op. lstm.ts describes the structure of the op; reference/gru.ts has the equations. Letters: B
- * batch, T time steps, I input features, H units.
+ * batch, T time steps, I input features, H units; z update gate, r reset gate, n candidate, h state, h' previous state.
  */
 
 import type { Kernels } from '../backend.js';

@@ -2,6 +2,8 @@
  * One step of an LSTM, computed from the pre-activations a as one op, for cells without a fused kernel for whole sequences:
  *
  *   i = σ(ai)      f = σ(af)      g = φ(ag)      o = σ(ao)      c ← f c + i g
+ *
+ * with σ = recurrentActivation and φ = activation.
  */
 import type { ActivationName } from '../backend.js';
 import { formatShape, shapeError } from '../errors.js';

@@ -178,10 +178,10 @@ export function prepareSequence(
 ): SequenceBuffers {
   const [B, T, I] = x.shape as [number, number, number];
   const K = I + H;
-  const copiesPerStep = !saving && B >= openScope().backend.minBatchForStepCopies;
-  const xh = temporaryTensor([copiesPerStep ? 2 : T + 1, B, K]);
+  const copyStepwise = !saving && B >= openScope().backend.minBatchForStepCopies;
+  const xh = temporaryTensor([copyStepwise ? 2 : T + 1, B, K]);
   const [start, step] = attrs.reverse ? [(T - 1) * I, -I] : [0, I];
-  if (!copiesPerStep)
+  if (!copyStepwise)
     kernels.copy({
       x: x.block(),
       offsetX: start,
@@ -205,7 +205,7 @@ export function prepareSequence(
     I,
     H,
     xh,
-    input: copiesPerStep ? x.block() : null,
+    input: copyStepwise ? x.block() : null,
     hs,
     masks: mask ? stepMasks(mask, attrs) : null,
   };

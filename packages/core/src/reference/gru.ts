@@ -1,6 +1,7 @@
 /**
  * The GRU in plain loops (Cho et al. 2014). Letters: x input, h hidden state; W [I,3H] input kernel, U [H,3H] recurrent
- * kernel, b bias; gates in the order z r n (update, reset, candidate); ' marks the value of the previous step.
+ * kernel, b bias; gates in the order z r n (update, reset, candidate); σ recurrentActivation, φ activation; ' marks the value
+ * of the previous step.
  *
  *   z = σ(x Wz + h' Uz + bz)    r = σ(x Wr + h' Ur + br)
  *   reset before the product:  n = φ(x Wn + (r h') Un + bn)     b [3H]

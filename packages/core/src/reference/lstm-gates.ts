@@ -1,4 +1,7 @@
-/** One step of an LSTM from pre-activations a, in the order i f g o: i, f, o = σ(a), g = φ(a), c = f c' + i g. */
+/**
+ * One step of an LSTM from pre-activations a, in the order i f g o: i, f, o = σ(a), g = φ(a), c = f c' + i g, with
+ * σ = recurrentActivation and φ = activation.
+ */
 import type { LstmGatesBackwardCall, LstmGatesCall } from '../backend.js';
 import { values } from './block.js';
 import { activations, derivatives } from './functions.js';

@@ -1,7 +1,7 @@
 /**
  * The LSTM in plain loops: the specification of the fused kernels. Letters: x input, h hidden state, c cell state; W
  * [I,4H] input kernel, U [H,4H] recurrent kernel, b bias; gates in the order i f g o (input, forget, candidate,
- * output); ' marks the value of the previous step.
+ * output); σ recurrentActivation, φ activation; ' marks the value of the previous step.
  *
  *   i = σ(x Wi + h' Ui + bi)    f = σ(x Wf + h' Uf + bf)    g = φ(x Wg + h' Ug + bg)    o = σ(x Wo + h' Uo + bo)
  *   c = f c' + i g              h = o φ(c)

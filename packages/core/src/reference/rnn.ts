@@ -1,4 +1,4 @@
-/** The simple RNN in plain loops: h = φ(x W + h' U + b), where W [I,H], U [H,H], b [H] and h' is the previous h. */
+/** The simple RNN in plain loops: h = φ(x W + h' U + b), with φ = activation and the previous h'; W [I,H], U [H,H], b [H]. */
 import type { RnnBackwardCall, RnnForwardCall } from '../backend.js';
 import { values } from './block.js';
 import { activations, derivatives } from './functions.js';
