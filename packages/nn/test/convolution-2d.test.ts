@@ -52,16 +52,16 @@ describe('the output of an image does not depend on earlier images of another si
       );
     });
   }
+});
 
-  test('pooling over the whole image returns the largest value of each channel', () => {
-    const layer = maxPooling2d({ poolSize: [4, 5] });
-    const [{ value }] = run(layer, image);
-    const values = image.dataSync();
-    const largest = [0, 1].flatMap((b) =>
-      [0, 1].map((c) => Math.max(...values.slice(40 * b, 40 * (b + 1)).filter((_, i) => i % 2 === c))),
-    );
-    assert.deepEqual([...value.dataSync()], largest);
-  });
+test('maxPooling2d over the whole image returns the largest value of each channel', () => {
+  const layer = maxPooling2d({ poolSize: [4, 5] });
+  const [{ value }] = run(layer, image);
+  const values = image.dataSync();
+  const largest = [0, 1].flatMap((b) =>
+    [0, 1].map((c) => Math.max(...values.slice(40 * b, 40 * (b + 1)).filter((_, i) => i % 2 === c))),
+  );
+  assert.deepEqual([...value.dataSync()], largest);
 });
 
 describe('a video', () => {
@@ -140,13 +140,13 @@ describe('errors', () => {
   };
   for (const [name, [work, message]] of Object.entries(mistakes))
     test(name, () => assert.throws(work, message));
+});
 
-  test('default names are those of Keras', () => {
-    const network = sequential([conv2d({ filters: 1, kernelSize: 1 }), maxPooling2d(), averagePooling2d()]);
-    run(network, image);
-    assert.deepEqual(
-      network.layers.map(({ name }) => name),
-      ['conv2d', 'max_pooling2d', 'average_pooling2d'],
-    );
-  });
+test('default names are those of Keras', () => {
+  const network = sequential([conv2d({ filters: 1, kernelSize: 1 }), maxPooling2d(), averagePooling2d()]);
+  run(network, image);
+  assert.deepEqual(
+    network.layers.map(({ name }) => name),
+    ['conv2d', 'max_pooling2d', 'average_pooling2d'],
+  );
 });

@@ -1,7 +1,7 @@
 /**
  * Convolution and pooling over time: masks (a padded sequence gives the results of the sequence alone), streams, gradients
  * by central differences, and errors. (goldens-convolution.test.ts compares the layers with Keras.) Detects a window that
- * reads padding, a mask of the outputs that is one step off, and a stream that loses the phase of its strides.
+ * reads padding, a mask of the outputs that is one step off, and a stream that restarts its strides in every chunk.
  */
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
@@ -344,13 +344,13 @@ describe('errors', () => {
   };
   for (const [name, [work, message]] of Object.entries(mistakes))
     test(name, () => assert.throws(work, message));
+});
 
-  test('default names are those of Keras', () => {
-    const layers = [conv1d({ filters: 1, kernelSize: 1 }), maxPooling1d(), globalMaxPooling1d()];
-    sequential(layers);
-    assert.deepEqual(
-      layers.map(({ name }) => name),
-      ['conv1d', 'max_pooling1d', 'global_max_pooling1d'],
-    );
-  });
+test('default names are those of Keras', () => {
+  const layers = [conv1d({ filters: 1, kernelSize: 1 }), maxPooling1d(), globalMaxPooling1d()];
+  sequential(layers);
+  assert.deepEqual(
+    layers.map(({ name }) => name),
+    ['conv1d', 'max_pooling1d', 'global_max_pooling1d'],
+  );
 });

@@ -137,7 +137,7 @@ describe('beam search that keeps all partial outputs equals exhaustive search', 
         if (tokens.length % 2 === 1) logProbabilities[1] = -Infinity;
       },
     },
-    'with all of them': {
+    'with several of these options': {
       stop: STOP,
       minLength: 2,
       banned: [1],

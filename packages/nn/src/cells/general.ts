@@ -112,7 +112,11 @@ export class GeneralRnnCell extends GeneralCell<GeneralCellOptions, SimpleRnnSta
     this.makeMatrices(inputSize, 1, make);
   }
 
-  protected stepFrom(inputPart: Tensor, state: SimpleRnnState, context: StepContext): StepResult<SimpleRnnState> {
+  protected stepFrom(
+    inputPart: Tensor,
+    state: SimpleRnnState,
+    context: StepContext,
+  ): StepResult<SimpleRnnState> {
     const h = this.activate(0, this.preActivations(inputPart, state.h, context));
     return { y: h, state: { h } };
   }
