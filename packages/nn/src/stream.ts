@@ -133,6 +133,7 @@ export class Stream {
   /**
    * @internal Like {@link step} and {@link push}, but returns only what `work` computes from the outputs, which saves copying
    * large outputs that are not needed.
+   * @param isStep true: x is one step, without the time axis
    */
   map(
     x: StreamInput,

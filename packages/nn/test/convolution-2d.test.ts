@@ -94,20 +94,20 @@ describe('a video', () => {
     for (const [t, part] of parts.entries())
       assert.deepEqual([...part.dataSync()], [...slice(whole, 1, t, t + 1).dataSync()]);
   });
+});
 
-  test('conv2d over an image of one row gives the results of conv1d over a sequence', () => {
-    const [wide, long] = [conv2d({ filters: 3, kernelSize: [1, 2] }), conv1d({ filters: 3, kernelSize: 2 })];
-    const x = randomTensor('row', 2, 1, 5, 2);
-    const sequence = x.withShape([2, 5, 2]);
-    run(wide, x);
-    run(long, sequence);
-    const [kernel, bias] = wide.parameters;
-    long.setWeights([
-      { shape: [2, 2, 3], values: kernel.dataSync() },
-      { shape: [3], values: bias.dataSync() },
-    ]);
-    assert.deepEqual([...run(wide, x)[0].value.dataSync()], [...run(long, sequence)[0].value.dataSync()]);
-  });
+test('conv2d over an image of one row gives the results of conv1d over a sequence', () => {
+  const [wide, long] = [conv2d({ filters: 3, kernelSize: [1, 2] }), conv1d({ filters: 3, kernelSize: 2 })];
+  const x = randomTensor('row', 2, 1, 5, 2);
+  const sequence = x.withShape([2, 5, 2]);
+  run(wide, x);
+  run(long, sequence);
+  const [kernel, bias] = wide.parameters;
+  long.setWeights([
+    { shape: [2, 2, 3], values: kernel.dataSync() },
+    { shape: [3], values: bias.dataSync() },
+  ]);
+  assert.deepEqual([...run(wide, x)[0].value.dataSync()], [...run(long, sequence)[0].value.dataSync()]);
 });
 
 describe('errors', () => {

@@ -163,7 +163,9 @@ describe('beam search that keeps all partial outputs equals exhaustive search', 
       }
     });
   }
+});
 
+describe('beam search', () => {
   test('a beam of width 1 is greedy decoding; a wider one is never worse', async () => {
     const options: DecodingOptions = { prompt: [[1], [0, 2, 1]], maxLength: 8, stop: STOP };
     const greedy = await generate(table(2), options);

@@ -72,6 +72,7 @@ function dropoutMasks(layer: Recurrent): CellMasks {
   return { inputMask: null, recurrentMask, ...(inner && { inner }) };
 }
 
+/** Yields all combinations of masks, directions and outputs. `extras`: with initial states and recurrent dropout. */
 function* situations() {
   for (const [maskName, mask] of Object.entries(masks)) {
     for (const [way, reverse, realign] of [

@@ -49,7 +49,7 @@ describe('a model that begins with input()', () => {
 });
 
 describe('layers', () => {
-  test('have the class name as default name, with a number from the second layer of a class on', () => {
+  test('have unique default names: the class name, with a number if the name is already used', () => {
     const names = (model: Sequential): string[] => model.layers.map((layer) => layer.name);
     assert.deepEqual(names(make()), ['lstm', 'lstm_1', 'dense']);
     const mixed = sequential([lstm({ units: 1, name: 'lstm_1' }), lstm({ units: 1 }), lstm({ units: 1 })]);

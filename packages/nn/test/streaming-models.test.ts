@@ -390,10 +390,10 @@ describe('rejects non-causal layers with their name and the reason', () => {
       /Layer decoder: .*states or constants from another layer/,
     );
   });
+});
 
-  test('flatten is causal after a layer that returns only its last output', () => {
-    const network = sequential([lstm({ units }), flatten(), dense({ units: 1 })]);
-    network.build([[-1, -1, I]]);
-    assert.deepEqual(network.stream().step([[1, 2]]).shape, [1, 1]);
-  });
+test('flatten is causal after a layer that returns only its last output', () => {
+  const network = sequential([lstm({ units }), flatten(), dense({ units: 1 })]);
+  network.build([[-1, -1, I]]);
+  assert.deepEqual(network.stream().step([[1, 2]]).shape, [1, 1]);
 });
