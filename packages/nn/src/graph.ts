@@ -68,7 +68,7 @@ export function applySymbolic(
   const names = layer.constants ?? [];
   if (initialState.length + constants.length > 0 && constants.length !== names.length) {
     throw valueError(
-      `${layer.label}: apply() takes the constants [${names.join(', ')}], got ${constants.length}.`,
+      `${layer.label}: apply() takes ${names.length > 0 ? `the constants [${names.join(', ')}]` : 'no constants'}, got ${constants.length}.`,
       { layer: layer.name },
     );
   }

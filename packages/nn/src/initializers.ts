@@ -53,6 +53,7 @@ export interface ChronoOptions extends SeedOption {
   updateGate?: 'keep' | 'candidate';
 }
 
+/** Computes the values of a built-in initialiser with options O. */
 type Draw<O> = (options: O, shape: Shape, random: RandomStream) => ArrayLike<number>;
 
 /** Returns the function of a variance-scaling initialiser with fixed options. */

@@ -119,8 +119,8 @@ export abstract class Layer<O extends LayerOptions = LayerOptions> {
   abstract call(inputs: readonly MaskedSequence[], context: ForwardContext): MaskedSequence[];
 
   /**
-   * Finds the layers that this layer refers to by name, as `tiedTo` of `outputEmbedding` does. A model calls this method
-   * after it has named its layers.
+   * Finds the layers that this layer refers to by name, such as the embedding in the option `tiedTo` of `outputEmbedding`.
+   * A model calls this method after it has named its layers.
    * @param layers the layers of the model
    */
   connect?(layers: readonly Layer[]): void;

@@ -29,7 +29,7 @@ export function memoryOfParts(parts: readonly (readonly [string, Memory])[]): Me
 
 let linked = false;
 
-/** Runs `work`. In the meantime, {@link detach} does not detach, so gradients pass through the memories of layers. */
+/** Runs `work`. While it runs, {@link detach} does not detach, so gradients pass through the memories of layers. */
 export function linkStates<T>(work: () => T): T {
   linked = true;
   try {
@@ -39,7 +39,7 @@ export function linkStates<T>(work: () => T): T {
   }
 }
 
-/** Returns the tensors as constants, without gradients, that outlive the current step. */
+/** Returns the tensors without their gradients, and keeps them valid after the current scope or training step ends. */
 export function detach(tensors: Readonly<Record<string, Tensor>>): Record<string, Tensor> {
   if (linked) return { ...tensors };
   const out: Record<string, Tensor> = {};

@@ -1,8 +1,9 @@
 /**
  * The functions that inference does not need: initialisers, regularisers, constraints, dropout masks of cells, symbolic
- * tensors, setting weights, summaries, gradients of time loops. Layers do not import these functions, but get them from
- * this file, so a bundle that only runs models leaves them out. install-optional-functions.ts installs them for
- * `sequential`, `model` and `modelFromConfig`; in Node they are always installed.
+ * tensors, setting weights, summaries, and the op that makes gradients of time loops fast. Layers do not import these
+ * functions, but get them from this file, so a bundle that only runs models leaves them out.
+ * install-optional-functions.ts installs them for `sequential`, `model` and `modelFromConfig`; in Node they are always
+ * installed.
  */
 import {
   type ForwardContext,

@@ -1,11 +1,15 @@
-/** The random streams from which layers draw dropout masks: with a `seed`, and for masks that a whole sequence shares. */
+/**
+ * The random streams from which layers draw dropout masks: for layers with the option `seed`, and for masks that all steps
+ * of a sequence share.
+ */
 import type { ForwardContext, RandomStream } from '@unroll/core';
 
 const seeded = new WeakMap<RandomStream, Map<number, RandomStream>>();
 
 /**
  * Returns the random stream for the dropout masks of a layer: without a seed, this is `random`, the stream of the
- * training step; with a seed, a child stream that is independent of the draws of other layers.
+ * training step; with a seed, a child stream. Layers with the same seed share this child stream; draws of other layers do
+ * not change it.
  */
 export function seededStream(random: RandomStream, seed: number | undefined): RandomStream {
   if (seed === undefined) return random;

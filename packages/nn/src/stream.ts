@@ -133,6 +133,7 @@ export class Stream {
   /**
    * @internal Like {@link step} and {@link push}, but returns only what `work` computes from the outputs, which saves copying
    * large outputs that are not needed.
+   * @param isStep true: x is one step, without the time axis
    */
   map(
     x: StreamInput,
@@ -306,8 +307,9 @@ function tensorsOf(x: StreamInput): readonly Tensor[] {
 const selections = new WeakMap<Tensor, readonly [source: Tensor, rows?: readonly number[]]>();
 
 /**
- * Returns rows of a tensor. If the tensor was itself selected from another tensor and the same rows are selected again,
- * returns the tensor: in beam search, hypotheses of a sequence swap rows, but their encoded source stays the same.
+ * Returns rows of a tensor. If the tensor was itself selected from another tensor, and the result would have the same rows
+ * of that tensor again, returns the tensor without copying: in beam search, hypotheses of a sequence swap rows, but their
+ * encoded source stays the same.
  */
 function selectRows(tensor: Tensor, rows: readonly number[]): Tensor {
   const [source, sourceRows] = selections.get(tensor) ?? [tensor];

@@ -2,7 +2,7 @@
  * A minimal cell with a constant: dot-product attention over a memory, written with tensor ops.
  *
  *   q = x W + h U                      query [B, D]
- *   k_s = m_s K                        keys [B, S, D], once per sequence
+ *   k_s = m_s K                        keys [B, S, D], computed once for all steps
  *   a = softmax_s(q · k_s)             over the valid steps of the memory
  *   y = Σ_s a_s m_s                    [B, D]
  *   h ← (h + y) / 2

@@ -148,7 +148,7 @@ const decoderOf = (cell: Cell, score: AttentionLayer, options: AttentionDecoderO
   attentionDecoder(cell, score, { returnSequences: true, returnAlignments: true, ...options });
 const memoryMask = maskOf('11100', '11111', '10000');
 
-describe('gradients in float64', () => {
+describe('gradients in float64 equal central differences', () => {
   for (const [name, score] of Object.entries(SCORES)) {
     test(`of the layer ${name}, with masks`, () =>
       onBackend(float64, () => {

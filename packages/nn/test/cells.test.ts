@@ -63,7 +63,7 @@ const layers: Record<string, () => Recurrent> = {
   zoneout: () => recurrent(zoneoutCell(lstmCell({ units }), { h: 0.3, c: 0.5 }), { returnSequences }),
 };
 
-describe('gradients in float64', () => {
+describe('gradients in float64 equal central differences', () => {
   for (const [name, make] of Object.entries(layers)) {
     for (const training of [false, true]) {
       test(`${name}${training ? ', training' : ''}`, () => onBackend(float64, () => check(make(), training)));
@@ -199,17 +199,23 @@ describe('zoneout', () => {
 
   test('can wrap the cells of a stack, or a whole stack', () => {
     onBackend(float64, () => {
-      const inner = (h: number) => zoneoutCell(gruCell({ units, recurrentDropout: 0.5 }), { h });
-      const around = zoneoutCell(stackedCells([lstmCell({ units: 2, dropout: 0.5 }), gruCell({ units })]), {
-        '0.c': 0.5,
-        '1.h': 0.5,
-      });
-      for (const cell of [stackedCells([inner(0.5), inner(0.1)]), around]) {
+      const zoneoutOfGru = (h: number) => zoneoutCell(gruCell({ units, recurrentDropout: 0.5 }), { h });
+      const zoneoutOfStack = zoneoutCell(
+        stackedCells([lstmCell({ units: 2, dropout: 0.5 }), gruCell({ units })]),
+        {
+          '0.c': 0.5,
+          '1.h': 0.5,
+        },
+      );
+      for (const cell of [stackedCells([zoneoutOfGru(0.5), zoneoutOfGru(0.1)]), zoneoutOfStack]) {
         const layer = bidirectional(recurrent(cell, { returnSequences }));
-        const once = run(layer, x, { training: true })[0]!.value;
-        assert.deepEqual(once.shape, [B, T, 2 * units]);
-        assert.notDeepEqual(once.dataSync(), run(layer, x, { training: true, seed: 1 })[0]!.value.dataSync());
-        assert.notDeepEqual(once.dataSync(), run(layer, x)[0]!.value.dataSync());
+        const first = run(layer, x, { training: true })[0]!.value;
+        assert.deepEqual(first.shape, [B, T, 2 * units]);
+        assert.notDeepEqual(
+          first.dataSync(),
+          run(layer, x, { training: true, seed: 1 })[0]!.value.dataSync(),
+        );
+        assert.notDeepEqual(first.dataSync(), run(layer, x)[0]!.value.dataSync());
       }
     });
   });
@@ -264,14 +270,14 @@ describe('initial weights', () => {
     return Array.from(layer.getWeights()[2]!.values);
   };
 
-  test('cells with a forget gate begin with a bias of 1 for it', () => {
+  test('the bias of the forget gate is 1, or 0 with unitForgetBias: false', () => {
     assert.deepEqual(bias(coupledLstm({ units: 2 })), [1, 1, 0, 0, 0, 0]);
     assert.deepEqual(bias(coupledLstm({ units: 2, unitForgetBias: false })), [0, 0, 0, 0, 0, 0]);
     assert.deepEqual(bias(projectedLstm({ units: 2, projection: 1 })), [0, 0, 1, 1, 0, 0, 0, 0]);
     assert.deepEqual(bias(layerNormLstm({ units: 2 })), [0, 0, 1, 1, 0, 0, 0, 0]);
   });
 
-  test('chrono sets the forget gate of the coupled LSTM, and nothing else', () => {
+  test('chronoInitializer sets only the bias of the forget gate in the coupled LSTM', () => {
     const biasInitializer = chronoInitializer({ maxSteps: 20 });
     const values = bias(coupledLstm({ units: 4, biasInitializer }));
     assert.ok(values.slice(0, 4).every((value) => value > 0 && value < Math.log(19)));

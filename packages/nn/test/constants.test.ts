@@ -127,7 +127,7 @@ describe('a cell with a constant', () => {
     });
   });
 
-  test('is built with the shapes of its constants, and prepares once per sequence', () => {
+  test('is built with the shapes of its constants, and calls prepare() once for all steps', () => {
     const layer = attention();
     const cell = layer.cell as unknown as AttentionCell;
     attend(layer);
@@ -293,7 +293,7 @@ describe('constants in a graph', () => {
     const h = input({ shape: [D] });
     assert.throws(
       () => gru({ units: D, name: 'plain' }).apply(target, { constants: [h] }),
-      /Layer plain: apply\(\) takes the constants \[\], got 1\./,
+      /Layer plain: apply\(\) takes no constants, got 1\./,
     );
     assert.throws(
       () => attention({ name: 'reader' }).apply(target, { initialState: [h] }),
@@ -301,7 +301,7 @@ describe('constants in a graph', () => {
     );
     assert.throws(
       () => attention({ name: 'reader' }).apply(target),
-      /Layer reader: takes the initial states h, or none, then the constants memory; got 0\./,
+      /Layer reader: takes the initial states h, or none, then the constants memory; got 0 inputs after the sequence\./,
     );
     const layer = attention({ name: 'reader' });
     layer.apply(target, { constants: [source] });

@@ -52,16 +52,16 @@ describe('the output of an image does not depend on earlier images of another si
       );
     });
   }
+});
 
-  test('pooling over the whole image returns the largest value of each channel', () => {
-    const layer = maxPooling2d({ poolSize: [4, 5] });
-    const [{ value }] = run(layer, image);
-    const values = image.dataSync();
-    const largest = [0, 1].flatMap((b) =>
-      [0, 1].map((c) => Math.max(...values.slice(40 * b, 40 * (b + 1)).filter((_, i) => i % 2 === c))),
-    );
-    assert.deepEqual([...value.dataSync()], largest);
-  });
+test('maxPooling2d over the whole image returns the largest value of each channel', () => {
+  const layer = maxPooling2d({ poolSize: [4, 5] });
+  const [{ value }] = run(layer, image);
+  const values = image.dataSync();
+  const largest = [0, 1].flatMap((b) =>
+    [0, 1].map((c) => Math.max(...values.slice(40 * b, 40 * (b + 1)).filter((_, i) => i % 2 === c))),
+  );
+  assert.deepEqual([...value.dataSync()], largest);
 });
 
 describe('a video', () => {
@@ -94,20 +94,20 @@ describe('a video', () => {
     for (const [t, part] of parts.entries())
       assert.deepEqual([...part.dataSync()], [...slice(whole, 1, t, t + 1).dataSync()]);
   });
+});
 
-  test('conv2d over an image of one row gives the results of conv1d over a sequence', () => {
-    const [wide, long] = [conv2d({ filters: 3, kernelSize: [1, 2] }), conv1d({ filters: 3, kernelSize: 2 })];
-    const x = randomTensor('row', 2, 1, 5, 2);
-    const sequence = x.withShape([2, 5, 2]);
-    run(wide, x);
-    run(long, sequence);
-    const [kernel, bias] = wide.parameters;
-    long.setWeights([
-      { shape: [2, 2, 3], values: kernel.dataSync() },
-      { shape: [3], values: bias.dataSync() },
-    ]);
-    assert.deepEqual([...run(wide, x)[0].value.dataSync()], [...run(long, sequence)[0].value.dataSync()]);
-  });
+test('conv2d over an image of one row gives the results of conv1d over a sequence', () => {
+  const [wide, long] = [conv2d({ filters: 3, kernelSize: [1, 2] }), conv1d({ filters: 3, kernelSize: 2 })];
+  const x = randomTensor('row', 2, 1, 5, 2);
+  const sequence = x.withShape([2, 5, 2]);
+  run(wide, x);
+  run(long, sequence);
+  const [kernel, bias] = wide.parameters;
+  long.setWeights([
+    { shape: [2, 2, 3], values: kernel.dataSync() },
+    { shape: [3], values: bias.dataSync() },
+  ]);
+  assert.deepEqual([...run(wide, x)[0].value.dataSync()], [...run(long, sequence)[0].value.dataSync()]);
 });
 
 describe('errors', () => {
@@ -140,13 +140,13 @@ describe('errors', () => {
   };
   for (const [name, [work, message]] of Object.entries(mistakes))
     test(name, () => assert.throws(work, message));
+});
 
-  test('default names are those of Keras', () => {
-    const network = sequential([conv2d({ filters: 1, kernelSize: 1 }), maxPooling2d(), averagePooling2d()]);
-    run(network, image);
-    assert.deepEqual(
-      network.layers.map(({ name }) => name),
-      ['conv2d', 'max_pooling2d', 'average_pooling2d'],
-    );
-  });
+test('default names are those of Keras', () => {
+  const network = sequential([conv2d({ filters: 1, kernelSize: 1 }), maxPooling2d(), averagePooling2d()]);
+  run(network, image);
+  assert.deepEqual(
+    network.layers.map(({ name }) => name),
+    ['conv2d', 'max_pooling2d', 'average_pooling2d'],
+  );
 });

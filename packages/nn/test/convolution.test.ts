@@ -1,7 +1,7 @@
 /**
  * Convolution and pooling over time: masks (a padded sequence gives the results of the sequence alone), streams, gradients
  * by central differences, and errors. (goldens-convolution.test.ts compares the layers with Keras.) Detects a window that
- * reads padding, a mask of the outputs that is one step off, and a stream that loses the phase of its strides.
+ * reads padding, a mask of the outputs that is one step off, and a stream that restarts its strides in every chunk.
  */
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
@@ -80,7 +80,9 @@ describe('a padded sequence gives the outputs of the sequence alone', () => {
       });
     });
   }
+});
 
+describe('masked steps', () => {
   for (const { name, backend, reason } of testBackends()) {
     test(`NaN at masked steps stays out of outputs and gradients on ${name}`, {
       skip: !backend && reason,
@@ -178,7 +180,7 @@ const causalLayers: Record<string, () => Layer> = {
   ...Object.fromEntries(Object.entries(windowLayers).filter(([name]) => name.includes('causal'))),
   'conv1d of one step': () => conv1d({ filters: 2, kernelSize: 1, strides: 2 }),
 };
-describe('a stream equals the whole run', () => {
+describe('streams', () => {
   const check = (network: Network, chunks: readonly number[], mask: Tensor | null): void => {
     const whole = run(network, mask ? withNaN(mask) : x, { mask })[0]!.value;
     const stream = network.stream({ batch: B });
@@ -195,7 +197,7 @@ describe('a stream equals the whole run', () => {
     assert.equal(mismatch('outputs', streamed.dataSync(), whole.dataSync(), 1e-13), null);
   };
   for (const [name, make] of Object.entries(causalLayers)) {
-    test(name, () => {
+    test(`${name}: a stream has the outputs of the whole sequence`, () => {
       onBackend(float64, () => {
         const network = sequential([make()]);
         network.build([[-1, -1, I]]);
@@ -344,13 +346,13 @@ describe('errors', () => {
   };
   for (const [name, [work, message]] of Object.entries(mistakes))
     test(name, () => assert.throws(work, message));
+});
 
-  test('default names are those of Keras', () => {
-    const layers = [conv1d({ filters: 1, kernelSize: 1 }), maxPooling1d(), globalMaxPooling1d()];
-    sequential(layers);
-    assert.deepEqual(
-      layers.map(({ name }) => name),
-      ['conv1d', 'max_pooling1d', 'global_max_pooling1d'],
-    );
-  });
+test('default names are those of Keras', () => {
+  const layers = [conv1d({ filters: 1, kernelSize: 1 }), maxPooling1d(), globalMaxPooling1d()];
+  sequential(layers);
+  assert.deepEqual(
+    layers.map(({ name }) => name),
+    ['conv1d', 'max_pooling1d', 'global_max_pooling1d'],
+  );
 });

@@ -1,6 +1,6 @@
 /**
  * Compares CTC decoding with exhaustive search. Detects a beam that counts an alignment twice or not at all, treats repeated
- * labels wrongly, loses a prefix whose parent left the beam, or applies a score at each step.
+ * labels wrongly, loses a prefix whose parent left the beam, or adds the score of a label more than once.
  */
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';

@@ -1,6 +1,6 @@
 /**
  * A user's custom cell in place of a built-in one: in a layer over sequences, with masks, states and dropout, in a model,
- * and in training. Detects features that only built-in cells have.
+ * and in training. Detects a feature that does not work with a custom cell.
  */
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
@@ -81,7 +81,7 @@ test('a tensor that a cell stores in a step cannot be read later, unless the cel
   });
   const model = sequential([layer]);
   const y = await predict(model, tensor(x, [B, T, I]));
-  await predict(model, tensor(x, [B, T, I])); // reuses the memory
+  await predict(model, tensor(x, [B, T, I])); // reuses the memory of the freed tensors
   assert.throws(() => storedStates[0]!.c!.dataSync(), /was freed when its scope\(\) or training step ended/);
   const rows = kept.slice(0, T).map((h) => h.toArray());
   assert.deepEqual(
@@ -90,7 +90,7 @@ test('a tensor that a cell stores in a step cannot be read later, unless the cel
   );
 });
 
-test('a cell only needs sizes, parameters and a step', async () => {
+test('a plain object with a name, sizes, config, build() and step() works as a cell', async () => {
   const counter = {
     ...{ className: 'Counter', units: 1, stateSizes: { n: 1 }, config: {} },
     build: () => {},

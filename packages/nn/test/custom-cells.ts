@@ -1,5 +1,5 @@
 /**
- * Cells as a user would write them, outside the library and only with tensors: LSTM, GRU and the plain RNN from their
+ * Cells as a user would write them, outside the library and only with tensor ops: LSTM, GRU and the plain RNN from their
  * textbook equations. `rowByRow` runs them without any optimisation: each row separately, one valid step after another.
  */
 import {
@@ -71,11 +71,12 @@ export class CustomLstm extends CustomCell {
     const { phi, sigma } = this.o;
     const droppedH = withDropout(h, recurrentMask);
     // One gate at a time: four small products instead of the one large product of the library.
-    const sum = (n: number): Tensor => {
+    const preActivation = (n: number): Tensor => {
       const products = add(matmul(x, this.columns(this.W, n)), matmul(droppedH, this.columns(this.U, n)));
       return this.b ? add(products, this.columns(this.b, n)) : products;
     };
-    const [i, f, g, o] = [sigma(sum(0)), sigma(sum(1)), phi(sum(2)), sigma(sum(3))];
+    const [a0, a1, a2, a3] = [0, 1, 2, 3].map(preActivation);
+    const [i, f, g, o] = [sigma(a0!), sigma(a1!), phi(a2!), sigma(a3!)];
     const next = add(mul(f, c), mul(i, g));
     const y = mul(o, phi(next));
     return { y, state: { h: y, c: next } };

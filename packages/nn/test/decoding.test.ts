@@ -137,7 +137,7 @@ describe('beam search that keeps all partial outputs equals exhaustive search', 
         if (tokens.length % 2 === 1) logProbabilities[1] = -Infinity;
       },
     },
-    'with all of them': {
+    'with several of these options': {
       stop: STOP,
       minLength: 2,
       banned: [1],
@@ -163,7 +163,9 @@ describe('beam search that keeps all partial outputs equals exhaustive search', 
       }
     });
   }
+});
 
+describe('beam search', () => {
   test('a beam of width 1 is greedy decoding; a wider one is never worse', async () => {
     const options: DecodingOptions = { prompt: [[1], [0, 2, 1]], maxLength: 8, stop: STOP };
     const greedy = await generate(table(2), options);

@@ -56,7 +56,7 @@ describe('dense', () => {
     assert.equal(call(layerOf(), zeros([2, 4, 3]), mask).mask, mask);
   });
 
-  test('names its weights like Keras', () => {
+  test('names its weights like Keras, and initialises the kernel with glorotUniform', () => {
     const layer = dense({ units: 2, name: 'head' });
     layer.build([[-1, 7, 3]]);
     assert.deepEqual(

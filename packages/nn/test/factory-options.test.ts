@@ -15,7 +15,7 @@ type FactoryCase = [
 
 const cell = () => nn.gruCell({ units: 2 });
 const x = nn.input({ shape: [null, 2] });
-/** A layer without other options than those of every layer. */
+/** A layer, tested with the options that every layer has. */
 const layerCase = (make: FactoryCase[0], valid: Options = {}): FactoryCase => [
   make,
   valid,

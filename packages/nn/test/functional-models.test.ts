@@ -139,7 +139,7 @@ describe('a functional model', () => {
     assert.deepEqual(run(restored(network), [x, z])[0]!.value.dataSync(), y);
   });
 
-  test('shares layers with an inference model over the same graph', async () => {
+  test('shares its layers with separate models of its encoder and its decoder, which give the same results', async () => {
     const network = encoderDecoder();
     network.build();
     const source = input({ shape: [null, 4] });

@@ -55,7 +55,10 @@ export function camel(name: string): Activation {
   return name.replace(/_(.)/g, (_, letter: string) => letter.toUpperCase()) as Activation;
 }
 
-/** Builds a layer and sets the golden weights. */
+/**
+ * Builds a layer and sets the golden weights.
+ * @param shapes the shapes of the inputs; undefined: the layer is a model that knows them
+ */
 export function withWeights<L extends Layer>(
   layer: L,
   shapes: readonly Shape[] | undefined,
@@ -124,7 +127,7 @@ function differences(
 /** All backends; for a backend that does not load, the reason. */
 export const backends: TestBackend[] = [...testBackends(), ...inferenceBackends()];
 
-export function parametersOf(layer: Layer): readonly Parameter[] {
+export function trainableParametersOf(layer: Layer): readonly Parameter[] {
   return layer.parameters.filter((parameter) => parameter.trainable);
 }
 

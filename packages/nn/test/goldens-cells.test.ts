@@ -28,8 +28,8 @@ import {
   type GoldenTensor,
   inferenceContext,
   onBackend,
-  parametersOf,
   tensorFrom,
+  trainableParametersOf,
   valuesOf,
 } from './golden-case.js';
 
@@ -93,7 +93,7 @@ function check(golden: Case, stepwise: boolean): void {
     const training = golden.uniform && { training: true, random: streamOf(golden.uniform) };
     return layer.invoke(sequences, { ...inferenceContext(), ...training }).map(({ value }) => value);
   };
-  compare(work, [...inputs, ...parametersOf(layer)], {
+  compare(work, [...inputs, ...trainableParametersOf(layer)], {
     outputs: golden.outputs,
     outputWeights: golden.outputWeights,
     gradients: [...golden.gradients.inputs, ...golden.gradients.weights],

@@ -21,8 +21,8 @@ import {
   type GoldenTensor,
   inferenceContext,
   onBackend,
-  parametersOf,
   tensorFrom,
+  trainableParametersOf,
   valuesOf,
 } from './golden-case.js';
 
@@ -68,7 +68,7 @@ for (const { name: backendName, backend, reason } of backends) {
             golden.weights.map((weight) => ({ shape: weight.shape, values: valuesOf(weight) })),
           );
           const work = () => layer.invoke([{ value: x, mask }], inferenceContext()).map(({ value }) => value);
-          compare(work, [x, ...parametersOf(layer)], {
+          compare(work, [x, ...trainableParametersOf(layer)], {
             outputs: golden.outputs,
             outputWeights: golden.outputWeights,
             gradients: [...golden.gradients.inputs, ...golden.gradients.weights],

@@ -28,9 +28,9 @@ import {
   type GoldenTensor,
   inferenceContext,
   onBackend,
-  parametersOf,
   readCases,
   tensorFrom,
+  trainableParametersOf,
   valuesOf,
   withWeights,
 } from './golden-case.js';
@@ -155,7 +155,7 @@ async function check(golden: ExtraCase): Promise<void> {
     afterStep: (work) => void after.push(work),
   };
   const work = (): Tensor[] => layer.invoke(sequences, context).map((sequence) => sequence.value);
-  compare(work, [...differentiable, ...parametersOf(layer)], {
+  compare(work, [...differentiable, ...trainableParametersOf(layer)], {
     outputs: golden.outputs,
     outputWeights: golden.inputs.outputWeights,
     gradients: [...gradients, ...golden.gradients.weights],

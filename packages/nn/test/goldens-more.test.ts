@@ -1,7 +1,7 @@
 /**
- * Compares features that the other golden tests do not cover with Keras 3 (tools/goldens/layers.py): every activation,
- * regularisers, constraints, stacked cells, stateful layers, masks through merging layers, and the order of a model's
- * weights. Compares the peephole LSTM with ONNX Runtime.
+ * Compares with Keras 3 (tools/goldens/layers.py) what the other golden tests do not cover: every activation, regularisers,
+ * constraints, stacked cells, stateful layers, masks of merging layers, and the order of a model's weights. Compares the
+ * peephole LSTM with ONNX Runtime.
  */
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
@@ -48,8 +48,8 @@ import {
   type GoldenTensor,
   inferenceContext,
   onBackend,
-  parametersOf,
   tensorFrom,
+  trainableParametersOf,
   valuesOf,
 } from './golden-case.js';
 
@@ -85,7 +85,7 @@ function checkLayer(golden: Case, layer: Layer, training = false, mask: Tensor |
   load(layer, inputs, golden.weights);
   const sequences = inputs.map((value, i) => sequenceOf(value, i === 0 ? mask : null));
   const context = { ...inferenceContext(), training };
-  compare(() => values(layer.invoke(sequences, context)), [...inputs, ...parametersOf(layer)], {
+  compare(() => values(layer.invoke(sequences, context)), [...inputs, ...trainableParametersOf(layer)], {
     outputs: golden.outputs,
     outputWeights: golden.outputWeights,
     gradients: [...golden.gradients.inputs, ...golden.gradients.weights],
@@ -130,7 +130,7 @@ function checkActivity(golden: Case): void {
     layer.invoke([sequenceOf(x)], { ...inferenceContext(), addLoss: (term) => void terms.push(term) });
     return terms;
   };
-  compare(work, [x, ...parametersOf(layer)], {
+  compare(work, [x, ...trainableParametersOf(layer)], {
     outputs: golden.outputs,
     outputWeights: golden.outputWeights,
     gradients: [...golden.gradients.inputs, ...golden.gradients.weights],
@@ -288,11 +288,11 @@ for (const { name, backend, reason } of backends) {
   });
 }
 
-/** The peephole LSTM, which Keras and PyTorch lack, against ONNX Runtime (tools/goldens/peephole.py). */
+/** Cases of the peephole LSTM, which Keras and PyTorch lack, with the results of ONNX Runtime (tools/goldens/peephole.py). */
 const peepholes = (readGoldens('layers/peephole.json') as { cases: Case[] }).cases;
 for (const { name, backend, reason } of backends) {
   for (const golden of peepholes) {
-    test(`${golden.name} on ${name}`, { skip: backend === null && reason }, () => {
+    test(`${golden.name} agrees with ONNX Runtime on ${name}`, { skip: backend === null && reason }, () => {
       onBackend(backend!, () => {
         const goBackwards = golden.name.endsWith('reverse');
         const layer = peepholeLstm({ units: 6, returnSequences: true, returnState: true, goBackwards });

@@ -144,11 +144,13 @@ function check(golden: RecurrentCase, stepwise: boolean): void {
 for (const file of ['lstm', 'lstm-table', 'gru-table', 'rnn-table']) {
   const cases = readCases<RecurrentCase>(file);
   for (const { name, backend, reason } of backends) {
-    describe(`goldens of ${file} on ${name}`, { skip: backend === null && reason }, () => {
+    describe(`${file}: agrees with Keras and PyTorch on ${name}`, {
+      skip: backend === null && reason,
+    }, () => {
       for (const golden of cases) test(golden.name, () => onBackend(backend!, () => check(golden, false)));
     });
   }
-  describe(`goldens of ${file}, step by step on the reference`, () => {
+  describe(`${file}: agrees with Keras and PyTorch step by step on the reference`, () => {
     for (const golden of cases)
       test(golden.name, () => onBackend(backends[0]!.backend!, () => check(golden, true)));
   });

@@ -1,6 +1,6 @@
 /**
- * The symbolic outputs of layers in models: another model with such an output has the same weights and results. Detects
- * copied weights, the output of another layer, and a missing error for a layer with several outputs.
+ * `layer.output`, the symbolic output of a layer in a model: a new model with this output has the same weights and results.
+ * Detects copied weights, the output of another layer, and a missing error for a layer with several outputs.
  */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';

@@ -85,7 +85,7 @@ const regularisedDense = {
   kernelInitializer: randomUniform({ minval: -0.3, maxval: 0.4 }),
 } as const;
 const { activityRegularizer, ...regularisedMatrices } = regularisedDense;
-const regularisedMin = { ...regularisedMatrices, activityRegularizer, dropout: 0.2 };
+const minGruOptions = { ...regularisedMatrices, activityRegularizer, dropout: 0.2 };
 const regularised = {
   ...regularisedDense,
   recurrentRegularizer: l1(0.2),
@@ -158,7 +158,7 @@ const layers: Record<string, [() => Layer, ReturnType<typeof randomTensor>[]]> =
   ],
   'LayerNormLSTM without bias': [() => layerNormLstm({ units: 3, useBias: false }), [sequence]],
   MinGRU: [
-    () => minGru({ units: 2, ...regularisedMin, returnSequences: true, goBackwards: true, seed: 3 }),
+    () => minGru({ units: 2, ...minGruOptions, returnSequences: true, goBackwards: true, seed: 3 }),
     [sequence],
   ],
   MinLSTM: [() => minLstm({ units: 2, useBias: false, activation: 'linear', returnState: true }), [sequence]],

@@ -63,15 +63,16 @@ const SCALE = 2; // the value of dropout masks with a rate of 0.5 where they are
 function dropoutMasks(layer: Recurrent): CellMasks {
   const zeroOrTwo = (width: number): Tensor =>
     maskOf(...Array.from({ length: B }, (_, b) => '1010011'.slice(b, b + width).replaceAll('1', `${SCALE}`)));
-  const first = (cell: Recurrent['cell']): number => Object.values(cell.stateSizes)[0]!;
+  const firstStateSize = (cell: Recurrent['cell']): number => Object.values(cell.stateSizes)[0]!;
   const inner = layer.cell.cells?.map((cell, n) => ({
     inputMask: n === 0 ? null : zeroOrTwo(layer.cell.cells![n - 1]!.units),
-    recurrentMask: zeroOrTwo(first(cell)),
+    recurrentMask: zeroOrTwo(firstStateSize(cell)),
   }));
-  const recurrentMask = layer.className.startsWith('Min') ? null : zeroOrTwo(first(layer.cell));
+  const recurrentMask = layer.className.startsWith('Min') ? null : zeroOrTwo(firstStateSize(layer.cell));
   return { inputMask: null, recurrentMask, ...(inner && { inner }) };
 }
 
+/** Yields all combinations of masks, directions and outputs. `extras`: with initial states and recurrent dropout. */
 function* situations() {
   for (const [maskName, mask] of Object.entries(masks)) {
     for (const [way, reverse, realign] of [
@@ -123,7 +124,7 @@ function compareForms(make: () => Recurrent, tolerance: number, list = [...situa
   }
 }
 
-describe('fused equals stepped in float64', () => {
+describe('the fused and the step-by-step form have the same results in float64', () => {
   const backend = backendSync('reference:float64');
   for (const [name, make] of Object.entries(layers)) {
     test(name, () => onBackend(backend, () => compareForms(make, 1e-12)));
@@ -131,7 +132,9 @@ describe('fused equals stepped in float64', () => {
 });
 
 for (const { name, backend, reason } of testBackends()) {
-  test(`fused equals stepped for stacked cells on ${name}`, { skip: backend === null && reason }, () => {
+  test(`stacked cells have the same results fused and step by step on ${name}`, {
+    skip: backend === null && reason,
+  }, () => {
     const selected = [...situations()].filter(({ extras, layout }) => extras && !layout.zeroOutputForMask);
     onBackend(backend!, () => compareForms(layers['stacked cells']!, 1e-5, selected));
   });

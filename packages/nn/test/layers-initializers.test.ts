@@ -142,7 +142,7 @@ describe('biases of gates', () => {
     return [...layer.getWeights()[2]!.values];
   };
 
-  test('an LSTM starts with open forget gates by default', () => {
+  test('the bias of the forget gates of an LSTM is 1, unless unitForgetBias is false', () => {
     assert.deepEqual(biasOf(lstm({ units: 2 })), [0, 0, 1, 1, 0, 0, 0, 0]);
     assert.deepEqual(biasOf(lstm({ units: 2, unitForgetBias: false })), [0, 0, 0, 0, 0, 0, 0, 0]);
     assert.deepEqual(

@@ -36,7 +36,7 @@ const x = randomTensor('x', 2, 4, 3);
 const reader = () => lstm({ units: 5, name: 'reader' });
 
 const mistakes: Record<string, [() => unknown, RegExp]> = {
-  'a matrix for a sequence': [
+  'a matrix instead of a sequence': [
     () => run(reader(), randomTensor('m', 2, 3)),
     /^UnrollError: Layer reader: expected a sequence \[batch, time, features\], got \[2, 3\]\. Set returnSequences: true on the recurrent layer before it, or add a feature axis to the data/,
   ],
@@ -56,7 +56,7 @@ const mistakes: Record<string, [() => unknown, RegExp]> = {
     },
     /Layer head: expected \[batch, \.\.\., 3\], got \[2, 4\]/,
   ],
-  'a matrix for a conditional random field': [
+  'a matrix instead of a sequence as the input of crf': [
     () => run(crf({ tags: 2 }), randomTensor('m', 2, 3)),
     /^UnrollError: Layer CRF: expected \[batch, time, 3\], got \[2, 3\]\. Set returnSequences: true in the last recurrent layer\./,
   ],
@@ -64,11 +64,11 @@ const mistakes: Record<string, [() => unknown, RegExp]> = {
     () => run(crf({ tags: 2, useKernel: false }), x),
     /Layer CRF: expected \[batch, time, 2\], got \[2, 4, 3\]\. With useKernel: false, the input must have one score per tag\./,
   ],
-  'constraints for other tags': [
+  'constraints for another number of tags': [
     () => crf({ tags: 2, constraints: { transitions: [[true]] } }),
     /Layer CRF: constraints\.transitions must be 2 rows of 2 booleans, got \[\[true\]\]/,
   ],
-  'a start constraint for other tags': [
+  'a start constraint for another number of tags': [
     () => crf({ tags: 1, constraints: { transitions: [[true]], start: [true, false] } }),
     /Layer CRF: constraints\.start must be a list of 1 booleans, got \[true, false\]/,
   ],
@@ -278,25 +278,25 @@ const mistakes: Record<string, [() => unknown, RegExp]> = {
     () => permuteLayer({ dims: [1, 3], name: 'turn' }),
     /Layer turn: dims must be a permutation of 1 to 2, got \[1, 3\]/,
   ],
-  'permuting another rank': [
+  'permuteLayer with an input of another rank': [
     () => run(permuteLayer({ dims: [2, 1] }), randomTensor('v', 2, 3)),
     /expected \[batch, \.\.\.\] of rank 3/,
   ],
-  'repeating a sequence': [
+  'repeatVector with a sequence': [
     () => run(repeatVector({ n: 2, name: 'again' }), x),
     /Layer again: expected a vector \[batch, features\]/,
   ],
-  'masking a matrix': [
+  'masking with a matrix': [
     () => run(masking({ name: 'pad' }), randomTensor('m', 2, 3)),
     /Layer pad: expected a sequence/,
   ],
-  'distributing over a matrix': [
+  'timeDistributed with a matrix': [
     () => run(timeDistributed(dense({ units: 1 }), { name: 'steps' }), randomTensor('m', 2, 3)),
     /Layer steps: expected a sequence \[batch, time, \.\.\.\]/,
   ],
   'an axis that does not exist': [
     () => run(batchNormalization({ axis: 3, name: 'norm' }), x),
-    /Layer norm: axis must be distinct axes of the input other than the batch axis, got 3 for an input of shape \[/,
+    /Layer norm: axis must be one or several distinct axes of the input other than the batch axis, got 3 for an input of shape \[/,
   ],
   'normalising another size than in the first call': [
     () => {
@@ -310,11 +310,11 @@ const mistakes: Record<string, [() => unknown, RegExp]> = {
     () => run(dropout({ rate: 0.5, noiseShape: [null, 1], name: 'drop' }), x),
     /Layer drop: expected rank 2/,
   ],
-  'halving an odd width': [
+  'glu with an odd width': [
     () => run(activation('glu'), randomTensor('m', 2, 3)),
     /glu needs a last axis of even size, got 3/,
   ],
-  'halving an odd width, with a symbolic input': [
+  'glu with an odd width, when shapes are inferred': [
     () => dense({ units: 3, activation: 'glu' }).outputShapes([[-1, 4]]),
     /glu needs a last axis of even size, got 3/,
   ],
@@ -324,11 +324,11 @@ const mistakes: Record<string, [() => unknown, RegExp]> = {
   ],
   'a duplicate axis': [
     () => run(layerNormalization({ axis: [-1, 1], name: 'norm' }), randomTensor('m', 2, 3)),
-    /Layer norm: axis must be distinct axes .*, got \[-1, 1\] for an input/,
+    /Layer norm: axis must be one or several distinct axes .*, got \[-1, 1\] for an input/,
   ],
   'no axis': [
     () => run(layerNormalization({ axis: [], name: 'norm' }), randomTensor('m', 2, 3)),
-    /Layer norm: axis must be distinct axes .*, got \[\] for an input/,
+    /Layer norm: axis must be one or several distinct axes .*, got \[\] for an input/,
   ],
   'pretrained vectors that are not numbers': [
     () => embedding({ inputDim: 2, outputDim: 1, weights: [[1], [Number.NaN]], name: 'words' }),

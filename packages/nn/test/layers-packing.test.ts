@@ -84,7 +84,7 @@ function compareLayouts(make: () => Recurrent): void {
   layer.build([[-1, -1, I]]);
   const sequences = layer.returnSequences;
   // In the backward direction, outputs are in the order of processing: padding first.
-  const valid = (y: Tensor, b: number, steps: number): Tensor => {
+  const validOutputs = (y: Tensor, b: number, steps: number): Tensor => {
     const row = slice(y, 0, b, b + 1);
     if (!sequences) return row;
     return layer.goBackwards ? slice(row, 1, steps - lengths[b]!) : slice(row, 1, 0, lengths[b]!);
@@ -93,7 +93,7 @@ function compareLayouts(make: () => Recurrent): void {
     outputsAndGradients(() => {
       const mask = lengthMask(lengths, steps);
       const y = run(layer, x, { mask })[0]!.value;
-      return lengths.map((_, b) => valid(y, b, steps));
+      return lengths.map((_, b) => validOutputs(y, b, steps));
     }, layer.parameters);
   const alone = outputsAndGradients(() => rows.map((row) => run(layer, row)[0]!.value), layer.parameters);
   assertSame('padded', batch(padded(longest, 0), longest), alone, 1e-12);
@@ -134,7 +134,7 @@ describe('single, padded and packed sequences have the same results', () => {
 });
 
 /** Makes a layer appear so large that splitting its batches is worthwhile. */
-function splitting(layer: Recurrent): Recurrent {
+function forceSplitting(layer: Recurrent): Recurrent {
   return Object.assign(layer, { countParams: () => 1e9 });
 }
 
@@ -177,7 +177,7 @@ describe('batches that shrink', () => {
   };
 
   function check(make: () => Cell, options: RecurrentOptions, steps: number): void {
-    const [plain, shrinking] = [recurrent(make(), options), splitting(recurrent(make(), options))];
+    const [plain, shrinking] = [recurrent(make(), options), forceSplitting(recurrent(make(), options))];
     for (const layer of [plain, shrinking]) layer.build([[-1, -1, I]]); // with equal weights
     const rows = countRows(shrinking.cell);
     assertSame(JSON.stringify(options), numbers(shrinking, steps), numbers(plain, steps), 1e-12);
@@ -208,8 +208,8 @@ describe('batches that shrink', () => {
     onBackend(float64, () => {
       const make = () => bidirectional(gru({ units, returnSequences: true }));
       const [plain, shrinking] = [make(), make()];
-      splitting(shrinking.forwardLayer);
-      splitting(shrinking.backwardLayer);
+      forceSplitting(shrinking.forwardLayer);
+      forceSplitting(shrinking.backwardLayer);
       const x = randomTensor('x', B, T, I);
       const [got, want] = [shrinking, plain].map((layer) => {
         layer.build([x.shape]);
@@ -267,14 +267,16 @@ describe('steps with padding only', () => {
       assert.deepEqual(c!.value.dataSync(), states[1]!.dataSync());
     });
   });
+});
 
-  test('masking treats infinite values as padding and does not propagate them', () => {
+describe('masking', () => {
+  test('treats infinite values as padding and does not propagate them', () => {
     const layer = masking({ maskValue: Number.POSITIVE_INFINITY });
     const [{ value, mask }] = run(layer, tensor([[[1], [Number.POSITIVE_INFINITY]]]));
     assert.deepEqual([value.toArray(), mask?.toArray()], [[[[1], [0]]], [[1, 0]]]);
   });
 
-  test('masking finds padding by the values of the features', () => {
+  test('masks the steps whose features all equal maskValue', () => {
     const values = [
       [
         [1, 2],

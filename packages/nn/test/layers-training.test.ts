@@ -93,8 +93,8 @@ describe('dropout', () => {
     // A layer with a seed has a separate random stream, which does not depend on earlier draws.
     const seeded = sequential([dropout({ rate: 0.5 }), dropout({ rate: 0.5, seed: 3, name: 'own' })]);
     const alone = run(seeded.getLayer('own'), x, { training: true, seed: 1 })[0]!.value.dataSync();
-    const behind = run(seeded, x, { training: true, seed: 1 })[0]!.value.dataSync();
-    alone.forEach((value, i) => void assert.ok(value !== 0 || behind[i] === 0));
+    const afterBoth = run(seeded, x, { training: true, seed: 1 })[0]!.value.dataSync();
+    alone.forEach((value, i) => void assert.ok(value !== 0 || afterBoth[i] === 0));
     // Two layers with the same seed have different masks in a step.
     const twice = sequential([dropout({ rate: 0.5, seed: 3 }), dropout({ rate: 0.5, seed: 3 })]);
     assert.ok(zeroFraction(run(twice, x, { training: true })[0]!.value) > 0.7);
@@ -175,7 +175,7 @@ describe('regularisers', () => {
     assert.equal(terms, 0);
   });
 
-  test('shrink weights without another gradient', async () => {
+  test('shrink the weights if there is no other gradient', async () => {
     const network = sequential([dense({ units: 1, useBias: false, kernelRegularizer: l2(0.1) })]);
     network.build([[-1, 2]]);
     const [before] = network.getWeights();

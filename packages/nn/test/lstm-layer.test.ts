@@ -71,7 +71,7 @@ describe('weights', () => {
     assert.ok(Math.abs(y!.value.item() - wanted) < 1e-7);
   });
 
-  test('start with an orthogonal recurrent kernel, a kernel within Glorot limits and an open forget gate', () => {
+  test('are initially an orthogonal recurrent kernel, a kernel within Glorot limits, and a bias of 1 for the forget gate', () => {
     const [kernel, recurrentKernel, bias] = built().getWeights() as [WeightArray, WeightArray, WeightArray];
     const limit = Math.sqrt(6 / (I + 4 * H));
     assert.ok(kernel.values.every((x) => Math.abs(x) <= limit && x !== 0));
@@ -85,8 +85,8 @@ describe('weights', () => {
       }
     }
     assert.deepEqual(Array.from(bias.values), [0, 0, 0, 0, 1, 1, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0]);
-    const closed = built({ unitForgetBias: false }).getWeights()[2]!;
-    assert.ok(closed.values.every((x) => x === 0));
+    const [, , zeroBias] = built({ unitForgetBias: false }).getWeights();
+    assert.ok(zeroBias!.values.every((x) => x === 0));
   });
 
   test('depend on the seed, not on the backend', () => {
@@ -132,13 +132,13 @@ describe('outputs', () => {
 });
 
 describe('errors', () => {
-  const shape = (message: string, work: () => unknown): void =>
+  const throwsShapeError = (message: string, work: () => unknown): void =>
     assert.throws(work, (error) => {
       assert.ok(error instanceof UnrollError);
       assert.deepEqual([error.code, error.message], ['shape', message]);
       return true;
     });
-  const value = (message: string | RegExp, work: () => unknown): void =>
+  const throwsValueError = (message: string | RegExp, work: () => unknown): void =>
     assert.throws(work, (error) => {
       assert.ok(error instanceof UnrollError);
       assert.equal(error.code, 'value');
@@ -148,24 +148,28 @@ describe('errors', () => {
     });
 
   test('a wrong rank', () => {
-    shape(
+    throwsShapeError(
       'Layer LSTM: expected a sequence [batch, time, features], got [2, 3]. ' +
         'Set returnSequences: true on the recurrent layer before it, or add a feature axis to the data.',
       () => invoke(built(), [[2, 3]]),
     );
-    shape('Layer LSTM: expected a sequence [batch, time, features], got [2].', () => invoke(built(), [[2]]));
+    throwsShapeError('Layer LSTM: expected a sequence [batch, time, features], got [2].', () =>
+      invoke(built(), [[2]]),
+    );
   });
 
   test('another number of features than in the first call', () => {
-    shape('Layer LSTM: expected [batch, time, 3], got [2, 5, 4].', () => invoke(built(), [[2, 5, 4]]));
-    shape(
+    throwsShapeError('Layer LSTM: expected [batch, time, 3], got [2, 5, 4].', () =>
+      invoke(built(), [[2, 5, 4]]),
+    );
+    throwsShapeError(
       'Layer LSTM: expected a sequence [batch, time, features] with a known number of features, got [-1, -1, -1].',
       () => lstm({ units: H }).build([[-1, -1, -1]]),
     );
   });
 
   test('a mask of another length', () => {
-    shape(
+    throwsShapeError(
       'Layer LSTM: expected a mask [batch, time] of shape [2, 5] for a sequence [2, 5, 3], got [2, 4]. Give one number ' +
         'per step: 1 for valid steps, 0 for padding.',
       () => invoke(built(), [[2, 5, I]], [2, 4]),
@@ -173,37 +177,39 @@ describe('errors', () => {
   });
 
   test('a wrong number or size of initial states', () => {
-    // biome-ignore format: one line
-    shape('Layer LSTM: takes the initial states h, c, or none; got 1.', () => invoke(built(), [[2, 5, I], [2, H]]));
-    shape('Layer LSTM: expected the initial state c of shape [2, 4], got [2, 5].', () =>
+    throwsShapeError(
+      'Layer LSTM: takes the initial states h, c, or none; got 1 input after the sequence.',
+      () => invoke(built(), [[2, 5, I], [2, H]]), // biome-ignore format: one line
+    );
+    throwsShapeError('Layer LSTM: expected the initial state c of shape [2, 4], got [2, 5].', () =>
       invoke(built(), [[2, 5, I], [2, H], [2, 5]]),
     ); // biome-ignore format: one line
-    shape('Layer LSTM: expected the initial state h of shape [2, 4], got [3, 4].', () =>
+    throwsShapeError('Layer LSTM: expected the initial state h of shape [2, 4], got [3, 4].', () =>
       invoke(built(), [[2, 5, I], [3, H], [2, H]]),
     ); // biome-ignore format: one line
   });
 
   test('invalid units', () => {
     for (const units of [0, -1, 2.5, Number.NaN]) {
-      value(`lstm: units must be a positive integer, got ${units}.`, () => lstm({ units }));
+      throwsValueError(`lstm: units must be a positive integer, got ${units}.`, () => lstm({ units }));
     }
   });
 
   test('unknown activations, and activations that change the width', () => {
-    value(/^LSTMCell: there is no activation "swoosh"\. Choose one of tanh, sigmoid, relu, /, () =>
+    throwsValueError(/^LSTMCell: there is no activation "swoosh"\. Choose one of tanh, sigmoid, relu, /, () =>
       lstm({ units: H, activation: 'swoosh' as Activation }),
     );
-    value(/^LSTMCell: there is no activation "toString"/, () =>
+    throwsValueError(/^LSTMCell: there is no activation "toString"/, () =>
       lstm({ units: H, recurrentActivation: 'toString' as Activation }),
     );
-    value('LSTMCell: a cell cannot use the activation "glu", because it changes the width.', () =>
+    throwsValueError('LSTMCell: a cell cannot use the activation "glu", because it changes the width.', () =>
       lstm({ units: H, activation: 'glu' }),
     );
   });
 
   test('dropout rates outside [0, 1)', () => {
-    value('lstm: dropout must be in [0, 1), got 1.', () => lstm({ units: H, dropout: 1 }));
-    value('lstm: recurrentDropout must be in [0, 1), got -0.5.', () =>
+    throwsValueError('lstm: dropout must be in [0, 1), got 1.', () => lstm({ units: H, dropout: 1 }));
+    throwsValueError('lstm: recurrentDropout must be in [0, 1), got -0.5.', () =>
       lstm({ units: H, recurrentDropout: -0.5 }),
     );
   });
@@ -211,7 +217,7 @@ describe('errors', () => {
   test('another batch size than the carried states', () => {
     const layer = built({ stateful: true });
     invoke(layer, [[2, 5, I]]);
-    shape(
+    throwsShapeError(
       'Layer LSTM: has the states of 2 sequences, got a batch of 3. ' +
         'Use a constant batchSize that divides the number of examples, or call resetStates().',
       () => invoke(layer, [[3, 5, I]]),
@@ -222,7 +228,7 @@ describe('errors', () => {
 
   test('bidirectional around a cell that cannot be cloned', () => {
     const cell = new CustomRnn({ units: H, phi: (x) => x, sigma: (x) => x, useBias: true });
-    value(
+    throwsValueError(
       'Layer RNN: cannot be copied for the other direction, because CustomCell has no method clone(). Implement it.',
       () => bidirectional(recurrent(cell, { returnSequences: true })),
     );
@@ -230,7 +236,7 @@ describe('errors', () => {
 
   test('in a model, the message names the layer', () => {
     const model = sequential([lstm({ units: H }), dense({ units: 1 }), lstm({ units: 2, name: 'last' })]);
-    shape(
+    throwsShapeError(
       'Layer last: expected a sequence [batch, time, features], got [-1, 1]. ' +
         'Set returnSequences: true on the recurrent layer before it, or add a feature axis to the data.',
       () => model.build([[-1, 5, I]]),

@@ -1,7 +1,7 @@
 /**
  * `tensorOperation`: values compared with JavaScript's functions on every backend, gradients in float64 by central
- * differences, shapes, streams and errors. Detects a wrong function, an axis that is off by one, a missing gradient, and a stream that applies
- * an operation to chunks although the operation needs the whole sequence.
+ * differences, shapes, streams and errors. Detects a wrong function, an axis that is off by one, a missing gradient, and a
+ * stream that applies an operation to chunks although the operation needs the whole sequence.
  */
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
@@ -214,7 +214,7 @@ test('the other operations return the expected values, and know their shapes', (
   });
 });
 
-describe('gradients in float64', () => {
+describe('gradients in float64 equal central differences', () => {
   const differentiable = Object.keys({ ...unary, ...positive, ...binary }).filter(
     (name) => !['modulo', 'or', 'and', 'xor', 'not', 'equal'].includes(name),
   ) as Operation[];
@@ -242,7 +242,7 @@ describe('gradients in float64', () => {
       ),
     );
   }
-  test('of a weight', () =>
+  test('multiply, with a weight as an operand', () =>
     onBackend(float64, () =>
       checkGradients({ operation: 'multiply', operands: [[1, 2], null] }, [tensorOf(values)]),
     ));
@@ -290,7 +290,7 @@ function checkGradients(options: TensorOperationOptions, inputs: readonly Tensor
 }
 
 describe('streams', () => {
-  const needWhole: TensorOperationOptions[] = [
+  const wholeSequenceOperations: TensorOperationOptions[] = [
     { operation: 'reverse', axis: 1 },
     { operation: 'cumulativeSum', axis: 1 },
     { operation: 'slice', axis: 1, start: 1 },
@@ -301,7 +301,7 @@ describe('streams', () => {
     { operation: 'permute', order: [0, 2, 1] },
     { operation: 'add', operands: [null, [3, 2]] },
   ];
-  for (const options of needWhole) {
+  for (const options of wholeSequenceOperations) {
     test(`${JSON.stringify(options)} needs the whole sequence`, () => {
       const network = sequential([tensorOperation({ ...options, name: 'op' })]);
       network.build([[-1, 3, 2]]);

@@ -1,7 +1,7 @@
 /**
- * Regularisation in training: spatial, word and embedding dropout, and the penalties AR and TAR on activations and their
- * changes. Compares these features and weight drop on every backend with the reference. Detects a mask that differs between
- * steps or tokens, dropped padding, and a penalty on padding.
+ * Regularisation in training: spatial, word and embedding dropout, and the penalties on activations (AR) and on their
+ * changes between steps (TAR). Compares these features and weight drop on every backend with the reference. Detects a mask
+ * that differs between steps or tokens, padding that is replaced, and a penalty on padding.
  */
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';

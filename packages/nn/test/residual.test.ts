@@ -136,7 +136,7 @@ describe('residual', () => {
     assert.match(network.summary(), /lower \(Residual\)/);
   });
 
-  test('constants of the inner cell are inputs, which a stream fixes', () => {
+  test('constants of the inner cell are inputs of the layer, and can be fixed inputs of a stream', () => {
     onBackend(float64, () => {
       const [source, memory] = [
         input({ shape: [null, I], name: 'x' }),
@@ -184,7 +184,7 @@ describe('residual', () => {
       ],
       [
         () => run(residual(dense({ units: 3, name: 'wide' }), { name: 'skip' }), x),
-        /Layer skip: Layer wide must preserve the shape .* got the output \[3, 6, 3\]\. Its width must be that of the input/,
+        /Layer skip: Layer wide must preserve the shape .* got the output \[3, 6, 3\]\. Use as many units or filters as the input has features/,
       ],
       [
         () =>
@@ -192,7 +192,7 @@ describe('residual', () => {
             residual(conv1d({ filters: I, kernelSize: 2, padding: 'causal', strides: 2 }), { name: 'skip' }),
             x,
           ),
-        /Layer skip: .* got the output \[3, 3, 4\]\. .*strides 1/,
+        /Layer skip: .* got the output \[3, 3, 4\]\. .*strides of 1/,
       ],
       [() => residual({} as never), /needs a layer, as in residual\(lstm/],
       [

@@ -1,6 +1,6 @@
 /**
  * Rounding the weights of a model to float16 (packages/core/test/float16.test.ts tests the rounding itself). Detects a
- * parameter that is not rounded, packed weights that are not updated, a partly rounded model, and a model that cannot be
+ * parameter that is not rounded, a kernel that still reads the old weights, a partly rounded model, and a model that cannot be
  * trained afterwards.
  */
 import assert from 'node:assert/strict';

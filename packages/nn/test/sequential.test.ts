@@ -49,7 +49,7 @@ describe('a model that begins with input()', () => {
 });
 
 describe('layers', () => {
-  test('have numbered default names by kind', () => {
+  test('have unique default names: the class name, with a number if the name is already used', () => {
     const names = (model: Sequential): string[] => model.layers.map((layer) => layer.name);
     assert.deepEqual(names(make()), ['lstm', 'lstm_1', 'dense']);
     const mixed = sequential([lstm({ units: 1, name: 'lstm_1' }), lstm({ units: 1 }), lstm({ units: 1 })]);
@@ -170,10 +170,10 @@ describe('predict', () => {
       () => predict(model, zeros([2, 3, 2])),
       is('shape', 'Model sequential: input "input" expects [-1, 4, 2] (-1: any), got [2, 3, 2].'),
     );
-    const found = sequential([flatten(), dense({ units: 1 })]);
-    found.build([[-1, 4, 2]]);
+    const withoutInput = sequential([flatten(), dense({ units: 1 })]);
+    withoutInput.build([[-1, 4, 2]]);
     await assert.rejects(
-      () => predict(found, zeros([2, 3, 2])),
+      () => predict(withoutInput, zeros([2, 3, 2])),
       /Layer dense: expected \[batch, \.\.\., 8\], got \[2, 6\]/,
     );
     assert.deepEqual((await predict(model, zeros([2, 4, 2]))).shape, [2, 1]);

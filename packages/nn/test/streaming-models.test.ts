@@ -241,7 +241,7 @@ describe('the state of a stream', () => {
     network.build([[-1, -1, I]]);
     return network;
   };
-  const rest = (stream: { push(x: Tensor): Tensor }): Tensor => stream.push(slice(x, 1, 4));
+  const pushRest = (stream: { push(x: Tensor): Tensor }): Tensor => stream.push(slice(x, 1, 4));
 
   test('continues after a round trip through JSON, in another model with the same weights', async () => {
     await onBackend(float64, async () => {
@@ -251,22 +251,22 @@ describe('the state of a stream', () => {
       const other = make().stream({ state: saved });
       assert.equal(other.batch, B);
       assert.equal(other.steps, 4);
-      equal('the rest', rest(other), rest(stream));
+      equal('the rest', pushRest(other), pushRest(stream));
     });
   });
 
-  test('is not affected by later steps once saved', async () => {
+  test('can be restored in the same stream after further steps, and can be reset', async () => {
     await onBackend(float64, async () => {
       const stream = make().stream({ batch: B });
       stream.push(slice(x, 1, 0, 4));
       const saved = await stream.save();
-      const first = rest(stream);
+      const first = pushRest(stream);
       stream.restore(saved);
-      equal('again', rest(stream), first);
+      equal('again', pushRest(stream), first);
       stream.reset();
       assert.equal(stream.steps, 0);
       stream.push(slice(x, 1, 0, 4));
-      equal('from the start', rest(stream), first);
+      equal('from the start', pushRest(stream), first);
     });
   });
 
@@ -277,7 +277,7 @@ describe('the state of a stream', () => {
       const fork = stream.fork();
       fork.push(randomTensor('elsewhere', B, 3, I));
       const whole = run(make(), x)[0]!.value;
-      equal('the rest', rest(stream), slice(whole, 1, 4));
+      equal('the rest', pushRest(stream), slice(whole, 1, 4));
     });
   });
 
@@ -286,7 +286,7 @@ describe('the state of a stream', () => {
       const stream = make().stream({ batch: B });
       stream.push(slice(x, 1, 0, 4));
       const selected = stream.select([2, 0, 2, 2]);
-      const all = rest(stream);
+      const all = pushRest(stream);
       const y = selected.push(
         tensor([2, 0, 2, 2].flatMap((b) => slice(slice(x, 1, 4), 0, b, b + 1).toArray()) as number[][][]),
       );
@@ -296,7 +296,7 @@ describe('the state of a stream', () => {
     });
   });
 
-  test('is rejected for another batch size or another model', async () => {
+  test('is rejected for another batch size, another format and damaged data', async () => {
     await onBackend(float64, async () => {
       const stream = make().stream({ batch: 2 });
       const saved = await make().stream({ batch: B }).save();
@@ -390,10 +390,10 @@ describe('rejects non-causal layers with their name and the reason', () => {
       /Layer decoder: .*states or constants from another layer/,
     );
   });
+});
 
-  test('flatten is causal after a layer that returns only its last output', () => {
-    const network = sequential([lstm({ units }), flatten(), dense({ units: 1 })]);
-    network.build([[-1, -1, I]]);
-    assert.deepEqual(network.stream().step([[1, 2]]).shape, [1, 1]);
-  });
+test('flatten is causal after a layer that returns only its last output', () => {
+  const network = sequential([lstm({ units }), flatten(), dense({ units: 1 })]);
+  network.build([[-1, -1, I]]);
+  assert.deepEqual(network.stream().step([[1, 2]]).shape, [1, 1]);
 });

@@ -150,18 +150,6 @@ describe('a stream with fixed inputs', () => {
     });
   });
 
-  test('returns to its initial states after being restored', async () => {
-    const network = sequential([lstm({ units: 2, name: 'lstm' })]);
-    network.build([[-1, -1, 3]]);
-    const initialState = { lstm: { h: randomTensor('h', 1, 2), c: randomTensor('c', 1, 2) } };
-    const stream = network.stream({ initialState });
-    const first = randomTensor('first', 1, 3);
-    const wanted = stream.step(first);
-    const restored = network.stream({ state: JSON.parse(JSON.stringify(await stream.save())) });
-    restored.reset();
-    equal('reset', restored.step(first), wanted);
-  });
-
   test('rejects inputs that do not match', () => {
     const { network } = attentionModel();
     const wrong = (inputs: Record<string, Tensor>, message: RegExp): void => {
@@ -235,7 +223,19 @@ describe('a stream with initial states', () => {
     });
   });
 
-  test('rejects states that do not match, with layer, name and shape', () => {
+  test('is reset to its initial states after it is restored, too', async () => {
+    const network = sequential([lstm({ units: 2, name: 'lstm' })]);
+    network.build([[-1, -1, 3]]);
+    const initialState = { lstm: { h: randomTensor('h', 1, 2), c: randomTensor('c', 1, 2) } };
+    const stream = network.stream({ initialState });
+    const first = randomTensor('first', 1, 3);
+    const wanted = stream.step(first);
+    const restored = network.stream({ state: JSON.parse(JSON.stringify(await stream.save())) });
+    restored.reset();
+    equal('reset', restored.step(first), wanted);
+  });
+
+  test('rejects states that do not match; the error names layer, state and shape', () => {
     const network = make();
     const begin = (initialState: Record<string, Record<string, Tensor>>) => () =>
       network.stream({ batch: B, initialState });

@@ -61,15 +61,15 @@ describe('weight drop', () => {
         const [layer, plain] = [make(0.5), make(0)];
         for (const candidate of [layer, plain]) candidate.build([x.shape]);
         plain.setWeights(layer.getWeights());
-        const hasOtherMasks = name === 'LSTM, last output';
+        const hasRecurrentDropout = name === 'LSTM, last output';
         const random = new RandomStream(0, 'run');
-        if (hasOtherMasks) random.dropoutMask([B, 3], 0.2);
+        if (hasRecurrentDropout) random.dropoutMask([B, 3], 0.2);
         const U = recurrentKernel(plain);
         U.assign(mul(U, random.dropoutMask(U.shape, 0.5)).dataSync());
         const outputOf = (candidate: Layer, training: boolean) =>
           firstOutput(candidate, x, { mask, training }).dataSync();
         const got = outputOf(layer, true);
-        assert.equal(mismatch(name, got, outputOf(plain, hasOtherMasks), 1e-14), null);
+        assert.equal(mismatch(name, got, outputOf(plain, hasRecurrentDropout), 1e-14), null);
         assert.ok(mismatch(name, outputOf(layer, false), got, 1e-6) !== null);
       });
     });

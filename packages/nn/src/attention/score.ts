@@ -30,8 +30,8 @@ export interface Score {
   /** Creates the parameters for queries and keys of these widths. @throws UnrollError `shape` if the widths do not fit */
   build(make: ParameterMaker, queryWidth: number, keyWidth: number): void;
   /** Prepares the keys [B, S, D] for `scores`, once for all queries. */
-  keys(keys: Tensor): Tensor;
-  /** Returns the scores [B, Q, S] of queries [B, Q, D] and the result of `keys`. */
+  prepareKeys(keys: Tensor): Tensor;
+  /** Returns the scores [B, Q, S] of queries [B, Q, D] and the result of `prepareKeys`. */
   scores(queries: Tensor, keys: Tensor): Tensor;
 }
 
@@ -58,7 +58,7 @@ export class ProductScore implements Score {
     if (this.#useScale) this.#scale = make('scale', [], 'ones');
   }
 
-  keys(keys: Tensor): Tensor {
+  prepareKeys(keys: Tensor): Tensor {
     return this.#W ? matmul(keys, this.#W) : keys;
   }
 
@@ -88,7 +88,7 @@ export class ConcatScore implements Score {
     this.#weight = make('concat_score_weight', [], 'ones');
   }
 
-  keys(keys: Tensor): Tensor {
+  prepareKeys(keys: Tensor): Tensor {
     return keys;
   }
 
@@ -126,7 +126,7 @@ export class AdditiveScore implements Score {
     if (this.#useScale) this.#scale = make('scale', [units ?? keyWidth], 'glorotUniform');
   }
 
-  keys(keys: Tensor): Tensor {
+  prepareKeys(keys: Tensor): Tensor {
     return this.#key ? matmul(keys, this.#key) : keys;
   }
 
@@ -147,7 +147,7 @@ function pairSums(queries: Tensor, keys: Tensor): Tensor {
 
 /** The values that queries attend to, prepared once for all queries. */
 export interface AttentionMemory {
-  /** The result of {@link Score.keys}. */
+  /** The result of {@link Score.prepareKeys}. */
   keys: Tensor;
   /** [B, S, D], 0 at masked steps. */
   values: Tensor;
@@ -168,7 +168,7 @@ export function prepareMemory(
   const clean = (x: Tensor): Tensor => (mask ? zeroMaskedSteps(x, mask) : x);
   const cleanValues = clean(values);
   const memory: AttentionMemory = {
-    keys: score.keys(keys === values ? cleanValues : clean(keys)),
+    keys: score.prepareKeys(keys === values ? cleanValues : clean(keys)),
     values: cleanValues,
   };
   if (!mask || maskProperties(mask).allValid) return memory;

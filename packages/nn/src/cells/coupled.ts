@@ -32,9 +32,9 @@ export class CoupledLstmCell extends HoistedCell<CoupledLstmCellOptions, LstmSta
     this.makeMatrices(inputSize, 3, make, { initializer: coupledBias(this.options) });
   }
 
-  protected stepFrom(sums: Tensor, state: LstmState, context: StepContext): StepResult<LstmState> {
+  protected stepFrom(inputPart: Tensor, state: LstmState, context: StepContext): StepResult<LstmState> {
     const { phi, sigma } = this;
-    const a = add(sums, matmul(recurrentDropout(state.h, context), context.droppedWeights ?? this.U));
+    const a = add(inputPart, matmul(recurrentDropout(state.h, context), context.droppedWeights ?? this.U));
     const f = sigma(this.gate(a, 0));
     const g = phi(this.gate(a, 1));
     const o = sigma(this.gate(a, 2));

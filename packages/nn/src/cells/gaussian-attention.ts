@@ -1,8 +1,8 @@
 /**
- * A decoder whose attention moves forward along the memory, the outputs of an encoder (Graves 2013; the variant V2 of
- * Battenberg et al. 2020). The attention weights of a step are a mixture of K Gaussian curves over the positions j of the
- * memory. The means of the curves only increase, so the alignment is monotonic. This suits speech, where the outputs follow
- * the inputs in order. The attention weights do not depend on the content of the memory.
+ * A decoder with GMM attention, which moves forward along the memory, the outputs of an encoder (Graves 2013; the variant
+ * V2 of Battenberg et al. 2020). The attention weights of a step are a mixture of K Gaussian curves over the positions j of
+ * the memory. The means of the curves only increase, so the alignment is monotonic. This suits speech, where the outputs
+ * follow the inputs in order. The attention weights do not depend on the content of the memory.
  *
  *   h, s ← cell([x; a'], s)                          s: states of the inner cell; a': previous output
  *   ŵ, Δ̂, σ̂ = tanh(h V + v) U + u                    three vectors of K numbers; u is 0 for ŵ
@@ -240,8 +240,8 @@ const OPTIONS = {
 } as const;
 
 /**
- * Creates a decoder layer whose attention moves forward along a memory. Its inputs are the sequence x [B, T, I], optionally
- * initial states of the cell, and the memory [B, S, D] as its constant:
+ * Creates a decoder layer with GMM attention, which moves forward along a memory. The inputs of the layer are the sequence
+ * x [B, T, I], optionally initial states of the cell, and the memory [B, S, D] as its constant:
  *
  *     const decoder = gaussianAttentionDecoder(lstmCell({ units: 256 }), { initialStep: 0.7, returnSequences: true });
  *     const decoded = decoder.apply(frames, { constants: [encoded] });

@@ -97,8 +97,9 @@ abstract class GeneralCell<O extends GeneralCellOptions, S extends CellState> ex
     return this.apply(position, clip ? minimum(maximum(x, -clip), clip) : x);
   }
 
-  protected recurrentSums(sums: Tensor, h: Tensor, context: StepContext): Tensor {
-    return add(sums, matmul(recurrentDropout(h, context), context.droppedWeights ?? this.U));
+  /** Computes the pre-activations of all gates, [B, G*H], from the part x W + b and from h. */
+  protected preActivations(inputPart: Tensor, h: Tensor, context: StepContext): Tensor {
+    return add(inputPart, matmul(recurrentDropout(h, context), context.droppedWeights ?? this.U));
   }
 }
 
@@ -111,8 +112,12 @@ export class GeneralRnnCell extends GeneralCell<GeneralCellOptions, SimpleRnnSta
     this.makeMatrices(inputSize, 1, make);
   }
 
-  protected stepFrom(sums: Tensor, state: SimpleRnnState, context: StepContext): StepResult<SimpleRnnState> {
-    const h = this.activate(0, this.recurrentSums(sums, state.h, context));
+  protected stepFrom(
+    inputPart: Tensor,
+    state: SimpleRnnState,
+    context: StepContext,
+  ): StepResult<SimpleRnnState> {
+    const h = this.activate(0, this.preActivations(inputPart, state.h, context));
     return { y: h, state: { h } };
   }
 }
@@ -128,11 +133,12 @@ export class GeneralLstmCell extends GeneralCell<GeneralLstmCellOptions, LstmSta
     if (this.options.peephole) this.#p = make('peephole', [3, this.units], 'zeros');
   }
 
-  protected stepFrom(sums: Tensor, state: LstmState, context: StepContext): StepResult<LstmState> {
-    const a = this.recurrentSums(sums, state.h, context);
+  protected stepFrom(inputPart: Tensor, state: LstmState, context: StepContext): StepResult<LstmState> {
+    const a = this.preActivations(inputPart, state.h, context);
     const gate = (index: number, row: number, c: Tensor): Tensor => {
-      const sum = this.gate(a, index);
-      return this.#p ? add(sum, mul(reshape(slice(this.#p, 0, row, row + 1), [this.units]), c)) : sum;
+      const withoutPeephole = this.gate(a, index);
+      if (!this.#p) return withoutPeephole;
+      return add(withoutPeephole, mul(reshape(slice(this.#p, 0, row, row + 1), [this.units]), c));
     };
     const i = this.activate(0, gate(0, 0, state.c));
     const f = this.options.coupled ? sub(1, i) : this.activate(0, gate(1, 1, state.c));
@@ -161,18 +167,18 @@ export class GeneralGruCell extends GeneralCell<GeneralGruCellOptions, GruState>
       this.#candidateBias = make('candidate_bias', [this.units], 'zeros');
   }
 
-  protected stepFrom(sums: Tensor, state: GruState, context: StepContext): StepResult<GruState> {
+  protected stepFrom(inputPart: Tensor, state: GruState, context: StepContext): StepResult<GruState> {
     const H = this.units;
     const U = context.droppedWeights ?? this.U;
     const h = recurrentDropout(state.h, context);
-    const a = add(slice(sums, -1, 0, 2 * H), matmul(h, slice(U, 1, 0, 2 * H)));
+    const a = add(slice(inputPart, -1, 0, 2 * H), matmul(h, slice(U, 1, 0, 2 * H)));
     const z = this.activate(0, this.gate(a, 0));
     const r = this.activate(0, this.gate(a, 1));
     const candidateU = this.gate(U, 2);
     const n = this.activate(
       1,
       add(
-        this.gate(sums, 2),
+        this.gate(inputPart, 2),
         this.#resetAfter
           ? mul(r, this.#addCandidateBias(matmul(h, candidateU)))
           : matmul(mul(r, h), candidateU),

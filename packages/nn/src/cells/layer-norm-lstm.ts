@@ -2,7 +2,7 @@
  * The LSTM cell with layer normalisation (Ba, Kiros & Hinton 2016, equations 20 to 22). LN(v) normalises each row of
  * v [B, n]: (row - mean) / √(variance + ε). γ and β are learned.
  *
- *   a = γx LN(x W) + γh LN(h U) + b        the sums of the gates i f g o, normalised together
+ *   a = γx LN(x W) + γh LN(h U) + b        pre-activations of the gates i f g o; LN runs over all four together
  *   i = σ(ai)      f = σ(af)      g = φ(ag)      o = σ(ao)
  *   c ← f c + i g
  *   h ← o φ(γc LN(c) + βc)
@@ -68,14 +68,14 @@ export class LayerNormLstmCell extends HoistedCell<LayerNormLstmCellOptions, Lst
     if (useBias !== false) this.#betaC = make('beta_state', [H], 'zeros');
   }
 
-  protected override inputSums(x: Tensor): Tensor {
+  protected override inputPart(x: Tensor): Tensor {
     return this.#normalize(matmul(x, this.W), this.#gammaX, this.b);
   }
 
-  /** Computes the sums of all gates, [B, 4H]. */
-  #sums(inputSums: Tensor, { h }: LstmState, context: StepContext): Tensor {
+  /** Computes the pre-activations of all gates, [B, 4H]. */
+  #preActivations(inputPart: Tensor, { h }: LstmState, context: StepContext): Tensor {
     const products = matmul(recurrentDropout(h, context), context.droppedWeights ?? this.U);
-    return add(inputSums, this.#normalize(products, this.#gammaH, null));
+    return add(inputPart, this.#normalize(products, this.#gammaH, null));
   }
 
   /** Computes the output and the states. */
@@ -86,17 +86,17 @@ export class LayerNormLstmCell extends HoistedCell<LayerNormLstmCellOptions, Lst
   }
 
   protected override fusedStep(
-    sums: Tensor,
+    inputPart: Tensor,
     state: LstmState,
     context: StepContext,
   ): StepResult<LstmState> | null {
-    const fused = this.fusedGates(this.#sums(sums, state, context), state.c);
+    const fused = this.fusedGates(this.#preActivations(inputPart, state, context), state.c);
     return fused && this.#outputs(fused.o, fused.c);
   }
 
-  protected stepFrom(sums: Tensor, state: LstmState, context: StepContext): StepResult<LstmState> {
+  protected stepFrom(inputPart: Tensor, state: LstmState, context: StepContext): StepResult<LstmState> {
     const { phi, sigma } = this;
-    const a = this.#sums(sums, state, context);
+    const a = this.#preActivations(inputPart, state, context);
     const i = sigma(this.gate(a, 0));
     const f = sigma(this.gate(a, 1));
     const g = phi(this.gate(a, 2));

@@ -148,7 +148,9 @@ export abstract class MatrixCell<
     this.b = make('bias', bias.shape ?? [width], initializer, parameterOptions('bias'));
   }
 
-  /** Computes x W + h U + b for all gates, [B, G*H]; with weight drop, `droppedWeights` replaces U. */
+  /**
+   * Computes the pre-activations x W + h U + b of all gates, [B, G*H]; with weight drop, `droppedWeights` replaces U.
+   */
   protected gateSums(x: Tensor, h: Tensor, { droppedWeights }: StepContext): Tensor {
     const products = add(matmul(x, this.W), matmul(h, droppedWeights ?? this.U));
     return this.b ? add(products, this.b) : products;

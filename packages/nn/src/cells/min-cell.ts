@@ -120,13 +120,13 @@ export abstract class MinCell implements Cell<MinState> {
     });
   }
 
-  /** @internal Computes a and b. @param sum returns the pre-activation of one gate, [..., H] */
-  abstract coefficients(sum: (gate: number) => Tensor): MinGates;
+  /** @internal Computes a and b. @param preActivation returns the pre-activation of one gate, [..., H] */
+  abstract coefficients(preActivation: (gate: number) => Tensor): MinGates;
 
   step(x: Tensor, { h }: MinState, context: StepContext): StepResult<MinState> {
     this.#rejectRecurrentDropout(context);
-    const sums = linear(x, this.#W, this.#b);
-    const { a, b, gates } = this.coefficients((gate) => this.#columns(sums, gate));
+    const preActivations = linear(x, this.#W, this.#b);
+    const { a, b, gates } = this.coefficients((gate) => this.#columns(preActivations, gate));
     const next = add(mul(a, h), b);
     return { y: next, state: { h: next }, gates };
   }
@@ -156,14 +156,19 @@ export abstract class MinCell implements Cell<MinState> {
     return slice(allGates, -1, gate * this.units, (gate + 1) * this.units);
   }
 
-  #scanStepwise(sums: Tensor, state: MinState | null, context: SequenceContext): SequenceResult<MinState> {
+  /** Runs the scan step by step. @param preActivations of all steps and gates, [B, T, G*H] */
+  #scanStepwise(
+    preActivations: Tensor,
+    state: MinState | null,
+    context: SequenceContext,
+  ): SequenceResult<MinState> {
     const { units, stateSizes } = this;
-    const step = (stepSums: Tensor, { h }: MinState): StepResult<MinState> => {
-      const { a, b } = this.coefficients((gate) => this.#columns(stepSums, gate));
+    const step = (stepPreActivations: Tensor, { h }: MinState): StepResult<MinState> => {
+      const { a, b } = this.coefficients((gate) => this.#columns(stepPreActivations, gate));
       const next = add(mul(a, h), b);
       return { y: next, state: { h: next } };
     };
-    return timeLoop({ units, stateSizes, step }, sums, state, context) as SequenceResult<MinState>;
+    return timeLoop({ units, stateSizes, step }, preActivations, state, context) as SequenceResult<MinState>;
   }
 
   #rejectRecurrentDropout({ recurrentMask }: StepContext): void {

@@ -24,9 +24,9 @@ export class MinGruCell extends MinCell {
   static readonly className = 'MinGRUCell';
   protected readonly gateCount = 2;
 
-  coefficients(sum: (gate: number) => Tensor): MinGates {
-    const z = sigmoid(sum(0));
-    const n = this.phi(sum(1));
+  coefficients(preActivation: (gate: number) => Tensor): MinGates {
+    const z = sigmoid(preActivation(0));
+    const n = this.phi(preActivation(1));
     return { a: sub(1, z), b: mul(z, n), gates: { z, n } };
   }
 }

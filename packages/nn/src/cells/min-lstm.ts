@@ -26,12 +26,12 @@ export class MinLstmCell extends MinCell {
   static readonly className = 'MinLSTMCell';
   protected readonly gateCount = 3;
 
-  coefficients(sum: (gate: number) => Tensor): MinGates {
+  coefficients(preActivation: (gate: number) => Tensor): MinGates {
     // i' = σ(log i - log f) is defined even if both gates underflow to 0; log σ(s) = -softplus(-s).
-    const [logF, logI] = [0, 1].map((gate) => neg(softplus(neg(sum(gate)))));
+    const [logF, logI] = [0, 1].map((gate) => neg(softplus(neg(preActivation(gate)))));
     const i = sigmoid(sub(logI, logF));
     const f = sub(1, i);
-    const g = this.phi(sum(2));
+    const g = this.phi(preActivation(2));
     return { a: f, b: mul(i, g), gates: { i, f, g } };
   }
 }

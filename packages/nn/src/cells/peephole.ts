@@ -37,10 +37,10 @@ export class PeepholeLstmCell extends HoistedCell<PeepholeLstmCellOptions, LstmS
     this.#p = make('peephole', [3, this.units], this.options.peepholeInitializer ?? 'zeros');
   }
 
-  protected stepFrom(sums: Tensor, state: LstmState, context: StepContext): StepResult<LstmState> {
+  protected stepFrom(inputPart: Tensor, state: LstmState, context: StepContext): StepResult<LstmState> {
     const { phi, sigma } = this;
     const U = context.droppedWeights ?? this.U;
-    const a = add(sums, matmul(recurrentDropout(state.h, context), U));
+    const a = add(inputPart, matmul(recurrentDropout(state.h, context), U));
     const p = [0, 1, 2].map((row) => reshape(slice(this.#p, 0, row, row + 1), [this.units]));
     const i = sigma(add(this.gate(a, 0), mul(p[0], state.c)));
     const f = sigma(add(this.gate(a, 1), mul(p[1], state.c)));

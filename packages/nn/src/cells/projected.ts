@@ -54,25 +54,25 @@ export class ProjectedLstmCell extends HoistedCell<ProjectedLstmCellOptions, Lst
     });
   }
 
-  /** Computes the sums of all gates, [B, 4H]. */
-  #sums(inputSums: Tensor, { h }: LstmState, context: StepContext): Tensor {
-    return add(inputSums, matmul(recurrentDropout(h, context), context.droppedWeights ?? this.U));
+  /** Computes the pre-activations of all gates, [B, 4H]. */
+  #preActivations(inputPart: Tensor, { h }: LstmState, context: StepContext): Tensor {
+    return add(inputPart, matmul(recurrentDropout(h, context), context.droppedWeights ?? this.U));
   }
 
   protected override fusedStep(
-    sums: Tensor,
+    inputPart: Tensor,
     state: LstmState,
     context: StepContext,
   ): StepResult<LstmState> | null {
-    const fused = this.fusedGates(this.#sums(sums, state, context), state.c);
+    const fused = this.fusedGates(this.#preActivations(inputPart, state, context), state.c);
     if (fused === null) return null;
     const h = matmul(mul(fused.o, this.phi(fused.c)), this.#R);
     return { y: h, state: { h, c: fused.c } };
   }
 
-  protected stepFrom(sums: Tensor, state: LstmState, context: StepContext): StepResult<LstmState> {
+  protected stepFrom(inputPart: Tensor, state: LstmState, context: StepContext): StepResult<LstmState> {
     const { phi, sigma } = this;
-    const a = this.#sums(sums, state, context);
+    const a = this.#preActivations(inputPart, state, context);
     const i = sigma(this.gate(a, 0));
     const f = sigma(this.gate(a, 1));
     const g = phi(this.gate(a, 2));

@@ -5,7 +5,7 @@
  *     const [best] = (await beamSearch(stream, { prompt: START, stop: END, maxLength: 50, width: 5 }))[0];
  *
  * The score of an output is log P / ((5 + n) / 6)^α for n tokens, including the stop token (Wu et al. 2016). α is the
- * length penalty: 0 compares log-probabilities, which prefers short outputs; larger values prefer longer ones.
+ * option `lengthPenalty`: 0 compares log-probabilities, which prefers short outputs; larger values prefer longer ones.
  */
 import { valueError } from '@unroll/core';
 import { checkOptions, type OptionTypes } from '@unroll/core/internal';
@@ -38,7 +38,7 @@ export interface BeamSearchOptions extends DecodingOptions {
 
 /** An output of beam search. */
 export interface BeamResult extends Decoded {
-  /** The log-probability divided by the length penalty. */
+  /** The log-probability divided by ((5 + n) / 6)^α for n tokens, including the stop token. */
   score: number;
 }
 
@@ -115,7 +115,8 @@ class Beam {
     const extended: Hypothesis[] = [];
     for (const [rank, { parent, token, logProbability }] of candidates.entries()) {
       if (this.#settings.stop.has(token)) {
-        // A stop token counts only among the best `width` candidates, so that unlikely ends do not win by their length.
+        // A stop token counts only among the best `width` candidates. Otherwise, an output with an unlikely stop token
+        // could win, because the score favours long outputs.
         if (rank < width) this.#finish(parent.tokens, logProbability, 'stop', parent.alignment);
         continue;
       }

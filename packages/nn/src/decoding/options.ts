@@ -68,7 +68,7 @@ export interface Decoded {
   logProbability: number;
   /** Why the output ends: a stop token, `maxLength`, or no token was allowed. */
   reason: 'stop' | 'length' | 'blocked';
-  /** With the option `alignments`: for each token, the weights of the steps of the memory. */
+  /** With the option `alignments`: for each token, the attention weights of the steps of the memory (the encoder outputs). */
   alignment?: Float32Array[];
 }
 

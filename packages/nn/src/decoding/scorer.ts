@@ -126,6 +126,7 @@ export class TokenScorer {
         ? stream.map(tokens, mask, lengths === null, resultsOf)
         : mapOutputs(stream, lengths === null ? stream.step(tokens) : stream.push(tokens, mask), resultsOf);
     const [values, ...rest] = await valuesOf(results);
+    // Because of rounding, a log-probability can be slightly above 0.
     for (let i = 0; i < values.length; i++) if (!(values[i] <= 1e-3)) throw this.#badScore(values[i]);
     const alignments = this.#withAlignments ? (rest.shift() as FloatArray) : null;
     return { values, tokens: rest[0] ?? null, rows: stream.batch, V, alignments };

@@ -61,7 +61,7 @@ const round = (x: Tensor): Tensor => {
   const odd = sub(up, mul(floor(mul(up, 0.5)), 2));
   return sub(up, mul(equal(sub(up, x), 0.5), odd));
 };
-/** x - y floor(x / y): the remainder with the sign of y */
+/** x - y floor(x / y): the remainder with the sign of y; NaN if y is 0 or infinite */
 const modulo = (x: Tensor, y: Tensor): Tensor => sub(x, mul(y, floor(div(x, y))));
 /** √(2/π), for the approximation of gelu */
 const GELU = 0.7978845608028654;

@@ -61,7 +61,7 @@ export interface RecurrentOptions extends LayerOptions {
   seed?: number;
 }
 
-/** The layers that use the cells, by cell. */
+/** The layer that uses each cell. */
 const owners = new WeakMap<Cell, Recurrent>();
 
 export class Recurrent extends Layer<RecurrentOptions> {
@@ -339,7 +339,10 @@ export class Recurrent extends Layer<RecurrentOptions> {
       const stateNames = sizes.map(([name]) => name).join(', ');
       const suffix = names.length > 0 ? `, then the constants ${names.join(', ')}` : '';
       const got = states.length + constants.length;
-      throw this.error('shape', `takes the initial states ${stateNames}, or none${suffix}; got ${got}.`);
+      throw this.error(
+        'shape',
+        `takes the initial states ${stateNames}, or none${suffix}; got ${got} input${got === 1 ? '' : 's'} after the sequence.`,
+      );
     }
     const check = (shape: Shape, label: string, rank: number, width: number): void => {
       const fits = shape.length === rank && (width === -1 || shape[rank - 1] === width);

@@ -44,7 +44,7 @@ export class Residual extends Layer {
     const remedy =
       y.length < x.length
         ? 'Set returnSequences: true on a recurrent layer.'
-        : 'Its width must be that of the input, and its strides 1.';
+        : 'Use as many units or filters as the input has features, and strides of 1.';
     throw this.error(
       'shape',
       `${this.layer.label} must preserve the shape of its input ${formatShape(x)}, got the output ${formatShape(y)}. ${remedy}`,

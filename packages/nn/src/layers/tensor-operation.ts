@@ -130,10 +130,11 @@ const structuralOperations: Record<string, StructuralOperation> = {
   reshape: {
     shape: ([x], options) => {
       const target = targetShape([x], options);
-      const known = (shape: Shape): number => shape.slice(1).reduce((size, extent) => size * extent, 1);
+      const product = (shape: Shape): number => shape.slice(1).reduce((size, extent) => size * extent, 1);
       const inferred = target.indexOf(-1, 1);
       if (inferred < 0 || x.slice(1).includes(-1)) return target;
-      return withInferred(target, inferred, known(x) / -known(target));
+      // The product of the target contains the factor -1 of the inferred extent.
+      return withInferred(target, inferred, product(x) / -product(target));
     },
     compute: ([x], options) => reshape(x, targetShape([x.shape], options)),
     streams: (options) => keepsTime(options) || null,

@@ -113,8 +113,9 @@ export function locateWindows(
 export interface WindowRows {
   /** The row of each step, [B, count * size]; null: the windows are the steps of x, in order. */
   ids: Tensor | null;
-  /** Whether a row of the fill value, and a row of zeros after it, follow the rows of x. */
+  /** Whether a row of the fill value follows the rows of x. */
   readsFill: boolean;
+  /** Whether a row of zeros follows those rows. */
   readsZeros: boolean;
 }
 
