@@ -16,7 +16,7 @@ const events = (stdout: string) =>
     .split('\n')
     .map((line) => JSON.parse(line));
 
-/** Returns rows of a text and a label that follows from one of its words. */
+/** Returns rows, each with a text and a label that one word of the text determines. */
 const rowsOf = (count: number, shift = 0): string[] =>
   Array.from({ length: count }, (_, n) => {
     const i = n + shift;

@@ -1,4 +1,4 @@
-// Forecasts of a saved model: the same forecast again, from newer rows, for other series; and error messages.
+// Forecasts of a saved model: the original forecast again, forecasts from newer rows and of other series, and error messages.
 import assert from 'node:assert/strict';
 import { copyFileSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -140,7 +140,7 @@ test('saves the baseline if it is the best model', async () => {
   );
 });
 
-test('saves an ensemble with fitted baselines: the same forecast, also from the newer rows alone', async () => {
+test('a saved ensemble with fitted baselines repeats its forecast, and continues from the newer rows alone', async () => {
   const options = ['--epochs', '1', '--units', '1', '--baselines', 'ets', '--quiet', '--out', 'mixed'];
   await unroll(['forecast', ...AIR, ...options]);
   assert.equal(JSON.parse(file('mixed/model/pipeline.json')).model, 'ensemble');
