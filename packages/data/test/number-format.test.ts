@@ -124,7 +124,10 @@ describe('ambiguous numbers', () => {
     assert.deepEqual(read(['1.004', '1.435']).values, [1004, 1435]);
     const decimals = read(['1.004', '1.435'], { delimiter: ',' });
     assert.deepEqual(decimals.values, [1.004, 1.435]);
-    assert.match(decimals.notes.join(), /read as the decimal separator \(1\.004 as 1\.004\).*--thousands \.\)/);
+    assert.match(
+      decimals.notes.join(),
+      /read as the decimal separator \(1\.004 as 1\.004\).*--thousands \.\)/,
+    );
     assert.deepEqual(read(['1,004', '1,435']).values, [1.004, 1.435]);
     const commas = read(['1,004', '5'], { delimiter: ',' });
     assert.deepEqual(commas.values, [1004, 5]);
@@ -166,9 +169,15 @@ describe('errors', () => {
       ['\u20AC 3', '$ 5'],
       /line 2.*has a currency sign, but other cells have a different one/,
     ],
-    'a unit, with the sign kept': [['1.5', '\u221251.5 kg'], /line 3.*Write a number such as -51\.5,/],
-    'parentheses around a unit': [['1.5', '(51.5 kg)'], /line 3.*Write a number such as -51\.5,/],
-    'an uneven group': [['1.5', '12,34'], /line 3.*"12,34" is not a number/],
+    'a unit; the suggested number keeps the minus sign': [
+      ['1.5', '\u221251.5 kg'],
+      /line 3.*Write a number such as -51\.5,/,
+    ],
+    'a unit in parentheses; the suggested number is negative': [
+      ['1.5', '(51.5 kg)'],
+      /line 3.*Write a number such as -51\.5,/,
+    ],
+    'a group of two digits': [['1.5', '12,34'], /line 3.*"12,34" is not a number/],
     'a superscript': [['1.5', '12\u00B2'], /line 3.*is not a number/],
   };
   for (const [name, [cells, message]] of Object.entries(cases)) {

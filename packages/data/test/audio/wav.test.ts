@@ -1,7 +1,7 @@
 /**
- * WAV files against soundfile, and mu-law and A-law against audioop (packages/testkit/goldens/audio, written by
- * tools/goldens/audio.py); files of every encoding written and read; damaged files; and mutated files, which must give samples or
- * a typed error.
+ * Compares the samples of WAV files with soundfile, and mu-law and A-law with audioop (packages/testkit/goldens/audio, written by
+ * tools/goldens/audio.py). Other tests write and read files of every encoding, and read damaged files and mutated files, which
+ * must give samples or a typed error.
  */
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
@@ -180,7 +180,7 @@ describe('unusual and damaged WAV files', () => {
   const DATA = Uint8Array.of(0, 64, 0, 224, 0, 16);
   const values = [0.5, -0.25, 0.125];
 
-  test('odd chunks with and without padding, and chunks of unknown size, are read', () => {
+  test('chunks of odd length, with and without a padding byte, and chunks of unknown length are read', () => {
     const odd = Uint8Array.of(1, 2, 3);
     const files = {
       padded: riff(['LIST', Uint8Array.of(1, 2, 3, 0), 3], ['fmt ', fmt(1, 1, 16, 2)], ['data', DATA]),
