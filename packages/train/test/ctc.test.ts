@@ -1,6 +1,6 @@
 /**
- * Connectionist temporal classification: the loss against brute force, PyTorch and Keras, its options and errors, and the
- * label error rate. Detects a missing or extra alignment, a wrong reduction, a gradient of masked steps, and masked steps
+ * Connectionist temporal classification: compares the loss with a sum over all alignments, PyTorch and Keras, and the label error
+ * rate with jiwer, and tests the options and errors of the loss. Detects a missing or extra alignment, a wrong reduction, a gradient of masked steps, and masked steps
  * between valid ones that are not skipped.
  */
 import assert from 'node:assert/strict';
@@ -26,7 +26,7 @@ const goldens = trainingGoldens<{ cases: Golden[]; rates: (Omit<Golden, 'value'>
   'ctc.json',
 );
 
-/** The mask of sequences with these lengths; null if all have T steps. */
+/** Returns the mask of sequences with these lengths; null if all have T steps. */
 const maskOf = (lengths: readonly number[], T: number): Tensor | null =>
   lengths.every((length) => length === T)
     ? null
@@ -61,6 +61,7 @@ function sequences(classes: number, length: number): number[][] {
   );
 }
 
+/** Returns the labels of an alignment: merges repetitions, then removes blanks. */
 const collapse = (path: readonly number[], blank: number): number[] =>
   path.filter((k, t) => k !== blank && k !== path[t - 1]);
 
@@ -98,7 +99,7 @@ describe('the loss against the sum over all alignments', () => {
     });
   }
 
-  /** The loss of every target for the same logits, in float64. */
+  /** Returns the loss of every target for the same logits, in float64. */
   function lossesOf(logits: number[][], targets: readonly (readonly number[])[], blank: number) {
     const L = Math.max(...targets.map((target) => target.length));
     return onBackend(backendSync('reference:float64'), () =>

@@ -294,14 +294,14 @@ describe('several outputs', () => {
     const ones = tensor(new Float32Array(40).fill(1));
     const some = tensor(Float32Array.from({ length: 40 }, (_, i) => (i < 10 ? 1 : 0)));
     const options = { loss: losses, weightedMetrics: { value: ['mae'], sign: ['mae'] } } as const;
-    const apart = await evaluate(network, { x, y: [y, signs], sampleWeights: [ones, some] }, options);
-    const all = await evaluate(network, { x, y: [y, signs] }, options);
-    const first = { x: rows(x, 0, 10), y: [rows(y, 0, 10), rows(signs, 0, 10)] };
-    const ten = await evaluate(network, first, options);
-    assert.equal(apart.valueMae, all.valueMae);
-    assert.ok(Math.abs(apart.signMae! - ten.signMae!) < 1e-6);
+    const withWeights = await evaluate(network, { x, y: [y, signs], sampleWeights: [ones, some] }, options);
+    const withoutWeights = await evaluate(network, { x, y: [y, signs] }, options);
+    const firstExamples = { x: rows(x, 0, 10), y: [rows(y, 0, 10), rows(signs, 0, 10)] };
+    const firstTen = await evaluate(network, firstExamples, options);
+    assert.equal(withWeights.valueMae, withoutWeights.valueMae);
+    assert.ok(Math.abs(withWeights.signMae! - firstTen.signMae!) < 1e-6);
     assert.ok(
-      Math.abs(apart.signLoss! - ten.signLoss! / 4) < 1e-6,
+      Math.abs(withWeights.signLoss! - firstTen.signLoss! / 4) < 1e-6,
       'the loss is divided by the batch size, not by the sum of the weights',
     );
   });

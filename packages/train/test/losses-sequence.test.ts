@@ -63,7 +63,7 @@ describe('a loss over sequences', () => {
       close(loss.rows(tensor(values), tensor(labels)), byHand(null, 1.5));
       const seen: number[][] = [];
       const recorder = losses.sequence({
-        ...{ name: 'looking', padding: -1 },
+        ...{ name: 'recorder', padding: -1 },
         losses({ lengths, targetLengths, prediction }) {
           seen.push([...lengths], [...targetLengths]);
           return zeros([prediction.shape[0]]);
@@ -139,7 +139,7 @@ describe('a loss over sequences', () => {
       let found: number[] = [];
       losses
         .sequence({
-          name: 'looking',
+          name: 'recorder',
           ...definition,
           losses({ targetLengths, prediction }) {
             found = [...targetLengths];
@@ -158,7 +158,7 @@ describe('a loss over sequences', () => {
     assert.deepEqual(lengthsOf({ padding: 0.1 }, tensor([[0.5, 0.1], [0.1, 0.1]])), [1, 0]); // biome-ignore format: one line
     assert.throws(
       () => lengthsOf({ targetMask: () => zeros([1, 2]) }, zeros([2, 3])),
-      fails('shape', /looking: the target mask must be \[2, 3\], got \[1, 2\]/),
+      fails('shape', /recorder: the target mask must be \[2, 3\], got \[1, 2\]/),
     );
   });
 

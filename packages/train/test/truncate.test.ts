@@ -57,11 +57,11 @@ const [B, T, I] = [6, 7, 3];
 const normal = (name: string, shape: number[]): Tensor =>
   tensor(new RandomStream(4, name).normal(shape.reduce((a, b) => a * b)), shape);
 
-/** The mask of sequences of these lengths. */
+/** Returns the mask of sequences of these lengths. */
 const maskOf = (lengths: readonly number[]): Tensor =>
   tensor(lengths.map((length) => Array.from({ length: T }, (_, t) => (t < length ? 1 : 0))));
 
-/** Sequences x [B, T, I], y [B, T, 2], and their mask. */
+/** Returns sequences x [B, T, I] and y [B, T, 2], and their mask. */
 const data = (mask = maskOf([7, 7, 7, 7, 7, 7])) => ({
   x: normal('x', [B, T, I]),
   y: normal('y', [B, T, 2]),
@@ -239,7 +239,7 @@ const close = (got: number, expected: number, what: string, bound = 1e-11): void
     `${what}: ${got}, not ${expected}`,
   );
 
-describe('in float64', () => {
+describe('truncated backpropagation in float64', () => {
   before(() => setBackend(referenceBackend('float64')));
 
   const gaps = [[0, 0, 0, 1, 1, 1, 1], [1, 1, 1, 1, 1, 1, 1], [0, 1, 0, 1, 0, 1, 0], [1, 1, 0, 0, 0, 0, 1], [0, 0, 0, 0, 0, 0, 0], [1, 0, 1, 1, 0, 0, 0]]; // biome-ignore format: a table
