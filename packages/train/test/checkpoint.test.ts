@@ -281,11 +281,11 @@ describe('fit with checkpointDir', () => {
 
   test('without a checkpoint, resume: true starts a run; no partial files remain', async (t) => {
     const checkpointDir = folderFor(t);
-    const started = network();
-    await fit(started, { ...options, checkpointDir, checkpointSteps: 1, resume: true });
-    const plain = network();
-    await fit(plain, options);
-    assert.deepEqual(weightsOf(started), weightsOf(plain));
+    const withResume = network();
+    await fit(withResume, { ...options, checkpointDir, checkpointSteps: 1, resume: true });
+    const withoutResume = network();
+    await fit(withoutResume, options);
+    assert.deepEqual(weightsOf(withResume), weightsOf(withoutResume));
     assert.deepEqual(readdirSync(checkpointDir), ['last.safetensors']);
   });
 

@@ -126,7 +126,7 @@ describe('options of the loss', () => {
       [1, 0, 0, 1, 1],
     ]);
     const values = LOGITS.toArray() as number[][][];
-    const moved = tensor([
+    const validSteps = tensor([
       [values[0][1], values[0][2], values[0][4]],
       [values[1][0], values[1][3], values[1][4]],
     ]);
@@ -137,10 +137,13 @@ describe('options of the loss', () => {
     const loss = losses.ctc();
     const compute = (x: Tensor, mask: Tensor | null) =>
       valueAndGrad(() => loss.compute(x, target, mask), [x]);
-    const [all, alone] = [compute(LOGITS, gaps), compute(moved, null)];
-    assert.equal(all.value.item(), alone.value.item());
-    const [dx, dMoved] = [all.grads[0].toArray() as number[][][], alone.grads[0].toArray() as number[][][]];
-    assert.deepEqual([dx[0][1], dx[0][2], dx[0][4], dx[1][0], dx[1][3], dx[1][4]], dMoved.flat());
+    const [withGaps, withoutGaps] = [compute(LOGITS, gaps), compute(validSteps, null)];
+    assert.equal(withGaps.value.item(), withoutGaps.value.item());
+    const [dx, dValid] = [
+      withGaps.grads[0].toArray() as number[][][],
+      withoutGaps.grads[0].toArray() as number[][][],
+    ];
+    assert.deepEqual([dx[0][1], dx[0][2], dx[0][4], dx[1][0], dx[1][3], dx[1][4]], dValid.flat());
     assert.deepEqual([dx[0][0], dx[0][3], dx[1][1], dx[1][2]].flat(), new Array(12).fill(0));
   });
 

@@ -123,8 +123,8 @@ for (const { name, backend, reason } of testBackends()) {
     test('are bitwise equal to those of the whole table', async () => {
       await setBackend(backend!);
       // The lookup reads a copy, table * 1, so the gradient of the table itself is dense.
-      const whole = await run(adam, { model: new Lookups((table) => mul(table, 1)) });
-      assertSameBits('rows', (await run(adam)).tables, whole.tables);
+      const dense = await run(adam, { model: new Lookups((table) => mul(table, 1)) });
+      assertSameBits('rows', (await run(adam)).tables, dense.tables);
     });
 
     for (const { name, optimizer, options, after } of goldens.cases) {

@@ -108,9 +108,9 @@ describe('the parameters of a loss', () => {
 
   test('support regularisers and constraints, in training and in evaluate', async () => {
     const [model, plain] = [network(), bagOfLabels()];
-    const heavy = bagOfLabels({ parameterOptions: { regularizer: (s) => mul(square(s), 10) } });
+    const regularized = bagOfLabels({ parameterOptions: { regularizer: (s) => mul(square(s), 10) } });
     const first = await evaluate(model, { x, y }, { loss: plain });
-    const second = await evaluate(model, { x, y }, { loss: heavy });
+    const second = await evaluate(model, { x, y }, { loss: regularized });
     assert.ok(Math.abs(second.loss! - first.loss! - 10) < 1e-5, `${second.loss} and ${first.loss}`);
     const { loss } = await trainWith({ parameterOptions: { regularizer: (s) => mul(square(s), 10) } });
     assert.ok(sharpnessOf(loss) < 0.9);

@@ -101,8 +101,8 @@ describe('a loss over sequences', () => {
           divisor,
         );
       }
-      const none = withParameters(bagOfLabels());
-      assert.equal(none.compute(tensor(withNaN), tensor(labels), zeros([B, T])).item(), 0);
+      const loss = withParameters(bagOfLabels());
+      assert.equal(loss.compute(tensor(withNaN), tensor(labels), zeros([B, T])).item(), 0);
     });
   });
 
@@ -110,11 +110,11 @@ describe('a loss over sequences', () => {
     onBackend(float64, () => {
       const loss = withParameters(bagOfLabels({ start: 0.7 }));
       const x = new Parameter('x', [B, T, K], values.flat(2));
-      const all = [x, loss.parameters![0]];
+      const parameters = [x, loss.parameters![0]];
       const compute = (): Tensor =>
         loss.compute(x, tensor(labels), tensor(maskWithGaps), tensor([1, 2, 3, 4]));
-      const { grads } = valueAndGrad(compute, all);
-      all.forEach((parameter, n) => {
+      const { grads } = valueAndGrad(compute, parameters);
+      parameters.forEach((parameter, n) => {
         const before = parameter.dataSync();
         before.forEach((value, i) => {
           const lossWith = (newValue: number): number => {

@@ -259,7 +259,7 @@ describe('invalid input', () => {
       ['predict', 'model', '--audio', 'train.tsv', '--stream'],
       /This model cannot predict from a stream of sound/,
     ],
-    'a pattern for a model of texts': [
+    '--pattern with a model of texts': [
       ['predict', 'model', '--data', 'train.tsv', '--pattern', '{a}.wav'],
       /--pattern is for folders of WAV files/,
     ],

@@ -159,7 +159,7 @@ describe('PyTorch', () => {
     assert.match(run.stdout, /^verify {3}y: largest error 1\.0e-2, .* - beyond the tolerance$/m);
     assert.match(run.stderr, /The outputs differ by more than the tolerance\. No files were written\./);
     assert.ok(!readdirSync(temp.folder).includes('wrong.zip'));
-    const loose = await unroll([
+    const tolerant = await unroll([
       'convert',
       'net',
       'wrong.zip',
@@ -168,7 +168,7 @@ describe('PyTorch', () => {
       '--tolerance',
       '0.1',
     ]);
-    assert.equal(loose.code, 0);
+    assert.equal(tolerant.code, 0);
   });
   test('with --verify random, the converted file is read back and compared with the model', async () => {
     const run = await unroll(['convert', 'net', 'copy.zip', '--verify', 'random', '--json']);

@@ -126,8 +126,8 @@ test('with the completed template, forecasts all 300 series, also with the saved
     forecast.every((row) => row.slice(2).every((cell) => cell !== '' && Number.isFinite(Number(cell)))),
   );
   assert.equal(cells(TEMPLATE).length, 2100, 'the completed template is not deleted');
-  const again = await unroll(['predict', 'out/model', '--data', 'sales.csv', '--future-rows', TEMPLATE]);
-  assert.equal(again.stdout, readFileSync(join(temp.folder, 'out/forecast.csv'), 'utf8'));
+  const predicted = await unroll(['predict', 'out/model', '--data', 'sales.csv', '--future-rows', TEMPLATE]);
+  assert.equal(predicted.stdout, readFileSync(join(temp.folder, 'out/forecast.csv'), 'utf8'));
 });
 
 describe('a template edited in a spreadsheet', () => {

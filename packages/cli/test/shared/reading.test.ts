@@ -164,7 +164,7 @@ test('recognises a workbook with another extension', async () => {
   );
 });
 
-test('an ambiguous order of day and month must be set; the time zone is detected or set', async () => {
+test('the order of day and month must be set if it is ambiguous; the time zone is detected or set', async () => {
   assert.match((await plan('slashes.csv', 'units')).stderr, /set dates \(--dates dmy or --dates mdy\)/);
   const found = await plan('utc.csv', 'units');
   assert.match(found.stdout, /\n {9}daily, /);

@@ -45,9 +45,9 @@ describe('readWav', () => {
       const file = writeWav({ channels, sampleRate: 8000 }, { encoding });
       assert.deepEqual([...file.subarray(58, 58 + goldens.samples.length)], goldens[encoding]);
       const codes = Float32Array.from({ length: 256 }, () => 0);
-      const all = writeWav({ channels: [codes], sampleRate: 8000 }, { encoding });
-      for (let code = 0; code < 256; code++) all[58 + code] = code;
-      const decoded = Array.from(readWav(all).channels[0], (sample) => sample * 2 ** 15);
+      const allCodes = writeWav({ channels: [codes], sampleRate: 8000 }, { encoding });
+      for (let code = 0; code < 256; code++) allCodes[58 + code] = code;
+      const decoded = Array.from(readWav(allCodes).channels[0], (sample) => sample * 2 ** 15);
       assert.deepEqual(decoded, goldens[`${encoding}Decoded`]);
     }
   });
