@@ -183,7 +183,7 @@ describe('the parameters of a loss', () => {
     );
     await assert.rejects(
       evaluate(model, { x, y }, { loss: bagOfLabels(), classWeights: [1, 2] }),
-      fails('value', /classWeights cannot be used with bagOfLabels, a loss of uninterrupted sequences/),
+      fails('value', /classWeights cannot be used with bagOfLabels, a loss of whole sequences/),
     );
   });
 });
