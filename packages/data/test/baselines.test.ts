@@ -1,5 +1,5 @@
 /**
- * The baselines that every network is compared with. Theta, ETS and Croston-SBA against statsforecast
+ * The baselines that every network is compared with. Theta, ETS and Croston-SBA are compared with statsforecast
  * (packages/testkit/goldens/forecasting, written by tools/goldens/forecasting.py). Detects wrong states, seasonal
  * indices or smoothing, a worse optimum, NaN, and values after an origin that change its forecast.
  */
@@ -117,7 +117,7 @@ describe('forecasts of typical series', () => {
     for (const [k, factor] of [1, 2, 0.5, 0.5].entries())
       assert.ok(Math.abs(forecast[k]! / (factor * (130 + k) * 1.01) - 1) < 0.05, `${forecast}`);
   });
-  test('with one demand of 6 after 3 rows, Croston-SBA is (1 - 0.1 / 2) 6 / 3', () =>
+  test('with one demand of 6 after 3 rows, Croston-SBA forecasts (1 - 0.1 / 2) · 6 / 3', () =>
     assert.deepEqual([...crostonSba([0, 0, 6, 0], 2)], [((1 - 0.1 / 2) * 6) / 3, ((1 - 0.1 / 2) * 6) / 3]));
   test('isIntermittent is true for series of zeros and positive values, with enough zeros', () => {
     assert.equal(isIntermittent([0, 3, 0, Number.NaN, 1]), true);

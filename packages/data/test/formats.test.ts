@@ -111,7 +111,7 @@ describe('Parquet', () => {
   const write = (columnData: Parameters<typeof parquetWriteBuffer>[0]['columnData']) =>
     new Uint8Array(parquetWriteBuffer({ columnData }));
 
-  test('has the same table of texts, numbers and missing cells', async () => {
+  test('gives the same table of texts, numbers and missing cells', async () => {
     const bytes = write([
       { name: 'place', data: ['Köln', null, 'Łódź'], type: 'STRING' },
       { name: 'sold', data: [1.5, 2, null], type: 'DOUBLE' },

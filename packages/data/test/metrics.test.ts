@@ -1,4 +1,4 @@
-// Every metric against a hand-computed value. The title or comment shows the computation.
+// Compares every metric with a hand-computed value. The title or comment shows the computation.
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { mae, mape, mase, r2, rmse, rmsse, smape, wmape } from '@unroll/data';
@@ -19,7 +19,7 @@ describe('metrics of point forecasts', () => {
   test('r2: 1 - 21/40, the mean of the actual values being 6', () =>
     near(r2(actual, predicted), 1 - 21 / 40));
 
-  // training 1 3 2 6. Absolute changes at lag 1: 2 1 4, mean 7/3, mean square 21/3. At lag 2: 1 3, mean 2, mean square 5.
+  // training 1 3 2 6. Absolute differences at lag 1: 2 1 4, mean 7/3, mean square 21/3. At lag 2: 1 3, mean 2, mean square 5.
   const training = [1, 3, 2, 6];
   test('mase, season 1: (7/4)/(7/3)', () => near(mase(actual, predicted, training), 3 / 4));
   test('mase, season 2: (7/4)/2', () => near(mase(actual, predicted, training, 2), 7 / 8));
@@ -35,7 +35,7 @@ describe('edge cases of metrics', () => {
   });
   test('a missing prediction gives NaN', () => assert.ok(Number.isNaN(mae([1, 2], [1, Number.NaN]))));
   test('no valid pair gives NaN', () => assert.ok(Number.isNaN(mae([Number.NaN], [1]))));
-  test('changes across gaps in the training values are ignored, which leaves 2 and 4', () =>
+  test('differences across gaps in the training values are ignored, which leaves 2 and 4', () =>
     near(mase([1], [4], [1, 3, Number.NaN, 2, 6]), 1));
   test('constant training values give NaN', () => {
     assert.ok(Number.isNaN(mase([1], [2], [5, 5, 5])));

@@ -74,7 +74,7 @@ describe('bucketByLength', () => {
     );
   });
 
-  test('an empty list has no batches, and sizes are checked', () => {
+  test('an empty list has no batches, and a batchSize of 0 is rejected', () => {
     assert.deepEqual(bucketByLength([]), []);
     assert.throws(() => bucketByLength([1], { batchSize: 0 }), /batchSize must be a positive integer, got 0/);
   });

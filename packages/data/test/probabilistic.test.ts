@@ -1,4 +1,4 @@
-// Metrics of quantiles and intervals against hand-computed values.
+// Compares metrics of quantiles and intervals with hand-computed values.
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import {

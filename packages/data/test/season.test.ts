@@ -55,7 +55,7 @@ test('the seasonally adjusted naive forecast continues the season from the last 
   assert.throws(() => seasonallyAdjustedNaive([1, 2, 3], 2, 2), /at least 4 past values, got 3/);
 });
 
-test('inferSeasons finds days and weeks in hourly rows, and one season in plain steps', () => {
+test('inferSeasons finds days and weeks in hourly rows, and one season in numbered rows', () => {
   const hours = Float64Array.from(
     { length: 2000 },
     (_, t) => Math.sin((2 * Math.PI * t) / 24) * (t % 168 < 120 ? 1 : -0.3),

@@ -1,7 +1,7 @@
 /**
- * Span scores against seqeval (packages/testkit/goldens/text-metrics/spans.json, written by
- * tools/goldens/text_metrics.py): well-formed, malformed and random tags. Then the conversions between tags and spans,
- * the allowed transitions, and the errors for wrong inputs.
+ * Compares span scores with seqeval (packages/testkit/goldens/text-metrics/spans.json, written by
+ * tools/goldens/text_metrics.py), for well-formed, malformed and random tags. Other tests check the conversions between tags and
+ * spans, the allowed transitions, and the errors for wrong inputs.
  */
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
@@ -126,7 +126,7 @@ describe('conversion between tags and spans', () => {
 });
 
 describe('wrong tags and spans are errors that name the argument and the index', () => {
-  /** Returns a value of any type as one that every parameter accepts. */
+  /** Casts a value, so that it can be passed where TypeScript expects another type. */
   const anything = (value: unknown) => value as never;
   test('sequences', () => {
     assert.throws(() => spanScores([['O']], []), /same number of sequences, got 1 and 0/);

@@ -1,5 +1,5 @@
 /**
- * BLEU, chrF, ROUGE and error rates against sacrebleu, rouge-score and jiwer (packages/testkit/goldens/text-metrics,
+ * Compares BLEU, chrF, ROUGE and error rates with sacrebleu, rouge-score and jiwer (packages/testkit/goldens/text-metrics,
  * written by tools/goldens/text_metrics.py). Detects a wrong tokenizer, smoothing, brevity penalty, choice among references,
  * choice among alignments with equally many edits, or rule of the stemmer. Other tests check the errors for wrong inputs.
  */
@@ -146,7 +146,7 @@ describe('rouge equals rouge-score', () => {
     assert.equal(
       sentenceRouge('a\n\nb', 'a\nb', { tokenizer }).rougeLsum.f1,
       1,
-      'empty lines are no sentences',
+      'empty lines do not count as sentences',
     );
   });
 });
@@ -194,7 +194,7 @@ describe('metrics from likelihoods', () => {
 
 describe('wrong inputs of text metrics are errors that name the argument and the index', () => {
   const metrics = { bleu, chrf, rouge, wordErrorRate, characterErrorRate };
-  /** Returns a value of any type as one that every parameter accepts. */
+  /** Casts a value, so that it can be passed where TypeScript expects another type. */
   const anything = (value: unknown) => value as never;
   for (const [name, metric] of Object.entries(metrics)) {
     test(name, () => {

@@ -35,7 +35,7 @@ describe('combines', () => {
   for (const [name, [csv, columns, expected]] of Object.entries(cases)) {
     test(name, () => assert.deepEqual(read(csv, columns), expected));
   }
-  test('dates from Parquet', () => {
+  test('a date from Parquet and an hour', () => {
     const cells = [[new Date('2011-01-01T00:00Z')], [7]];
     const table = withTimeParts(makeTable({ source: 'f', names: ['d', 'h'], cells }), 'd,h');
     assert.deepEqual(table.columns.at(-1)!.cells, ['2011-01-01 07:00']);

@@ -311,7 +311,7 @@ test('parseFrequency reads the texts of describeFrequency', () => {
   );
 });
 
-test('a weekend is half a period after a business day', () => {
+test('a day of the weekend is half a period after the last business day', () => {
   const [friday, saturday, monday] = [5, 6, 8].map((day) => Date.UTC(2024, 0, day)) as [
     number,
     number,

@@ -1,4 +1,4 @@
-/** The equal error rate against scikit-learn and scipy (tools/goldens/verification.py), and cosine similarities. */
+/** Compares the equal error rate with scikit-learn and scipy (tools/goldens/verification.py), and tests cosine similarities. */
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { cosineSimilarity, equalErrorRate } from '@unroll/data';

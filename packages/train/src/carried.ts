@@ -56,7 +56,10 @@ export async function withFreshStates<T>(model: Model, work: () => Promise<T>): 
 
 const PREFIX = 'carried/';
 
-/** Starts reading a tree of tensors. The name of a tensor is the prefix, followed by its path in the tree. */
+/**
+ * Starts reading the tensors of a state, which is a tree of layers. The name of a tensor is the prefix, followed by its path in
+ * the tree.
+ */
 export function readTree({ tensors, parts }: ModelState, prefix: string): PendingTensors {
   return [
     ...Object.entries(tensors).map(
@@ -73,7 +76,7 @@ interface MutableTree {
   parts: Record<string, MutableTree>;
 }
 
-/** Returns the tree that {@link readTree} has read with this prefix; other tensors in `saved` are ignored. */
+/** Returns the state that {@link readTree} has read with this prefix; other tensors in `saved` are ignored. */
 export function treeFrom(saved: Readonly<Record<string, SavedTensor>>, prefix: string): ModelState {
   const tree: MutableTree = { tensors: {}, parts: {} };
   for (const [path, { shape, values }] of Object.entries(saved)) {

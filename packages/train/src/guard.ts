@@ -78,8 +78,8 @@ export async function explainNonFinite(
 }
 
 /**
- * Throws if a parameter is not finite. The error names the epoch and its last completed step; with step 0, the end of the
- * previous epoch.
+ * Throws if a parameter is not finite. The error names the epoch and its last completed step. If `step` is 0, it names the end
+ * of the previous epoch.
  */
 export async function checkWeights(
   parameters: readonly Parameter[],

@@ -3,7 +3,7 @@ import type { ForwardContext, MaskedSequence, Model, RandomStream } from '@unrol
 import type { PreparedBatch } from './batches.js';
 import type { LossContext } from './losses/loss.js';
 
-/** The functions that a forward pass calls to add loss terms, and work to run after the step. */
+/** The functions with which a forward pass adds terms to the loss, and registers work to run after the step. */
 export type PassHooks = Pick<ForwardContext, 'addLoss' | 'afterStep'>;
 
 export interface PassResult {

@@ -12,7 +12,7 @@ export interface PlateauOptions {
   factor?: number;
   /** Epochs without improvement before the rate is reduced. Default 10. */
   patience?: number;
-  /** Smallest change that counts as an improvement. Default 0.0001. */
+  /** An improvement must exceed this difference. Default 0.0001. */
   minDelta?: number;
   /** Epochs after a reduction in which the rate is not reduced again. Default 0. */
   cooldown?: number;

@@ -281,13 +281,15 @@ describe('a backend that is read asynchronously', () => {
       const stream = model.stream({ batch: 2 });
       const first = await stream.push(x).data();
       const saved = JSON.parse(JSON.stringify(await stream.save()));
-      const picked = stream.select([1, 0, 1]);
+      const selectedStream = stream.select([1, 0, 1]);
       const step = tensor([[1, 2, 3], [4, 5, 6]]); // biome-ignore format: a matrix
       const next = await stream.step(step).data();
       const resumed = model.stream({ state: saved });
       assert.deepEqual(await resumed.step(step).data(), next);
-      const three = await picked.push(tensor(new Float32Array(9).fill(0.5), [3, 1, 3])).data();
-      return [saved, [...first], [...next], [...three]];
+      const selectedOutputs = await selectedStream
+        .push(tensor(new Float32Array(9).fill(0.5), [3, 1, 3]))
+        .data();
+      return [saved, [...first], [...next], [...selectedOutputs]];
     }));
 
   test('carries the states of stateful layers, and finds a learning rate', () =>

@@ -94,29 +94,31 @@ describe('earlyStopping', () => {
       signal?: AbortSignal,
     ): Promise<[History, number[][], number[]]> => {
       const network = forecaster();
-      const seen: number[][] = [];
+      const weightsByEpoch: number[][] = [];
       const recordWeights = (event: TrainEvent): void =>
-        void (event.type === 'epoch' && seen.push(weightsOf(network)));
+        void (event.type === 'epoch' && weightsByEpoch.push(weightsOf(network)));
       const history = await fit(network, {
         ...divergingOptions,
         callbacks: [callback, recordWeights],
         ...(signal && { signal }),
       } as FitOptions);
-      return [history, seen, weightsOf(network)];
+      return [history, weightsByEpoch, weightsOf(network)];
     };
-    const [history, seen, final] = await run(earlyStopping({ patience: 100 }));
+    const [history, weightsByEpoch, final] = await run(earlyStopping({ patience: 100 }));
     const best = history.validationLoss.indexOf(Math.min(...history.validationLoss));
-    assert.notEqual(best, seen.length - 1, 'the last epoch must not be the best one');
-    assert.deepEqual(final, seen[best]);
-    const [, lastSeen, last] = await run(earlyStopping({ patience: 100, restoreBestWeights: false }));
-    assert.deepEqual(last, lastSeen.at(-1));
+    assert.notEqual(best, weightsByEpoch.length - 1, 'the last epoch must not be the best one');
+    assert.deepEqual(final, weightsByEpoch[best]);
+    const [, weightsWithoutRestore, last] = await run(
+      earlyStopping({ patience: 100, restoreBestWeights: false }),
+    );
+    assert.deepEqual(last, weightsWithoutRestore.at(-1));
     const controller = new AbortController();
     const abortLate: Callback = {
       ...earlyStopping({ patience: 100 }),
       afterEvent: (event) => void (event.type === 'epoch' && event.epoch === 10 && controller.abort()),
     };
-    const [, abortedSeen, aborted] = await run(abortLate, controller.signal);
-    assert.deepEqual(aborted, abortedSeen.at(-1));
+    const [, weightsBeforeAbort, aborted] = await run(abortLate, controller.signal);
+    assert.deepEqual(aborted, weightsBeforeAbort.at(-1));
   });
 
   test('the error for an unknown metric lists the metrics of the run', async () => {

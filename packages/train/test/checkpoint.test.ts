@@ -74,9 +74,9 @@ function folderFor(t: TestContext): string {
 
 describe('a resumed run', () => {
   test('from a snapshot at any event ends like the uninterrupted one', async () => {
-    const whole = network();
+    const uninterrupted = network();
     const epochEvents: unknown[] = [];
-    for await (const event of train(whole, options))
+    for await (const event of train(uninterrupted, options))
       if (event.type === 'epoch') epochEvents.push({ ...event, seconds: 0 });
     // 3 epochs, each with 4 step events and an epoch event.
     for (let event = 1; event <= 15; event++) {
@@ -86,7 +86,7 @@ describe('a resumed run', () => {
       for await (const seen of train(resumedNetwork, { ...options, resume })) {
         if (seen.type === 'epoch') later.push({ ...seen, seconds: 0 });
       }
-      assert.deepEqual(weightsOf(resumedNetwork), weightsOf(whole), `from event ${event}`);
+      assert.deepEqual(weightsOf(resumedNetwork), weightsOf(uninterrupted), `from event ${event}`);
       assert.deepEqual(later, epochEvents.slice(epochEvents.length - later.length), `from event ${event}`);
     }
   });
@@ -136,8 +136,8 @@ describe('a resumed run', () => {
       optimizer: 'adam',
       epochs: 2,
     } as const;
-    const whole = forecaster({ stateful: true });
-    await fit(whole, data);
+    const uninterrupted = forecaster({ stateful: true });
+    await fit(uninterrupted, data);
     const run = train(forecaster({ stateful: true }), data);
     let resume: RunSnapshot | null = null;
     for (let event = 0; event < 3; event++) {
@@ -151,10 +151,10 @@ describe('a resumed run', () => {
     );
     const resumedNetwork = forecaster({ stateful: true });
     for await (const _ of train(resumedNetwork, { ...data, resume: resume! }));
-    assert.deepEqual(weightsOf(resumedNetwork), weightsOf(whole));
+    assert.deepEqual(weightsOf(resumedNetwork), weightsOf(uninterrupted));
   });
 
-  test('continues in iterables, including generator objects that can be iterated only once', async () => {
+  test('continues at the right batch of an iterable, also of a generator object that can be iterated only once', async () => {
     const endlessBatches = function* (): Generator<{ x: number[][][]; y: number[][] }> {
       for (let i = 0; ; i++)
         yield {
@@ -177,8 +177,8 @@ describe('a resumed run', () => {
     ];
     for (const form of forms) {
       const runOptions = { loss: 'mse', optimizer: 'adam', epochs: 3 } as const;
-      const whole = forecaster();
-      await fit(whole, { ...runOptions, ...form() });
+      const uninterrupted = forecaster();
+      await fit(uninterrupted, { ...runOptions, ...form() });
       for (const events of [2, 4, 5, 7]) {
         const run = train(forecaster(), { ...runOptions, ...form() });
         for (let event = 0; event < events; event++) await run.next();
@@ -186,7 +186,7 @@ describe('a resumed run', () => {
         await run.return();
         const resumedNetwork = forecaster();
         for await (const _ of train(resumedNetwork, { ...runOptions, ...form(), resume }));
-        assert.deepEqual(weightsOf(resumedNetwork), weightsOf(whole), `after ${events} events`);
+        assert.deepEqual(weightsOf(resumedNetwork), weightsOf(uninterrupted), `after ${events} events`);
       }
     }
   });
@@ -201,8 +201,8 @@ describe('fit with checkpointDir', () => {
       csvLog(join(checkpointDir, 'log.csv')),
     ];
     const runOptions = { ...options, epochs: 12, optimizer: { name: 'sgd', learningRate: 0.7 } } as const;
-    const whole = network();
-    const history = await fit(whole, { ...runOptions, callbacks: callbacks() });
+    const uninterrupted = network();
+    const history = await fit(uninterrupted, { ...runOptions, callbacks: callbacks() });
     let resumedHistory: History | null = null;
     const firstNetwork = network();
     for (let round = 0; resumedHistory === null || resumedHistory.reason === 'aborted'; round++) {
@@ -233,7 +233,7 @@ describe('fit with checkpointDir', () => {
       resume: true,
     });
     assert.deepEqual(historyAfterEnd, history);
-    assert.deepEqual(weightsOf(finished), weightsOf(whole));
+    assert.deepEqual(weightsOf(finished), weightsOf(uninterrupted));
     const lines = readFileSync(join(checkpointDir, 'log.csv'), 'utf8').trimEnd().split('\n');
     assert.deepEqual(
       lines.slice(1).map((line) => Number(line.split(',')[0])),
@@ -241,7 +241,7 @@ describe('fit with checkpointDir', () => {
     );
   });
 
-  test('from the checkpoint of the event at which a callback stopped the run only has an end event', async () => {
+  test('a run resumed from the checkpoint of the event at which a callback stopped it has only an end event', async () => {
     const runOptions = { ...options, epochs: 20, optimizer: { name: 'sgd', learningRate: 0.7 } } as const;
     let atStop: Checkpoint | null = null;
     const keeper: Callback = {
@@ -251,8 +251,11 @@ describe('fit with checkpointDir', () => {
         if (event.type === 'epoch') atStop = structuredClone(await snapshot());
       },
     };
-    const whole = network();
-    const history = await fit(whole, { ...runOptions, callbacks: [earlyStopping({ patience: 2 }), keeper] });
+    const uninterrupted = network();
+    const history = await fit(uninterrupted, {
+      ...runOptions,
+      callbacks: [earlyStopping({ patience: 2 }), keeper],
+    });
     assert.equal(history.reason, 'stopped');
     const seen: string[] = [];
     const resumedNetwork = network();
@@ -261,28 +264,28 @@ describe('fit with checkpointDir', () => {
     const resumed = await fit(resumedNetwork, { ...runOptions, callbacks, resume: atStop!, onEvent });
     assert.deepEqual(seen, ['end']);
     assert.deepEqual(resumed, history);
-    assert.deepEqual(weightsOf(resumedNetwork), weightsOf(whole));
+    assert.deepEqual(weightsOf(resumedNetwork), weightsOf(uninterrupted));
   });
 
   test('continues from the end with a larger number of epochs', async (t) => {
     const checkpointDir = folderFor(t);
     const runOptions = { ...options, average: undefined } as unknown as FitOptions;
-    const whole = network();
-    await fit(whole, { ...runOptions, epochs: 4 });
+    const uninterrupted = network();
+    await fit(uninterrupted, { ...runOptions, epochs: 4 });
     await fit(network(), { ...runOptions, epochs: 2, checkpointDir });
     const longer = network();
     const history = await fit(longer, { ...runOptions, epochs: 4, checkpointDir, resume: true });
     assert.equal(history.loss.length, 4);
-    assert.deepEqual(weightsOf(longer), weightsOf(whole));
+    assert.deepEqual(weightsOf(longer), weightsOf(uninterrupted));
   });
 
   test('without a checkpoint, resume: true starts a run; no partial files remain', async (t) => {
     const checkpointDir = folderFor(t);
-    const started = network();
-    await fit(started, { ...options, checkpointDir, checkpointSteps: 1, resume: true });
-    const plain = network();
-    await fit(plain, options);
-    assert.deepEqual(weightsOf(started), weightsOf(plain));
+    const withResume = network();
+    await fit(withResume, { ...options, checkpointDir, checkpointSteps: 1, resume: true });
+    const withoutResume = network();
+    await fit(withoutResume, options);
+    assert.deepEqual(weightsOf(withResume), weightsOf(withoutResume));
     assert.deepEqual(readdirSync(checkpointDir), ['last.safetensors']);
   });
 

@@ -1,4 +1,4 @@
-/** Gradient clipping against hand-computed results, for norms too large for float32, and for values that are not finite. */
+/** Gradient clipping: compared with hand-computed results, for norms too large for float32, and for values that are not finite. */
 import assert from 'node:assert/strict';
 import { after, describe, test } from 'node:test';
 import { setBackend } from '@unroll/core';
@@ -38,28 +38,28 @@ after(() => setBackend());
 
 for (const backend of ['default', 'wasm', 'reference', 'reference:float64'] as const) {
   describe(`clipping, backend ${backend}`, () => {
-    const run = (name: string, work: () => Promise<void>): void => {
+    const testOnBackend = (name: string, work: () => Promise<void>): void => {
       test(name, async () => {
         await (backend === 'default' ? setBackend() : setBackend(backend));
         await work();
       });
     };
-    run('by value: clips each entry separately', async () => {
+    testOnBackend('by value: clips each entry separately', async () => {
       const { g, clipped } = await clipAll({ value: 3.5 });
       close(g, [3, -3.5, 3.5, 0]);
       assert.equal(clipped, true);
     });
-    run('by norm: scales each parameter separately', async () => {
+    testOnBackend('by norm: scales each parameter separately', async () => {
       const { g, clipped } = await clipAll({ norm: 6 });
       close(g, [3, -4, 6, 0]);
       assert.equal(clipped, true);
     });
-    run('by global norm: preserves the direction', async () => {
+    testOnBackend('by global norm: preserves the direction', async () => {
       const { g, clipped } = await clipAll({ globalNorm: 6.5 });
       close(g, [1.5, -2, 6, 0]);
       assert.equal(clipped, true);
     });
-    run('gradients within the limit do not change by a bit', async () => {
+    testOnBackend('gradients within the limit stay bit-identical', async () => {
       for (const clip of [null, { value: 12 }, { norm: 12 }, { globalNorm: 13 }]) {
         assert.deepEqual(await clipAll(clip), { g: GRADIENTS, clipped: false });
       }
@@ -67,13 +67,13 @@ for (const backend of ['default', 'wasm', 'reference', 'reference:float64'] as c
         assert.deepEqual(await clipAll(clip, [0, 0, 0, 0]), { g: [0, 0, 0, 0], clipped: false });
       }
     });
-    run('gradients whose squares overflow float32 have correct norms', async () => {
+    testOnBackend('gradients whose squares overflow float32 have correct norms', async () => {
       close([await normOfValues([3e25, 4e25, 0])], [5e25]);
       const { g } = await clipAll({ globalNorm: 1 }, [3e30, -4e30, 0, 0]);
       close(g, [0.6, -0.8, 0, 0]);
       close((await clipAll({ norm: 2 }, [3e30, -4e30, 1, 0])).g, [1.2, -1.6, 1, 0]);
     });
-    run('an infinite entry has the same effect as in Keras', async () => {
+    testOnBackend('an infinite entry has the same effect as in Keras', async () => {
       const { NaN: nan, POSITIVE_INFINITY: infinity } = Number;
       const gradients = [infinity, 1, 2, 0.25];
       assert.equal(await normOfValues(gradients), infinity);

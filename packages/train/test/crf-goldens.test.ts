@@ -1,5 +1,5 @@
 /**
- * The loss `crf` and the decoders against pytorch-crf 0.7.2: every reduction, the gradients of all scores, masks, and the
+ * Compares the loss `crf` and the decoders with pytorch-crf 0.7.2: every reduction, the gradients of all scores, masks, and the
  * best tags. pytorch-crf computed the reference values in float64; see tools/goldens/training_crf.py for the tolerances.
  */
 import assert from 'node:assert/strict';

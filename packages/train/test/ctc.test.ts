@@ -1,6 +1,6 @@
 /**
- * Connectionist temporal classification: the loss against brute force, PyTorch and Keras, its options and errors, and the
- * label error rate. Detects a missing or extra alignment, a wrong reduction, a gradient of masked steps, and masked steps
+ * Connectionist temporal classification: compares the loss with a sum over all alignments, PyTorch and Keras, and the label error
+ * rate with jiwer, and tests the options and errors of the loss. Detects a missing or extra alignment, a wrong reduction, a gradient of masked steps, and masked steps
  * between valid ones that are not skipped.
  */
 import assert from 'node:assert/strict';
@@ -26,7 +26,7 @@ const goldens = trainingGoldens<{ cases: Golden[]; rates: (Omit<Golden, 'value'>
   'ctc.json',
 );
 
-/** The mask of sequences with these lengths; null if all have T steps. */
+/** Returns the mask of sequences with these lengths; null if all have T steps. */
 const maskOf = (lengths: readonly number[], T: number): Tensor | null =>
   lengths.every((length) => length === T)
     ? null
@@ -61,6 +61,7 @@ function sequences(classes: number, length: number): number[][] {
   );
 }
 
+/** Returns the labels of an alignment: merges repetitions, then removes blanks. */
 const collapse = (path: readonly number[], blank: number): number[] =>
   path.filter((k, t) => k !== blank && k !== path[t - 1]);
 
@@ -98,7 +99,7 @@ describe('the loss against the sum over all alignments', () => {
     });
   }
 
-  /** The loss of every target for the same logits, in float64. */
+  /** Returns the loss of every target for the same logits, in float64. */
   function lossesOf(logits: number[][], targets: readonly (readonly number[])[], blank: number) {
     const L = Math.max(...targets.map((target) => target.length));
     return onBackend(backendSync('reference:float64'), () =>
@@ -125,7 +126,7 @@ describe('options of the loss', () => {
       [1, 0, 0, 1, 1],
     ]);
     const values = LOGITS.toArray() as number[][][];
-    const moved = tensor([
+    const validSteps = tensor([
       [values[0][1], values[0][2], values[0][4]],
       [values[1][0], values[1][3], values[1][4]],
     ]);
@@ -136,10 +137,13 @@ describe('options of the loss', () => {
     const loss = losses.ctc();
     const compute = (x: Tensor, mask: Tensor | null) =>
       valueAndGrad(() => loss.compute(x, target, mask), [x]);
-    const [all, alone] = [compute(LOGITS, gaps), compute(moved, null)];
-    assert.equal(all.value.item(), alone.value.item());
-    const [dx, dMoved] = [all.grads[0].toArray() as number[][][], alone.grads[0].toArray() as number[][][]];
-    assert.deepEqual([dx[0][1], dx[0][2], dx[0][4], dx[1][0], dx[1][3], dx[1][4]], dMoved.flat());
+    const [withGaps, withoutGaps] = [compute(LOGITS, gaps), compute(validSteps, null)];
+    assert.equal(withGaps.value.item(), withoutGaps.value.item());
+    const [dx, dValid] = [
+      withGaps.grads[0].toArray() as number[][][],
+      withoutGaps.grads[0].toArray() as number[][][],
+    ];
+    assert.deepEqual([dx[0][1], dx[0][2], dx[0][4], dx[1][0], dx[1][3], dx[1][4]], dValid.flat());
     assert.deepEqual([dx[0][0], dx[0][3], dx[1][1], dx[1][2]].flat(), new Array(12).fill(0));
   });
 

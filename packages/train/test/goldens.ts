@@ -1,5 +1,5 @@
 /**
- * Reads the training goldens of other frameworks. Their format is described in tools/goldens/training.md.
+ * Reads the training goldens: reference values that other frameworks computed. tools/goldens/training.md describes their format.
  */
 import { type Shape, type Tensor, tensor } from '@unroll/core';
 import { readGoldens } from '@unroll/testkit/node';

@@ -126,7 +126,7 @@ describe('the error of a diverged run', () => {
     );
   });
 
-  test('names the example of the validation data', async () => {
+  test('names the example with a non-finite value in the validation data', async () => {
     const values = x.dataSync();
     values[7 * 6] = Number.NaN;
     const error = await failure(forecaster(), { validationData: { x: tensor(values, x.shape), y } });

@@ -71,9 +71,9 @@ async function killAndCompare(t: TestContext, mode: Mode): Promise<void> {
     t.after(() => rmSync(folder, { recursive: true }));
     return folder;
   };
-  const whole = folderFor('whole');
-  const { ms } = await run(whole, { mode });
-  const expected = files(whole);
+  const uninterrupted = folderFor('uninterrupted');
+  const { ms } = await run(uninterrupted, { mode });
+  const expected = files(uninterrupted);
   assert.equal(expected.result.history.reason, 'stopped', 'early stopping must end the run');
 
   const moments: string[] = [];
@@ -94,18 +94,18 @@ async function killAndCompare(t: TestContext, mode: Mode): Promise<void> {
 }
 
 test('Ctrl-C writes a checkpoint and exits with 130, and the run can be resumed', async (t) => {
-  const [whole, interrupted] = ['whole', 'interrupted'].map((name) => {
+  const [uninterrupted, interrupted] = ['uninterrupted', 'interrupted'].map((name) => {
     const folder = mkdtempSync(join(tmpdir(), `unroll-${name}-`));
     t.after(() => rmSync(folder, { recursive: true }));
     return folder;
   }) as [string, string];
-  await run(whole);
+  await run(uninterrupted);
   const { code } = await run(interrupted, { interruptAt: 20 });
   assert.equal(code, 130);
   assert.ok(existsSync(join(interrupted, 'last.safetensors')));
   assert.ok(!existsSync(join(interrupted, 'result.json')), 'the run must be interrupted before its end');
   assert.equal((await run(interrupted)).code, 0);
-  assert.deepEqual(files(interrupted), files(whole));
+  assert.deepEqual(files(interrupted), files(uninterrupted));
 });
 
 test('a second Ctrl-C is ignored within half a second, and ends the process later', async () => {

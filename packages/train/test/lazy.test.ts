@@ -122,13 +122,13 @@ for (const { name, backend, reason } of testBackends()) {
   describe(`gradients of looked-up rows on ${name}`, { skip: reason || false }, () => {
     test('are bitwise equal to those of the whole table', async () => {
       await setBackend(backend!);
-      // The rows are looked up in the product with 1, another tensor, so the gradient of the table itself is dense.
-      const whole = await run(adam, { model: new Lookups((table) => mul(table, 1)) });
-      assertSameBits('rows', (await run(adam)).tables, whole.tables);
+      // The lookup reads a copy, table * 1, so the gradient of the table itself is dense.
+      const dense = await run(adam, { model: new Lookups((table) => mul(table, 1)) });
+      assertSameBits('rows', (await run(adam)).tables, dense.tables);
     });
 
     for (const { name, optimizer, options, after } of goldens.cases) {
-      test(`golden ${name}`, async () => {
+      test(`give the same table after each step as in PyTorch: ${name}`, async () => {
         await setBackend(backend!);
         const { tables } = await run({ name: optimizer, ...options });
         assert.equal(mismatch(name, tables.flatMap((t) => [...(t as Float32Array)]), unpack(after).values, 2e-6), null); // biome-ignore format: one line
@@ -218,11 +218,11 @@ describe('lazy optimizers', () => {
 
   test('update the rows of all accumulated batches, and resume in between with bitwise equal results', async () => {
     const options = { batches, loss, optimizer: lazyAdam, accumulate: 4 };
-    const whole = new Lookups();
-    for await (const _ of train(whole, options));
+    const uninterrupted = new Lookups();
+    for await (const _ of train(uninterrupted, options));
     // Row 5 occurs only in batches 2 and 5, and the weights are updated after batches 4 and 8.
     assert.notDeepEqual(
-      whole.table.dataSync().slice(5 * WIDTH, 6 * WIDTH),
+      uninterrupted.table.dataSync().slice(5 * WIDTH, 6 * WIDTH),
       START.slice(5 * WIDTH, 6 * WIDTH),
     );
     for (let stop = 1; stop < STEPS; stop++) {
@@ -235,7 +235,10 @@ describe('lazy optimizers', () => {
       });
       const resumed = new Lookups();
       for await (const _ of train(resumed, { ...options, resume: decodeCheckpoint(bytes).run }));
-      assert.equal(bitMismatch(`from ${stop}`, resumed.table.dataSync(), whole.table.dataSync()), null);
+      assert.equal(
+        bitMismatch(`from ${stop}`, resumed.table.dataSync(), uninterrupted.table.dataSync()),
+        null,
+      );
     }
   });
 

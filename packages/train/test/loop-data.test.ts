@@ -52,7 +52,7 @@ describe('forms of data', () => {
     for (;;) yield* threeBatches();
   }
   for (const [name, data] of Object.entries(forms)) {
-    test(`${name} train the same weights as tensors`, async () => {
+    test(`${name}: the trained weights are the same as with tensors`, async () => {
       const expected = await trainedWeights({ x, y, batchSize: 16 });
       assert.deepEqual(await trainedWeights(data()), expected);
     });

@@ -40,12 +40,22 @@ describe('accumulation', () => {
   };
   for (const [name, options] of Object.entries(cases)) {
     test(`accumulating 4 batches of 4 equals one batch of 16, including the incomplete last group of an epoch: ${name}`, async () => {
-      const whole = await weightsAfter(forecaster(), { ...options, batchSize: 16, epochs: 3 });
-      const parts = await weightsAfter(forecaster(), { ...options, batchSize: 4, accumulate: 4, epochs: 3 });
-      assert.ok(distance(whole, parts) < 2e-6, `${distance(whole, parts)}`);
-      const uneven = await weightsAfter(forecaster(), { ...options, batchSize: 8, accumulate: 3, epochs: 3 });
-      const large = await weightsAfter(forecaster(), { ...options, batchSize: 24, epochs: 3 });
-      assert.ok(distance(uneven, large) < 2e-6, `${distance(uneven, large)}`);
+      const oneBatch = await weightsAfter(forecaster(), { ...options, batchSize: 16, epochs: 3 });
+      const accumulated = await weightsAfter(forecaster(), {
+        ...options,
+        batchSize: 4,
+        accumulate: 4,
+        epochs: 3,
+      });
+      assert.ok(distance(oneBatch, accumulated) < 2e-6, `${distance(oneBatch, accumulated)}`);
+      const incompleteGroup = await weightsAfter(forecaster(), {
+        ...options,
+        batchSize: 8,
+        accumulate: 3,
+        epochs: 3,
+      });
+      const batchOf24 = await weightsAfter(forecaster(), { ...options, batchSize: 24, epochs: 3 });
+      assert.ok(distance(incompleteGroup, batchOf24) < 2e-6, `${distance(incompleteGroup, batchOf24)}`);
     });
   }
 
@@ -72,9 +82,15 @@ describe('accumulation', () => {
         { seed: 2 },
       );
     const loss = { name: 'sparseCategoricalCrossentropy', fromLogits: true } as const;
-    const whole = await weightsAfter(tagger(), { x: words, y: tags, loss, batchSize: 4 });
-    const parts = await weightsAfter(tagger(), { x: words, y: tags, loss, batchSize: 1, accumulate: 4 });
-    assert.ok(distance(whole, parts) < 1e-6, `${distance(whole, parts)}`);
+    const oneBatch = await weightsAfter(tagger(), { x: words, y: tags, loss, batchSize: 4 });
+    const accumulated = await weightsAfter(tagger(), {
+      x: words,
+      y: tags,
+      loss,
+      batchSize: 1,
+      accumulate: 4,
+    });
+    assert.ok(distance(oneBatch, accumulated) < 1e-6, `${distance(oneBatch, accumulated)}`);
   });
 
   test('events report which steps updated the weights', async () => {
@@ -160,7 +176,7 @@ describe('sample weights and class weights', () => {
       [0, 0, 1],
       [1, 1, 0],
     ]);
-    const other = tensor([
+    const otherTags = tensor([
       [0, 1, 0],
       [1, 0, 1],
       [0, 0, 0],
@@ -168,7 +184,7 @@ describe('sample weights and class weights', () => {
     ]); // differs in the last step only
     const sampleWeights = Array.from({ length: 4 }, () => [1, 1, 0]);
     const a = await weightsAfter(classifier(true), { x: words, y: tags, loss, sampleWeights });
-    const b = await weightsAfter(classifier(true), { x: words, y: other, loss, sampleWeights });
+    const b = await weightsAfter(classifier(true), { x: words, y: otherTags, loss, sampleWeights });
     assert.deepEqual(a, b);
   });
 
@@ -180,8 +196,8 @@ describe('sample weights and class weights', () => {
       { x: words, y: labels, sampleWeights: [1, 0, 0, 1] },
       { loss, metrics: ['accuracy'], weightedMetrics: ['accuracy'] },
     );
-    const alone = await evaluate(network, { x: words, y: labels }, { loss, metrics: ['accuracy'] });
-    assert.equal(metrics.accuracy, alone.accuracy);
+    const unweighted = await evaluate(network, { x: words, y: labels }, { loss, metrics: ['accuracy'] });
+    assert.equal(metrics.accuracy, unweighted.accuracy);
     const examplesOfWeightOne = tensor([
       [1, 2, 3],
       [3, 1, 4],
@@ -271,22 +287,22 @@ describe('several outputs', () => {
     });
     const { loss, metrics } = history;
     assert.deepEqual(Object.keys(metrics), ['valueLoss', 'signLoss', 'signBinaryAccuracy']);
-    loss.forEach((whole, i) => {
-      assert.ok(Math.abs(whole - (metrics.valueLoss![i]! + 0.5 * metrics.signLoss![i]!)) < 1e-6);
+    loss.forEach((total, i) => {
+      assert.ok(Math.abs(total - (metrics.valueLoss![i]! + 0.5 * metrics.signLoss![i]!)) < 1e-6);
     });
   });
 
   test('the weight of a loss scales its gradient', async () => {
     const data = { x, y: [y, signs], loss: losses };
-    const heavy = twoHeads();
-    await fit(heavy, {
+    const doubledLossWeights = twoHeads();
+    await fit(doubledLossWeights, {
       ...data,
       lossWeights: { value: 2, sign: 2 },
       optimizer: { name: 'sgd', learningRate: 0.01 },
     });
-    const light = twoHeads();
-    await fit(light, { ...data, optimizer: { name: 'sgd', learningRate: 0.02 } });
-    assert.ok(distance(weightsOf(heavy), weightsOf(light)) < 1e-6);
+    const doubledRate = twoHeads();
+    await fit(doubledRate, { ...data, optimizer: { name: 'sgd', learningRate: 0.02 } });
+    assert.ok(distance(weightsOf(doubledLossWeights), weightsOf(doubledRate)) < 1e-6);
   });
 
   test('each output has its own sample weights, in its loss and its weighted metrics', async () => {
@@ -294,14 +310,14 @@ describe('several outputs', () => {
     const ones = tensor(new Float32Array(40).fill(1));
     const some = tensor(Float32Array.from({ length: 40 }, (_, i) => (i < 10 ? 1 : 0)));
     const options = { loss: losses, weightedMetrics: { value: ['mae'], sign: ['mae'] } } as const;
-    const apart = await evaluate(network, { x, y: [y, signs], sampleWeights: [ones, some] }, options);
-    const all = await evaluate(network, { x, y: [y, signs] }, options);
-    const first = { x: rows(x, 0, 10), y: [rows(y, 0, 10), rows(signs, 0, 10)] };
-    const ten = await evaluate(network, first, options);
-    assert.equal(apart.valueMae, all.valueMae);
-    assert.ok(Math.abs(apart.signMae! - ten.signMae!) < 1e-6);
+    const withWeights = await evaluate(network, { x, y: [y, signs], sampleWeights: [ones, some] }, options);
+    const withoutWeights = await evaluate(network, { x, y: [y, signs] }, options);
+    const firstExamples = { x: rows(x, 0, 10), y: [rows(y, 0, 10), rows(signs, 0, 10)] };
+    const firstTen = await evaluate(network, firstExamples, options);
+    assert.equal(withWeights.valueMae, withoutWeights.valueMae);
+    assert.ok(Math.abs(withWeights.signMae! - firstTen.signMae!) < 1e-6);
     assert.ok(
-      Math.abs(apart.signLoss! - ten.signLoss! / 4) < 1e-6,
+      Math.abs(withWeights.signLoss! - firstTen.signLoss! / 4) < 1e-6,
       'the loss is divided by the batch size, not by the sum of the weights',
     );
   });
@@ -312,12 +328,12 @@ describe('several outputs', () => {
     await fit(named, { x, y: [y, signs], loss: losses, optimizer: 'sgd' });
     await fit(listed, { x, y: [y, signs], loss: ['mse', 'binaryCrossentropy'], optimizer: 'sgd' });
     assert.deepEqual(weightsOf(named), weightsOf(listed));
-    const one = twoHeads();
-    one.build(one.inputShapes);
-    const before = one.getLayer('sign').getWeights();
-    await fit(one, { x, y, loss: { value: 'mse' }, optimizer: 'sgd' });
-    assert.deepEqual(one.getLayer('sign').getWeights(), before);
-    assert.notDeepEqual(weightsOf(one), weightsOf(twoHeads()));
+    const trainedOnValue = twoHeads();
+    trainedOnValue.build(trainedOnValue.inputShapes);
+    const before = trainedOnValue.getLayer('sign').getWeights();
+    await fit(trainedOnValue, { x, y, loss: { value: 'mse' }, optimizer: 'sgd' });
+    assert.deepEqual(trainedOnValue.getLayer('sign').getWeights(), before);
+    assert.notDeepEqual(weightsOf(trainedOnValue), weightsOf(twoHeads()));
   });
 
   test('errors name the outputs', async () => {

@@ -199,17 +199,17 @@ test('the learning rate is that of the schedule for each update, times learningR
 });
 
 test('runs that share a memory continue with the optimizer state; other runs start with a new state', async () => {
-  const whole = forecaster();
-  await fit(whole, { ...common, epochs: 4 });
+  const oneRun = forecaster();
+  await fit(oneRun, { ...common, epochs: 4 });
   const memory = new OptimizerMemory();
-  const twice = forecaster();
-  await fit(twice, { ...common, epochs: 2, memory });
-  await fit(twice, { ...common, epochs: 2, memory });
-  assert.deepEqual(weightsOf(twice), weightsOf(whole));
-  const anew = forecaster();
-  await fit(anew, { ...common, epochs: 2 });
-  await fit(anew, { ...common, epochs: 2 });
-  assert.notDeepEqual(weightsOf(anew), weightsOf(whole));
+  const withMemory = forecaster();
+  await fit(withMemory, { ...common, epochs: 2, memory });
+  await fit(withMemory, { ...common, epochs: 2, memory });
+  assert.deepEqual(weightsOf(withMemory), weightsOf(oneRun));
+  const withoutMemory = forecaster();
+  await fit(withoutMemory, { ...common, epochs: 2 });
+  await fit(withoutMemory, { ...common, epochs: 2 });
+  assert.notDeepEqual(weightsOf(withoutMemory), weightsOf(oneRun));
 });
 
 test('validation uses averaged weights, which replace the weights at the end', async () => {
@@ -238,12 +238,12 @@ test('validation uses averaged weights, which replace the weights at the end', a
 test('validation preserves the states of a stateful model', async () => {
   const data = waves(8);
   const options = { ...common, ...data, batchSize: 4, epochs: 3 };
-  const watched = forecaster({ stateful: true });
-  await fit(watched, { ...options, validationData: waves(4) });
-  const alone = forecaster({ stateful: true });
-  await fit(alone, options);
-  assert.deepEqual(weightsOf(watched), weightsOf(alone));
-  const fresh = forecaster({ stateful: true });
-  await evaluate(fresh, waves(8), { loss: 'mse', batchSize: 4 });
-  assert.deepEqual(fresh.carriedStates, { tensors: {}, parts: {} });
+  const withValidation = forecaster({ stateful: true });
+  await fit(withValidation, { ...options, validationData: waves(4) });
+  const withoutValidation = forecaster({ stateful: true });
+  await fit(withoutValidation, options);
+  assert.deepEqual(weightsOf(withValidation), weightsOf(withoutValidation));
+  const evaluated = forecaster({ stateful: true });
+  await evaluate(evaluated, waves(8), { loss: 'mse', batchSize: 4 });
+  assert.deepEqual(evaluated.carriedStates, { tensors: {}, parts: {} });
 });

@@ -57,7 +57,7 @@ const optionsFor = (loss: Loss): TrainOptions => ({
   },
 });
 
-async function trained(
+async function trainWith(
   options: BagOptions,
   resume?: RunSnapshot,
 ): Promise<{ loss: Loss; model: Network; losses: number[] }> {
@@ -70,19 +70,19 @@ async function trained(
 
 describe('the parameters of a loss', () => {
   test('are built with the model and trained with it', async () => {
-    const { loss, losses } = await trained({});
+    const { loss, losses } = await trainWith({});
     assert.deepEqual(
       loss.parameters!.map(({ name, shape }) => [name, shape]),
       [['loss/output/sharpness', []]],
     );
     assert.ok(losses.at(-1)! < losses[0], `${losses}`);
     assert.ok(Math.abs(sharpnessOf(loss) - 1) > 0.05, `${sharpnessOf(loss)}`);
-    const { loss: frozen } = await trained({ parameterOptions: { trainable: false } });
+    const { loss: frozen } = await trainWith({ parameterOptions: { trainable: false } });
     assert.equal(sharpnessOf(frozen), 1);
   });
 
   test('resume with bitwise equal results from any event, also from an encoded checkpoint', async () => {
-    const whole = await trained({});
+    const uninterrupted = await trainWith({});
     for (const stop of [1, 2, 3, 5, 8]) {
       const run = train(network(), optionsFor(bagOfLabels()));
       let [seen, saved]: [number, RunSnapshot | null] = [0, null];
@@ -92,29 +92,29 @@ describe('the parameters of a loss', () => {
         break;
       }
       const bytes = encodeCheckpoint({ run: saved!, callbacks: {}, history: emptyHistory() });
-      const resumed = await trained({}, decodeCheckpoint(bytes).run);
-      assert.deepEqual(weightsOf(resumed.model), weightsOf(whole.model), `from event ${stop}`);
-      assert.equal(sharpnessOf(resumed.loss), sharpnessOf(whole.loss));
+      const resumed = await trainWith({}, decodeCheckpoint(bytes).run);
+      assert.deepEqual(weightsOf(resumed.model), weightsOf(uninterrupted.model), `from event ${stop}`);
+      assert.equal(sharpnessOf(resumed.loss), sharpnessOf(uninterrupted.loss));
     }
     const run = train(network(), optionsFor(bagOfLabels()));
     await run.next();
     const saved = (await run.snapshot())!;
     const { 'weights/loss/output/sharpness': _gone, ...tensors } = saved.tensors;
     await assert.rejects(
-      trained({}, { ...saved, tensors }),
+      trainWith({}, { ...saved, tensors }),
       fails('state', /loss\/output\/sharpness, of shape \[\] in this model, is missing from the checkpoint/),
     );
   });
 
   test('support regularisers and constraints, in training and in evaluate', async () => {
     const [model, plain] = [network(), bagOfLabels()];
-    const heavy = bagOfLabels({ parameterOptions: { regularizer: (s) => mul(square(s), 10) } });
+    const regularized = bagOfLabels({ parameterOptions: { regularizer: (s) => mul(square(s), 10) } });
     const first = await evaluate(model, { x, y }, { loss: plain });
-    const second = await evaluate(model, { x, y }, { loss: heavy });
+    const second = await evaluate(model, { x, y }, { loss: regularized });
     assert.ok(Math.abs(second.loss! - first.loss! - 10) < 1e-5, `${second.loss} and ${first.loss}`);
-    const { loss } = await trained({ parameterOptions: { regularizer: (s) => mul(square(s), 10) } });
+    const { loss } = await trainWith({ parameterOptions: { regularizer: (s) => mul(square(s), 10) } });
     assert.ok(sharpnessOf(loss) < 0.9);
-    const { loss: constrained } = await trained({ parameterOptions: { constraint: (s) => mul(s, 0) } });
+    const { loss: constrained } = await trainWith({ parameterOptions: { constraint: (s) => mul(s, 0) } });
     assert.ok(Math.abs(sharpnessOf(constrained)) < 0.2); // the average of 1 and zeros
   });
 

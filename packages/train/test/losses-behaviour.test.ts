@@ -115,10 +115,10 @@ describe('losses of extreme predictions', () => {
             [1, 0, 0],
           ]);
       const { grads } = valueAndGrad(() => loss.compute(p, y, null), [p]);
-      const share = name === 'categoricalFocalCrossentropy' ? 0.25 : 1;
-      const third = name === 'categoricalFocalCrossentropy' ? 0.25 * (2 / 3) ** 2 : 1;
-      close(loss.rows(p, y).dataSync(), [0, 2000 * share, log(3) * third]);
-      close(grads[0]!.dataSync().slice(0, 6), [0, 0, 0, -share / 3, share / 3, 0]);
+      const alpha = name === 'categoricalFocalCrossentropy' ? 0.25 : 1;
+      const factorOfThird = name === 'categoricalFocalCrossentropy' ? 0.25 * (2 / 3) ** 2 : 1;
+      close(loss.rows(p, y).dataSync(), [0, 2000 * alpha, log(3) * factorOfThird]);
+      close(grads[0]!.dataSync().slice(0, 6), [0, 0, 0, -alpha / 3, alpha / 3, 0]);
       assert.ok(grads[0]!.dataSync().every(Number.isFinite));
     });
   }

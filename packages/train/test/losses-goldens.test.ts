@@ -1,6 +1,6 @@
 /**
- * Every loss, value and gradient, against Keras, PyTorch and formulas (packages/testkit/goldens/training/losses.json,
- * written by tools/goldens/training_losses.py). Detects a wrong formula, default, clipping, smoothing or reduction, and a
+ * Compares the value and the gradient of every loss with Keras, PyTorch and formulas
+ * (packages/testkit/goldens/training/losses.json, written by tools/goldens/training_losses.py). Detects a wrong formula, default, clipping, smoothing or reduction, and a
  * mask or weights with another divisor than in Keras.
  */
 import assert from 'node:assert/strict';

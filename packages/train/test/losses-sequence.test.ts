@@ -63,7 +63,7 @@ describe('a loss over sequences', () => {
       close(loss.rows(tensor(values), tensor(labels)), byHand(null, 1.5));
       const seen: number[][] = [];
       const recorder = losses.sequence({
-        ...{ name: 'looking', padding: -1 },
+        ...{ name: 'recorder', padding: -1 },
         losses({ lengths, targetLengths, prediction }) {
           seen.push([...lengths], [...targetLengths]);
           return zeros([prediction.shape[0]]);
@@ -101,8 +101,8 @@ describe('a loss over sequences', () => {
           divisor,
         );
       }
-      const none = withParameters(bagOfLabels());
-      assert.equal(none.compute(tensor(withNaN), tensor(labels), zeros([B, T])).item(), 0);
+      const loss = withParameters(bagOfLabels());
+      assert.equal(loss.compute(tensor(withNaN), tensor(labels), zeros([B, T])).item(), 0);
     });
   });
 
@@ -110,11 +110,11 @@ describe('a loss over sequences', () => {
     onBackend(float64, () => {
       const loss = withParameters(bagOfLabels({ start: 0.7 }));
       const x = new Parameter('x', [B, T, K], values.flat(2));
-      const all = [x, loss.parameters![0]];
+      const parameters = [x, loss.parameters![0]];
       const compute = (): Tensor =>
         loss.compute(x, tensor(labels), tensor(maskWithGaps), tensor([1, 2, 3, 4]));
-      const { grads } = valueAndGrad(compute, all);
-      all.forEach((parameter, n) => {
+      const { grads } = valueAndGrad(compute, parameters);
+      parameters.forEach((parameter, n) => {
         const before = parameter.dataSync();
         before.forEach((value, i) => {
           const lossWith = (newValue: number): number => {
@@ -139,7 +139,7 @@ describe('a loss over sequences', () => {
       let found: number[] = [];
       losses
         .sequence({
-          name: 'looking',
+          name: 'recorder',
           ...definition,
           losses({ targetLengths, prediction }) {
             found = [...targetLengths];
@@ -158,7 +158,7 @@ describe('a loss over sequences', () => {
     assert.deepEqual(lengthsOf({ padding: 0.1 }, tensor([[0.5, 0.1], [0.1, 0.1]])), [1, 0]); // biome-ignore format: one line
     assert.throws(
       () => lengthsOf({ targetMask: () => zeros([1, 2]) }, zeros([2, 3])),
-      fails('shape', /looking: the target mask must be \[2, 3\], got \[1, 2\]/),
+      fails('shape', /recorder: the target mask must be \[2, 3\], got \[1, 2\]/),
     );
   });
 

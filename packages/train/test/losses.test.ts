@@ -1,6 +1,6 @@
 /**
- * Losses against hand-computed values, and their gradients against central differences in float64. losses-goldens.test.ts
- * compares them with other frameworks.
+ * Compares losses with hand-computed values, and their gradients with central differences in float64. losses-goldens.test.ts
+ * compares losses with other frameworks.
  */
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';

@@ -1,5 +1,5 @@
 /**
- * Every metric against scikit-learn, Keras and formulas (packages/testkit/goldens/training/metrics.json, written by
+ * Compares every metric with scikit-learn, Keras and formulas (packages/testkit/goldens/training/metrics.json, written by
  * tools/goldens/training_metrics.py): all rows in one update, and in several updates between which the state is saved and
  * restored. Detects a wrong formula, average or treatment of ties, a mask or weights that are not applied per row, and metrics
  * that depend on the batches.

@@ -1,6 +1,6 @@
 /**
- * Metrics against hand-computed values: the variants of accuracy, results without data, and errors. metrics-goldens.test.ts
- * compares metrics with other libraries.
+ * Compares metrics with hand-computed values, and tests the variants of accuracy, results without data, and errors.
+ * metrics-goldens.test.ts compares metrics with other libraries.
  */
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';

@@ -1,5 +1,5 @@
 /**
- * Every optimizer, kind of clipping, weight decay and moving average over eight steps against Keras and PyTorch, and every
+ * Compares with Keras and PyTorch: every optimizer, kind of clipping, weight decay and moving average over eight steps, and every
  * schedule (packages/testkit/goldens/training/optimizers.json, written by tools/goldens/training_optimizers.py). Detects a
  * wrong position of epsilon, bias correction, order of clipping and decay, or handling of a norm that is not finite.
  */

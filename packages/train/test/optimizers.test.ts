@@ -1,6 +1,6 @@
 /**
- * Optimizers against hand-computed values: names, options, weight decay, moving averages and errors. optimizers-goldens.test.ts
- * compares them with Keras and PyTorch.
+ * Compares optimizers, weight decay and moving averages with hand-computed values, and tests names, options and errors.
+ * optimizers-goldens.test.ts compares optimizers with Keras and PyTorch.
  */
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';

@@ -109,12 +109,12 @@ describe('Plateau', () => {
   });
   test('continues from a saved state', () => {
     const losses = [5, 5, 5, 4, 4, 4, 4];
-    const whole = rates(new Plateau({ factor: 0.5, patience: 2, cooldown: 1 }), losses);
+    const uninterrupted = rates(new Plateau({ factor: 0.5, patience: 2, cooldown: 1 }), losses);
     const first = new Plateau({ factor: 0.5, patience: 2, cooldown: 1 });
     const firstRates = rates(first, losses.slice(0, 4));
     const second = new Plateau({ factor: 0.5, patience: 2, cooldown: 1 });
     second.state = JSON.parse(JSON.stringify(first.state)) as typeof first.state;
-    assert.deepEqual([...firstRates, ...rates(second, losses.slice(4), firstRates.at(-1))], whole);
+    assert.deepEqual([...firstRates, ...rates(second, losses.slice(4), firstRates.at(-1))], uninterrupted);
   });
   test('rejects a factor of 1 and a negative patience', () => {
     assert.throws(() => new Plateau({ factor: 1 }), fails('value', /above 0 and below 1, got 1/));

@@ -1,5 +1,5 @@
 /**
- * One training step against the same step computed by hand: the gradient with `valueAndGrad`, the update with its formula.
+ * Compares a training step with the same step computed by hand: the gradient with `valueAndGrad`, the update with its formula.
  * Detects the gradient of one parameter applied to another, an update of frozen weights, a step that uses outdated
  * weights, and a wrong reported loss or norm.
  */

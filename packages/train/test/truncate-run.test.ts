@@ -92,8 +92,8 @@ describe('a run resumed after any event equals an uninterrupted one', () => {
       const options = { ...common, epochs: 2, metrics: ['mae'], ...caseOptions } as TrainOptions;
       const snapshots: RunSnapshot[] = [];
       const expected: TrainEvent[] = [];
-      const whole = make();
-      const run = train(whole, options);
+      const uninterrupted = make();
+      const run = train(uninterrupted, options);
       for await (const event of run) {
         expected.push(event);
         if (event.type !== 'end') snapshots.push(throughFile((await run.snapshot())!));
@@ -106,7 +106,7 @@ describe('a run resumed after any event equals an uninterrupted one', () => {
           withoutTimes(expected.slice(n + 1)),
           `resumed after event ${n}`,
         );
-        assert.deepEqual(weightsOf(network), weightsOf(whole));
+        assert.deepEqual(weightsOf(network), weightsOf(uninterrupted));
       }
     });
   }
@@ -182,9 +182,9 @@ test('chunks that have only padding do not change the weights', async () => {
         [N, 3, ...sequences.shape.slice(2)],
       );
     };
-    const other = make();
-    await collect(other, { ...options, x: firstSteps(x), y: firstSteps(y), mask: firstSteps(short) });
-    assert.deepEqual(weightsOf(network), weightsOf(other));
+    const shortened = make();
+    await collect(shortened, { ...options, x: firstSteps(x), y: firstSteps(y), mask: firstSteps(short) });
+    assert.deepEqual(weightsOf(network), weightsOf(shortened));
   }
 });
 
@@ -206,11 +206,11 @@ test('supports weights per sequence and per step, several outputs, masks of the 
   const extra = input({ shape: [null, I], name: 'extra' });
   const build = () => {
     const vectors = embedding({ inputDim: 6, outputDim: 3, maskZero: true }).apply(words);
-    const seen = lstm({ units: 4, returnSequences: true }).apply(vectors);
-    const next = gru({ units: 3, returnSequences: true }).apply(extra);
+    const wordStates = lstm({ units: 4, returnSequences: true }).apply(vectors);
+    const extraStates = gru({ units: 3, returnSequences: true }).apply(extra);
     const outputs = [
-      timeDistributed(dense({ units: 5 }), { name: 'tag' }).apply(seen),
-      dense({ units: 1, name: 'level' }).apply(next),
+      timeDistributed(dense({ units: 5 }), { name: 'tag' }).apply(wordStates),
+      dense({ units: 1, name: 'level' }).apply(extraStates),
     ];
     return model({ inputs: [words, extra], outputs, seed: 1 });
   };
@@ -228,14 +228,14 @@ test('supports weights per sequence and per step, several outputs, masks of the 
     loss: { tag: { name: 'sparseCategoricalCrossentropy', fromLogits: true }, level: 'mae' },
     sampleWeights: [normal('w', [N]), normal('v', [N, T])],
   };
-  const whole = build();
-  const expected = withoutTimes(await collect(whole, options));
-  const once = build();
+  const untruncated = build();
+  const expected = withoutTimes(await collect(untruncated, options));
+  const oneChunk = build();
   assert.deepEqual(
-    withoutTimes(await collect(once, { ...options, truncate: { every: T, length: T } })),
+    withoutTimes(await collect(oneChunk, { ...options, truncate: { every: T, length: T } })),
     expected,
   );
-  assert.deepEqual(weightsOf(once), weightsOf(whole));
+  assert.deepEqual(weightsOf(oneChunk), weightsOf(untruncated));
   const steps = stepsOf(await collect(build(), { ...options, truncate: { every: 2, length: 5 } }));
   assert.ok(steps.length === 2 * 3 * 4 && steps.every(({ loss }) => Number.isFinite(loss)));
 });

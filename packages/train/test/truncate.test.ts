@@ -57,11 +57,11 @@ const [B, T, I] = [6, 7, 3];
 const normal = (name: string, shape: number[]): Tensor =>
   tensor(new RandomStream(4, name).normal(shape.reduce((a, b) => a * b)), shape);
 
-/** The mask of sequences of these lengths. */
+/** Returns the mask of sequences of these lengths. */
 const maskOf = (lengths: readonly number[]): Tensor =>
   tensor(lengths.map((length) => Array.from({ length: T }, (_, t) => (t < length ? 1 : 0))));
 
-/** Sequences x [B, T, I], y [B, T, 2], and their mask. */
+/** Returns sequences x [B, T, I] and y [B, T, 2], and their mask. */
 const data = (mask = maskOf([7, 7, 7, 7, 7, 7])) => ({
   x: normal('x', [B, T, I]),
   y: normal('y', [B, T, 2]),
@@ -111,15 +111,15 @@ describe('truncation with the length of the whole sequence', () => {
         sampleWeights: tensor(new RandomStream(1).uniform(B * T), [B, T]),
         validationSplit: 0.2,
       };
-      const whole = networkWithDropout();
-      const expected = withoutTimes(await eventsOf(whole, options));
+      const untruncated = networkWithDropout();
+      const expected = withoutTimes(await eventsOf(untruncated, options));
       for (const truncate of [
         { every: T, length: T },
         { every: T + 2, length: T + 9 },
       ]) {
         const model = networkWithDropout();
         assert.deepEqual(withoutTimes(await eventsOf(model, { ...options, truncate })), expected);
-        assert.deepEqual(weightsOf(model), weightsOf(whole));
+        assert.deepEqual(weightsOf(model), weightsOf(untruncated));
       }
     });
   }
@@ -239,7 +239,7 @@ const close = (got: number, expected: number, what: string, bound = 1e-11): void
     `${what}: ${got}, not ${expected}`,
   );
 
-describe('in float64', () => {
+describe('truncated backpropagation in float64', () => {
   before(() => setBackend(referenceBackend('float64')));
 
   const gaps = [[0, 0, 0, 1, 1, 1, 1], [1, 1, 1, 1, 1, 1, 1], [0, 1, 0, 1, 0, 1, 0], [1, 1, 0, 0, 0, 0, 1], [0, 0, 0, 0, 0, 0, 0], [1, 0, 1, 1, 0, 0, 0]]; // biome-ignore format: a table
@@ -327,10 +327,10 @@ describe('in float64', () => {
   };
   for (const [name, make] of Object.entries(sharedMaskNetworks)) {
     test(`dropout masks shared by all steps of a sequence are the same in all chunks: ${name}`, async () => {
-      const [whole] = await eventsWithFixedWeights(make(), {});
+      const [untruncated] = await eventsWithFixedWeights(make(), {});
       for (const [every, length] of COMBINATIONS) {
         const chunks = await eventsWithFixedWeights(make(), { truncate: { every, length } });
-        close(total(chunks), whole.loss, `every ${every}, length ${length}`);
+        close(total(chunks), untruncated.loss, `every ${every}, length ${length}`);
       }
     });
   }
@@ -370,10 +370,10 @@ describe('in float64', () => {
       ] as const) {
         const steps = Array.from({ length: T }, (_, t) => (t >= every && t < 2 * every ? 1 : 0));
         const sampleWeights = tensor(Array.from({ length: B }, () => steps));
-        const [whole] = await eventsWithFixedWeights(make(), { sampleWeights });
+        const [untruncated] = await eventsWithFixedWeights(make(), { sampleWeights });
         const [, second] = await eventsWithFixedWeights(make(), { truncate: { every, length } });
-        close(second.loss, whole.loss, `loss: every ${every}, length ${length}`);
-        close(second.gradientNorm, whole.gradientNorm, `norm: every ${every}, length ${length}`);
+        close(second.loss, untruncated.loss, `loss: every ${every}, length ${length}`);
+        close(second.gradientNorm, untruncated.gradientNorm, `norm: every ${every}, length ${length}`);
       }
     });
   }
@@ -406,12 +406,12 @@ describe('in float64', () => {
         ],
         { seed: 3, ...(outputs && { activityRegularizer: 'l2' }) },
       );
-    const whole = await Promise.all([
+    const untruncated = await Promise.all([
       eventsWithFixedWeights(make(false, false), {}),
       eventsWithFixedWeights(make(true, false), {}),
       eventsWithFixedWeights(make(false, true), {}),
     ]);
-    const [loss, withWeights, withOutputs] = whole.map(total);
+    const [loss, withWeights, withOutputs] = untruncated.map(total);
     for (const [every, length] of COMBINATIONS) {
       const chunks = await eventsWithFixedWeights(make(true, true), { truncate: { every, length } });
       const expected = loss + (withWeights - loss) * chunks.length + (withOutputs - loss);

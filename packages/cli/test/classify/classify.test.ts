@@ -16,7 +16,7 @@ const events = (stdout: string) =>
     .split('\n')
     .map((line) => JSON.parse(line));
 
-/** Returns rows of a text and a label that follows from one of its words. */
+/** Returns rows, each with a text and a label that one word of the text determines. */
 const rowsOf = (count: number, shift = 0): string[] =>
   Array.from({ length: count }, (_, n) => {
     const i = n + shift;
@@ -259,7 +259,7 @@ describe('invalid input', () => {
       ['predict', 'model', '--audio', 'train.tsv', '--stream'],
       /This model cannot predict from a stream of sound/,
     ],
-    'a pattern for a model of texts': [
+    '--pattern with a model of texts': [
       ['predict', 'model', '--data', 'train.tsv', '--pattern', '{a}.wav'],
       /--pattern is for folders of WAV files/,
     ],

@@ -38,8 +38,8 @@ describe('clips', () => {
 
   test('have their frames in the order of the numbers in the file names', async () => {
     const { stdout } = await unroll(['predict', 'model', '--frames', 'clip0', '--json']);
-    const whole = JSON.parse(stdout);
-    assert.equal(whole.label, 'left'); // frame8, frame9, frame10, frame11: alphabetical order would begin with frame10
+    const { label } = JSON.parse(stdout);
+    assert.equal(label, 'left'); // frame8, frame9, frame10, frame11: alphabetical order would begin with frame10
   });
 
   test('are read with the options for frames', async () => {

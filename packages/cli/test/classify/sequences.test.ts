@@ -1,4 +1,4 @@
-// The commands for the classification of sequences: .ts files of sktime and JSON lines, several labels, and
+// The commands for the classification of sequences: .ts files of sktime and JSON lines, several labels per row, and
 // messages for invalid input.
 import assert from 'node:assert/strict';
 import { existsSync, writeFileSync } from 'node:fs';
@@ -55,7 +55,7 @@ before(async () => {
 });
 
 describe('a .ts file', () => {
-  test('is planned without column options', async () => {
+  test('needs no options for its columns', async () => {
     const { code, stdout } = await unroll([...TRAIN, '--data', 'TRAIN.ts', '--dry-run']);
     assert.equal(code, 0);
     assert.match(stdout, /^data {5}80 sequences in "sequence", 2 labels in "label": down, up$/m);
@@ -119,7 +119,7 @@ describe('invalid input', () => {
   const train = (...args: string[]) => ['train', 'classify', '--out', 'bad', ...args];
   const columns = ['--sequence', 'motion', '--label', 'kind'];
   const cases: Record<string, [string[], RegExp]> = {
-    'another number of features': [
+    'a step with another number of features': [
       train('--data', 'ragged.jsonl', ...columns),
       /ragged\.jsonl, line 5, column 1 \("motion"\): step 2 must have 2 values, got 1\./,
     ],

@@ -53,7 +53,8 @@ describe('unroll compare', () => {
       readFileSync(join(temp.folder, 'compared/comparison.json'), 'utf8'),
     );
     assert.deepEqual([compared, runs.length], ['classify', 4]);
-    // The same cell and seed gives the model of unroll train without n-grams, which are the same for all cells.
+    // A run gives the same model as unroll train with its cell and seed and --no-ngrams. compare trains no n-gram model, because
+    // that model is the same for all cells.
     const alone = await unroll([
       'train',
       ...TASK.slice(1),

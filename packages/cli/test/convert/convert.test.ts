@@ -159,7 +159,7 @@ describe('PyTorch', () => {
     assert.match(run.stdout, /^verify {3}y: largest error 1\.0e-2, .* - beyond the tolerance$/m);
     assert.match(run.stderr, /The outputs differ by more than the tolerance\. No files were written\./);
     assert.ok(!readdirSync(temp.folder).includes('wrong.zip'));
-    const loose = await unroll([
+    const tolerant = await unroll([
       'convert',
       'net',
       'wrong.zip',
@@ -168,15 +168,15 @@ describe('PyTorch', () => {
       '--tolerance',
       '0.1',
     ]);
-    assert.equal(loose.code, 0);
+    assert.equal(tolerant.code, 0);
   });
-  test('the converted file is read back and compared', async () => {
+  test('with --verify random, the converted file is read back and compared with the model', async () => {
     const run = await unroll(['convert', 'net', 'copy.zip', '--verify', 'random', '--json']);
     assert.equal(run.code, 0, run.stderr);
     const { verify } = JSON.parse(run.stdout);
     assert.deepEqual([verify.length, verify[0].passes, verify[0].absolute], [1, true, 0]);
   });
-  test('random inputs are ids if an embedding reads them through other layers', async () => {
+  test('with --verify random, the inputs are ids if an embedding reads them through other layers', async () => {
     const table = () => embedding({ inputDim: 5, outputDim: 2 });
     const words = () => wordDropout({ rate: 0.1, id: 1 });
     const ids = input({ shape: [null], name: 'ids' });

@@ -30,7 +30,7 @@ describe('describe', () => {
     assert.ok(score <= 0 && weights.length === 4 && weights[0].length === frames.length);
   });
 
-  test('evaluates, writes a report, and inspect and help describe the model', async () => {
+  test('evaluate prints scores, training writes a report, and inspect and help describe the model', async () => {
     const { stdout } = await unroll(['evaluate', 'model', '--data', 'train.tsv', '--json']);
     assert.ok(JSON.parse(stdout.trimEnd().split('\n').at(-1)!).metrics.exact_match > 0.9);
     assert.ok(

@@ -143,11 +143,11 @@ test('the head negbin forecasts counts of at least 0, and rejects the scaler log
       row.slice(1).every((cell) => Number(cell) >= 0),
       String(row),
     );
-  const again = await unroll(['predict', 'rare/model']);
-  assert.equal(again.stdout, readFileSync(join(temp.folder, 'rare/forecast.csv'), 'utf8'));
-  const logs = await unroll(['forecast', 'rare.csv', ...options, '--scaler', 'log']);
-  assert.equal(logs.code, 2);
-  assert.match(logs.stderr, /The scaler log needs positive values, got zero or negative values/);
+  const predicted = await unroll(['predict', 'rare/model']);
+  assert.equal(predicted.stdout, readFileSync(join(temp.folder, 'rare/forecast.csv'), 'utf8'));
+  const withLogScaler = await unroll(['forecast', 'rare.csv', ...options, '--scaler', 'log']);
+  assert.equal(withLogScaler.code, 2);
+  assert.match(withLogScaler.stderr, /The scaler log needs positive values, got zero or negative values/);
 });
 
 test('a dry run only prints the plan', async () => {

@@ -126,28 +126,28 @@ test('with the completed template, forecasts all 300 series, also with the saved
     forecast.every((row) => row.slice(2).every((cell) => cell !== '' && Number.isFinite(Number(cell)))),
   );
   assert.equal(cells(TEMPLATE).length, 2100, 'the completed template is not deleted');
-  const again = await unroll(['predict', 'out/model', '--data', 'sales.csv', '--future-rows', TEMPLATE]);
-  assert.equal(again.stdout, readFileSync(join(temp.folder, 'out/forecast.csv'), 'utf8'));
+  const predicted = await unroll(['predict', 'out/model', '--data', 'sales.csv', '--future-rows', TEMPLATE]);
+  assert.equal(predicted.stdout, readFileSync(join(temp.folder, 'out/forecast.csv'), 'utf8'));
 });
 
 describe('a template edited in a spreadsheet', () => {
   const german = (date: string) => date.split('-').reverse().join('.');
   const variants: Record<string, (rows: string[][]) => void> = {
-    'semicolons, decimal commas and other dates': (rows) =>
+    'semicolons, decimal commas and dates in another format': (rows) =>
       write(
         'edited.csv',
         HEAD,
         rows.map(([id, time, sold, cost]) => [id!, german(time!), sold!, cost!.replace('.', ',')]),
         ';',
       ),
-    'tabs, other columns, in another order, without the target': (rows) =>
+    'tabs, an additional column, another order of columns and no target': (rows) =>
       write(
         'edited.csv',
         ['price', 'note', 'day', 'shop'],
         rows.map(([id, time, , cost]) => [cost!, 'x', time!, id!]),
         '\t',
       ),
-    'only the rows with missing prices, in another order': (rows) =>
+    'only the rows with missing prices, in reverse order': (rows) =>
       write('edited.csv', HEAD, rows.filter(([id]) => missing.some((shop) => shop.id === id)).reverse()),
   };
   for (const [name, edit] of Object.entries(variants)) {

@@ -44,7 +44,10 @@ describe('mistakes in the input: exit 2, a few clear lines, nothing written', ()
       /Exactly one file is required, got 2: good\.csv, text\.csv/,
     ],
     'a missing file': [['gone.csv', '--target', 'sold', '--horizon', '2'], /gone\.csv: file not found/],
-    'a folder for a file': [['.', '--target', 'sold', '--horizon', '2'], /this is a folder, expected a file/],
+    'a folder in place of the file': [
+      ['.', '--target', 'sold', '--horizon', '2'],
+      /this is a folder, expected a file/,
+    ],
     'an empty file': [['empty.csv', '--target', 'sold', '--horizon', '2'], /empty\.csv is empty/],
     'a file that is not text': [
       ['zero.csv', '--target', 'sold', '--horizon', '2'],

@@ -1,4 +1,4 @@
-// Forecasts of a saved model: the same forecast again, from newer rows, for other series; and error messages.
+// Forecasts of a saved model: the original forecast again, forecasts from newer rows and of other series, and error messages.
 import assert from 'node:assert/strict';
 import { copyFileSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -15,10 +15,10 @@ before(async () => {
 });
 
 test('repeats the forecast, with and without the data', async () => {
-  const stored = await unroll(['predict', MODEL]);
-  assert.deepEqual(stored, { code: 0, stdout: file('air/forecast.csv'), stderr: '' });
-  const given = await unroll(['predict', MODEL, '--data', passengers, '--out', 'again']);
-  assert.equal(given.stdout, '');
+  const withoutData = await unroll(['predict', MODEL]);
+  assert.deepEqual(withoutData, { code: 0, stdout: file('air/forecast.csv'), stderr: '' });
+  const withData = await unroll(['predict', MODEL, '--data', passengers, '--out', 'again']);
+  assert.equal(withData.stdout, '');
   assert.equal(file('again/forecast.csv'), file('air/forecast.csv'));
 });
 
@@ -48,11 +48,11 @@ test('continues from newer rows, also with a shorter horizon', async () => {
 test('continues from the newer rows alone, and beyond the backtested horizon', async () => {
   writeFileSync(join(temp.folder, 'all.csv'), `${readFileSync(passengers, 'utf8')}1961-01,450\n`);
   writeFileSync(join(temp.folder, 'one.csv'), 'month,passengers\n1961-01,450\n');
-  const all = await unroll(['predict', MODEL, '--data', 'all.csv']);
-  const one = await unroll(['predict', MODEL, '--data', 'one.csv']);
-  assert.equal(one.stdout, all.stdout);
-  assert.equal(one.stderr, 'Rows up to 1960-12 are training rows stored in the model.\n');
-  assert.match(one.stdout, /\n1961-02,/);
+  const fromAllRows = await unroll(['predict', MODEL, '--data', 'all.csv']);
+  const fromNewerRows = await unroll(['predict', MODEL, '--data', 'one.csv']);
+  assert.equal(fromNewerRows.stdout, fromAllRows.stdout);
+  assert.equal(fromNewerRows.stderr, 'Rows up to 1960-12 are training rows stored in the model.\n');
+  assert.match(fromNewerRows.stdout, /\n1961-02,/);
   const long = await unroll(['predict', MODEL, '--horizon', '30']);
   assert.equal(long.code, 0);
   assert.match(
@@ -140,19 +140,19 @@ test('saves the baseline if it is the best model', async () => {
   );
 });
 
-test('saves an ensemble with fitted baselines: the same forecast, also from the newer rows alone', async () => {
+test('a saved ensemble with fitted baselines repeats its forecast, and continues from the newer rows alone', async () => {
   const options = ['--epochs', '1', '--units', '1', '--baselines', 'ets', '--quiet', '--out', 'mixed'];
   await unroll(['forecast', ...AIR, ...options]);
   assert.equal(JSON.parse(file('mixed/model/pipeline.json')).model, 'ensemble');
   assert.equal((await unroll(['predict', 'mixed/model'])).stdout, file('mixed/forecast.csv'));
   writeFileSync(join(temp.folder, 'longer.csv'), `${readFileSync(passengers, 'utf8')}1961-01,450\n`);
   writeFileSync(join(temp.folder, 'last.csv'), 'month,passengers\n1961-01,450\n');
-  const [all, one] = [
+  const [fromAllRows, fromNewerRow] = [
     await unroll(['predict', 'mixed/model', '--data', 'longer.csv']),
     await unroll(['predict', 'mixed/model', '--data', 'last.csv']),
   ];
-  assert.equal(one.stdout, all.stdout);
-  assert.match(one.stdout, /\n1961-02,/);
+  assert.equal(fromNewerRow.stdout, fromAllRows.stdout);
+  assert.match(fromNewerRow.stdout, /\n1961-02,/);
 });
 
 describe('a mistake prints a short error and exits with code 2', () => {

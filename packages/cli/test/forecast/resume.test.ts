@@ -26,7 +26,7 @@ before(async () => {
   // The minimum of two runs: if the first was slow, the runs below would end before they are killed.
   for (let i = 0; i < 2; i++) {
     const start = performance.now();
-    await unroll([...ARGS, '--out', 'whole']);
+    await unroll([...ARGS, '--out', 'uninterrupted']);
     uninterruptedMs = Math.min(uninterruptedMs, performance.now() - start);
   }
 });
@@ -49,13 +49,13 @@ test(`a run killed ${KILLS} times at random moments and resumed ends with the sa
   const where = `killed after ms: ${moments.join(', ')}; an uninterrupted run takes ${uninterruptedMs.toFixed(0)}`;
   t.diagnostic(where);
   assert.ok(resumed > 0, where);
-  assert.deepEqual(results('killed'), results('whole'), where);
-  assert.deepEqual(readdirSync(inFolder('killed')).sort(), readdirSync(inFolder('whole')).sort());
+  assert.deepEqual(results('killed'), results('uninterrupted'), where);
+  assert.deepEqual(readdirSync(inFolder('killed')).sort(), readdirSync(inFolder('uninterrupted')).sort());
 });
 
 test('does not repeat completed training runs', async () => {
-  const whole = (await unroll([...ARGS, '--out', 'counted'])).stderr;
-  assert.doesNotMatch(whole, /restored from checkpoint/);
+  const uninterrupted = (await unroll([...ARGS, '--out', 'counted'])).stderr;
+  assert.doesNotMatch(uninterrupted, /restored from checkpoint/);
   await unroll([...ARGS, '--out', 'late'], afterEpochs(100, 'SIGKILL'));
   const { stderr } = await unroll([...ARGS, '--resume', '--out', 'late']);
   assert.match(stderr, /^\[1\/12\] .* restored from checkpoint$/m);
@@ -101,7 +101,7 @@ describe('Ctrl-C', () => {
     const { code, stderr } = await unroll([...ARGS, '--resume', '--out', 'stopped']);
     assert.equal(code, 0);
     assert.match(stderr, /^resume {3}resuming the interrupted run$/m);
-    assert.deepEqual(results('stopped'), results('whole'));
+    assert.deepEqual(results('stopped'), results('uninterrupted'));
   });
 });
 

@@ -238,7 +238,7 @@ describe('invalid input', () => {
       train('--data', 'train.txt', '--level', 'chars'),
       /--level must be one of char, word, subword/,
     ],
-    'subwords of characters': [
+    '--subwords at the level of characters': [
       train('--data', 'train.txt', '--subwords', '500'),
       /subwords needs the level subword/,
     ],

@@ -32,7 +32,7 @@ const FILES: Record<string, string> = {
 interface Case {
   train: string[];
   data: string;
-  /** Text of the page about the example of row 2. */
+  /** Part of the title of the example on the page. The example is row 2 of the data; for forecast, the last rows. */
   title: string;
 }
 
@@ -91,7 +91,7 @@ describe('unroll inspect --data', () => {
   });
 
   for (const [task, { train, data, title }] of Object.entries(CASES)) {
-    test(`measures a model of ${task}`, async () => {
+    test(`writes a page about a model of the task ${task}`, async () => {
       const trained = await temp.unroll(train);
       assert.equal(trained.code, 0, trained.stderr);
       const model = task === 'forecast' ? 'forecast/model' : task;

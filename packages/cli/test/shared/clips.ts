@@ -6,7 +6,7 @@ import { writeNpz } from '@unroll/formats/convert';
 
 export const [HEIGHT, WIDTH] = [12, 16];
 
-/** Returns the grey pixels of frames. */
+/** Returns the frames of clip n as grey pixels: a box that moves left if n is even, otherwise right. */
 export function boxFrames(n: number): Uint8Array[] {
   const left = n % 2 === 0;
   const [y, x] = [n % 8, (left ? 10 : 2) + (n % 3)];

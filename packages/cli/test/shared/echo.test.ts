@@ -53,7 +53,7 @@ describe('predict', () => {
       'echo,loudness,place\na,1,a valley\n',
     );
   });
-  test('finds the model after options that the model declares', async () => {
+  test('finds the path of the model after options that only the model declares', async () => {
     for (const args of [
       ['--upper', 'echo'],
       ['--echo-rows', 'more.csv', 'echo'],
@@ -248,7 +248,7 @@ describe('the reporter', () => {
       progress.update(step),
       `[3/9] m █████${'░'.repeat(15)} ETA 0 s  loss 0.500  100 sequences/s`,
     );
-    assert.equal(progress.update({ ...step, done: 0.5 }), null, 'not redrawn at once');
+    assert.equal(progress.update({ ...step, done: 0.5 }), null, 'not redrawn within 100 ms');
     const epoch = { ...step, event: 'epoch' as const, validationMetrics: { accuracy: 0.5 } };
     assert.match(new Progress().update(epoch) ?? '', /loss 0\.500 {2}accuracy 50\.0 % {2}0 sequences\/s$/);
   });

@@ -27,7 +27,7 @@ export function testInterruptedRuns(
   describe('an interrupted run', () => {
     for (const signal of ['SIGINT', 'SIGKILL'] as const) {
       test(`${signal}: the resumed run ends with the same files`, async () => {
-        await temp.unroll([...train, '--out', 'whole']);
+        await temp.unroll([...train, '--out', 'uninterrupted']);
         const stopped = await temp.unroll([...train, '--out', signal], afterEpochs(3, signal));
         assert.notEqual(stopped.code, 0);
         if (signal === 'SIGINT')
@@ -38,8 +38,8 @@ export function testInterruptedRuns(
         const { code, stderr } = await temp.unroll([...train, '--resume', '--out', signal]);
         assert.equal(code, 0, stderr);
         assert.match(stderr, /^resume {3}resuming the interrupted run$/m);
-        assert.deepEqual(results(signal), results('whole'));
-        assert.deepEqual(readdirSync(folder(signal)).sort(), readdirSync(folder('whole')).sort());
+        assert.deepEqual(results(signal), results('uninterrupted'));
+        assert.deepEqual(readdirSync(folder(signal)).sort(), readdirSync(folder('uninterrupted')).sort());
       });
     }
   });

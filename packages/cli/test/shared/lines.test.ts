@@ -31,7 +31,7 @@ describe('lines of stdin', () => {
     assert.equal(code, 0);
     assert.equal(stdout, `${lines.map((line) => `${line.length}\ta valley`).join('\n')}\n`);
   });
-  test('are printed as JSON objects with --json', async () => {
+  test('have JSON objects as output with --json', async () => {
     const { stdout } = await predict('a "b"\n', '--json');
     assert.deepEqual(JSON.parse(stdout), { echo: 'a "b"', loudness: 5, place: 'a valley' });
   });
@@ -43,7 +43,7 @@ describe('lines of stdin', () => {
     assert.deepEqual([code, stdout, stderr], [0, '\n2\ta valley\n\n', '']);
     assert.equal((await predict('\n', '--json')).stdout, '{"text":""}\n');
   });
-  test('print nothing if there are none', async () => {
+  test('may be missing: empty input has empty output', async () => {
     const { code, stdout, stderr } = await predict('');
     assert.deepEqual([code, stdout, stderr], [0, '', '']);
   });
@@ -81,7 +81,7 @@ describe('lines of stdin', () => {
       inputs.map(({ length }) => `${length}\ta valley`),
     );
   });
-  test('options with files and other arguments are rejected', async () => {
+  test('cannot be combined with options that read a file, or with other arguments', async () => {
     for (const [args, message] of [
       [['--data', 'a.csv'], /--data cannot be combined with "-", which reads from stdin/],
       [

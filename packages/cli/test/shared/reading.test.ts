@@ -55,7 +55,7 @@ const plan = (file: string, target: string, ...more: string[]) =>
 
 test('decimal and thousands separators are detected with a note, or set by options, and stored in the model', async () => {
   const found = await plan('points.csv', 'units');
-  assert.match(found.stdout, /Points in "units" are read as thousands separators .*--decimal \./);
+  assert.match(found.stdout, /In "units", "\." is read as a thousands separator .*--decimal \./);
   for (const option of [
     ['--decimal', '.'],
     ['--thousands', '.'],
@@ -77,7 +77,7 @@ test('decimal and thousands separators are detected with a note, or set by optio
   const next = await unroll(['predict', 'made/model', '--data', 'more-points.csv']);
   assert.equal(next.code, 0);
   assert.ok(Number(next.stdout.split('\n')[1].split(',')[1]) > 1000);
-  assert.doesNotMatch(next.stderr, /separators/);
+  assert.doesNotMatch(next.stderr, /separator/);
 });
 
 describe('a saved model reads newer rows in the format of the training rows', () => {
@@ -107,7 +107,7 @@ describe('a saved model reads newer rows in the format of the training rows', ()
     for (const rows of ['more-points.csv', 'more-points-by-comma.csv']) {
       const { value, notes } = await after('points', rows);
       assertNear(value, 1600);
-      assert.doesNotMatch(notes, /separators/);
+      assert.doesNotMatch(notes, /separator/);
     }
     const { value } = await after('points', 'more-points.csv', '--thousands', ',');
     // The newer row is now read as 1.6, far below the training rows, so the forecast is below 1000.
@@ -117,12 +117,12 @@ describe('a saved model reads newer rows in the format of the training rows', ()
     assert.equal((await unroll(['forecast', 'decimals.csv', ...options, '--out', 'decimals'])).code, 0);
     const { value, notes } = await after('decimals', 'more-points.csv');
     assertNear(value, 1.6);
-    assert.doesNotMatch(notes, /separators/);
+    assert.doesNotMatch(notes, /separator/);
   });
   test('if training rows have no separators, the format of newer rows is detected', async () => {
     assert.equal((await unroll(['forecast', 'integers.csv', ...options, '--out', 'integers'])).code, 0);
     assertNear((await after('integers', 'more-commas.csv')).value, 800);
-    assert.match((await after('integers', 'more-points.csv')).notes, /are read as thousands separators/);
+    assert.match((await after('integers', 'more-points.csv')).notes, /is read as a thousands separator/);
   });
   test('columns with different separators are read separately', async () => {
     const mixedOptions = [...options, '--past', 'price', '--out', 'mixed'];
@@ -164,7 +164,7 @@ test('recognises a workbook with another extension', async () => {
   );
 });
 
-test('an ambiguous order of day and month must be set; the time zone is detected or set', async () => {
+test('the order of day and month must be set if it is ambiguous; the time zone is detected or set', async () => {
   assert.match((await plan('slashes.csv', 'units')).stderr, /set dates \(--dates dmy or --dates mdy\)/);
   const found = await plan('utc.csv', 'units');
   assert.match(found.stdout, /\n {9}daily, /);

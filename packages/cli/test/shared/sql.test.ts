@@ -164,9 +164,12 @@ describe('with DuckDB', { skip: !isInstalled() && INSTALL.replace('install', 'in
       /^--sql must be a single SELECT query, such as "select \* from data"/,
     ],
     'no rows': ['select * from data where false', /^--sql: the query returns no rows/],
-    'another file': ["select * from 'sums.csv'", /Cannot access file "sums\.csv"/],
-    'writing a file': ["copy data to 'out.csv'", /Cannot access file "out\.csv"/],
-    'a setting': ['set enable_external_access = true', /^--sql must be a single SELECT query/],
+    'a query of another file': ["select * from 'sums.csv'", /Cannot access file "sums\.csv"/],
+    'a statement that writes a file': ["copy data to 'out.csv'", /Cannot access file "out\.csv"/],
+    'a statement that changes a setting': [
+      'set enable_external_access = true',
+      /^--sql must be a single SELECT query/,
+    ],
   };
   for (const [name, [sql, message]] of Object.entries(mistakes)) {
     test(`reports ${name} in a few lines`, async () => {

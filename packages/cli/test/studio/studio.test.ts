@@ -85,15 +85,15 @@ describe('the server of unroll studio', () => {
   });
 
   test('refuses paths that leave the folder', async () => {
-    const ways = [
+    const paths = [
       ...['/../package.json', '/assets/../../package.json', '/%2e%2e/package.json', '/..%2fpackage.json'],
       ...['/%2e%2e%2fpackage.json', '/..\\package.json', '/%5c..%5cpackage.json', '/assets/%00.js', '/%'],
       ...['/.stamp', '/opened/../secret', '/opened/%2e%2e/secret', '//etc/passwd', '/%2fetc%2fpasswd'],
     ];
-    for (const way of ways) {
-      const { status, body } = await get(server.url, way);
-      assert.ok(status === 400 || status === 404, `${way}: ${status}`);
-      assert.ok(!/secret|"name"|root:/.test(body), way);
+    for (const path of paths) {
+      const { status, body } = await get(server.url, path);
+      assert.ok(status === 400 || status === 404, `${path}: ${status}`);
+      assert.ok(!/secret|"name"|root:/.test(body), path);
     }
   });
 

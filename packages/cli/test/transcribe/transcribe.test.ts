@@ -12,7 +12,7 @@ const { unroll } = temp;
 const inFolder = (name: string) => join(temp.folder, name);
 const RATE = 4000;
 
-/** Returns tones with pauses, and their words. */
+/** Returns a WAV file of low and high tones with pauses, and its transcript: the word `low` or `high` for each tone. */
 function melody(i: number): { text: string; bytes: Uint8Array } {
   const words = Array.from({ length: 1 + (i % 3) }, (_, k) => ((i >> k) % 2 === 0 ? 'low' : 'high'));
   const samples = new Float32Array(words.length * 800 + 300);
@@ -85,7 +85,7 @@ describe('transcribe', () => {
     assert.equal(trained.code, 0, trained.stderr);
     const { text, bytes } = melody(5);
     writeFileSync(inFolder('five.wav'), bytes);
-    const whole = await unroll(['predict', 'streaming', '--audio', 'five.wav', '--json']);
+    const fromFile = await unroll(['predict', 'streaming', '--audio', 'five.wav', '--json']);
     const { stdout } = await unroll(
       ['predict', 'streaming', '--audio', '-', '--stream', '--json'],
       (child) => {
@@ -98,17 +98,17 @@ describe('transcribe', () => {
       .trimEnd()
       .split('\n')
       .map((line) => JSON.parse(line));
-    assert.deepEqual(lines.at(-1), { seconds: 0.68, text: JSON.parse(whole.stdout).text, final: true });
+    assert.deepEqual(lines.at(-1), { seconds: 0.68, text: JSON.parse(fromFile.stdout).text, final: true });
     assert.equal(lines.at(-1).text, text);
     assert.ok(lines.length > 2 && lines[0].seconds < 0.6 && text.startsWith(lines[0].text), stdout);
     const refused = await unroll(['predict', 'model', '--audio', 'five.wav', '--stream']);
     assert.deepEqual([refused.code, refused.stdout], [2, '']);
     assert.match(refused.stderr, /needs the whole sound\. Train it with streaming/);
-    const cut = await unroll(['predict', 'streaming', '--audio', '-', '--stream'], (child) =>
+    const truncated = await unroll(['predict', 'streaming', '--audio', '-', '--stream'], (child) =>
       child.stdin!.end(bytes.subarray(0, 900)),
     );
-    assert.equal(cut.code, 2);
-    assert.match(cut.stderr, /stdin: the file is truncated/);
+    assert.equal(truncated.code, 2);
+    assert.match(truncated.stderr, /stdin: the file is truncated/);
   });
 
   test('plans the training on a folder of sounds', async () => {

@@ -1,5 +1,5 @@
 /**
- * The audio front end against librosa, torchaudio and numpy (packages/testkit/goldens/audio, written by
+ * Compares the audio front end with librosa, torchaudio and NumPy (packages/testkit/goldens/audio, written by
  * tools/goldens/audio.py). Detects a wrong window, padding, mel filter, scale, logarithm, transform or resampling filter. Other
  * tests check that chunks of any size give the same bits as the whole sound, and the errors for wrong inputs.
  */
@@ -182,7 +182,7 @@ describe('parts of the audio front end', () => {
     return features.frames(samples).values.map(Math.sqrt);
   };
 
-  test('griffinLim gives the samples of librosa', () => {
+  test('griffinLim gives the same samples as librosa', () => {
     for (const { options, samples } of signals.griffinLim) {
       const found = griffinLim(magnitudesOf(sound('short'), options), options);
       const difference = differenceOf(found, arrayOf(samples));
@@ -207,7 +207,7 @@ describe('parts of the audio front end', () => {
     });
   });
 
-  test('trimSilence gives the limits of librosa', () => {
+  test('trimSilence gives the same limits as librosa', () => {
     for (const { sound: name, options, start, end } of signals.trimming)
       assert.deepEqual(trimSilence(sound(name), options), { start, end });
     assert.deepEqual(trimSilence(new Float32Array(100)), { start: 0, end: 100 });

@@ -29,7 +29,7 @@ function vowel(): Float32Array {
   });
 }
 
-/** Returns a function that gives the weight of frequency k in filter m, for Slaney's filters. */
+/** Returns a function that gives the weight of FFT bin k in mel filter m, for Slaney's filters. */
 function slaneyFilters(sampleRate: number, mels: number, fftSize: number) {
   const top = hzToMel(sampleRate / 2);
   const edges = Array.from({ length: mels + 2 }, (_, i) => melToHz((top * i) / (mels + 1)));

@@ -1,7 +1,7 @@
 /**
- * WAV files against soundfile, and mu-law and A-law against audioop (packages/testkit/goldens/audio, written by
- * tools/goldens/audio.py); files of every encoding written and read; damaged files; and mutated files, which must give samples or
- * a typed error.
+ * Compares the samples of WAV files with soundfile, and mu-law and A-law with audioop (packages/testkit/goldens/audio, written by
+ * tools/goldens/audio.py). Other tests write and read files of every encoding, and read damaged files and mutated files, which
+ * must give samples or a typed error.
  */
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
@@ -45,9 +45,9 @@ describe('readWav', () => {
       const file = writeWav({ channels, sampleRate: 8000 }, { encoding });
       assert.deepEqual([...file.subarray(58, 58 + goldens.samples.length)], goldens[encoding]);
       const codes = Float32Array.from({ length: 256 }, () => 0);
-      const all = writeWav({ channels: [codes], sampleRate: 8000 }, { encoding });
-      for (let code = 0; code < 256; code++) all[58 + code] = code;
-      const decoded = Array.from(readWav(all).channels[0], (sample) => sample * 2 ** 15);
+      const allCodes = writeWav({ channels: [codes], sampleRate: 8000 }, { encoding });
+      for (let code = 0; code < 256; code++) allCodes[58 + code] = code;
+      const decoded = Array.from(readWav(allCodes).channels[0], (sample) => sample * 2 ** 15);
       assert.deepEqual(decoded, goldens[`${encoding}Decoded`]);
     }
   });
@@ -180,7 +180,7 @@ describe('unusual and damaged WAV files', () => {
   const DATA = Uint8Array.of(0, 64, 0, 224, 0, 16);
   const values = [0.5, -0.25, 0.125];
 
-  test('odd chunks with and without padding, and chunks of unknown size, are read', () => {
+  test('chunks of odd length, with and without a padding byte, and chunks of unknown length are read', () => {
     const odd = Uint8Array.of(1, 2, 3);
     const files = {
       padded: riff(['LIST', Uint8Array.of(1, 2, 3, 0), 3], ['fmt ', fmt(1, 1, 16, 2)], ['data', DATA]),

@@ -1,6 +1,6 @@
 /**
- * PNG, JPEG and GIF files against Pillow, and area averages against OpenCV (packages/testkit/goldens/images, written by
- * tools/goldens/images.py); damaged and forged files; and mutated files, which must give pixels or a typed error.
+ * Compares the pixels of PNG, JPEG and GIF files with Pillow, and `resizeArea` with OpenCV (packages/testkit/goldens/images, written
+ * by tools/goldens/images.py). Other tests read damaged and forged files, and mutated files, which must give pixels or a typed error.
  * UNROLL_MUTATIONS is the number of mutations of each kind of file.
  */
 import assert from 'node:assert/strict';

@@ -77,7 +77,7 @@ describe('learning byte pairs', () => {
     );
   });
 
-  test('rare characters do not become tokens, and the size is a limit', () => {
+  test('rare characters do not become tokens, and vocabularySize is an upper limit', () => {
     const { config, allTokens } = learnBytePairs(['aaaa bbb cc d 好'], { vocabularySize: 256 + 4 });
     assert.equal(config.characters, 'abc\u2581');
     assert.equal(allTokens.length, 260);

@@ -1,4 +1,4 @@
-// Byte pairs against Hugging Face tokenizers, and word vectors against files that gensim wrote (tools/goldens/text.py).
+// Compares byte pairs with Hugging Face tokenizers, and reads word vectors from files that gensim wrote (tools/goldens/text.py).
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { describe, test } from 'node:test';

@@ -129,7 +129,7 @@ describe('tokens', () => {
     assert.deepEqual(tokenizers.words.tokens(sentence.repeat(300)), Array(300).fill(words).flat());
   });
 
-  test('words: ASCII texts, whose pieces are cached, are split as in texts with other characters', () => {
+  test('words: an ASCII text, whose pieces are cached, has the same tokens as at the start of a text with other characters', () => {
     const { tokens } = tokenizer({ kind: 'words' });
     const random = new RandomStream(3, 'ascii');
     const alphabet = 'ab Z19._-\'",:;@/$%()  ';

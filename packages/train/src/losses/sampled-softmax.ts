@@ -45,9 +45,9 @@ import { LOSS_OPTIONS, type Loss, type LossContext, type LossOptions, makeLoss }
 export interface VocabularyLayer {
   /** V, the size of the vocabulary. */
   readonly units: number;
-  /** E [V, D]. */
+  /** The embedding of each token, [V, D]. */
   readonly table: Parameter;
-  /** b [V], or null without a bias. */
+  /** The bias of each token, [V]; null without biases. */
   readonly bias: Parameter | null;
   readonly built: boolean;
   build(inputs: readonly Shape[]): void;

@@ -99,7 +99,7 @@ export function recall(options: CountsOptions = {}): Metric {
   return countsMetric('recall', options, ([truePositives, , actual]) => ratio(truePositives, actual));
 }
 
-/** F1 score, the harmonic mean of precision and recall: 2 true positives / (predicted + actual positives). */
+/** F1 score, the harmonic mean of precision and recall: 2 · true positives / (predicted positives + actual positives). */
 export function f1(options: CountsOptions = {}): Metric {
   return countsMetric('f1', options, ([truePositives, predicted, actual]) =>
     ratio(2 * truePositives, predicted + actual),

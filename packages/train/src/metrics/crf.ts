@@ -17,7 +17,7 @@ const NAME = 'crfAccuracy';
 
 /**
  * Share of steps whose tag in the best sequence of tags (Viterbi) is the target. The metric `accuracy` would compare the target
- * with the tag of the largest emission, which ignores the transitions. Targets are tag ids, [B, T].
+ * with the tag of the largest emission score, which ignores the transitions. Targets are tag ids, [B, T].
  */
 export function crfAccuracy(options: NoOptions = {}): Metric {
   checkOptions(NAME, options, {});

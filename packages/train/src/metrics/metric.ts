@@ -13,7 +13,7 @@ import type { ConfiguredObject } from '../registry.js';
 
 /** The accumulated sums of a metric, as JSON. */
 export interface MetricState {
-  /** Numbers per row of the predictions: classes or columns; 0 before the first batch. */
+  /** Length of a row of the predictions: the number of classes or columns; 0 before the first batch. */
   readonly width: number;
   readonly sums: readonly number[];
 }
@@ -47,7 +47,7 @@ export type NoOptions = Readonly<Record<string, never>>;
 export interface MetricBatch {
   prediction: FloatArray;
   target: FloatArray;
-  /** Numbers per row of the prediction: classes or columns. */
+  /** Length of a row of the prediction: the number of classes or columns. */
   width: number;
   /** The weight of each row; 0 for masked rows. */
   weights: ArrayLike<number>;

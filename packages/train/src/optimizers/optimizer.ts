@@ -170,8 +170,8 @@ export function makeOptimizer(
 type PartUpdate = (partCall: UpdateCall, hasDecay: boolean) => void;
 
 /**
- * Splits `call` into parts and calls `update` for each: for adjacent parameters that all have weight decay or all have
- * none, and for the rows of each table that is not updated completely.
+ * Splits `call` into parts and calls `update` for each part. A part is a range of adjacent parameters that all have weight
+ * decay or all have none, or the rows to update of one table.
  */
 function updateParts(call: UpdateCall, excluded: readonly string[], update: PartUpdate): void {
   const { slices, part } = call;

@@ -48,6 +48,7 @@ export function rmsprop(options: RmspropOptions = {}): Optimizer {
   const specific = { rho, momentum, epsilon, centered };
   return makeOptimizer(name, common, specific, slots, ({ kernels, w, g, slots, rate, gScale }, decay) => {
     const [v, ...others] = slots;
+    // RmspropCall in @unroll/core (backend.ts) has the formula of these arguments.
     kernels.rmsprop({
       ...{
         w,
@@ -90,6 +91,7 @@ export function adagrad(options: AdagradOptions = {}): Optimizer {
     ['v'],
     ({ kernels, w, g, slots, rate, gScale }, decay) => {
       const [v] = slots;
+      // With rho = dScale = 1, v is the sum of the squared gradients (see RmspropCall in @unroll/core, backend.ts).
       kernels.rmsprop({
         ...{ w, g, v, mean: null, m: null, rho: 1, dScale: 1, momentum: 0, rateQ: 1, decay, gScale },
         ...{ rateM: rate, epsilonInside: keras ? epsilon : 0, epsilonOutside: keras ? 0 : epsilon },

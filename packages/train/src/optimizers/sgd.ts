@@ -48,6 +48,7 @@ export function sgd(options: SgdOptions = {}): Optimizer {
   return makeOptimizer(name, common, { momentum, nesterov }, slots, (call, decay) => {
     const { kernels, w, g, slots, rate, gScale } = call;
     const factor = nesterov ? momentum : 1;
+    // SgdCall in @unroll/core (backend.ts) has the formula of these arguments.
     kernels.sgd({
       ...{ w, g, m: slots[0] ?? null, momentum, dScale: keras ? rate : 1, decay, gScale },
       rateM: keras ? factor : rate * factor,
