@@ -232,19 +232,18 @@ function decimalOf(
 }
 
 function separatorNote(name: string, example: string, mark: Decimal, grouped: boolean): string {
-  const marks = mark === '.' ? 'Points' : 'Commas';
   const other = mark === '.' ? ',' : '.';
   if (grouped) {
     const read = cellNumber(example, other);
     return (
-      `${marks} in "${name}" are read as thousands separators (${example} as ${read}). ` +
-      `If they are decimal separators, set decimal (--decimal ${mark}).`
+      `In "${name}", "${mark}" is read as a thousands separator (${example} as ${read}). ` +
+      `If it is the decimal separator, set decimal (--decimal ${mark}).`
     );
   }
   const read = cellNumber(example, mark);
   return (
-    `${marks} in "${name}" are read as decimal separators (${example} as ${read}). ` +
-    `If they separate thousands, set thousands (--thousands ${mark}).`
+    `In "${name}", "${mark}" is read as the decimal separator (${example} as ${read}). ` +
+    `If it separates thousands, set thousands (--thousands ${mark}).`
   );
 }
 

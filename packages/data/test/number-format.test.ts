@@ -109,7 +109,7 @@ describe('ambiguous numbers', () => {
       const { values, notes } = read(points, { delimiter });
       assert.deepEqual(values, [987, 1004, 1435]);
       assert.deepEqual(notes, [
-        'Points in "y" are read as thousands separators (1.004 as 1004). If they are decimal separators, set decimal (--decimal .).',
+        'In "y", "." is read as a thousands separator (1.004 as 1004). If it is the decimal separator, set decimal (--decimal .).',
       ]);
     }
   });
@@ -124,11 +124,11 @@ describe('ambiguous numbers', () => {
     assert.deepEqual(read(['1.004', '1.435']).values, [1004, 1435]);
     const decimals = read(['1.004', '1.435'], { delimiter: ',' });
     assert.deepEqual(decimals.values, [1.004, 1.435]);
-    assert.match(decimals.notes.join(), /read as decimal separators \(1\.004 as 1\.004\).*--thousands \.\)/);
+    assert.match(decimals.notes.join(), /read as the decimal separator \(1\.004 as 1\.004\).*--thousands \.\)/);
     assert.deepEqual(read(['1,004', '1,435']).values, [1.004, 1.435]);
     const commas = read(['1,004', '5'], { delimiter: ',' });
     assert.deepEqual(commas.values, [1004, 5]);
-    assert.match(commas.notes.join(), /Commas in "y" are read as thousands separators.*--decimal ,/);
+    assert.match(commas.notes.join(), /In "y", "," is read as a thousands separator.*--decimal ,/);
   });
   test('the decimal separator of another column decides', () => {
     const table = parseCsv('a;b\n12,5;1.004\n13,5;1.435\n');

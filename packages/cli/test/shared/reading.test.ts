@@ -55,7 +55,7 @@ const plan = (file: string, target: string, ...more: string[]) =>
 
 test('decimal and thousands separators are detected with a note, or set by options, and stored in the model', async () => {
   const found = await plan('points.csv', 'units');
-  assert.match(found.stdout, /Points in "units" are read as thousands separators .*--decimal \./);
+  assert.match(found.stdout, /In "units", "\." is read as a thousands separator .*--decimal \./);
   for (const option of [
     ['--decimal', '.'],
     ['--thousands', '.'],
@@ -122,7 +122,7 @@ describe('a saved model reads newer rows in the format of the training rows', ()
   test('if training rows have no separators, the format of newer rows is detected', async () => {
     assert.equal((await unroll(['forecast', 'integers.csv', ...options, '--out', 'integers'])).code, 0);
     assertNear((await after('integers', 'more-commas.csv')).value, 800);
-    assert.match((await after('integers', 'more-points.csv')).notes, /are read as thousands separators/);
+    assert.match((await after('integers', 'more-points.csv')).notes, /is read as a thousands separator/);
   });
   test('columns with different separators are read separately', async () => {
     const mixedOptions = [...options, '--past', 'price', '--out', 'mixed'];

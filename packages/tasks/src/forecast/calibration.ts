@@ -138,7 +138,7 @@ export class Calibration {
       (least, { index }) => index.reduce((a, b) => Math.min(a, b), least),
       before,
     );
-    if (season < 2 || before - start < MIN_ERROR_SEASONS * season) return null; // spares the lists of errors
+    if (season < 2 || before - start < MIN_ERROR_SEASONS * season) return null; // before the lists of errors are computed
     const errors = this.#steps.map((step) => step.relativeErrors(before));
     this.#errorSpread = spreadOfErrors(panel, season, errors);
     const spreadOf = spreadAt(this.#errorSpread, panel);
@@ -205,6 +205,7 @@ export interface SeriesScale {
   log: boolean;
   /** Whether bounds are clipped at 0 (at the median, if that is negative). */
   nonNegative: boolean;
+  /** The size of changes of the series, by which margins are multiplied. */
   unit: number;
   /** The spread at each horizon step. Default: 1. */
   spread?: ArrayLike<number>;

@@ -43,7 +43,7 @@ export interface EncodedRows {
   inputs: FloatArray;
   /** Shape [count, horizon, futureWidth]. */
   future: FloatArray;
-  /** Shape [count, horizon, targetWidth]: the target and, for counts, the unit by which the inputs are divided. */
+  /** Shape [count, horizon, targetWidth]: the target and, for counts, the unit by which the inputs are divided (transform.ts). */
   targets: FloatArray;
 }
 
@@ -76,7 +76,7 @@ export interface EncoderConfig {
   channels: ChannelConfig[];
 }
 
-/** A forecast origin: a series, and the grid index of the first row to forecast. Only the rows before it are used. */
+/** A forecast origin: a series, and the grid index (panel.ts) of the first row to forecast. Only the rows before it are used. */
 export interface Origin {
   series: number;
   origin: number;

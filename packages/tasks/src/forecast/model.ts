@@ -48,8 +48,8 @@ export interface SeriesForecast extends Intervals {
   /** Times of the forecast rows. */
   time: string[];
   /**
-   * With the head `negbin`, the mean of the negative binomial distribution. With a log transform, the mean of the lognormal
-   * distribution with the narrowest of these intervals. Otherwise equal to the median.
+   * With the head `negbin`, the mean of the negative binomial distribution. With a log transform, the mean of a lognormal
+   * distribution fitted to the median and the narrowest interval. Otherwise equal to the median.
    */
   mean: Float64Array;
 }
@@ -375,7 +375,7 @@ export class ForecastModel implements TaskModel {
 
   /**
    * Returns a function that returns the scale of the interval margins at an origin. A series that was not seen in training gets
-   * the median unit and the lowest floor of the training series.
+   * the median of the `unit` of all training series, and the lowest of their `floor` (pipeline.ts).
    */
   #scales(
     panel: Panel,
@@ -430,8 +430,8 @@ function longHorizonNotes({ horizon: tested }: Pick<ForecastPlan, 'horizon'>, ho
 }
 
 /**
- * Returns the mean of a forecast whose head does not compute a mean: with a log transform, the mean of the lognormal
- * distribution with the first (narrowest) interval; otherwise the median.
+ * Returns the mean of a forecast whose head does not compute a mean: with a log transform, the mean of a lognormal distribution
+ * fitted to the median and the first (narrowest) interval; otherwise the median.
  */
 function meanOf(
   { median, lower, upper }: Intervals,

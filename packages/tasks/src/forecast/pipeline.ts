@@ -46,7 +46,7 @@ export interface Pipeline {
   head: HeadName;
   /** Probabilities of the intervals. */
   levels: number[];
-  /** For each network: its view, and the channels of its covariates. */
+  /** For each network: its representation of the target ({@link NetworkView}), and the channels of its covariates. */
   views: (NetworkView & { channels: ChannelConfig[] })[];
   series: {
     id: string;

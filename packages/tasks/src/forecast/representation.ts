@@ -2,8 +2,8 @@
  * Chooses how the target is represented for the two networks: the lag of the changes, and what is subtracted from a window. To
  * compare the candidates, linear models take the place of networks: a ridge regression from the scaled window to the scaled horizon,
  * fitted on the first training rows and scored on the last ones. Linear models are fitted in milliseconds, and the representation
- * that is best for a linear model also suits a network, because the represented series changes least. The forecast is the mean of
- * the forecasts of two networks, so pairs of candidates are scored by the mean of their forecasts.
+ * that is best for a linear model also suits a network, because the series varies least in it. The forecast is the mean of the
+ * forecasts of two networks, so pairs of candidates are scored by the mean of their forecasts.
  */
 import type { NetworkView } from './network.js';
 import { fillGaps, rowsWithKnownHorizon, subsample } from './rows.js';
@@ -50,14 +50,14 @@ interface Start {
 
 export interface ViewChoice {
   views: NetworkView[];
-  /** Why the views were chosen; empty if there are too few rows for a comparison. */
+  /** Why these representations were chosen; empty if there are too few rows for a comparison. */
   reason: string;
   /** Error of the linear models on the held-out rows; NaN if there are too few rows. */
   error: number;
 }
 
 /**
- * Chooses the views of the two networks.
+ * Chooses the representation of the target (`view`) for each of the two networks.
  * @param training the training rows of each series
  * @param plan plan with the default lag
  * @param lags lags of the candidates
@@ -113,12 +113,12 @@ const ANCHORS_OF_CHANGES: readonly Anchor[] = ['last', 'mean', 'zero'];
 
 const nameOf = ({ lag, anchor }: Candidate): string => `${lag} ${anchor}`;
 
-/** Describes a view for the plan and the report. */
+/** Describes the representation of one network for the plan and the report. */
 export function describeView({ lag, anchor = 'last' }: Pick<NetworkView, 'lag' | 'anchor'>): string {
   const what = lag === 1 ? 'values' : `seasonal differences (lag ${lag})`;
   const subtracted = {
-    last: lag === 1 ? ' minus the last value' : ' minus the last difference',
-    mean: ' minus their mean in the window',
+    last: ', each minus the last one in the window',
+    mean: ', each minus the mean of the window',
     zero: '',
   }[anchor];
   return `${what}${subtracted}`;

@@ -35,13 +35,13 @@ function slowLevel(
     const isOutside: boolean[] = [];
     for (const k of inPart) {
       const { index, scores } = steps[k]!;
-      for (const [n, at] of index.entries()) {
-        if (at !== origin - 1) continue;
-        const known = [...index.keys()].filter((m) => index[m]! < at - k).map((m) => scores[l]![m]!);
+      for (const [n, row] of index.entries()) {
+        if (row !== origin - 1) continue;
+        const known = [...index.keys()].filter((m) => index[m]! < row - k).map((m) => scores[l]![m]!);
         const smaller = known.filter((score) => score < scores[l]![n]!).length;
         const total = known.length + Math.sqrt(k + 1);
-        const canBeOutside = known.length / total >= levels[at - k]!;
-        if (known.length >= 20 && canBeOutside) isOutside.push(smaller / total >= levels[at - k]!);
+        const canBeOutside = known.length / total >= levels[row - k]!;
+        if (known.length >= 20 && canBeOutside) isOutside.push(smaller / total >= levels[row - k]!);
       }
     }
     const share = isOutside.filter(Boolean).length / isOutside.length;
@@ -52,7 +52,7 @@ function slowLevel(
   return levels[until]!;
 }
 
-test('levels equal those computed by the definition, also if scores are equal to each other', () => {
+test('levels equal those computed by the definition, also for tied scores', () => {
   const steps = outcomes(70, (index) => 1 + index / 40);
   for (const { scores } of steps)
     for (const list of scores) list.set(list.map((score) => Math.round(4 * score) / 4));
@@ -70,7 +70,7 @@ test('levels equal those computed by the definition, also if scores are equal to
   }
 });
 
-test('scores that no margin of the level can exclude are left out', () => {
+test('scores are not counted if even the highest possible rank at their origin is below the level', () => {
   // With 24 known scores, the highest rank at step 6 is 24 / (24 + sqrt(6)) = 0.91, below the level.
   const steps = outcomes(14, () => 1).map(({ index, scores }) => ({ index, scores: [scores[1]!] }));
   const adapted = new AdaptiveLevels(steps, [0.95], 0.5);
