@@ -52,7 +52,8 @@ Data
                         otherwise characters)
   --decoder <name>      ctc, or attention: a decoder that attends to the whole sound and needs more
                         training data (default: ctc)
-  --streaming           train a model that can transcribe sound while it arrives
+  --streaming           train a model that can transcribe sound while it arrives (--normalize is
+                        then none)
   --reduction <n>       frames (10 ms) per output step (default: 4, 2 or 1, depending on the
                         transcripts)
 ${SOUND_HELP}`;

@@ -162,10 +162,10 @@ function levelHistory(
       // The actual values of the row before the origin are known.
       for (; index[next[s]] < first + row; next[s]++) {
         const value = rank[next[s]];
-        const levelThere = history[row - 1 - k];
-        if (Number.isNaN(value) || highest[next[s]] < levelThere) continue;
+        const levelAtOrigin = history[row - 1 - k];
+        if (Number.isNaN(value) || highest[next[s]] < levelAtOrigin) continue;
         count++;
-        if (value >= levelThere) outside++;
+        if (value >= levelAtOrigin) outside++;
       }
     }
     if (count > 0) current += rate * (outside / count - (1 - level));

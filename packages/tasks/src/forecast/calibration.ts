@@ -232,8 +232,8 @@ const fromScoreScale = (
 ): number => (log ? Math.exp(value) : nonNegative ? Math.max(0, value) : value);
 
 /**
- * Widens intervals by margins [level][step]. Levels are in ascending order; the interval of each level contains the interval of
- * the previous level.
+ * Widens intervals by margins [level][step]; negative margins narrow them. Levels are in ascending order; the interval of each level
+ * contains the interval of the previous level.
  */
 export function widenIntervals(
   { lower, upper, ...intervals }: Intervals,
@@ -261,7 +261,7 @@ export function widenIntervals(
  * Widens intervals like {@link widenIntervals}, but the horizon may be longer than the margins. For the additional steps, the model
  * continues from its own forecast, chunk by chunk. The errors of the chunks are treated as independent, so their squares are added.
  */
-export function widenLongHorizon(
+export function widenAnyHorizon(
   intervals: Intervals,
   margins: readonly ArrayLike<number>[],
   scale: SeriesScale,

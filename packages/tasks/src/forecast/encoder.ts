@@ -155,7 +155,7 @@ export class PanelEncoder {
   }
 
   /** Returns an encoder with the same fit for another panel, whose series `n` extends series `sources[n]` of the panel of this encoder. */
-  for({ panel, sources }: { panel: Panel; sources: readonly number[] }): PanelEncoder {
+  forPanel({ panel, sources }: { panel: Panel; sources: readonly number[] }): PanelEncoder {
     if (panel === this.#panel) return this;
     const { channels, transforms } = this.config;
     const config = { channels, transforms: sources.map((series) => transforms[series]) };

@@ -19,7 +19,7 @@ import type {
 } from '../shared/task.js';
 import { readForecast, writeForecast } from './artifact.js';
 import { baselineForecasts, baselines } from './baselines.js';
-import { type Intervals, type SeriesScale, widenLongHorizon } from './calibration.js';
+import { type Intervals, type SeriesScale, widenAnyHorizon } from './calibration.js';
 import { combine, weightsText } from './combination.js';
 import { normalQuantile } from './distributions.js';
 import { type Origin, PanelEncoder } from './encoder.js';
@@ -194,7 +194,7 @@ export class ForecastModel implements TaskModel {
     const byNetwork = await networks.forecast(extended, long, horizon);
     const uncalibrated = this.#combined(panel, long, byNetwork, horizon);
     const byModel = uncalibrated.map((each, n) =>
-      widenLongHorizon(each, marginsByLevel, scales(long[n], horizon)),
+      widenAnyHorizon(each, marginsByLevel, scales(long[n], horizon)),
     );
     const byBaseline = this.baselineAt(panel, short, horizon);
     // Restore the order of the origins.
@@ -243,7 +243,7 @@ export class ForecastModel implements TaskModel {
     const scales = this.#scales(panel, fallbackSpread, ({ unit, fallbackUnit = unit }) => fallbackUnit);
     const margins = fallbackMargins.map(fromJsonNumbers);
     const uncalibrated = this.#baselineForecasts(fallback, panel, origins, horizon);
-    return uncalibrated.map((each, n) => widenLongHorizon(each, margins, scales(origins[n], horizon)));
+    return uncalibrated.map((each, n) => widenAnyHorizon(each, margins, scales(origins[n], horizon)));
   }
 
   async predict(request: TaskRequest): Promise<TaskResult> {
