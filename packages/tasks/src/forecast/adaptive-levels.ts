@@ -59,7 +59,7 @@ export class AdaptiveLevels {
   }
 
   /** Returns the level of a part of the horizon for forecasts from an origin. @param l the index of the nominal level */
-  at(origin: number, l: number, part: number): number {
+  levelAt(origin: number, l: number, part: number): number {
     const history = this.#histories[part][l];
     return history[Math.max(0, Math.min(origin - this.#start, history.length - 1))];
   }

@@ -192,7 +192,7 @@ export class Calibration {
       this.#levelsByScaling.set(scaling, adapted);
     }
     const levels = adapted;
-    return (l, k) => levels.at(origin, l, partOfHorizon(k, this.#steps.length));
+    return (l, k) => levels.levelAt(origin, l, partOfHorizon(k, this.#steps.length));
   }
 
   #toScoreScale(series: number, value: number): number {

@@ -79,18 +79,18 @@ export class ShiftSearch {
     for (let end = 1; end <= z.length; end++) {
       this.#updateStatistics(end);
       shifts.push(...this.#foundAt(end, shifts));
-      const open = this.#openAt(end);
+      const open = this.#findOpenShift(end);
       if (open !== undefined) this.#open.set(end, open);
     }
     this.shifts = shifts;
   }
 
   /** Returns the open shift at a forecast origin; undefined if there is none. */
-  open(origin: number): OpenShift | undefined {
+  openShiftAt(origin: number): OpenShift | undefined {
     return this.#open.get(origin);
   }
 
-  #openAt(end: number): OpenShift | undefined {
+  #findOpenShift(end: number): OpenShift | undefined {
     const after = OPEN_ROWS.findLast((rows) => this.#isShift(end - rows, rows));
     return after === undefined ? undefined : { row: end - after, size: this.#statistic(end - after, after) };
   }

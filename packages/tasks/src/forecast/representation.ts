@@ -67,7 +67,7 @@ export function chooseViews(
   plan: ChoicePlan,
   lags: readonly number[],
 ): ViewChoice {
-  const usual: Candidate = { lag: plan.lag, anchor: 'last' };
+  const defaultCandidate: Candidate = { lag: plan.lag, anchor: 'last' };
   const candidates = lags.flatMap((lag) =>
     (lag === 1 ? ANCHORS_OF_VALUES : ANCHORS_OF_CHANGES).map((anchor) => ({ lag, anchor })),
   );
@@ -83,27 +83,36 @@ export function chooseViews(
     { ...first, absolute: false },
     { ...second, absolute: true },
   ];
-  const base = errors.get(nameOf(usual));
-  if (base === undefined) return { views: views(usual, usual), reason: '', error: Number.NaN };
+  const defaultForecasts = errors.get(nameOf(defaultCandidate));
+  if (defaultForecasts === undefined)
+    return { views: views(defaultCandidate, defaultCandidate), reason: '', error: Number.NaN };
   const compared = candidates.filter((candidate) => errors.has(nameOf(candidate)));
   const pairs = compared.flatMap((a, i) => compared.slice(i).map((b) => [a, b] as const));
   const scoreOf = (a: Candidate, b: Candidate): number =>
-    meanError(series, scored, errors.get(nameOf(a)) ?? base, errors.get(nameOf(b)) ?? base);
-  const usualError = scoreOf(usual, usual);
-  let best = { pair: [usual, usual] as readonly [Candidate, Candidate], error: usualError };
+    meanError(
+      series,
+      scored,
+      errors.get(nameOf(a)) ?? defaultForecasts,
+      errors.get(nameOf(b)) ?? defaultForecasts,
+    );
+  const defaultError = scoreOf(defaultCandidate, defaultCandidate);
+  let best = {
+    pair: [defaultCandidate, defaultCandidate] as readonly [Candidate, Candidate],
+    error: defaultError,
+  };
   for (const pair of pairs) {
     const error = scoreOf(...pair);
     if (error < best.error) best = { pair, error };
   }
-  const gain = 1 - best.error / usualError;
+  const gain = 1 - best.error / defaultError;
   if (!(gain >= MIN_GAIN)) {
     const reason = 'no other representation lowers the held-out error of a linear model';
-    return { views: views(usual, usual), reason, error: usualError };
+    return { views: views(defaultCandidate, defaultCandidate), reason, error: defaultError };
   }
   return {
     views: views(...best.pair),
     error: best.error,
-    reason: `the held-out error of a linear model is ${(100 * gain).toFixed(0)} % lower than with ${describeView(usual)}`,
+    reason: `the held-out error of a linear model is ${(100 * gain).toFixed(0)} % lower than with ${describeView(defaultCandidate)}`,
   };
 }
 

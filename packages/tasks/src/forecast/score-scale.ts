@@ -72,7 +72,7 @@ export function scoreScale(panel: Panel, plan: ForecastPlan): ScoreScale {
     ),
     sizesAt: (s, origin) => {
       sizes[s] ??= new ChangeSizes(panel.series[s], plan, floors[s], means[s]);
-      return sizes[s].at(origin);
+      return sizes[s].sizesAt(origin);
     },
   };
 }
@@ -116,7 +116,7 @@ class ChangeSizes {
   }
 
   /** Returns the sizes before an origin. */
-  at(origin: number): { mean: number; recent: number } {
+  sizesAt(origin: number): { mean: number; recent: number } {
     const { offset, values } = this.#series;
     const row = Math.max(0, Math.min(origin - offset, values.length));
     const shifts = searchOf(values, this.#plan).shifts.filter(({ knownAt }) => knownAt <= row);
