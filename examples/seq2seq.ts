@@ -18,25 +18,25 @@ function example(): { words: string; iso: string } {
   return { words, iso: `${year}-${`${month}`.padStart(2, '0')}-${`${day}`.padStart(2, '0')}` };
 }
 
-const SOURCE = ' ,0123456789abcdefghijklmnopqrstuvwxyz'; // id 0 is padding
-const TARGET = '^0123456789-'; // id 0 begins an answer
-const LONGEST = 18;
-const ANSWER = 10;
+const SOURCE_CHARACTERS = ' ,0123456789abcdefghijklmnopqrstuvwxyz'; // id 0 is padding
+const TARGET_CHARACTERS = '^0123456789-'; // id 0 begins an answer
+const SOURCE_LENGTH = 18;
+const ANSWER_LENGTH = 10;
 const encode = (text: string): number[] =>
-  Array.from({ length: LONGEST }, (_, i) => SOURCE.indexOf(text[i] ?? '\0') + 1);
+  Array.from({ length: SOURCE_LENGTH }, (_, i) => SOURCE_CHARACTERS.indexOf(text[i] ?? '\0') + 1);
 const data = Array.from({ length: 4000 }, example);
 const sources = data.map(({ words }) => encode(words));
-const answers = data.map(({ iso }) => [...iso].map((character) => TARGET.indexOf(character)));
+const answers = data.map(({ iso }) => [...iso].map((character) => TARGET_CHARACTERS.indexOf(character)));
 const shifted = answers.map((ids) => [0, ...ids.slice(0, -1)]);
 
-const source = input({ shape: [LONGEST] });
-const encoderIn = embedding({ inputDim: SOURCE.length + 1, outputDim: 32, maskZero: true });
+const source = input({ shape: [SOURCE_LENGTH] });
+const encoderIn = embedding({ inputDim: SOURCE_CHARACTERS.length + 1, outputDim: 32, maskZero: true });
 const [, h, c] = lstm({ units: 96, returnState: true }).apply(encoderIn.apply(source));
 const previous = input({ shape: [null] });
-const decoderIn = embedding({ inputDim: TARGET.length, outputDim: 32 });
+const decoderIn = embedding({ inputDim: TARGET_CHARACTERS.length, outputDim: 32 });
 const decoder = lstm({ units: 96, returnSequences: true });
 const decoded = decoder.apply(decoderIn.apply(previous), { initialState: [h, c] });
-const outputs = dense({ units: TARGET.length, activation: 'softmax' }).apply(decoded);
+const outputs = dense({ units: TARGET_CHARACTERS.length, activation: 'softmax' }).apply(decoded);
 const translator = model({ inputs: [source, previous], outputs });
 
 translator.compile({
@@ -55,7 +55,7 @@ console.log(`loss ${loss[0].toFixed(3)} in epoch 1, ${loss[loss.length - 1].toFi
 async function translate(texts: readonly string[]): Promise<string[]> {
   const encoded = texts.map(encode);
   const generated = texts.map(() => [0]);
-  for (let step = 0; step < ANSWER; step++) {
+  for (let step = 0; step < ANSWER_LENGTH; step++) {
     const probabilities = await translator.predictArray<number[][][]>([encoded, generated]);
     generated.forEach((ids, row) => {
       const distribution = probabilities[row][step];
@@ -65,7 +65,7 @@ async function translate(texts: readonly string[]): Promise<string[]> {
   return generated.map((ids) =>
     ids
       .slice(1)
-      .map((id) => TARGET[id])
+      .map((id) => TARGET_CHARACTERS[id])
       .join(''),
   );
 }

@@ -1,6 +1,7 @@
 /**
- * Checks the results of the engines before timing. Outputs of the first and the last example are compared with those of
- * oracle.ts (plain float64 loops); all outputs, and the losses of three training steps, are compared between engines.
+ * Checks the results of the engines (Unroll and other libraries) before timing, for one row of the benchmark (a network with its
+ * sizes). Outputs of the first and the last example are compared with those of oracle.ts (plain float64 loops); all outputs, and
+ * the losses of three training steps, are compared between engines.
  */
 import type { RowData } from './data.js';
 import { oracle } from './oracle.js';

@@ -1,4 +1,4 @@
-/** The rows of `npm run bench:sequences` with Unroll. */
+/** Runs the rows of `npm run bench:sequences` (networks with their sizes, sequences/rows.ts) with Unroll. */
 import { crfLogLoss, ctc, full, scope, sum, type Tensor, tensor, valueAndGrad } from '@unroll/core';
 import { inferenceContext } from '@unroll/core/internal';
 import {

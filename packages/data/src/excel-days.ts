@@ -1,6 +1,6 @@
 /** Excel dates: serial numbers of days, where 1 is 1900-01-01. */
 import { exactFrequency } from './frequency.js';
-import { EXCEL, EXCEL_1970, type TimeColumn } from './time-column.js';
+import { EXCEL_1970, EXCEL_TEMPLATE, type TimeColumn } from './time-column.js';
 
 const TIME_WORD =
   /(?:^|[^\p{L}])(?:date|datetime|time|timestamp|day|month|year|week|quarter|when|period|datum|zeit|monat|jahr|woche|fecha|mes|jour|mois)(?:[^\p{L}]|$)|\u65E5\u671F|\u65F6\u95F4|\u6642\u9593|\u6708\u4EFD|\u65E5\u4ED8|\u5E74\u6708/u;
@@ -33,5 +33,5 @@ export function readExcelDates(name: string, numbers: Float64Array): TimeColumn 
   const values = numbers.map(excelToMilliseconds);
   const day = new Date(values[0]).toISOString().slice(0, 10);
   const note = `The numbers in "${name}" are read as Excel dates (${numbers[0]} is ${day}).`;
-  return { name, values, format: { template: EXCEL, zone: null }, notes: [note] };
+  return { name, values, format: { template: EXCEL_TEMPLATE, zone: null }, notes: [note] };
 }

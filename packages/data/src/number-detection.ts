@@ -3,13 +3,13 @@
  * the other columns and the delimiter of the file. If these are ambiguous, a convention decides, and a note says so.
  */
 import {
-  COMMA_PLAIN,
   cellNumber,
   type Decimal,
   isMissing,
   type NumberFormat,
   type NumberOptions,
-  PLAIN,
+  PLAIN_COMMA_NUMBER,
+  PLAIN_NUMBER,
   partsOf,
   type Thousands,
   toNumber,
@@ -47,11 +47,11 @@ interface Evidence {
 /** After this many cells, a column that is mostly text is not examined further. */
 const TEXT_LIMIT = 1000;
 /** A number with points as thousands separators. */
-const GROUPED = /^\s*[+-]?[1-9]\d{0,2}(\.\d{3})+\s*$/;
+const GROUPED_NUMBER = /^\s*[+-]?[1-9]\d{0,2}(\.\d{3})+\s*$/;
 /** A number with one comma as a thousands separator. */
 const GROUPED_BY_COMMA = /^\s*[+-]?[1-9]\d{0,2},\d{3}\s*$/;
 /** An integer of up to three digits. */
-const SHORT = /^\s*[+-]?\d{1,3}\s*$/;
+const SHORT_INTEGER = /^\s*[+-]?\d{1,3}\s*$/;
 
 /** Counts the notations of the numbers in a column. */
 function collectEvidence(cells: readonly Cell[]): Evidence {
@@ -84,8 +84,8 @@ function collectEvidence(cells: readonly Cell[]): Evidence {
 }
 
 function addText(cell: string, evidence: Evidence): void {
-  if (PLAIN.test(cell)) addPlain(cell, evidence);
-  else if (COMMA_PLAIN.test(cell)) addWithComma(cell, evidence);
+  if (PLAIN_NUMBER.test(cell)) addPlain(cell, evidence);
+  else if (PLAIN_COMMA_NUMBER.test(cell)) addWithComma(cell, evidence);
   else if (isMissing(cell)) return;
   else addFormatted(cell, evidence);
   evidence.filled++;
@@ -95,9 +95,9 @@ function addPlain(cell: string, evidence: Evidence): void {
   evidence.numeric++;
   if (evidence.noPercent === 0 && /[1-9]/.test(cell)) evidence.noPercent++;
   if (!cell.includes('.')) {
-    if (cell.length > 3 && !SHORT.test(cell)) evidence.long++;
+    if (cell.length > 3 && !SHORT_INTEGER.test(cell)) evidence.long++;
     else if (cell !== '0') evidence.short++;
-  } else if (evidence.point === 0 && GROUPED.test(cell)) {
+  } else if (evidence.point === 0 && GROUPED_NUMBER.test(cell)) {
     evidence.ambiguous++;
     evidence.example ||= cell.trim();
   } else evidence.point++;

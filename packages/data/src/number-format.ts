@@ -70,9 +70,9 @@ export function isMissing(cell: Cell): boolean {
 }
 
 /** A number without thousands separators, with a decimal point. */
-export const PLAIN = /^\s*[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?\s*$/;
+export const PLAIN_NUMBER = /^\s*[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?\s*$/;
 /** A number without thousands separators, with a decimal comma. */
-export const COMMA_PLAIN = /^\s*[+-]?(\d+,?\d*|,\d+)([eE][+-]?\d+)?\s*$/;
+export const PLAIN_COMMA_NUMBER = /^\s*[+-]?(\d+,?\d*|,\d+)([eE][+-]?\d+)?\s*$/;
 const CURRENCY =
   '(?:[A-Z]{0,2}\\p{Sc}|CHF|EUR|USD|GBP|JPY|CNY|INR|SEK|NOK|DKK|PLN|CZK|Fr\\.|kr\\.?|z\u0142|K\u010d)';
 const MINUS = '[-\u2212\u2012\u2013\uFE63]';
@@ -80,7 +80,7 @@ const MINUS = '[-\u2212\u2012\u2013\uFE63]';
  * A number with any of: sign, currency, parentheses, thousands separators, exponent, percent sign, or a minus at the
  * end (as SAP writes it).
  */
-const FORMATTED = new RegExp(
+const FORMATTED_NUMBER = new RegExp(
   `^([+]|${MINUS})? ?(${CURRENCY})? ?(\\()? ?(${CURRENCY})? ?([+]|${MINUS})? ?` +
     `((?:\\d|[.,]\\d)[\\d.,' ]*?)([eE][+-]?\\d+)? ?(%)? ?(${CURRENCY})? ?(\\))? ?(%)? ?(${CURRENCY})?(${MINUS})?$`,
   'u',
@@ -111,7 +111,7 @@ export function partsOf(cell: string): NumberParts | undefined {
   if (text.length > 40) return undefined;
   if (/[\uFF01-\uFF5E]/.test(text)) text = text.normalize('NFKC'); // full-width digits and signs
   text = text.replace(/[\s\u00A0\u202F\u2009]+/g, ' ').replace(/[\u2019\u02BC\u00B4`]/g, "'");
-  const match = FORMATTED.exec(text);
+  const match = FORMATTED_NUMBER.exec(text);
   if (match === null) return undefined;
   const [
     ,
@@ -161,8 +161,8 @@ export function cellNumber(cell: Cell, format: Decimal | NumberFormat = '.'): nu
   if (typeof cell === 'boolean') return cell ? 1 : 0;
   const numberFormat = typeof format === 'string' ? { decimal: format } : format;
   if (typeof cell === 'string') {
-    if (numberFormat.decimal === '.' && PLAIN.test(cell)) return Number(cell);
-    if (numberFormat.decimal === ',' && COMMA_PLAIN.test(cell)) return Number(cell.replace(',', '.'));
+    if (numberFormat.decimal === '.' && PLAIN_NUMBER.test(cell)) return Number(cell);
+    if (numberFormat.decimal === ',' && PLAIN_COMMA_NUMBER.test(cell)) return Number(cell.replace(',', '.'));
   }
   if (isMissing(cell)) return Number.NaN;
   const parts = typeof cell === 'string' ? partsOf(cell) : undefined;

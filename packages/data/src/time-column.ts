@@ -43,11 +43,11 @@ export interface TimeColumn {
 
 const DAY = 86_400_000;
 /** The templates of dates without separators, for each number of digits. */
-export const COMPACT: Readonly<Record<number, string>> = { 6: 'YYYYMM', 8: 'YYYYMMDD' };
+export const COMPACT_TEMPLATES: Readonly<Record<number, string>> = { 6: 'YYYYMM', 8: 'YYYYMMDD' };
 /** Milliseconds per unit of epoch times. */
 export const EPOCHS: Readonly<Record<string, number>> = { 'epoch seconds': 1000, 'epoch milliseconds': 1 };
 /** The template of Excel serial numbers. */
-export const EXCEL = 'Excel days';
+export const EXCEL_TEMPLATE = 'Excel days';
 /** 1970-01-01 as an Excel serial number. */
 export const EXCEL_1970 = 25_569;
 
@@ -56,7 +56,7 @@ export function formatTime(value: number, format: TimeFormat): string {
   const { template, zone, timezone, months } = format;
   if (template === 'number') return String(Number(value.toPrecision(15)));
   const instant = timezone === undefined ? value : instantOf(value, timezone);
-  if (template === EXCEL) return String(Number((instant / DAY + EXCEL_1970).toFixed(8)));
+  if (template === EXCEL_TEMPLATE) return String(Number((instant / DAY + EXCEL_1970).toFixed(8)));
   const unit = EPOCHS[template];
   return unit === undefined ? writeByTemplate(instant, template, zone, months) : String(instant / unit);
 }
@@ -71,8 +71,9 @@ export function formatFor(format: TimeFormat, frequency: Frequency): TimeFormat 
   if (!template.includes('YY') || (unit === 'week' && template.includes('WW'))) return format;
   if (unit === 'month' && every % 3 === 0) return format;
   const precision = PRECISION[unit];
-  const compact = template === COMPACT[6] && precision !== 'month' ? COMPACT[8] : template;
-  const extensible = compact === COMPACT[8] && precision !== 'day' ? 'YYYY-MM-DD' : compact;
+  const compact =
+    template === COMPACT_TEMPLATES[6] && precision !== 'month' ? COMPACT_TEMPLATES[8] : template;
+  const extensible = compact === COMPACT_TEMPLATES[8] && precision !== 'day' ? 'YYYY-MM-DD' : compact;
   return { ...format, template: refineTemplate(extensible, precision) };
 }
 

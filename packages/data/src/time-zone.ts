@@ -5,7 +5,7 @@ const DAY = 86_400_000;
 const HOUR = 3_600_000;
 
 /** If several zones have the same midnights, the first of these is used. */
-const PREFERRED = [
+const PREFERRED_ZONES = [
   ...['Europe/Berlin', 'Europe/London', 'Europe/Athens', 'Europe/Lisbon', 'Europe/Istanbul', 'Europe/Moscow'],
   ...['America/New_York', 'America/Chicago', 'America/Denver', 'America/Los_Angeles', 'America/Anchorage'],
   ...['America/Halifax', 'America/Sao_Paulo', 'America/Santiago', 'America/Mexico_City', 'Asia/Tehran'],
@@ -87,12 +87,12 @@ export function detectTimezone(values: Float64Array): string | undefined {
   if (samples === null) return undefined;
   const instants = distinct(values);
   if (instants.some((instant, i) => i > 0 && instant - instants[i - 1] < DAY - 2 * HOUR)) return undefined;
-  const otherZones = Intl.supportedValuesOf('timeZone').filter((zone) => !PREFERRED.includes(zone));
+  const otherZones = Intl.supportedValuesOf('timeZone').filter((zone) => !PREFERRED_ZONES.includes(zone));
   const beginsAllDays = (zone: string, times: Iterable<number>) => {
     for (const instant of times) if (!beginsDay(instant, zone)) return false;
     return true;
   };
-  return [...PREFERRED, ...otherZones].find(
+  return [...PREFERRED_ZONES, ...otherZones].find(
     (zone) => beginsAllDays(zone, samples.values()) && beginsAllDays(zone, instants),
   );
 }

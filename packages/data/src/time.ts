@@ -9,9 +9,9 @@ import { areExcelDays, isTimeName, readExcelDates } from './excel-days.js';
 import { cellNumber, isMissing } from './number-format.js';
 import { type Cell, type Column, column, formatCell, type Table } from './table.js';
 import {
-  COMPACT,
+  COMPACT_TEMPLATES,
   EPOCHS,
-  EXCEL,
+  EXCEL_TEMPLATE,
   type TimeColumn,
   type TimeFormat,
   type TimeOptions,
@@ -70,7 +70,7 @@ export function looksLikeTimes({ name, kind, cells }: Column): boolean {
 
 /** Returns the template YYYYMM or YYYYMMDD if all of at least two texts are digits that fit it, otherwise undefined. */
 function compactTemplate(texts: readonly string[]): string | undefined {
-  const template = /^\d+$/.test(texts[0]) ? COMPACT[texts[0].length] : undefined;
+  const template = /^\d+$/.test(texts[0]) ? COMPACT_TEMPLATES[texts[0].length] : undefined;
   if (template === undefined || texts.length < 2) return undefined;
   const fits = (text: string): boolean => {
     const year = Number(text.slice(0, 4));
@@ -110,7 +110,7 @@ export function times(table: Table, name: string, options: TimeOptions = {}): Ti
 }
 
 /** 01.2022 and 2022.01: months that look like decimal numbers. */
-const DOTTED = /^(?:(?:0?[1-9]|1[0-2])\.(?:19|20)\d\d|(?:19|20)\d\d\.(?:0[1-9]|1[0-2]))$/;
+const DOTTED_MONTH = /^(?:(?:0?[1-9]|1[0-2])\.(?:19|20)\d\d|(?:19|20)\d\d\.(?:0[1-9]|1[0-2]))$/;
 
 /** Reads a column of strings or numbers. */
 function readTexts(table: Table, name: string, options: TimeOptions): TimeColumn {
@@ -120,7 +120,7 @@ function readTexts(table: Table, name: string, options: TimeOptions): TimeColumn
     const values = Float64Array.from(texts, (text) => readCompact(text, compact)!.value);
     return { name, values, format: { template: compact, zone: null }, notes: [] };
   }
-  const numberColumn = texts.every((text) => DOTTED.test(text))
+  const numberColumn = texts.every((text) => DOTTED_MONTH.test(text))
     ? null
     : readNumbers(table, name, options.format);
   return numberColumn ?? readCalendarTimes(table, name, texts, options);
@@ -181,7 +181,7 @@ function readNumbers(table: Table, name: string, earlier?: TimeFormat): TimeColu
       ? 'epoch milliseconds'
       : 'number';
   if (template === 'number' && earlier?.template !== 'number') {
-    if (earlier?.template === EXCEL) return { ...readExcelDates(name, values), notes: [] };
+    if (earlier?.template === EXCEL_TEMPLATE) return { ...readExcelDates(name, values), notes: [] };
     if (areExcelDays(values, name)) return readExcelDates(name, values);
   }
   const unit = EPOCHS[template] ?? 1;

@@ -64,7 +64,12 @@ describe('figures', () => {
     const [layer] = traced.layers as [LayerTrace];
     const hostile = {
       ...traced,
-      layers: traced.layers.map((original) => ({ ...original, layer: HOSTILE, cell: HOSTILE, className: HOSTILE })),
+      layers: traced.layers.map((original) => ({
+        ...original,
+        layer: HOSTILE,
+        cell: HOSTILE,
+        className: HOSTILE,
+      })),
     };
     const figures = [
       gateFigure(layer),

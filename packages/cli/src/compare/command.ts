@@ -142,13 +142,13 @@ function reportComparison(
     runs: comparison.runs.map((run) => ({ ...run, losses: [...run.losses] })),
   };
   if (out !== undefined) {
-    const facts = [
+    const settings = [
       ['command', `unroll compare ${task} ${taskArguments.join(' ')}`],
       ['cells', cells.join(', ')],
       ['seeds', String(seeds)],
     ] as const;
     const files = new Map([
-      [REPORT, comparisonReport(comparison, facts)],
+      [REPORT, comparisonReport(comparison, settings)],
       [RESULTS, `${JSON.stringify(result, null, 2)}\n`],
     ]);
     writeAtomically(out, files);

@@ -9,7 +9,12 @@ const OPTIONS = {
   quiet: { type: 'boolean' },
 } as const;
 /** Options of a task that a comparison does not accept, and the option to use instead. */
-const EXCLUDED = { cell: '--cells', seed: '--seeds', resume: undefined, 'dry-run': undefined } as const;
+const EXCLUDED_OPTIONS = {
+  cell: '--cells',
+  seed: '--seeds',
+  resume: undefined,
+  'dry-run': undefined,
+} as const;
 
 /**
  * Returns the options of `unroll compare`, and the other arguments in their order, which are those of the task.
@@ -21,8 +26,8 @@ export function splitOptions(args: readonly string[]): { options: ParsedArgs; ta
   for (let i = 0; i < args.length; i++) {
     const [name] = args[i].replace(/^--/, '').split('=', 1);
     const isOption = args[i].startsWith('--');
-    if (isOption && Object.hasOwn(EXCLUDED, name)) {
-      const replacement = EXCLUDED[name as keyof typeof EXCLUDED];
+    if (isOption && Object.hasOwn(EXCLUDED_OPTIONS, name)) {
+      const replacement = EXCLUDED_OPTIONS[name as keyof typeof EXCLUDED_OPTIONS];
       const hint = replacement ? `Set ${replacement}.` : 'Leave it out.';
       throw new UsageError(`--${name} cannot be used in a comparison. ${hint}`);
     }

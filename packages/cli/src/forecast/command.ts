@@ -25,7 +25,7 @@ import { Reporter } from '../shared/reporter.js';
 import { openCheckpoints, type RunIdentity } from '../shared/resume.js';
 import { type FileTable, readRows } from '../shared/table-file.js';
 import { csvOf } from '../shared/tables.js';
-import { isSameFile, templateFile, withTemplate } from '../shared/template.js';
+import { isSameFile, templateFile, withTemplateOfMissingRows } from '../shared/template.js';
 import { version } from '../version.js';
 import { FORECAST_HELP, type ForecastArguments, readArguments } from './options.js';
 import { showForecast } from './text.js';
@@ -55,7 +55,7 @@ async function run(args: ForecastArguments, signal: AbortSignal): Promise<void> 
   if (futureTable !== undefined) fileTable.table = addFutureRows(fileTable.table, futureTable.table, options);
   for (const text of fileTable.notes) reporter.report({ event: 'note', text });
   const withFutureTemplate = <T>(work: () => T | Promise<T>) =>
-    withTemplate(out, { [FUTURE_ROWS]: futureRows }, work);
+    withTemplateOfMissingRows(out, { [FUTURE_ROWS]: futureRows }, work);
   if (args.dryRun) {
     reporter.report(planEvent(await withFutureTemplate(() => prepareForecast(fileTable.table, options))));
     return;

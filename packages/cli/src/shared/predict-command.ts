@@ -15,7 +15,7 @@ import { isFolder, readSoundFile, readSoundTable } from './sound-files.js';
 import { SoundOutput } from './sound-output.js';
 import { readRows, readText } from './table-file.js';
 import { csvOf, jsonLinesOf } from './tables.js';
-import { withTemplate } from './template.js';
+import { withTemplateOfMissingRows } from './template.js';
 
 const OPTIONS = {
   data: { type: 'string' },
@@ -100,8 +100,10 @@ export const predict: Command = {
       clips: frames === undefined ? undefined : [await openClip(frames)],
     };
     soundOutput?.checkCount((request.texts?.length ?? 0) + (data.rows?.rowCount ?? 0));
-    const files = Object.fromEntries(model.options.map(({ name }) => [name, textOf(parsed.values[name])]));
-    const result = await withTemplate(out, files, () => model.predict(request));
+    const optionFiles = Object.fromEntries(
+      model.options.map(({ name }) => [name, textOf(parsed.values[name])]),
+    );
+    const result = await withTemplateOfMissingRows(out, optionFiles, () => model.predict(request));
     for (const note of result.notes) reporter.print(note);
     const written = soundOutput?.write(result.sounds ?? []) ?? null;
     if (written !== null) reporter.print(`written  ${written}`);

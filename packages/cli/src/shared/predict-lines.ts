@@ -12,7 +12,7 @@ const BATCH = 1024;
 /** If this many lines are waiting, stdin is not read until some are predicted, so that memory does not grow. */
 const MAX_WAITING = 16 * BATCH;
 /** Options of `predict` that do not apply to lines of stdin. */
-const EXCLUDED = ['data', 'text', 'audio', 'frames', 'pattern', 'sql', 'out'];
+const EXCLUDED_OPTIONS = ['data', 'text', 'audio', 'frames', 'pattern', 'sql', 'out'];
 
 /**
  * Predicts from stdin until it ends. Waiting lines are predicted together, up to 1,024 at a time. The output of a line is its
@@ -22,7 +22,7 @@ const EXCLUDED = ['data', 'text', 'audio', 'frames', 'pattern', 'sql', 'out'];
  * @throws UsageError at the end if the model rejected lines
  */
 export async function predictLines(model: TaskModel, args: ParsedArgs): Promise<void> {
-  const excluded = EXCLUDED.find((name) => args.values[name] !== undefined);
+  const excluded = EXCLUDED_OPTIONS.find((name) => args.values[name] !== undefined);
   if (excluded !== undefined)
     throw new UsageError(`--${excluded} cannot be combined with "-", which reads from stdin.`);
   const options = await optionValues(args, model.options, (_, option) => {

@@ -7,7 +7,7 @@ import type { ReadOptions } from './reading-options.js';
 import { readSoundFile } from './sound-files.js';
 import { readRows } from './table-file.js';
 
-const SAME = 'same';
+const SAME_COLUMN = 'same';
 /** The meaning of the cells in the column "same". */
 const DECISIONS: Readonly<Record<string, boolean>> = {
   ...{ 1: true, true: true, yes: true },
@@ -24,11 +24,11 @@ export async function readSoundPairs(
   reading: ReadOptions,
 ): Promise<{ pairs: SoundPair[]; notes: string[] }> {
   const { table, notes } = await readRows(path, reading);
-  const same = findColumn(table, SAME);
+  const same = findColumn(table, SAME_COLUMN);
   const paths = table.columns.filter(({ name }) => name !== same.name);
   if (paths.length !== 2)
     throw new UsageError(
-      `${path}: the table must have two columns with paths and the column "${SAME}", got ${table.columns.length} columns.`,
+      `${path}: the table must have two columns with paths and the column "${SAME_COLUMN}", got ${table.columns.length} columns.`,
     );
   const files = new Map<string, SoundFile>();
   const locationOf = (row: number, { position, name }: Column): string =>

@@ -14,10 +14,10 @@ export const templateFile = (option: string): string => `${option.replace(/-rows
  * Runs `work`. If it fails because rows are missing, writes a template with these rows to fill in. An existing template
  * may contain the user's values, so it is overwritten only if it is one of `optionFiles`.
  * @param out the output folder
- * @param optionFiles the files that the user has passed, by option
+ * @param optionFiles the values of the options by name, some of which are paths of files with such rows
  * @throws UsageError that says how to provide the rows
  */
-export async function withTemplate<T>(
+export async function withTemplateOfMissingRows<T>(
   out: string | undefined,
   optionFiles: Readonly<Record<string, string | undefined>>,
   work: () => T | Promise<T>,

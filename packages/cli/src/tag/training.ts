@@ -72,17 +72,17 @@ async function open(args: ParsedArgs): Promise<TrainingJob> {
   const reading = readingOptions(args);
   const validPath = textOption(args, 'valid');
   const read = (file: string) => {
-    const { file: content, ...facts } = readText(file, reading);
+    const { file: content, ...info } = readText(file, reading);
     const options = { source: content.source, ...(column !== undefined && { column }) };
-    return { facts, sentences: parseConll(content.text, options) };
+    return { info, sentences: parseConll(content.text, options) };
   };
   const data = read(path);
   const valid = validPath === undefined ? undefined : read(validPath);
   const options: TagOptions = { ...network, ...(valid && { validation: valid.sentences }) };
   const { batchSize: batch, learningRate, ...others } = network;
   return {
-    data: { ...data.facts, path, rows: data.sentences.sentences.length },
-    files: valid === undefined ? [data.facts] : [data.facts, valid.facts],
+    data: { ...data.info, path, rows: data.sentences.sentences.length },
+    files: valid === undefined ? [data.info] : [data.info, valid.info],
     options: { column, ...others, batch, 'learning-rate': learningRate, ...reading },
     example: { texts: [data.sentences.sentences[0].tokens.join(' ')] },
     plan: () => tagPlanEvent(prepareTagger(data.sentences, options)),

@@ -31,8 +31,8 @@ export class DeltaStream {
   /** Appends frames [n, width] and returns the frames whose derivatives are now known: [m, width + last]. */
   push(frames: Float32Array): Float32Array<ArrayBuffer> {
     const width = this.#width;
-    for (let at = 0; at < frames.length; at += width) {
-      const frame = frames.slice(at, at + width);
+    for (let offset = 0; offset < frames.length; offset += width) {
+      const frame = frames.slice(offset, offset + width);
       if (this.#frames.length === 0) for (let n = 0; n < this.#radius; n++) this.#frames.push(frame);
       this.#frames.push(frame);
     }

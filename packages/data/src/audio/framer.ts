@@ -75,18 +75,18 @@ export class Framer {
     const total = this.#filled + samples.length - this.#skip;
     const count = total < this.#size ? 0 : Math.floor((total - this.#size) / this.#hop) + 1;
     const out = new Float32Array(count * width);
-    let [at, frame] = [0, 0];
-    while (at < samples.length) {
+    let [offset, frame] = [0, 0];
+    while (offset < samples.length) {
       if (this.#skip > 0) {
-        const skipped = Math.min(this.#skip, samples.length - at);
+        const skipped = Math.min(this.#skip, samples.length - offset);
         this.#skip -= skipped;
-        at += skipped;
+        offset += skipped;
         continue;
       }
-      const taken = Math.min(samples.length - at, this.#samples.length - this.#filled);
-      this.#samples.set(samples.subarray(at, at + taken), this.#filled);
+      const taken = Math.min(samples.length - offset, this.#samples.length - this.#filled);
+      this.#samples.set(samples.subarray(offset, offset + taken), this.#filled);
       this.#filled += taken;
-      at += taken;
+      offset += taken;
       frame = this.#transformFrames(out, frame);
     }
     return out;

@@ -8,9 +8,9 @@ export interface SampleCodec {
   tag: number;
   /** Size of a sample. */
   bytes: number;
-  read(view: DataView, at: number): number;
+  read(view: DataView, offset: number): number;
   /** Writes a value from -1 to 1. In integer encodings, it is rounded and clipped. */
-  write(view: DataView, at: number, value: number): void;
+  write(view: DataView, offset: number, value: number): void;
 }
 
 /** Returns a sample as a signed integer, rounded and clipped to its range. @param scale 2^(bits - 1) */
@@ -18,53 +18,54 @@ const quantize = (value: number, scale: number): number =>
   Math.max(-scale, Math.min(scale - 1, Math.round(value * scale)));
 
 /** Reads a signed little-endian integer of 24 bits. */
-const int24 = (view: DataView, at: number): number => view.getUint16(at, true) | (view.getInt8(at + 2) << 16);
+const int24 = (view: DataView, offset: number): number =>
+  view.getUint16(offset, true) | (view.getInt8(offset + 2) << 16);
 
-function writeInt24(view: DataView, at: number, value: number): void {
-  view.setUint16(at, value & 0xffff, true);
-  view.setInt8(at + 2, value >> 16);
+function writeInt24(view: DataView, offset: number, value: number): void {
+  view.setUint16(offset, value & 0xffff, true);
+  view.setInt8(offset + 2, value >> 16);
 }
 
 export const CODECS: Readonly<Record<WavEncoding, SampleCodec>> = {
   pcm8: {
     ...{ tag: 1, bytes: 1 },
-    read: (view, at) => (view.getUint8(at) - 128) / 128,
-    write: (view, at, value) => view.setUint8(at, quantize(value, 128) + 128),
+    read: (view, offset) => (view.getUint8(offset) - 128) / 128,
+    write: (view, offset, value) => view.setUint8(offset, quantize(value, 128) + 128),
   },
   pcm16: {
     ...{ tag: 1, bytes: 2 },
-    read: (view, at) => view.getInt16(at, true) / 2 ** 15,
-    write: (view, at, value) => view.setInt16(at, quantize(value, 2 ** 15), true),
+    read: (view, offset) => view.getInt16(offset, true) / 2 ** 15,
+    write: (view, offset, value) => view.setInt16(offset, quantize(value, 2 ** 15), true),
   },
   pcm24: {
     ...{ tag: 1, bytes: 3 },
-    read: (view, at) => int24(view, at) / 2 ** 23,
-    write: (view, at, value) => writeInt24(view, at, quantize(value, 2 ** 23)),
+    read: (view, offset) => int24(view, offset) / 2 ** 23,
+    write: (view, offset, value) => writeInt24(view, offset, quantize(value, 2 ** 23)),
   },
   pcm32: {
     ...{ tag: 1, bytes: 4 },
-    read: (view, at) => view.getInt32(at, true) / 2 ** 31,
-    write: (view, at, value) => view.setInt32(at, quantize(value, 2 ** 31), true),
+    read: (view, offset) => view.getInt32(offset, true) / 2 ** 31,
+    write: (view, offset, value) => view.setInt32(offset, quantize(value, 2 ** 31), true),
   },
   float32: {
     ...{ tag: 3, bytes: 4 },
-    read: (view, at) => view.getFloat32(at, true),
-    write: (view, at, value) => view.setFloat32(at, value, true),
+    read: (view, offset) => view.getFloat32(offset, true),
+    write: (view, offset, value) => view.setFloat32(offset, value, true),
   },
   float64: {
     ...{ tag: 3, bytes: 8 },
-    read: (view, at) => view.getFloat64(at, true),
-    write: (view, at, value) => view.setFloat64(at, value, true),
+    read: (view, offset) => view.getFloat64(offset, true),
+    write: (view, offset, value) => view.setFloat64(offset, value, true),
   },
   mulaw: {
     ...{ tag: 7, bytes: 1 },
-    read: (view, at) => fromMulaw(view.getUint8(at)) / 2 ** 15,
-    write: (view, at, value) => view.setUint8(at, toMulaw(quantize(value, 2 ** 15))),
+    read: (view, offset) => fromMulaw(view.getUint8(offset)) / 2 ** 15,
+    write: (view, offset, value) => view.setUint8(offset, toMulaw(quantize(value, 2 ** 15))),
   },
   alaw: {
     ...{ tag: 6, bytes: 1 },
-    read: (view, at) => fromAlaw(view.getUint8(at)) / 2 ** 15,
-    write: (view, at, value) => view.setUint8(at, toAlaw(quantize(value, 2 ** 15))),
+    read: (view, offset) => fromAlaw(view.getUint8(offset)) / 2 ** 15,
+    write: (view, offset, value) => view.setUint8(offset, toAlaw(quantize(value, 2 ** 15))),
   },
 };
 

@@ -80,8 +80,12 @@ export class WavStream {
     if (checkHeader(view, this.#source))
       throw formatError(this.#source, 'files of more than 4 GiB (RF64) cannot be read as a stream');
     let format: WavFormat | null = null;
-    for (let at = RIFF_HEADER; at + CHUNK_HEADER <= size; ) {
-      const [name, stated, start] = [nameAt(view, at), view.getUint32(at + 4, true), at + CHUNK_HEADER];
+    for (let offset = RIFF_HEADER; offset + CHUNK_HEADER <= size; ) {
+      const [name, stated, start] = [
+        nameAt(view, offset),
+        view.getUint32(offset + 4, true),
+        offset + CHUNK_HEADER,
+      ];
       if (name === 'data') {
         if (format === null) throw formatError(this.#source, 'the data chunk must follow a fmt chunk');
         this.#format = format;
@@ -91,7 +95,7 @@ export class WavStream {
       // To know whether a chunk of an odd size is padded, `nextChunk` needs the header of the next one.
       if (start + stated + (stated % 2 === 0 ? 0 : CHUNK_HEADER + 1) > size) return 0;
       if (name === 'fmt ') format = formatOf(view, { start, length: stated }, this.#source);
-      at = nextChunk(view, start + stated);
+      offset = nextChunk(view, start + stated);
     }
     return 0;
   }

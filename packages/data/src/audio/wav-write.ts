@@ -66,17 +66,17 @@ interface Header {
 }
 
 function writeHeader(view: DataView, { tag, channels, sampleRate, sampleBytes, length }: Header): void {
-  let at = 0;
+  let offset = 0;
   const text = (name: string): void => {
-    for (const letter of name) view.setUint8(at++, letter.charCodeAt(0));
+    for (const letter of name) view.setUint8(offset++, letter.charCodeAt(0));
   };
   const int16 = (value: number): void => {
-    view.setUint16(at, value, true);
-    at += 2;
+    view.setUint16(offset, value, true);
+    offset += 2;
   };
   const int32 = (value: number): void => {
-    view.setUint32(at, value, true);
-    at += 4;
+    view.setUint32(offset, value, true);
+    offset += 4;
   };
   const frameBytes = channels * sampleBytes;
   const rate = Math.round(sampleRate);

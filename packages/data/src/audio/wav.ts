@@ -51,9 +51,9 @@ export function readWav(bytes: Uint8Array, options: WavOptions = {}): WavSound {
 
 function checkFinite(channels: readonly Float32Array[], source: string): void {
   for (const samples of channels) {
-    const at = samples.findIndex((sample) => !Number.isFinite(sample));
-    if (at < 0) continue;
-    const message = `${source}: sample ${at + 1} must be a finite number, got ${samples[at]}.`;
+    const index = samples.findIndex((sample) => !Number.isFinite(sample));
+    if (index < 0) continue;
+    const message = `${source}: sample ${index + 1} must be a finite number, got ${samples[index]}.`;
     throw new UnrollError('data', message, { source });
   }
 }
@@ -89,8 +89,8 @@ const SOX_SIZE = 0x7ffff000;
 /** Returns whether the size in a chunk header stands for an unknown size. */
 export const isUnknownSize = (stated: number): boolean => stated === UNKNOWN_SIZE || stated === SOX_SIZE;
 
-export const nameAt = (view: DataView, at: number): string =>
-  String.fromCharCode(...[0, 1, 2, 3].map((i) => view.getUint8(at + i)));
+export const nameAt = (view: DataView, offset: number): string =>
+  String.fromCharCode(...[0, 1, 2, 3].map((i) => view.getUint8(offset + i)));
 
 /** Returns the format and the range of the samples. */
 function chunksOf(view: DataView, source: string): { format: WavFormat; data: Range } {
@@ -98,10 +98,10 @@ function chunksOf(view: DataView, source: string): { format: WavFormat; data: Ra
   const isLarge = checkHeader(view, source);
   let format: WavFormat | undefined;
   let large: number | undefined;
-  for (let at = RIFF_HEADER; at + CHUNK_HEADER <= size; ) {
-    const name = nameAt(view, at);
-    const start = at + CHUNK_HEADER;
-    const stated = view.getUint32(at + 4, true);
+  for (let offset = RIFF_HEADER; offset + CHUNK_HEADER <= size; ) {
+    const name = nameAt(view, offset);
+    const start = offset + CHUNK_HEADER;
+    const stated = view.getUint32(offset + 4, true);
     if (name === 'data') {
       if (format === undefined) throw formatError(source, 'the data chunk must follow a fmt chunk');
       return { format, data: { start, length: dataLength(size - start, stated, large, source) } };
@@ -115,7 +115,7 @@ function chunksOf(view: DataView, source: string): { format: WavFormat; data: Ra
       format = formatOf(view, { start, length: stated }, source);
     }
     if (name === 'ds64' && isLarge && stated >= 16) large = largeSize(view, start);
-    at = nextChunk(view, start + stated);
+    offset = nextChunk(view, start + stated);
   }
   const missing = format === undefined ? 'a fmt chunk and a data chunk' : 'a data chunk';
   throw formatError(source, `the file is truncated or damaged: it must have ${missing}`);
@@ -173,8 +173,8 @@ function dataLength(available: number, stated: number, large: number | undefined
 export function nextChunk(view: DataView, end: number): number {
   const padded = end + (end % 2);
   if (padded === end || end + CHUNK_HEADER > view.byteLength) return padded;
-  const isName = (at: number): boolean =>
-    at + CHUNK_HEADER <= view.byteLength && /^[A-Za-z][\x20-\x7e]{3}$/.test(nameAt(view, at));
+  const isName = (offset: number): boolean =>
+    offset + CHUNK_HEADER <= view.byteLength && /^[A-Za-z][\x20-\x7e]{3}$/.test(nameAt(view, offset));
   return isName(end) && !isName(padded) ? end : padded;
 }
 

@@ -63,10 +63,10 @@ class Reader {
     const parts: Uint8Array[] = [];
     for (let size = this.byte(); size > 0; size = this.byte()) parts.push(this.take(size));
     const out = new Uint8Array(parts.reduce((sum, { length }) => sum + length, 0));
-    let at = 0;
+    let offset = 0;
     for (const part of parts) {
-      out.set(part, at);
-      at += part.length;
+      out.set(part, offset);
+      offset += part.length;
     }
     return out;
   }
@@ -162,11 +162,11 @@ function draw(canvas: Uint8Array, width: number, block: Block, indices: Uint8Arr
   const rows = rowsOf(block);
   for (let r = 0; r < block.height; r++) {
     for (let c = 0; c < block.width; c++) {
-      const at = 3 * ((block.y + rows[r]) * width + block.x + c);
+      const offset = 3 * ((block.y + rows[r]) * width + block.x + c);
       const index = indices === null ? -1 : indices[r * block.width + c];
-      if (index < 0) canvas.fill(0, at, at + 3);
+      if (index < 0) canvas.fill(0, offset, offset + 3);
       else if (index !== block.transparent)
-        for (let k = 0; k < 3; k++) canvas[at + k] = block.palette[3 * index + k] ?? 0;
+        for (let k = 0; k < 3; k++) canvas[offset + k] = block.palette[3 * index + k] ?? 0;
     }
   }
 }
@@ -190,10 +190,10 @@ function decompress({ codeSize, data, width, height }: Block, error: (problem: s
   const starts = new Uint32Array(MAX_CODES);
   const lengths = new Uint32Array(MAX_CODES);
   let [next, bits, previous, written] = [end + 1, codeSize + 1, -1, 0];
-  let [buffer, available, at] = [0, 0, 0];
+  let [buffer, available, offset] = [0, 0, 0];
   for (;;) {
-    while (available < bits && at < data.length) {
-      buffer |= data[at++] << available;
+    while (available < bits && offset < data.length) {
+      buffer |= data[offset++] << available;
       available += 8;
     }
     if (available < bits) break;

@@ -37,14 +37,15 @@ export function readJpeg(bytes: Uint8Array, source: string): Image {
 /** Returns the size that the first frame header declares. */
 function sizeOf(bytes: Uint8Array, source: string): { width: number; height: number } {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  for (let at = 2; at + 9 <= bytes.length; ) {
-    const marker = bytes[at + 1];
-    if (bytes[at] !== 0xff) break;
-    if (marker === 0xff) at++;
-    else if (!hasLength(marker)) at += 2;
-    else if (isFrame(marker)) return { height: view.getUint16(at + 5), width: view.getUint16(at + 7) };
+  for (let offset = 2; offset + 9 <= bytes.length; ) {
+    const marker = bytes[offset + 1];
+    if (bytes[offset] !== 0xff) break;
+    if (marker === 0xff) offset++;
+    else if (!hasLength(marker)) offset += 2;
+    else if (isFrame(marker))
+      return { height: view.getUint16(offset + 5), width: view.getUint16(offset + 7) };
     else if (marker === 0xda) break;
-    else at += 2 + view.getUint16(at + 2);
+    else offset += 2 + view.getUint16(offset + 2);
   }
   throw imageError(source, 'the JPEG file is damaged: it has no frame header');
 }

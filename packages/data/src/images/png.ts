@@ -9,9 +9,9 @@ import { checkSize, type Image, imageError } from './image.js';
 
 const SIGNATURE = [0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a];
 /** The chunks that determine the pixels. */
-const NEEDED = ['IHDR', 'PLTE', 'tRNS', 'IDAT', 'IEND'];
+const PIXEL_CHUNKS = ['IHDR', 'PLTE', 'tRNS', 'IDAT', 'IEND'];
 /** Number of compressed bytes that are decompressed at once. The result is at most about a thousand times as long. */
-const PART = 2 ** 14;
+const PART_BYTES = 2 ** 14;
 
 export const isPng = (bytes: Uint8Array): boolean => SIGNATURE.every((byte, i) => bytes[i] === byte);
 
@@ -64,18 +64,21 @@ export function readPng(bytes: Uint8Array, source: string): Image {
 function chunksOf(bytes: Uint8Array, source: string): Chunk[] {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const chunks: Chunk[] = [];
-  for (let at = SIGNATURE.length; at + 12 <= bytes.length; ) {
-    const length = view.getUint32(at);
-    const end = at + 12 + length;
+  for (let offset = SIGNATURE.length; offset + 12 <= bytes.length; ) {
+    const length = view.getUint32(offset);
+    const end = offset + 12 + length;
     if (end > bytes.length) throw imageError(source, `the PNG file is truncated at byte ${bytes.length}`);
-    const type = String.fromCharCode(...bytes.subarray(at + 4, at + 8));
-    if (NEEDED.includes(type)) {
-      if (crc(bytes.subarray(at + 4, end - 4)) !== view.getUint32(end - 4))
-        throw imageError(source, `the PNG file is damaged: chunk ${type} at byte ${at} has a wrong checksum`);
-      chunks.push({ type, bytes: bytes.subarray(at, end), data: bytes.subarray(at + 8, end - 4) });
+    const type = String.fromCharCode(...bytes.subarray(offset + 4, offset + 8));
+    if (PIXEL_CHUNKS.includes(type)) {
+      if (crc(bytes.subarray(offset + 4, end - 4)) !== view.getUint32(end - 4))
+        throw imageError(
+          source,
+          `the PNG file is damaged: chunk ${type} at byte ${offset} has a wrong checksum`,
+        );
+      chunks.push({ type, bytes: bytes.subarray(offset, end), data: bytes.subarray(offset + 8, end - 4) });
       if (type === 'IEND') return chunks;
     }
-    at = end;
+    offset = end;
   }
   throw imageError(source, 'the PNG file is truncated: it has no chunk IEND');
 }
@@ -137,7 +140,8 @@ function checkData(chunks: readonly Chunk[], header: Header, source: string): vo
   try {
     for (const { type, data } of chunks) {
       if (type !== 'IDAT') continue;
-      for (let at = 0; at < data.length; at += PART) stream.push(data.subarray(at, at + PART));
+      for (let offset = 0; offset < data.length; offset += PART_BYTES)
+        stream.push(data.subarray(offset, offset + PART_BYTES));
     }
     stream.push(new Uint8Array(0), true);
   } catch (error) {
@@ -168,10 +172,10 @@ function pngOf(chunks: readonly Chunk[]): Uint8Array {
   const length = chunks.reduce((sum, { bytes }) => sum + bytes.length, SIGNATURE.length);
   const out = new Uint8Array(length);
   out.set(SIGNATURE);
-  let at = SIGNATURE.length;
+  let offset = SIGNATURE.length;
   for (const { bytes } of chunks) {
-    out.set(bytes, at);
-    at += bytes.length;
+    out.set(bytes, offset);
+    offset += bytes.length;
   }
   return out;
 }

@@ -57,7 +57,7 @@ export function tokenizer(config: TokenizerConfig): Tokenizer {
 }
 
 /** Number of letters after which the default tokenizer is chosen. */
-const SAMPLE = 1_000_000;
+const SAMPLE_LETTERS = 1_000_000;
 
 /**
  * Returns the default tokenizer for texts: characters if most letters are Chinese or Japanese, words otherwise.
@@ -66,11 +66,11 @@ const SAMPLE = 1_000_000;
 export function defaultTokenizer(texts: Iterable<string>): Tokenizer {
   let [letters, ideographic] = [0, 0];
   for (const whole of checkedTexts('defaultTokenizer', texts)) {
-    const text = whole.slice(0, SAMPLE);
+    const text = whole.slice(0, SAMPLE_LETTERS);
     letters += text.match(/\p{L}/gu)?.length ?? 0;
     ideographic +=
       text.match(/(?=\p{L})[\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}\u30FC]/gu)?.length ?? 0;
-    if (letters >= SAMPLE) break;
+    if (letters >= SAMPLE_LETTERS) break;
   }
   if (letters === 0) throw valueError('defaultTokenizer needs texts with letters, got none.');
   return tokenizer({ kind: ideographic * 2 > letters ? 'characters' : 'words' });

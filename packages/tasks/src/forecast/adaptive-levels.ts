@@ -5,13 +5,14 @@
  *
  *   level += rate / sqrt(step) * (share of the scores of the row above their margin - (1 - nominal level))
  *
- * The margin of a score is the one known at its forecast origin. Errors at a horizon step are correlated over about as many rows,
- * so that n of them are worth about n / sqrt(step) independent errors. Each third of the horizon has its own level.
+ * The margin of a score is the one known at its forecast origin. Each third of the horizon has its own level; `step` is the mean of
+ * its horizon steps, counted from 1. Errors at horizon step h are correlated over about h rows, so that n of them are worth about
+ * n / sqrt(h) independent errors.
  */
 
 /** The scores of one horizon step, divided by their expected size. */
 export interface StepOutcomes {
-  /** For each score, the grid index of the actual value. */
+  /** For each score, the grid index (panel.ts) of the actual value. */
   index: readonly number[];
   /** By level, one score for each index. */
   scores: readonly Float64Array[];
@@ -36,7 +37,7 @@ export class AdaptiveLevels {
   /**
    * @param steps the outcomes of each horizon step
    * @param levels the nominal levels
-   * @param rate the share of the difference by which one row moves a level
+   * @param rate the factor `rate` of the formula above
    */
   constructor(steps: readonly StepOutcomes[], levels: readonly number[], rate: number) {
     const last = steps.reduce((end, { index }) => index.reduce((a, b) => Math.max(a, b), end), -1);
@@ -57,8 +58,8 @@ export class AdaptiveLevels {
     });
   }
 
-  /** Returns the level for a step of forecasts from an origin. @param l the index of the nominal level */
-  at(origin: number, l: number, part: number): number {
+  /** Returns the level of a part of the horizon for forecasts from an origin. @param l the index of the nominal level */
+  levelAt(origin: number, l: number, part: number): number {
     const history = this.#histories[part][l];
     return history[Math.max(0, Math.min(origin - this.#start, history.length - 1))];
   }
@@ -68,9 +69,9 @@ export class AdaptiveLevels {
 interface RankedOutcomes {
   /** The grid index of the actual value. */
   index: Int32Array;
-  /** The share of smaller scores; NaN if too few scores are known. The actual value is inside the interval of a higher level. */
+  /** The share of smaller scores; NaN if too few scores are known. Intervals whose level is higher contain the actual value. */
   rank: Float64Array;
-  /** The rank that a score above all known scores would have. Scores cannot be outside the margin of a higher level. */
+  /** The rank that a score above all known scores would have. If the level is higher, no score could exceed its margin. */
   highest: Float64Array;
 }
 
@@ -161,10 +162,10 @@ function levelHistory(
       // The actual values of the row before the origin are known.
       for (; index[next[s]] < first + row; next[s]++) {
         const value = rank[next[s]];
-        const levelThere = history[row - 1 - k];
-        if (Number.isNaN(value) || highest[next[s]] < levelThere) continue;
+        const levelAtOrigin = history[row - 1 - k];
+        if (Number.isNaN(value) || highest[next[s]] < levelAtOrigin) continue;
         count++;
-        if (value >= levelThere) outside++;
+        if (value >= levelAtOrigin) outside++;
       }
     }
     if (count > 0) current += rate * (outside / count - (1 - level));

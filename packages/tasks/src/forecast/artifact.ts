@@ -77,7 +77,7 @@ function checkPipeline(json: JsonObject): Pipeline {
 
 /**
  * Returns the pipeline with all current keys of the plan. Earlier versions store the horizon chunk as `reach`, and store neither
- * `period` and `seasons` nor the lag of each view.
+ * `period` and `seasons` nor the lag of each network (`views`).
  */
 function withCurrentPlan(pipeline: Pipeline): Pipeline {
   const { reach, ...plan }: Pipeline['plan'] & { reach?: number } = pipeline.plan;

@@ -35,7 +35,7 @@ interface ModelRun {
   /** Indices of the calibration origins from which the model can forecast. */
   indices: readonly number[];
   /** Forecasts from these origins. */
-  earlier: readonly Intervals[];
+  earlierForecasts: readonly Intervals[];
   /** Forecasts from the backtest origins. */
   backtest: readonly Intervals[];
 }
@@ -61,16 +61,21 @@ export async function calibratedForecasts(
   };
   const runs: ModelRun[] = [];
   for (const [model, baseline] of leaderboardBaselines(panel, plan, context.baselines)) {
-    const [earlier, backtest] = [earlierOrigins, origins].map((from) =>
+    const [earlierForecasts, backtest] = [earlierOrigins, origins].map((from) =>
       baselineForecasts(panel, baseline, from, options),
     );
-    runs.push({ model, indices: allIndices, earlier, backtest });
+    runs.push({ model, indices: allIndices, earlierForecasts, backtest });
   }
   const networkRuns: ModelRun[] = [];
   for (const network of networks) {
     const indices = allIndices.filter((n) => network.canForecast(earlierOrigins[n]));
-    const earlier = await network.forecasts(indices.map((n) => earlierOrigins[n]));
-    networkRuns.push({ model: network.name, indices, earlier, backtest: await network.forecasts(origins) });
+    const earlierForecasts = await network.forecasts(indices.map((n) => earlierOrigins[n]));
+    networkRuns.push({
+      model: network.name,
+      indices,
+      earlierForecasts,
+      backtest: await network.forecasts(origins),
+    });
   }
   const combined = combinedRuns(context, runs, networkRuns, origins, earlierOrigins);
   const scale = scoreScale(panel, plan);
@@ -91,8 +96,8 @@ function calibrate(
 ): Pick<CalibratedForecasts, 'backtest' | 'calibrationOf'> {
   const calibrationOf = (model: string): Calibration => {
     const calibration = new Calibration(levels, plan.horizon, scale);
-    const { indices, earlier } = runs.find((run) => run.model === model)!; // every model of the leaderboard has a run
-    for (const [i, n] of indices.entries()) calibration.learn(panel, earlierOrigins[n], earlier[i]);
+    const { indices, earlierForecasts } = runs.find((run) => run.model === model)!; // every model of the leaderboard has a run
+    for (const [i, n] of indices.entries()) calibration.learn(panel, earlierOrigins[n], earlierForecasts[i]);
     return calibration;
   };
   const calibrated = runs.map(({ model, backtest }): ModelForecasts => {
@@ -113,9 +118,9 @@ function combinedRuns(
   const { panel, plan } = context;
   const isPerSeries = context.select === 'series';
   const errorScales = meanChanges(panel, plan);
-  const errorsOf = ({ indices, earlier }: ModelRun) => {
+  const errorsOf = ({ indices, earlierForecasts }: ModelRun) => {
     const from = indices.map((n) => earlierOrigins[n]);
-    return new HeldOutErrors(panel, errorScales, from, earlier, isPerSeries);
+    return new HeldOutErrors(panel, errorScales, from, earlierForecasts, isPerSeries);
   };
   const network = bestNetwork(networkRuns, errorsOf, plan.cut);
   const members = [...baselineRuns, network].map((run) => alignedWith(run, network.indices));
@@ -126,8 +131,8 @@ function combinedRuns(
     return {
       model,
       indices: network.indices,
-      earlier: network.indices.map((n, i) =>
-        weigh(weightsAt(earlierOrigins[n]), ({ earlier }) => earlier[i]),
+      earlierForecasts: network.indices.map((n, i) =>
+        weigh(weightsAt(earlierOrigins[n]), ({ earlierForecasts }) => earlierForecasts[i]),
       ),
       backtest: origins.map((origin, n) => weigh(weightsAt(origin), ({ backtest }) => backtest[n])),
     };
@@ -174,7 +179,11 @@ function bestNetwork(
 function alignedWith(run: ModelRun, indices: readonly number[]): ModelRun {
   if (run.indices === indices) return run;
   const positions = new Map(run.indices.map((n, i) => [n, i]));
-  return { ...run, indices, earlier: indices.map((n) => run.earlier[positions.get(n) ?? 0]) };
+  return {
+    ...run,
+    indices,
+    earlierForecasts: indices.map((n) => run.earlierForecasts[positions.get(n) ?? 0]),
+  };
 }
 
 function memoised<T>(compute: (origin: number) => T): (origin: number) => T {

@@ -137,7 +137,7 @@ export class Calibration {
       (least, { index }) => index.reduce((a, b) => Math.min(a, b), least),
       before,
     );
-    if (season < 2 || before - start < MIN_ERROR_SEASONS * season) return null; // spares the lists of errors
+    if (season < 2 || before - start < MIN_ERROR_SEASONS * season) return null; // before the lists of errors are computed
     const errors = this.#steps.map((step) => step.relativeErrors(before));
     this.#errorSpread = spreadOfErrors(panel, season, errors);
     const spreadOf = spreadAt(this.#errorSpread, panel);
@@ -191,7 +191,7 @@ export class Calibration {
       this.#levelsByScaling.set(scaling, adapted);
     }
     const levels = adapted;
-    return (l, k) => levels.at(origin, l, partOfHorizon(k, this.#steps.length));
+    return (l, k) => levels.levelAt(origin, l, partOfHorizon(k, this.#steps.length));
   }
 
   #toScoreScale(series: number, value: number): number {
@@ -204,6 +204,7 @@ export interface SeriesScale {
   log: boolean;
   /** Whether bounds are clipped at 0 (at the median, if that is negative). */
   nonNegative: boolean;
+  /** The size of changes of the series, by which margins are multiplied. */
   unit: number;
   /** The spread at each horizon step. Default: 1. */
   spread?: ArrayLike<number>;
@@ -236,8 +237,8 @@ export interface Margins {
 }
 
 /**
- * Widens intervals by margins. Levels are in ascending order; the interval of each level contains the interval of
- * the previous level.
+ * Widens intervals by margins; negative margins narrow them. Levels are in ascending order; the interval of each level contains the
+ * interval of the previous level.
  */
 export function widenIntervals(
   { lower, upper, ...intervals }: Intervals,
@@ -266,7 +267,7 @@ export function widenIntervals(
  * Widens intervals like {@link widenIntervals}, but the horizon may be longer than the margins. For the additional steps, the model
  * continues from its own forecast, chunk by chunk. The errors of the chunks are treated as independent, so their squares are added.
  */
-export function widenLongHorizon(intervals: Intervals, margins: Margins, scale: SeriesScale): Intervals {
+export function widenAnyHorizon(intervals: Intervals, margins: Margins, scale: SeriesScale): Intervals {
   const { median } = intervals;
   const chunk = margins.lower[0]?.length ?? median.length;
   const repeat = (byLevel: readonly ArrayLike<number>[]) =>

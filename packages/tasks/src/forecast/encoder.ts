@@ -43,7 +43,7 @@ export interface EncodedRows {
   inputs: FloatArray;
   /** Shape [count, horizon, futureWidth]. */
   future: FloatArray;
-  /** Shape [count, horizon, targetWidth]: the target and, for counts, the unit by which the inputs are divided. */
+  /** Shape [count, horizon, targetWidth]: the target and, for counts, the unit by which the inputs are divided (transform.ts). */
   targets: FloatArray;
 }
 
@@ -76,7 +76,7 @@ export interface EncoderConfig {
   channels: ChannelConfig[];
 }
 
-/** A forecast origin: a series, and the grid index of the first row to forecast. Only the rows before it are used. */
+/** A forecast origin: a series, and the grid index (panel.ts) of the first row to forecast. Only the rows before it are used. */
 export interface Origin {
   series: number;
   origin: number;
@@ -155,7 +155,7 @@ export class PanelEncoder {
   }
 
   /** Returns an encoder with the same fit for another panel, whose series `n` extends series `sources[n]` of the panel of this encoder. */
-  for({ panel, sources }: { panel: Panel; sources: readonly number[] }): PanelEncoder {
+  forPanel({ panel, sources }: { panel: Panel; sources: readonly number[] }): PanelEncoder {
     if (panel === this.#panel) return this;
     const { channels, transforms } = this.config;
     const config = { channels, transforms: sources.map((series) => transforms[series]) };

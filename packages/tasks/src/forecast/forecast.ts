@@ -49,8 +49,8 @@ export interface ForecastOptions extends PanelOptions, PlanOptions {
    */
   select?: 'all' | 'series';
   /**
-   * `drop`: series that ended one horizon (at least 3 rows) or more before the others are left out. `keep`: they are forecast from
-   * their own last rows. Default: `drop`, or `keep` if at least half of the series ended earlier.
+   * `drop`: series that ended at least one horizon, and at least 3 rows, before the last row of the table are left out. `keep`: they
+   * are forecast from their own last rows. Default: `drop`, or `keep` if at least half of the series ended that early.
    */
   discontinued?: Discontinued;
   /** Hidden units of each recurrent layer. Default 32. */

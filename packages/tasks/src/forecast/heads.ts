@@ -2,7 +2,7 @@
  * Output heads define what a network outputs for each horizon step: one number (`point`), quantiles, or the parameters of a
  * distribution. A head defines the loss, the number of outputs, and how quantiles are computed from the outputs, on the scale
  * of the network's targets. Count targets are not scaled; instead, the head multiplies its mean by the unit by which the
- * inputs are divided (transform.ts).
+ * inputs are divided: 1 + the mean of the window (transform.ts).
  */
 import { valueError } from '@unroll/core';
 import { type Loss, losses } from '@unroll/train';

@@ -94,7 +94,7 @@ export class JoinedNetworks {
   async #forecastChunk(from: ForecastOrigins): Promise<Intervals[]> {
     const { model, plan, views } = this.#parts;
     const { float } = currentBackend();
-    const encoders = this.#parts.encoders.map((encoder) => encoder.for(from));
+    const encoders = this.#parts.encoders.map((encoder) => encoder.forPanel(from));
     const inputs = encoders.flatMap((encoder, i) => {
       const rows = encoder.encode(from.origins, { floats: float });
       return inputTensors(rows, encoder, networkPlanOf(plan, views[i]));

@@ -34,9 +34,9 @@ const FACTORS = new Map([
 ]);
 /** Rows before a shift, w above. */
 const ROWS_BEFORE = 8;
-/** |J| is compared with |J| at this many earlier rows. If fewer than MIN_COMPARED are known, no shift is found. */
-const COMPARED = 100;
-const MIN_COMPARED = 10;
+/** |J| is compared with |J| at this many earlier rows. If fewer than MIN_COMPARED_ROWS are known, no shift is found. */
+const COMPARED_ROWS = 100;
+const MIN_COMPARED_ROWS = 10;
 /**
  * The threshold is the largest of these multiples: of the median of |J|, of the 95 % quantile of |J| (rows of the peak season may
  * vary more than others), and of the mean change from row to row.
@@ -48,11 +48,11 @@ const MIN_RATIO_TO_STEP = 0.5;
  * |J| must also exceed every |J| at this many rows that precede the compared rows: a quiet week is often followed by a week that
  * varies as much as earlier weeks.
  */
-export const REMEMBERED = 2000;
+export const REMEMBERED_ROWS = 2000;
 
-/** Returns the number of rows that a search needs before the rows of interest, without the `REMEMBERED` rows. */
+/** Returns the number of rows that a search needs before the rows of interest, in addition to `REMEMBERED_ROWS`. */
 export const searchedRows = (season: number): number =>
-  2 * season + COMPARED + ROWS_BEFORE + ROWS_AFTER[ROWS_AFTER.length - 1];
+  2 * season + COMPARED_ROWS + ROWS_BEFORE + ROWS_AFTER[ROWS_AFTER.length - 1];
 
 /** Searches one series for level shifts. */
 export class ShiftSearch {
@@ -79,18 +79,18 @@ export class ShiftSearch {
     for (let end = 1; end <= z.length; end++) {
       this.#updateStatistics(end);
       shifts.push(...this.#foundAt(end, shifts));
-      const open = this.#openAt(end);
+      const open = this.#findOpenShift(end);
       if (open !== undefined) this.#open.set(end, open);
     }
     this.shifts = shifts;
   }
 
   /** Returns the open shift at a forecast origin; undefined if there is none. */
-  open(origin: number): OpenShift | undefined {
+  openShiftAt(origin: number): OpenShift | undefined {
     return this.#open.get(origin);
   }
 
-  #openAt(end: number): OpenShift | undefined {
+  #findOpenShift(end: number): OpenShift | undefined {
     const after = OPEN_ROWS.findLast((rows) => this.#isShift(end - rows, rows));
     return after === undefined ? undefined : { row: end - after, size: this.#statistic(end - after, after) };
   }
@@ -135,25 +135,25 @@ export class ShiftSearch {
     return (
       !this.#isEcho(row, after, sign) &&
       Math.abs(statistic) > (FACTORS.get(after) ?? 1) * this.#threshold(row, after) &&
-      Math.abs(statistic) > this.#largestBefore(row - after - COMPARED, after)
+      Math.abs(statistic) > this.#largestBefore(row - after - COMPARED_ROWS, after)
     );
   }
 
-  /** Returns the largest |J| at the `REMEMBERED` rows before a row; 0 if there are none. */
+  /** Returns the largest |J| at the last `REMEMBERED_ROWS` before a row; 0 if there are none. */
   #largestBefore(row: number, after: number): number {
     const values = this.#statistics.get(after) ?? new Float64Array();
     return values
-      .subarray(Math.max(0, row - REMEMBERED), Math.max(0, row))
+      .subarray(Math.max(0, row - REMEMBERED_ROWS), Math.max(0, row))
       .reduce((largest, value) => (Number.isNaN(value) ? largest : Math.max(largest, Math.abs(value))), 0);
   }
 
   /** Returns the threshold of |J| at a row; infinite if too few earlier |J| are known, or if most rows equal the previous row. */
   #threshold(row: number, after: number): number {
-    const first = Math.max(0, row - after - COMPARED);
+    const first = Math.max(0, row - after - COMPARED_ROWS);
     const values = this.#statistics.get(after) ?? new Float64Array();
     const earlier = values.subarray(first, row - after);
     const known = earlier.filter((value) => !Number.isNaN(value)).map(Math.abs);
-    if (known.length < MIN_COMPARED) return Number.POSITIVE_INFINITY;
+    if (known.length < MIN_COMPARED_ROWS) return Number.POSITIVE_INFINITY;
     const steps = this.#z
       .subarray(first, row)
       .map((value, t, all) => (t === 0 ? 0 : Math.abs(value - all[t - 1])));

@@ -42,7 +42,7 @@ export function hasSameShifts(values: Float64Array, first: number, from: number,
   const foundFrom = (start: number): string => {
     const part = start === 0 ? values : values.slice(start);
     const search = searchOf(part, plan);
-    const open = search.open(part.length);
+    const open = search.openShiftAt(part.length);
     return [...search.shifts, ...(open === undefined ? [] : [{ ...open, knownAt: part.length }])]
       .filter(({ row }) => start + row >= from)
       .map(({ row, knownAt, size }) => `${start + row} ${start + knownAt} ${size.toPrecision(6)}`)
@@ -121,7 +121,7 @@ export function levelledOrigins(panel: Panel, origins: readonly Origin[], plan: 
     const row = origin - offset;
     const search = searchOf(values, plan);
     const known = search.shifts.filter(({ knownAt }) => knownAt <= row);
-    const open = search.open(row);
+    const open = search.openShiftAt(row);
     if (open === undefined) {
       if (known.length === 0) return { series: source, origin };
       return { series: copyOf(source, String(known.length), () => moved(values, known, plan)), origin };
@@ -181,7 +181,7 @@ export function shiftNotes(panel: Panel, plan: LevelPlan): string[] {
   const open: { id: string }[] = [];
   for (const { id, offset, values } of panel.series) {
     const search = searchOf(values, plan);
-    if (search.open(values.length) !== undefined) open.push({ id });
+    if (search.openShiftAt(values.length) !== undefined) open.push({ id });
     const last = search.shifts.filter(({ knownAt }) => knownAt <= values.length).at(-1);
     if (last === undefined || last.row < values.length - Math.max(12, plan.season)) continue;
     recent.push(`${timeAt(panel, offset + last.row)}${ofSeries(id)}`);

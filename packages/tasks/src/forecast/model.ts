@@ -19,7 +19,7 @@ import type {
 } from '../shared/task.js';
 import { readForecast, writeForecast } from './artifact.js';
 import { baselineForecasts, baselines } from './baselines.js';
-import { type Intervals, type SeriesScale, widenLongHorizon } from './calibration.js';
+import { type Intervals, type SeriesScale, widenAnyHorizon } from './calibration.js';
 import { combine, weightsText } from './combination.js';
 import { normalQuantile } from './distributions.js';
 import { type Origin, PanelEncoder } from './encoder.js';
@@ -48,8 +48,8 @@ export interface SeriesForecast extends Intervals {
   /** Times of the forecast rows. */
   time: string[];
   /**
-   * With the head `negbin`, the mean of the negative binomial distribution. With a log transform, the mean of the lognormal
-   * distribution with the narrowest of these intervals. Otherwise equal to the median.
+   * With the head `negbin`, the mean of the negative binomial distribution. With a log transform, the mean of a lognormal
+   * distribution fitted to the median and the narrowest interval. Otherwise equal to the median.
    */
   mean: Float64Array;
 }
@@ -194,7 +194,7 @@ export class ForecastModel implements TaskModel {
     const byNetwork = await networks.forecast(extended, long, horizon);
     const uncalibrated = this.#combined(panel, long, byNetwork, horizon);
     const byModel = uncalibrated.map((each, n) =>
-      widenLongHorizon(each, modelMargins, scales(long[n], horizon)),
+      widenAnyHorizon(each, modelMargins, scales(long[n], horizon)),
     );
     const byBaseline = this.baselineAt(panel, short, horizon);
     // Restore the order of the origins.
@@ -243,7 +243,7 @@ export class ForecastModel implements TaskModel {
     const scales = this.#scales(panel, fallbackSpread, ({ unit, fallbackUnit = unit }) => fallbackUnit);
     const margins = marginsFrom(fallbackMargins, fallbackUpperMargins);
     const uncalibrated = this.#baselineForecasts(fallback, panel, origins, horizon);
-    return uncalibrated.map((each, n) => widenLongHorizon(each, margins, scales(origins[n], horizon)));
+    return uncalibrated.map((each, n) => widenAnyHorizon(each, margins, scales(origins[n], horizon)));
   }
 
   async predict(request: TaskRequest): Promise<TaskResult> {
@@ -375,7 +375,7 @@ export class ForecastModel implements TaskModel {
 
   /**
    * Returns a function that returns the scale of the interval margins at an origin. A series that was not seen in training gets
-   * the median unit and the lowest floor of the training series.
+   * the median of the `unit` of all training series, and the lowest of their `floor` (pipeline.ts).
    */
   #scales(
     panel: Panel,
@@ -430,8 +430,8 @@ function longHorizonNotes({ horizon: tested }: Pick<ForecastPlan, 'horizon'>, ho
 }
 
 /**
- * Returns the mean of a forecast whose head does not compute a mean: with a log transform, the mean of the lognormal
- * distribution with the first (narrowest) interval; otherwise the median.
+ * Returns the mean of a forecast whose head does not compute a mean: with a log transform, the mean of a lognormal distribution
+ * fitted to the median and the first (narrowest) interval; otherwise the median.
  */
 function meanOf(
   { median, lower, upper }: Intervals,

@@ -44,7 +44,7 @@ export interface FittedNetwork {
   epochs: number;
 }
 
-/** What distinguishes the networks of a forecaster. */
+/** What one network of a forecaster reads of the target, in which the networks differ: the representation and the channels. */
 export interface NetworkView extends Pick<NetworkPlan, 'lag' | 'anchor'> {
   /** Whether there is a second input channel, standardised by training statistics. */
   absolute: boolean;

@@ -23,7 +23,7 @@ import { type Covariate, type CovariateNames, readCovariates } from './covariate
 import { checkDuplicates, gridIndices, groupRows, listSeries, ofSeries, type SeriesRows } from './rows.js';
 import { findTimeColumn, gridOf, monthNotes, rowNumbers, sortNotes, timePartNotes } from './time-grid.js';
 
-/** One series. Row i has grid index `offset` + i. */
+/** One series. The grid index of its row i is `offset` + i: the number of periods from the first time of the panel to this row. */
 export interface PanelSeries {
   /** Value of the series column; empty if the table is one series. */
   readonly id: string;
@@ -239,13 +239,14 @@ export function unknownNote(name: string, unknown: readonly string[], known: rea
 export const DISCONTINUED = ['keep', 'drop'] as const;
 export type Discontinued = (typeof DISCONTINUED)[number];
 
-/** A series is discontinued if it ended at least one horizon before the others, and at least this many rows. */
+/** A series is discontinued if it ended at least one horizon, and at least this many rows, before the last row of the panel. */
 const MIN_ROWS_SINCE_END = 3;
 
 /**
- * Leaves out the series that ended one horizon or more before the last row of the panel, and names them in a note.
- * @param wanted `keep`: these series are only named in the note. Default: `drop`, or `keep` if at least half of the series ended
- *   earlier
+ * Leaves out discontinued series, which ended at least one horizon and 3 rows before the last row of the panel, and names them in a
+ * note.
+ * @param wanted `keep`: these series are only named in the note. Default: `drop`, or `keep` if at least half of the series are
+ *   discontinued
  */
 export function withoutDiscontinued(panel: Panel, horizon: number, wanted?: Discontinued): Panel {
   const last = panelEnd(panel) - Math.max(MIN_ROWS_SINCE_END, horizon);

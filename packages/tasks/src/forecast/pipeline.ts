@@ -9,7 +9,7 @@ import type { Calibration, Margins, ScoreScale } from './calibration.js';
 import type { Combination } from './combination.js';
 import type { ChannelConfig, Role } from './covariates.js';
 import type { HeadName } from './heads.js';
-import { REMEMBERED, searchedRows } from './level-shifts.js';
+import { REMEMBERED_ROWS, searchedRows } from './level-shifts.js';
 import { hasSameShifts } from './levelled.js';
 import type { FittedNetwork, NetworkView } from './network.js';
 import { type Panel, type PanelSeries, panelEnd } from './panel.js';
@@ -46,7 +46,7 @@ export interface Pipeline {
   head: HeadName;
   /** Probabilities of the intervals. */
   levels: number[];
-  /** For each network: its view, and the channels of its covariates. */
+  /** For each network: its representation of the target ({@link NetworkView}), and the channels of its covariates. */
   views: (NetworkView & { channels: ChannelConfig[] })[];
   series: {
     id: string;
@@ -230,7 +230,7 @@ function forecastRows(models: readonly string[], plan: ForecastPlan): number {
  */
 function skippedRows(values: Float64Array, rows: number, plan: ForecastPlan): number {
   const searched = searchedRows(plan.season);
-  for (const earlier of [searched, searched + REMEMBERED]) {
+  for (const earlier of [searched, searched + REMEMBERED_ROWS]) {
     let skipped = Math.max(0, values.length - rows - earlier);
     while (skipped > 0 && Number.isNaN(values[skipped])) skipped--; // Gaps are filled from earlier values.
     if (skipped === 0 || hasSameShifts(values, skipped, values.length - rows, plan)) return skipped;

@@ -23,8 +23,9 @@ export interface PlanOptions {
   window?: number;
   /**
    * How values are scaled: by differences (`changes`), differences of logarithms (`log`), statistics of the training rows of
-   * each series (`standard`, `robust`, `minmax`), or statistics of each window (`instance`). Default: `changes`, or `log` if
-   * the variation grows with the level.
+   * each series (`standard`, `robust`, `minmax`), or statistics of each window (`instance`). Default: `changes`, or `log` if the
+   * variation grows with the level or the held-out error is lower. If `changes` is given, the last difference of the window is
+   * subtracted; otherwise, the representation is chosen by comparison (representation.ts).
    */
   scaler?: ScalerName;
   /** `direct` forecasts all horizon steps at once; `recursive` feeds each step back as input to the next. Default `direct`. */
@@ -58,9 +59,9 @@ export interface ForecastPlan extends Omit<NetworkPlan, 'absolute' | 'anchor'> {
   seasons: readonly number[];
   /** Why the season of several series was chosen; empty for a single series, and if the season was given or none was found. */
   seasonReason: string;
-  /** The view of each network (network.ts). The `lag` of the plan is the largest lag of the views. */
+  /** The representation of the target for each network (network.ts). The `lag` of the plan is the largest of their lags. */
   views: readonly NetworkView[];
-  /** Why the views were chosen; empty if there was no choice. */
+  /** Why these representations were chosen; empty if there was no choice. */
   viewReason: string;
   /** Grid index of the first row after the training rows of the backtest. */
   cut: number;

@@ -2,8 +2,8 @@
  * Chooses how the target is represented for the two networks: the lag of the changes, and what is subtracted from a window. To
  * compare the candidates, linear models take the place of networks: a ridge regression from the scaled window to the scaled horizon,
  * fitted on the first training rows and scored on the last ones. Linear models are fitted in milliseconds, and the representation
- * that is best for a linear model also suits a network, because the represented series changes least. The forecast is the mean of
- * the forecasts of two networks, so pairs of candidates are scored by the mean of their forecasts.
+ * that is best for a linear model also suits a network, because the series varies least in it. The forecast is the mean of the
+ * forecasts of two networks, so pairs of candidates are scored by the mean of their forecasts.
  */
 import type { NetworkView } from './network.js';
 import { fillGaps, rowsWithKnownHorizon, subsample } from './rows.js';
@@ -50,14 +50,14 @@ interface Start {
 
 export interface ViewChoice {
   views: NetworkView[];
-  /** Why the views were chosen; empty if there are too few rows for a comparison. */
+  /** Why these representations were chosen; empty if there are too few rows for a comparison. */
   reason: string;
   /** Error of the linear models on the held-out rows; NaN if there are too few rows. */
   error: number;
 }
 
 /**
- * Chooses the views of the two networks.
+ * Chooses the representation of the target (`view`) for each of the two networks.
  * @param training the training rows of each series
  * @param plan plan with the default lag
  * @param lags lags of the candidates
@@ -67,7 +67,7 @@ export function chooseViews(
   plan: ChoicePlan,
   lags: readonly number[],
 ): ViewChoice {
-  const usual: Candidate = { lag: plan.lag, anchor: 'last' };
+  const defaultCandidate: Candidate = { lag: plan.lag, anchor: 'last' };
   const candidates = lags.flatMap((lag) =>
     (lag === 1 ? ANCHORS_OF_VALUES : ANCHORS_OF_CHANGES).map((anchor) => ({ lag, anchor })),
   );
@@ -83,27 +83,36 @@ export function chooseViews(
     { ...first, absolute: false },
     { ...second, absolute: true },
   ];
-  const base = errors.get(nameOf(usual));
-  if (base === undefined) return { views: views(usual, usual), reason: '', error: Number.NaN };
+  const defaultForecasts = errors.get(nameOf(defaultCandidate));
+  if (defaultForecasts === undefined)
+    return { views: views(defaultCandidate, defaultCandidate), reason: '', error: Number.NaN };
   const compared = candidates.filter((candidate) => errors.has(nameOf(candidate)));
   const pairs = compared.flatMap((a, i) => compared.slice(i).map((b) => [a, b] as const));
   const scoreOf = (a: Candidate, b: Candidate): number =>
-    meanError(series, scored, errors.get(nameOf(a)) ?? base, errors.get(nameOf(b)) ?? base);
-  const usualError = scoreOf(usual, usual);
-  let best = { pair: [usual, usual] as readonly [Candidate, Candidate], error: usualError };
+    meanError(
+      series,
+      scored,
+      errors.get(nameOf(a)) ?? defaultForecasts,
+      errors.get(nameOf(b)) ?? defaultForecasts,
+    );
+  const defaultError = scoreOf(defaultCandidate, defaultCandidate);
+  let best = {
+    pair: [defaultCandidate, defaultCandidate] as readonly [Candidate, Candidate],
+    error: defaultError,
+  };
   for (const pair of pairs) {
     const error = scoreOf(...pair);
     if (error < best.error) best = { pair, error };
   }
-  const gain = 1 - best.error / usualError;
+  const gain = 1 - best.error / defaultError;
   if (!(gain >= MIN_GAIN)) {
     const reason = 'no other representation lowers the held-out error of a linear model';
-    return { views: views(usual, usual), reason, error: usualError };
+    return { views: views(defaultCandidate, defaultCandidate), reason, error: defaultError };
   }
   return {
     views: views(...best.pair),
     error: best.error,
-    reason: `the held-out error of a linear model is ${(100 * gain).toFixed(0)} % lower than with ${describeView(usual)}`,
+    reason: `the held-out error of a linear model is ${(100 * gain).toFixed(0)} % lower than with ${describeView(defaultCandidate)}`,
   };
 }
 
@@ -113,12 +122,12 @@ const ANCHORS_OF_CHANGES: readonly Anchor[] = ['last', 'mean', 'zero'];
 
 const nameOf = ({ lag, anchor }: Candidate): string => `${lag} ${anchor}`;
 
-/** Describes a view for the plan and the report. */
+/** Describes the representation of one network for the plan and the report. */
 export function describeView({ lag, anchor = 'last' }: Pick<NetworkView, 'lag' | 'anchor'>): string {
   const what = lag === 1 ? 'values' : `seasonal differences (lag ${lag})`;
   const subtracted = {
-    last: lag === 1 ? ' minus the last value' : ' minus the last difference',
-    mean: ' minus their mean in the window',
+    last: ', each minus the last one in the window',
+    mean: ', each minus the mean of the window',
     zero: '',
   }[anchor];
   return `${what}${subtracted}`;

@@ -15,14 +15,17 @@ import type { ForecastPlan } from './plan.js';
 import { isNonNegative } from './rows.js';
 import { seasonalSpread } from './seasonal-spread.js';
 
-/** In the size of recent changes, the weight of a change halves after so many seasons or so many rows, whichever is longer. */
+/** In the size of recent changes, the weight of a change halves after this many seasons or this many rows, whichever is longer. */
 const [HALF_LIFE_SEASONS, HALF_LIFE_ROWS] = [2, 24];
 /** In the size of recent changes, the mean of all earlier changes has the weight of one season, and at least of this many rows. */
 const MEAN_ROWS = 12;
 /** Both sizes are at least this share of the mean over the training rows. */
 const MIN_SHARE = 0.1;
 
-/** Levels adapt to the coverage of about this many seasons, of at least this many rows, and of at least this many errors per step. */
+/**
+ * Levels adapt to the coverage over about this many seasons, but over at least this many rows, and over enough rows for this many
+ * errors of all series together per horizon step.
+ */
 const [ADAPTATION_SEASONS, ADAPTATION_ROWS, ADAPTATION_OUTCOMES] = [1, 12, 480];
 
 type ScalePlan = Pick<ForecastPlan, 'season' | 'log' | 'cut'>;
@@ -69,7 +72,7 @@ export function scoreScale(panel: Panel, plan: ForecastPlan): ScoreScale {
     ),
     sizesAt: (s, origin) => {
       sizes[s] ??= new ChangeSizes(panel.series[s], plan, floors[s], means[s]);
-      return sizes[s].at(origin);
+      return sizes[s].sizesAt(origin);
     },
   };
 }
@@ -113,7 +116,7 @@ class ChangeSizes {
   }
 
   /** Returns the sizes before an origin. */
-  at(origin: number): { mean: number; recent: number } {
+  sizesAt(origin: number): { mean: number; recent: number } {
     const { offset, values } = this.#series;
     const row = Math.max(0, Math.min(origin - offset, values.length));
     const shifts = searchOf(values, this.#plan).shifts.filter(({ knownAt }) => knownAt <= row);

@@ -17,7 +17,10 @@ export interface SeasonalSpread {
   bySeries?: Readonly<Record<string, readonly number[]>>;
 }
 
-/** With fewer seasons, the positions cannot be distinguished: seasons of changes in all series, or seasons that errors span. */
+/**
+ * With fewer seasons, the positions cannot be distinguished: for changes, the seasons of all series together; for errors, the seasons
+ * from the first to the last error.
+ */
 const MIN_CHANGE_SEASONS = 20;
 export const MIN_ERROR_SEASONS = 10;
 /** The estimate of a position counts as much as the mean if it is based on this many rows. */
@@ -109,7 +112,7 @@ class PositionSizes {
 
   /**
    * Returns the sizes relative to their mean, shrunk towards other sizes.
-   * @param perRow so many sizes count as one
+   * @param perRow this many sizes count as one
    * @param prior the other sizes. Default: 1
    */
   relative(perRow = 1, prior?: readonly number[]): number[] {
@@ -117,7 +120,7 @@ class PositionSizes {
     const weight = SHRINKAGE * perRow;
     return Array.from(this.#sums, (sum, position) => {
       const other = prior?.[position] ?? 1;
-      if (!(mean > 0)) return other; // no error, or none that is not 0
+      if (!(mean > 0)) return other; // there are no sizes, or all are 0
       const size = (sum / mean + weight * other) / (this.#counts[position] + weight);
       return Math.min(LARGEST, Math.max(SMALLEST, size));
     });

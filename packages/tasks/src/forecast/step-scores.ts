@@ -1,6 +1,6 @@
 /**
- * The scores of calibration.ts by horizon step: their expected size, which of its estimates describes them best, and the margins
- * that they give.
+ * The conformity scores of calibration.ts by horizon step. Estimates their expected size in several ways, selects the estimate that
+ * describes them best, and computes the margins of intervals from them.
  */
 import { normalQuantile } from './distributions.js';
 import type { RelativeErrors } from './seasonal-spread.js';

@@ -16,7 +16,7 @@
  * affect all steps of the forecast, but the forecast follows a change of level more slowly.
  *
  * Other scalers have lag 1. `standard`, `robust` and `minmax` use statistics of the training rows of a series, `instance`
- * the mean and deviation of each window (reversible instance normalisation). `counts` divides a window by 1 + its mean and
+ * the mean and deviation of each window (reversible instance normalisation). `counts` divides a window by 1 + its mean (its unit) and
  * leaves the targets unscaled, for the head `negbin`.
  */
 import { UnrollError, valueError } from '@unroll/core';

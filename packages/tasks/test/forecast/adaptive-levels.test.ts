@@ -35,13 +35,13 @@ function slowLevel(
     const isOutside: boolean[] = [];
     for (const k of inPart) {
       const { index, scores } = steps[k]!;
-      for (const [n, at] of index.entries()) {
-        if (at !== origin - 1) continue;
-        const known = [...index.keys()].filter((m) => index[m]! < at - k).map((m) => scores[l]![m]!);
+      for (const [n, row] of index.entries()) {
+        if (row !== origin - 1) continue;
+        const known = [...index.keys()].filter((m) => index[m]! < row - k).map((m) => scores[l]![m]!);
         const smaller = known.filter((score) => score < scores[l]![n]!).length;
         const total = known.length + Math.sqrt(k + 1);
-        const canBeOutside = known.length / total >= levels[at - k]!;
-        if (known.length >= 20 && canBeOutside) isOutside.push(smaller / total >= levels[at - k]!);
+        const canBeOutside = known.length / total >= levels[row - k]!;
+        if (known.length >= 20 && canBeOutside) isOutside.push(smaller / total >= levels[row - k]!);
       }
     }
     const share = isOutside.filter(Boolean).length / isOutside.length;
@@ -52,7 +52,7 @@ function slowLevel(
   return levels[until]!;
 }
 
-test('levels equal those computed by the definition, also if scores are equal to each other', () => {
+test('levels equal those computed by the definition, also for tied scores', () => {
   const steps = outcomes(70, (index) => 1 + index / 40);
   for (const { scores } of steps)
     for (const list of scores) list.set(list.map((score) => Math.round(4 * score) / 4));
@@ -62,7 +62,7 @@ test('levels equal those computed by the definition, also if scores are equal to
       for (const origin of [0, 20, 45, 70]) {
         const expected = slowLevel(steps, l, part, 0.05, origin);
         assert.ok(
-          Math.abs(adapted.at(origin, l, part) - expected) < 1e-12,
+          Math.abs(adapted.levelAt(origin, l, part) - expected) < 1e-12,
           `level ${l}, part ${part}, origin ${origin}`,
         );
       }
@@ -70,16 +70,16 @@ test('levels equal those computed by the definition, also if scores are equal to
   }
 });
 
-test('scores that no margin of the level can exclude are left out', () => {
+test('scores are not counted if even the highest possible rank at their origin is below the level', () => {
   // With 24 known scores, the highest rank at step 6 is 24 / (24 + sqrt(6)) = 0.91, below the level.
   const steps = outcomes(14, () => 1).map(({ index, scores }) => ({ index, scores: [scores[1]!] }));
   const adapted = new AdaptiveLevels(steps, [0.95], 0.5);
-  assert.equal(adapted.at(14, 0, 2), 0.95);
+  assert.equal(adapted.levelAt(14, 0, 2), 0.95);
 });
 
 test('levels rise if errors grow, fall if they shrink, and stay near the nominal level otherwise', () => {
   const lastLevel = (sizeAt: (index: number) => number) =>
-    new AdaptiveLevels(outcomes(400, sizeAt), LEVELS, 0.02).at(400, 0, 1);
+    new AdaptiveLevels(outcomes(400, sizeAt), LEVELS, 0.02).levelAt(400, 0, 1);
   assert.ok(lastLevel((index) => (index < 200 ? 1 : 2)) > 0.87);
   assert.ok(lastLevel((index) => (index < 200 ? 1 : 0.5)) < 0.7);
   const constant = lastLevel(() => 1);
@@ -94,8 +94,8 @@ test('one minus the level stays between a quarter of and twice its nominal value
       0.5,
     );
   for (const [l, level] of LEVELS.entries()) {
-    assert.ok(Math.abs(extreme(100).at(103, l, 0) - (1 - 0.25 * (1 - level))) < 1e-12);
-    assert.ok(Math.abs(extreme(0.01).at(130, l, 0) - (1 - 2 * (1 - level))) < 1e-12);
+    assert.ok(Math.abs(extreme(100).levelAt(103, l, 0) - (1 - 0.25 * (1 - level))) < 1e-12);
+    assert.ok(Math.abs(extreme(0.01).levelAt(130, l, 0) - (1 - 2 * (1 - level))) < 1e-12);
   }
 });
 
@@ -111,15 +111,15 @@ test('a level at an origin depends only on the rows before it', () => {
   );
   for (const l of LEVELS.keys())
     for (const part of [0, 1, 2]) {
-      assert.equal(after!.at(origin, l, part), before!.at(origin, l, part));
-      assert.notEqual(after!.at(origin + 20, l, part), before!.at(origin + 20, l, part));
+      assert.equal(after!.levelAt(origin, l, part), before!.levelAt(origin, l, part));
+      assert.notEqual(after!.levelAt(origin + 20, l, part), before!.levelAt(origin + 20, l, part));
     }
 });
 
 test('without enough known scores, the level is the nominal level', () => {
   const steps = outcomes(7, () => 1);
   const adapted = new AdaptiveLevels(steps, LEVELS, 0.5);
-  assert.equal(adapted.at(7, 0, 0), 0.8);
+  assert.equal(adapted.levelAt(7, 0, 0), 0.8);
   const none = steps.map(() => ({ index: [], scores: [new Float64Array(0), new Float64Array(0)] }));
-  assert.equal(new AdaptiveLevels(none, LEVELS, 0.5).at(12, 1, 2), 0.95);
+  assert.equal(new AdaptiveLevels(none, LEVELS, 0.5).levelAt(12, 1, 2), 0.95);
 });

@@ -29,9 +29,9 @@ describe('the weights of an ensemble', () => {
     ['ets', errorsOf([2, 10], [10, 12])],
     ['lstm', errorsOf([1, 10], [10, 10])],
   ]);
-  test('use errors at earlier rows only, in the unit of the series', () => {
+  test('use only errors at earlier rows, divided by the error scale of the series', () => {
     const naive = errors.get('naive')!;
-    // The errors are 4 at row 3, 0 at row 4 (twice) and 20 at row 5; the unit is 2.
+    // The errors are 4 at row 3, 0 at row 4 (twice) and 20 at row 5; the error scale is 2.
     assert.deepEqual([naive.mean(3), naive.mean(4), naive.mean(5)], [Number.NaN, 2, 2 / 3]);
     assert.equal(naive.mean(Number.POSITIVE_INFINITY), (4 + 0 + 0 + 20) / 2 / 4);
   });

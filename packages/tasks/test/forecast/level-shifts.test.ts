@@ -68,8 +68,8 @@ describe('the search', () => {
       test(`reports a shift of ${shift}, ${since} rows before the end, as an open shift`, () => {
         const search = new ShiftSearch(shiftedSeries({ rows: 96, season: 12, shift, at: 96 - since }), 12);
         assert.deepEqual(search.shifts, []);
-        assert.equal(search.open(96)?.row, 96 - since);
-        assert.equal(search.open(95 - since), undefined);
+        assert.equal(search.openShiftAt(96)?.row, 96 - since);
+        assert.equal(search.openShiftAt(95 - since), undefined);
       });
     }
   }
@@ -102,7 +102,7 @@ describe('the search', () => {
           known,
           whole.shifts.filter(({ knownAt }) => knownAt <= end),
         );
-        assert.deepEqual(search.open(end), whole.open(end));
+        assert.deepEqual(search.openShiftAt(end), whole.openShiftAt(end));
       }
     }
   });
@@ -133,7 +133,7 @@ test('the stored rows have the same shifts as all rows', () => {
   const plan = { season: 1, log: false, lag: 1, window: 24 } as ForecastPlan;
   const shiftsOf = (values: Float64Array): number[] => {
     const search = new ShiftSearch(values, 1);
-    return [...search.shifts.map(({ row }) => row), search.open(values.length)?.row ?? 0].map(
+    return [...search.shifts.map(({ row }) => row), search.openShiftAt(values.length)?.row ?? 0].map(
       (row) => row - values.length,
     );
   };

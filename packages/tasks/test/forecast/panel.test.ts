@@ -308,7 +308,7 @@ describe('real-world tables', () => {
     assert.deepEqual(valuesOf(panel), [987, 1004, 1435]);
     assert.match(
       panel.notes.join('\n'),
-      /^Points in "y" are read as thousands .*\nPercent signs in "p" are dropped/,
+      /^In "y", "\." is read as a thousands separator .*\nPercent signs in "p" are dropped/,
     );
     assert.doesNotMatch(panel.notes.join(), /"z"/);
   });

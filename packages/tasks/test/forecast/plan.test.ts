@@ -106,7 +106,7 @@ test('rejects a horizon that is too long and names the longest possible one', ()
   assert.throws(() => planForecast(passengers, { horizon: longest + 1 }), /too few/);
 });
 
-test('rejects series whose gaps leave too few runs, and names the possible horizon', () => {
+test('rejects series whose gaps leave too few consecutive values, and names the longest possible horizon', () => {
   const weekdays = Array.from({ length: 250 }, (_, t) => (t % 7 < 5 ? t : Number.NaN));
   assert.throws(() => planForecast(panelOf(weekdays), { horizon: 7 }), {
     message:
