@@ -128,11 +128,14 @@ describe('trace', () => {
   });
 
   test('is the same in batches as for all examples at once', async () => {
-    const network = sequential([lstm({ units: 3, returnSequences: true }), gru({ units: 2 })]);
-    const mask = tensor(MASKS.holes!);
-    const whole = await traceX(network, { mask });
-    assert.deepEqual(await traceX(network, { mask, batchSize: 2 }), whole);
-    assert.deepEqual(structuredClone(whole), whole, 'plain data');
+    // Compiled kernels may round differently if a batch has more rows.
+    await onBackend(referenceBackend('float64'), async () => {
+      const network = sequential([lstm({ units: 3, returnSequences: true }), gru({ units: 2 })]);
+      const mask = tensor(MASKS.holes!);
+      const whole = await traceX(network, { mask });
+      assert.deepEqual(await traceX(network, { mask, batchSize: 2 }), whole);
+      assert.deepEqual(structuredClone(whole), whole, 'plain data');
+    });
   });
 
   test('is the same for the chunks of a stream as for whole sequences', async () => {

@@ -101,6 +101,49 @@ describe('a calibration, computed by hand', () => {
   });
 });
 
+describe('margins of skewed errors', () => {
+  // Every forecast is 0, and the values are 1, 2, ..., 9, -1, 1, 2, ...: one in ten is below the forecast.
+  const valuesOf = (count: number) =>
+    Array.from({ length: count }, (_, i) => (i % 10 === 9 ? -1 : (i % 10) + 1));
+  const intervalAt = (count: number, horizon: number) => {
+    const panel = panelOf([...valuesOf(count), ...new Array<number>(horizon).fill(0)]);
+    const calibration = new Calibration([0.8], horizon, plain);
+    const zeros = new Float64Array(horizon);
+    const flat = { median: zeros, lower: [zeros], upper: [zeros] };
+    for (let origin = 0; origin + horizon <= count; origin++)
+      calibration.learn(panel, { series: 0, origin }, flat);
+    const { lower, upper } = calibration.widen(panel, { series: 0, origin: count }, flat);
+    return [lower[0]![0], upper[0]![0]];
+  };
+
+  test('have a quantile for each bound: a tenth of the 210 values is below -1 or equal to it, a tenth is above 8', () => {
+    assert.deepEqual(intervalAt(210, 1), [-1, 9]);
+    // The scores of both bounds together: the 169th of 210 absolute errors.
+    assert.deepEqual(intervalAt(190, 1), [-8, 8]);
+  });
+  test('are equal for both bounds if the errors span fewer than ten horizons', () => {
+    const [lower, upper] = intervalAt(230, 25);
+    assert.equal(lower, -upper!);
+    assert.notEqual(intervalAt(280, 25)[0], -intervalAt(280, 25)[1]!);
+  });
+  test('leave as many values below as above the 80 % intervals of 1,000 log-normal errors', () => {
+    const noise = new RandomStream(1, 'skewed').normal(3001).map(Math.exp);
+    const calibration = new Calibration([0.8], 1, plain);
+    const panel = panelOf(noise);
+    let [below, above] = [0, 0];
+    for (let origin = 0; origin < 3000; origin++) {
+      const at = { series: 0, origin };
+      if (origin >= 2000) {
+        const { lower, upper } = calibration.widen(panel, at, point(1, 1));
+        if (noise[origin]! < lower[0]![0]!) below++;
+        if (noise[origin]! > upper[0]![0]!) above++;
+      }
+      calibration.learn(panel, at, point(1, 1));
+    }
+    assert.ok(Math.abs(below - 100) < 30 && Math.abs(above - 100) < 30, `${below} below, ${above} above`);
+  });
+});
+
 test('beyond the calibrated steps, half-widths add up like independent errors', () => {
   const zeros = new Float64Array(5);
   const flat = { median: zeros, lower: [zeros], upper: [zeros] };
