@@ -29,7 +29,7 @@ const labelled = (name: string, value: number): string => `${name} ${value.toFix
 {
   const x = sequences('sums', 256, 60);
   const y = x.map((sequence) => [total(sequence) / 8]);
-  const lossWith = async (clip?: { value: number }): Promise<string> => {
+  const lossWith = async (clip?: { globalNorm: number }): Promise<string> => {
     const model = sequential([simpleRNN({ units: 16, activation: 'relu' }), dense({ units: 1 })]);
     model.compile({
       optimizer: { name: 'sgd', learningRate: 0.05 },
@@ -46,7 +46,7 @@ const labelled = (name: string, value: number): string => `${name} ${value.toFix
     }
   };
   console.log(`clipping             without: ${await lossWith()}`);
-  console.log(`                     with clip: { value: 0.1 }: ${await lossWith({ value: 0.1 })}`);
+  console.log(`                     with clip: { globalNorm: 0.5 }: ${await lossWith({ globalNorm: 0.5 })}`);
 }
 
 // 2. Dropout. With only 48 noisy examples, a large network memorises the noise unless inputs and states are dropped.
