@@ -1,6 +1,7 @@
 /**
- * The named activations of Keras 3, in camelCase and with Keras's default slopes and thresholds. Each is composed of
- * differentiable ops. The fused kernels implement the five in FUSED.
+ * The activations that Keras 3 accepts by name, in camelCase and with Keras's default slopes and thresholds. (`threshold`
+ * is missing, because it has no defaults.) Each is composed of differentiable ops. The fused kernels implement the five in
+ * FUSED.
  */
 import {
   type ActivationName,

@@ -157,8 +157,9 @@ export class Functional extends Network<NetworkOptions> {
   }
 
   /**
-   * Returns for each output whether it is streamed. In the graph, null marks values that depend only on fixed inputs.
-   * These values are computed once, so the layers that compute them may be non-causal.
+   * Returns for each output whether it is streamed. In the graph, null marks values that depend only on fixed inputs,
+   * which stay the same during the stream. These values are computed once, so the layers that compute them may be
+   * non-causal.
    */
   override streaming(inputs: readonly (boolean | null)[]): boolean[] {
     const isStreamed = this.#propagate<boolean | null>(inputs, ({ layer, outputs }, nodeInputs) =>

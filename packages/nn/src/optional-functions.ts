@@ -70,8 +70,7 @@ export function optionalFunctions(owner: string): OptionalFunctions {
   if (installed) return installed;
   throw new UnrollError(
     'state',
-    `${owner} cannot create or train weights: this bundle only runs models. ` +
-      'Use sequential(), model() or load().',
+    `${owner}: this bundle can only run models. For all other functions, use load(), sequential() or model().`,
   );
 }
 

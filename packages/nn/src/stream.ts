@@ -251,7 +251,7 @@ export class Stream {
 
   /**
    * Compares the names and shapes in a memory with those that the model uses.
-   * @param partial layers may be missing: they start with their default states
+   * @param partial if true, layers may be missing from `memory`; they start with their default states
    * @throws UnrollError `state` for the first difference
    */
   #checkMemory(memory: Memory, partial: boolean, label: string): void {

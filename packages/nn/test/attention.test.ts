@@ -292,7 +292,7 @@ test('a model that is rebuilt from its config has the same outputs and the same 
   assert.deepEqual(rebuilt.config, JSON.parse(JSON.stringify(network.config)));
 });
 
-test('a layer streams its queries if the values are fixed; otherwise, an error names it', () => {
+test('a layer streams its queries if the values are fixed; otherwise, stream() throws an error with its name', () => {
   const [query, values] = [
     input({ shape: [null, D], name: 'query' }),
     input({ shape: [null, D], name: 'values' }),

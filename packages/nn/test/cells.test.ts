@@ -157,7 +157,7 @@ describe('zoneout', () => {
   const zoneoutLayer = (rates: { h?: number; c?: number }) =>
     recurrent(zoneoutCell(lstmCell({ units: 100 }), rates), { returnSequences, returnState: true });
 
-  test('keeps each unit with the rate of its state, with new draws at every step', () => {
+  test('lets a unit keep its value with the probability set for its state, drawn anew at every step', () => {
     onBackend(float64, () => {
       const layer = zoneoutLayer({ h: 0.25 });
       layer.build([[B, T, I]]);

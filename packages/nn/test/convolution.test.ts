@@ -213,7 +213,7 @@ describe('streams', () => {
     });
   }
 
-  test('a model with a recurrent layer runs step by step', () => {
+  test('a model with a recurrent layer has, step by step, the outputs of the whole sequence', () => {
     onBackend(float64, () => {
       const network = sequential([
         conv1d({ filters: 3, kernelSize: 3, padding: 'causal', activation: 'relu' }),

@@ -7,6 +7,7 @@ import { describe, test } from 'node:test';
 import { RandomStream, tensor, UnrollError } from '@unroll/core';
 import { type CtcBeamOptions, ctcBeamSearch, ctcDecoder, ctcGreedy } from '@unroll/nn';
 
+/** Returns all sequences of class indices of this length. */
 function sequences(classes: number, length: number): number[][] {
   if (length === 0) return [[]];
   return sequences(classes, length - 1).flatMap((rest) => Array.from({ length: classes }, (_, k) => [...rest, k])); // biome-ignore format: one line

@@ -235,29 +235,27 @@ describe('sampling', () => {
   });
 });
 
-describe('token by token', () => {
-  test('the events contain the tokens of generate, as soon as each is chosen', async () => {
-    const options = { prompt: [1], maxLength: 6, stop: STOP };
-    const stream = table(3);
-    const seen: number[][] = [[], [], []];
-    let steps = 0;
-    for await (const { step, tokens } of generateTokens(stream, options)) {
-      assert.equal(step, steps++);
-      tokens.forEach((token, i) => {
-        if (token !== null) seen[i].push(token);
-      });
-    }
-    const outputs = await generate(table(3), options);
-    assert.deepEqual(seen, outputs.map(({ tokens }) => tokens)); // biome-ignore format: one line
-    assert.deepEqual(stream.rows[0].history, [], 'the stream of the caller must not change');
-  });
+test('the events of generateTokens contain the tokens that generate returns', async () => {
+  const options = { prompt: [1], maxLength: 6, stop: STOP };
+  const stream = table(3);
+  const seen: number[][] = [[], [], []];
+  let steps = 0;
+  for await (const { step, tokens } of generateTokens(stream, options)) {
+    assert.equal(step, steps++);
+    tokens.forEach((token, i) => {
+      if (token !== null) seen[i].push(token);
+    });
+  }
+  const outputs = await generate(table(3), options);
+  assert.deepEqual(seen, outputs.map(({ tokens }) => tokens)); // biome-ignore format: one line
+  assert.deepEqual(stream.rows[0].history, [], 'the stream of the caller must not change');
+});
 
-  test('an output ends when no token is allowed', async () => {
-    const [output] = await generate(table(), { prompt: [1], maxLength: 20, noRepeatNgram: 1 });
-    assert.equal(output.reason, 'blocked');
-    assert.deepEqual([...output.tokens].sort(), [0, 2, 3]);
-    assert.deepEqual(await beamSearch(table(), { prompt: [1], maxLength: 20, noRepeatNgram: 1 }), [[]]);
-  });
+test('when no token is allowed, generate ends the output, and beam search drops it', async () => {
+  const [output] = await generate(table(), { prompt: [1], maxLength: 20, noRepeatNgram: 1 });
+  assert.equal(output.reason, 'blocked');
+  assert.deepEqual([...output.tokens].sort(), [0, 2, 3]);
+  assert.deepEqual(await beamSearch(table(), { prompt: [1], maxLength: 20, noRepeatNgram: 1 }), [[]]);
 });
 
 /** Returns the greedy continuation of a prompt from whole-sequence predictions. */

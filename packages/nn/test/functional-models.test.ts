@@ -205,7 +205,7 @@ describe('restores a model from its config', () => {
     check(sequential([masking(), bothDirections, inner, lstm({ units: 2 })]));
   });
 
-  test('sequential with an input keeps its shape', () => {
+  test('sequential() that begins with input() keeps the shape of the input', () => {
     const network = sequential([input({ shape: [5, 4] }), lstm({ units })]);
     assert.deepEqual(restored(network).inputShapes, [[-1, 5, 4]]);
     assert.deepEqual(restored(network).config, network.config);

@@ -1,9 +1,9 @@
 /**
  * The three ways to compute a recurrent layer have the same results for every combination of options: the fused op, the
  * cell applied step by step, and a user's custom cell applied row by row to valid steps only. The tolerance is 1e-12 in
- * float64 on the reference. In float32, on every fast backend, the tolerances of @unroll/testkit apply. Detects an option
- * that the fused path interprets differently, a mask that affects other rows, skipped padding that changes results, and a
- * fused path that is never used.
+ * float64 on the reference backend. In float32, on every fast backend, the tolerances of @unroll/testkit apply. Detects an
+ * option that the fused path interprets differently, a mask that affects other rows, skipped padding that changes results,
+ * and a fused path that is never used.
  */
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';

@@ -161,14 +161,14 @@ async function check(golden: ExtraCase): Promise<void> {
     gradients: [...gradients, ...golden.gradients.weights],
   });
   for (const update of after) await update();
-  checkMoving(golden, layer);
+  checkMovingStatistics(golden, layer);
   if (golden.outputMask) {
     const { mask } = layer.invoke(sequences, context)[0]!;
     assert.deepEqual([...mask!.dataSync()], [...valuesOf(golden.outputMask)]);
   }
 }
 
-function checkMoving(golden: ExtraCase, layer: Layer): void {
+function checkMovingStatistics(golden: ExtraCase, layer: Layer): void {
   for (const [part, expected] of [
     ['moving_mean', golden.movingMean],
     ['moving_variance', golden.movingVariance],

@@ -150,7 +150,7 @@ for (const file of ['lstm', 'lstm-table', 'gru-table', 'rnn-table']) {
       for (const golden of cases) test(golden.name, () => onBackend(backend!, () => check(golden, false)));
     });
   }
-  describe(`${file}: agrees with Keras and PyTorch step by step on the reference`, () => {
+  describe(`${file}: agrees with Keras and PyTorch step by step on the reference backend`, () => {
     for (const golden of cases)
       test(golden.name, () => onBackend(backends[0]!.backend!, () => check(golden, true)));
   });

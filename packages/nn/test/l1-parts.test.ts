@@ -1,6 +1,7 @@
 /**
- * Native matrix products, blocked along k for the L1 cache (docs/decisions/052-l1-parts.md). Detects outputs or gradients
- * whose bits depend on the block size or on the number of threads, and a setting that is not applied.
+ * Native matrix products, divided for the L1 cache into blocks along k, the axis that is summed over
+ * (docs/decisions/052-l1-parts.md). Detects outputs or gradients whose bits depend on the block size or on the number of
+ * threads, and a setting that is not applied.
  */
 import assert from 'node:assert/strict';
 import { after, describe, test } from 'node:test';
@@ -53,7 +54,7 @@ after(() => {
 });
 
 for (const variant of nativeVariants) {
-  describe(`neither blocking along k nor threads change the results on ${variant}`, () => {
+  describe(`the results do not depend on the block size or on the number of threads on ${variant}`, () => {
     for (const [name, make] of Object.entries(layers)) {
       test(name, () => {
         let first: OutputsAndGradients | undefined;

@@ -1,7 +1,7 @@
 /**
  * Regularisation in training: spatial, word and embedding dropout, and the penalties on activations (AR) and on their
- * changes between steps (TAR). Compares these features and weight drop on every backend with the reference. Detects a mask
- * that differs between steps or tokens, padding that is replaced, and a penalty on padding.
+ * changes between steps (TAR). Compares these features and weight drop on every backend with the reference backend. Detects
+ * a mask that differs between steps or tokens, padding that is replaced, and a penalty on padding.
  */
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
@@ -258,7 +258,7 @@ describe('activationRegularization', () => {
   });
 });
 
-describe('training gives the same numbers on every backend as on the reference', () => {
+describe('training gives the same numbers on every backend as on the reference backend in float64', () => {
   const layers: Record<string, [() => Layer, Tensor]> = {
     spatialDropout1d: [() => spatialDropout1d({ rate: 0.4 }), x],
     'wordDropout and embedding dropout': [

@@ -13,8 +13,10 @@
  * Put a dense layer with a bias between such an input and this cell.
  *
  * `LayerNormLSTMCell` in PyTorch's fastrnns benchmark keeps the normalised c as the state, unlike the paper. The option
- * `normalizeState` does the same; b then corresponds to the sum of that cell's two biases. If the backend supports
- * them, the cell uses two fused ops: one for layer normalisation, and one for the gates and the cell state of a step.
+ * `normalizeState` does the same; b then corresponds to the sum of that cell's two biases.
+ *
+ * The cell uses two fused ops if the backend supports them: one for layer normalisation, and one for the gates and the cell
+ * state of a step.
  */
 import {
   add,

@@ -2,8 +2,8 @@
  * Prefix beam search for connectionist temporal classification (Graves & Jaitly 2014, "Towards End-to-End Speech
  * Recognition with Recurrent Neural Networks"; Hannun et al. 2014, "First-Pass Large Vocabulary Continuous Speech
  * Recognition using Bi-Directional Recurrent DNNs"). Each prefix has two probabilities: of the alignments that end with a
- * blank, and of those that end with its last label. The last label can be repeated only after a blank, because without a
- * blank both would be merged.
+ * blank, and of those that end with its last label. A prefix can be extended by its own last label only after a blank:
+ * without a blank between them, CTC merges two equal labels into one.
  */
 import { valueError } from '@unroll/core';
 

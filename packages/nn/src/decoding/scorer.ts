@@ -145,7 +145,7 @@ export class TokenScorer {
     }
     if (this.#withAlignments && !alignment) {
       throw valueError(
-        `${this.#name}: alignments needs a model whose second output is the alignment of attentionDecoder, got a model with one output.`,
+        `${this.#name}: the option alignments needs a model whose second output is the alignment of attentionDecoder, got a model with one output.`,
       );
     }
   }

@@ -18,7 +18,10 @@ export abstract class WindowLayer<O extends LayerOptions> extends Layer<O> {
   protected readonly window: WindowSettings;
   /** The value of masked steps and of padding; see {@link readWindows}. */
   protected readonly fill: number = 0;
-  /** False if a step of zeros gives the same result as no step. */
+  /**
+   * True (pooling): the result of a window depends on which of its steps are valid. False (convolution): a masked step
+   * has the same effect as a step of zeros.
+   */
   protected readonly countsValidSteps: boolean = true;
 
   constructor(options: O, window: WindowSettings) {
@@ -60,8 +63,9 @@ export abstract class WindowLayer<O extends LayerOptions> extends Layer<O> {
   }
 
   /**
-   * Processes a chunk. The memory holds the last {@link spanOf} - 1 steps of the sequence; if only valid steps count, also
-   * their mask; and with strides above 1, the number of processed steps modulo `strides` (the phase).
+   * Processes a chunk. The memory holds the steps of earlier chunks that the next windows read, which are one less than the
+   * span of a window; if `countsValidSteps` is true, also their mask; and with strides above 1, the number of processed
+   * steps modulo `strides` (the phase).
    */
   override streamStep([{ value, mask }]: readonly MaskedSequence[], memory: Memory): MaskedSequence[] {
     this.outputShapes([[value.shape[0], -1, value.shape[2]]]);

@@ -127,7 +127,9 @@ export function rowsOfWindows(
 ): WindowRows {
   // gather takes row indices as float32, which represents all integers up to 2^24.
   if (B * T + 2 > 2 ** 24)
-    throw valueError(`A batch must have fewer than 2^24 steps, got ${B * T}. Reduce batchSize.`);
+    throw valueError(
+      `A batch must have fewer than 2^24 - 1 steps (or pixels) in total, got ${B * T}. Reduce batchSize.`,
+    );
   if (count * size === T && rows.every((row, i) => row === i))
     return { ids: null, readsFill: false, readsZeros: false };
   const readsFill = rows.includes(B * T);
