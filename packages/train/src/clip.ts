@@ -20,9 +20,9 @@ import { type Optimizer, type ParameterSlice, scalarBlock, scaleInPlace } from '
 export type Clip =
   /** Clips every entry to [-value, value]. */
   | { value: number }
-  /** Scales the gradient of each parameter by its own norm: g · norm / max(‖g‖, norm). */
+  /** Scales down the gradient of each parameter whose norm exceeds the limit: g · norm / max(‖g‖, norm). */
   | { norm: number }
-  /** Scales all gradients by their common norm, which preserves the direction of the step. */
+  /** Scales down all gradients by one factor if their common norm exceeds the limit, so the direction of the step stays the same. */
   | { globalNorm: number };
 
 const KINDS = ['value', 'norm', 'globalNorm'] as const;
