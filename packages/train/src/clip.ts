@@ -131,7 +131,7 @@ function maxAbs(max: number, min: number): number {
 }
 
 /** All gradients in one buffer, and the slice of each parameter. */
-export interface Gradients {
+export interface GradientBuffer {
   buffer: FlatBuffer;
   slices: readonly ParameterSlice[];
 }
@@ -150,7 +150,7 @@ export interface ClipResult {
  */
 export async function clipGradients(
   clip: Clip | null,
-  { buffer, slices }: Gradients,
+  { buffer, slices }: GradientBuffer,
   norm: number,
 ): Promise<ClipResult> {
   if (clip === null) return { clipped: false, gScale: 1 };

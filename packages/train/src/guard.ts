@@ -266,9 +266,12 @@ function explosion(text: string, data: Record<string, unknown>): Cause {
 }
 
 function badLossCause({ name, loss }: Objective['outputs'][number], value: number): Cause {
-  return explosion(`Every layer's output is finite, but the loss ${loss.name} of the output "${name}" is ${value}.`, {
-    output: name,
-  });
+  return explosion(
+    `Every layer's output is finite, but the loss ${loss.name} of the output "${name}" is ${value}.`,
+    {
+      output: name,
+    },
+  );
 }
 
 /** Returns the first gradient of the backward pass that is not finite: with respect to the output of a layer, or to weights. */
@@ -303,7 +306,9 @@ function weightGradientCause(parameter: string): Cause {
  */
 function ownerOf(parameter: string): string {
   const owner = layerOf(parameter);
-  return owner.startsWith(LOSS_PREFIX) ? `the loss of the output "${owner.slice(LOSS_PREFIX.length)}"` : `layer ${owner}`;
+  return owner.startsWith(LOSS_PREFIX)
+    ? `the loss of the output "${owner.slice(LOSS_PREFIX.length)}"`
+    : `layer ${owner}`;
 }
 
 /** Returns the path of a parameter's layer: `encoder/lstm` for `encoder/lstm/kernel`. */
