@@ -22,7 +22,7 @@ export type Clip =
   | { value: number }
   /** Scales down the gradient of each parameter whose norm exceeds the limit: g · norm / max(‖g‖, norm). */
   | { norm: number }
-  /** Scales down all gradients by one factor if their common norm exceeds the limit, so the direction of the step stays the same. */
+  /** Scales down all gradients by one factor if their common norm exceeds the limit; preserves the direction of the step. */
   | { globalNorm: number };
 
 const KINDS = ['value', 'norm', 'globalNorm'] as const;

@@ -139,8 +139,8 @@ export class Truncation {
     if (!withoutTimeAxis) return;
     throw truncateError(
       name,
-      `the output "${withoutTimeAxis.name}" has a loss but no time axis. Set returnSequences: true on the last recurrent layer and ` +
-        'give one target per step, or leave out truncate.',
+      `the output "${withoutTimeAxis.name}" has a loss but no time axis. Set returnSequences: true on the last ` +
+        'recurrent layer and give one target per step, or leave out truncate.',
       { output: withoutTimeAxis.name },
     );
   }
@@ -257,8 +257,8 @@ export class Truncation {
     if (!output) return;
     throw truncateError(
       model.name,
-      `the loss ${output.loss.name} of the output "${output.name}" is computed from whole sequences. Use a loss with one number per ` +
-        'step, or leave out truncate.',
+      `the loss ${output.loss.name} of the output "${output.name}" is computed from whole sequences. Use a loss ` +
+        'with one number per step, or leave out truncate.',
       { output: output.name, loss: output.loss.name },
     );
   }

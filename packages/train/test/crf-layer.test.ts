@@ -1,6 +1,6 @@
 /**
  * Compares the gradients of the loss `crf`, for every weight and the input of the layer `crf`, with central differences in float64.
- * The tests fail if a weight gets no gradient from the loss, or if constraints change the gradient of allowed transitions.
+ * Detects a weight that gets no gradient from the loss, and constraints that change the gradient of allowed transitions.
  */
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';

@@ -1,7 +1,7 @@
 /**
  * Compares the value and the gradient of every loss with Keras, PyTorch and formulas
- * (packages/testkit/goldens/training/losses.json, written by tools/goldens/training_losses.py). The tests fail for a wrong
- * formula, default, clipping, smoothing or reduction, and for a mask or weights with another divisor than in Keras.
+ * (packages/testkit/goldens/training/losses.json, written by tools/goldens/training_losses.py). Detects a wrong
+ * formula, default, clipping, smoothing or reduction, and a mask or weights with another divisor than in Keras.
  */
 import assert from 'node:assert/strict';
 import { after, describe, test } from 'node:test';
