@@ -213,9 +213,9 @@ export function rangeSource(
       for (let step = skip; step < steps; step++) {
         const indices = order.subarray(step * batchSize, (step + 1) * batchSize);
         const rows = range.start === 0 ? indices : indices.map((index) => range.start + index);
-        const optional = (tensors: TensorList): TensorList =>
+        const takeOptional = (tensors: TensorList): TensorList =>
           tensors.map((tensor) => tensor && takeRows(tensor, rows));
-        const masks = optional(range.masks);
+        const masks = takeOptional(range.masks);
         yield {
           inputs: await sanitizePadding(
             range.inputs.map((tensor) => takeRows(tensor, rows)),
@@ -223,7 +223,7 @@ export function rangeSource(
           ),
           masks,
           targets: range.targets.map((tensor) => takeRows(tensor, rows)),
-          weights: optional(range.weights),
+          weights: takeOptional(range.weights),
           examples: indices.length,
           indices,
           last: step === steps - 1,

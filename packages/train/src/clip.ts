@@ -20,9 +20,9 @@ import { type Optimizer, type ParameterSlice, scalarBlock, scaleInPlace } from '
 export type Clip =
   /** Clips every entry to [-value, value]. */
   | { value: number }
-  /** Scales the gradient of each parameter by its own norm: g · norm / max(‖g‖, norm). */
+  /** Scales down the gradient of each parameter whose norm exceeds the limit: g · norm / max(‖g‖, norm). */
   | { norm: number }
-  /** Scales all gradients by their common norm, which preserves the direction of the step. */
+  /** Scales down all gradients by one factor if their common norm exceeds the limit; preserves the direction of the step. */
   | { globalNorm: number };
 
 const KINDS = ['value', 'norm', 'globalNorm'] as const;
@@ -131,7 +131,7 @@ function maxAbs(max: number, min: number): number {
 }
 
 /** All gradients in one buffer, and the slice of each parameter. */
-export interface Gradients {
+export interface GradientBuffer {
   buffer: FlatBuffer;
   slices: readonly ParameterSlice[];
 }
@@ -150,7 +150,7 @@ export interface ClipResult {
  */
 export async function clipGradients(
   clip: Clip | null,
-  { buffer, slices }: Gradients,
+  { buffer, slices }: GradientBuffer,
   norm: number,
 ): Promise<ClipResult> {
   if (clip === null) return { clipped: false, gScale: 1 };

@@ -33,7 +33,7 @@ export interface FailedStep {
 interface Cause {
   /** A sentence that describes the cause, without epoch and step. */
   text: string;
-  /** The layer, parameter or data with this value, for the data of the error. */
+  /** The layer, parameter or input with this value, as fields for the `data` of the error. */
   data: Record<string, unknown>;
   /** A sentence that says what to do. */
   remedy: string;
@@ -266,9 +266,12 @@ function explosion(text: string, data: Record<string, unknown>): Cause {
 }
 
 function badLossCause({ name, loss }: Objective['outputs'][number], value: number): Cause {
-  return explosion(`Every layer's output is finite, but the loss ${loss.name} of ${name} is ${value}.`, {
-    output: name,
-  });
+  return explosion(
+    `Every layer's output is finite, but the loss ${loss.name} of the output "${name}" is ${value}.`,
+    {
+      output: name,
+    },
+  );
 }
 
 /** Returns the first gradient of the backward pass that is not finite: with respect to the output of a layer, or to weights. */
@@ -298,12 +301,14 @@ function weightGradientCause(parameter: string): Cause {
 }
 
 /**
- * Describes the owner of a parameter: `layer encoder/lstm` for `encoder/lstm/kernel`, `the loss of output` for
- * `loss/output/temperature`.
+ * Describes the owner of a parameter: `layer encoder/lstm` for `encoder/lstm/kernel`, `the loss of the output "tag"` for
+ * `loss/tag/temperature`.
  */
 function ownerOf(parameter: string): string {
   const owner = layerOf(parameter);
-  return owner.startsWith(LOSS_PREFIX) ? `the loss of ${owner.slice(LOSS_PREFIX.length)}` : `layer ${owner}`;
+  return owner.startsWith(LOSS_PREFIX)
+    ? `the loss of the output "${owner.slice(LOSS_PREFIX.length)}"`
+    : `layer ${owner}`;
 }
 
 /** Returns the path of a parameter's layer: `encoder/lstm` for `encoder/lstm/kernel`. */

@@ -4,7 +4,7 @@ export {
   type ClipResult,
   checkClip,
   clipGradients,
-  type Gradients as GradientBuffer,
+  type GradientBuffer,
   normsFromSquares,
   resolveClip,
   sumsOfSquares,

@@ -4,7 +4,7 @@ import * as losses from './losses/index.js';
 import type { Loss } from './losses/loss.js';
 import { resolve } from './registry.js';
 
-/** The built-in losses that a name and JSON options describe. */
+/** The built-in losses that can be described by a name and JSON options. */
 const { custom: _custom, sequence: _sequence, sampledSoftmax: _sampledSoftmax, ...builtIn } = losses;
 
 export type LossName = keyof typeof builtIn;

@@ -14,7 +14,7 @@ export interface PlateauOptions {
   patience?: number;
   /** An improvement must exceed this difference. Default 0.0001. */
   minDelta?: number;
-  /** Epochs after a reduction in which the rate is not reduced again. Default 0. */
+  /** After a reduction, epochs without improvement count again from the `cooldown`-th epoch on, as in Keras. Default 0. */
   cooldown?: number;
   /** Lower bound of the learning rate. Default 0. */
   minLearningRate?: number;

@@ -6,12 +6,13 @@
  * gradient of its loss reaches back to step s = max(0, e - length). The steps from s to e are the window of the chunk:
  *
  *   steps     0 ......... s .............. e - every ........... e
- *   gradient  none        through the states                      (window)
- *   loss                                   the steps of the chunk
+ *   window                |--------------------------------------|
+ *   gradient  none        through all steps of the window
+ *   loss                                   |------- chunk -------|
  *
  * The pass over the window begins with the state at s, as a constant. This state was computed by the pass of an earlier
- * chunk, with the weights before the latest updates. A window is therefore cut at two steps: at the start of the next window,
- * whose state is stored, and at the start of its chunk, because earlier steps are not part of the loss.
+ * chunk, with the weights before the latest updates. The pass over a window is divided at two steps: at the start of the next
+ * window, to store the state there, and at the start of the chunk, because earlier steps are not part of the loss.
  */
 import {
   concat,
@@ -138,8 +139,8 @@ export class Truncation {
     if (!withoutTimeAxis) return;
     throw truncateError(
       name,
-      `the output ${withoutTimeAxis.name} has a loss but no time axis. Set returnSequences: true on the last recurrent layer and ` +
-        'give one target per step, or leave out truncate.',
+      `the output "${withoutTimeAxis.name}" has a loss but no time axis. Set returnSequences: true on the last ` +
+        'recurrent layer and give one target per step, or leave out truncate.',
       { output: withoutTimeAxis.name },
     );
   }
@@ -256,8 +257,8 @@ export class Truncation {
     if (!output) return;
     throw truncateError(
       model.name,
-      `the loss ${output.loss.name} of ${output.name} is computed from whole sequences. Use a loss with one number per ` +
-        'step, or leave out truncate.',
+      `the loss ${output.loss.name} of the output "${output.name}" is computed from whole sequences. Use a loss ` +
+        'with one number per step, or leave out truncate.',
       { output: output.name, loss: output.loss.name },
     );
   }
@@ -286,11 +287,12 @@ export class Truncation {
     });
     targets.forEach(({ shape }, i) => {
       if (shape.length >= 2 && shape[1] === T) return;
-      const { name } = this.#objective.outputs[i] ?? { name: 'the model' };
+      const name = this.#objective.outputs[i]?.name ?? null;
+      const owner = name === null ? 'the model' : `the output "${name}"`;
       throw shapeError(
-        `truncate: y must have one target per step, [batch, ${T}, ...] for ${name}, got ${formatShape(shape)}. Leave out ` +
+        `truncate: y must have one target per step, [batch, ${T}, ...] for ${owner}, got ${formatShape(shape)}. Leave out ` +
           'truncate for targets of whole sequences.',
-        { output: name, got: shape },
+        { output: name ?? owner, got: shape },
       );
     });
     model.outputShapes?.(inputs.map(({ shape: [B, , ...features] }) => [B, -1, ...features])); // throws for wrong shapes
@@ -317,7 +319,7 @@ function forwardFromOf(model: Model): NonNullable<Model['forwardFrom']> {
   if (model.forwardFrom && model.streaming) return model.forwardFrom.bind(model);
   throw truncateError(
     model.name,
-    'it has no methods forwardFrom() and streaming(). Implement them (see Model), or leave out truncate.',
+    'it needs the methods forwardFrom() and streaming(). Implement both (see Model), or leave out truncate.',
   );
 }
 

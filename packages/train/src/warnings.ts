@@ -100,7 +100,7 @@ export class Warnings {
       if (!(rms > MAX_TARGET_RMS)) return;
       this.add(
         'targets-unscaled',
-        `The targets of ${name} are about ${Number(rms.toPrecision(2))} in size, but the outputs of an ` +
+        `The targets of the output "${name}" are about ${Number(rms.toPrecision(2))} in size, but the outputs of an ` +
           'untrained network are about 1: training will be slow or diverge. Scale the targets (StandardScaler), and ' +
           'scale predictions back.',
       );
@@ -115,7 +115,7 @@ export class Warnings {
       if (!isSoftmax(values[i], value.shape[value.rank - 1])) continue;
       this.add(
         'softmax-as-logits',
-        `The loss ${loss.name} expects logits (fromLogits: true), but ${name} is the output of a softmax, ` +
+        `The loss ${loss.name} expects logits (fromLogits: true), but the output "${name}" is that of a softmax, ` +
           'which would be applied twice. Leave the activation out of the last layer, or set fromLogits: false.',
       );
     }

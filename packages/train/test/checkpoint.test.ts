@@ -72,8 +72,8 @@ function folderFor(t: TestContext): string {
   return folder;
 }
 
-describe('a resumed run', () => {
-  test('from a snapshot at any event ends like the uninterrupted one', async () => {
+describe('snapshots and resumed runs', () => {
+  test('a run resumed from a snapshot at any event ends like the uninterrupted one', async () => {
     const uninterrupted = network();
     const epochEvents: unknown[] = [];
     for await (const event of train(uninterrupted, options))
@@ -127,7 +127,7 @@ describe('a resumed run', () => {
     assert.ok(run.environment.threads >= 1 && run.environment.build !== '');
   });
 
-  test('continues with carried states', async () => {
+  test('a resumed run continues with the carried states', async () => {
     const data = {
       ...waves(16),
       batchSize: 4,
@@ -154,7 +154,7 @@ describe('a resumed run', () => {
     assert.deepEqual(weightsOf(resumedNetwork), weightsOf(uninterrupted));
   });
 
-  test('continues at the right batch of an iterable, also of a generator object that can be iterated only once', async () => {
+  test('a resumed run continues at the right batch of an iterable, also of a generator object that can be iterated only once', async () => {
     const endlessBatches = function* (): Generator<{ x: number[][][]; y: number[][] }> {
       for (let i = 0; ; i++)
         yield {
@@ -267,7 +267,7 @@ describe('fit with checkpointDir', () => {
     assert.deepEqual(weightsOf(resumedNetwork), weightsOf(uninterrupted));
   });
 
-  test('continues from the end with a larger number of epochs', async (t) => {
+  test('continues a finished run with a larger number of epochs', async (t) => {
     const checkpointDir = folderFor(t);
     const runOptions = { ...options, average: undefined } as unknown as FitOptions;
     const uninterrupted = network();
@@ -297,7 +297,7 @@ describe('fit with checkpointDir', () => {
   });
 });
 
-describe('a checkpoint that does not fit', () => {
+describe('resuming from a checkpoint that does not match the run', () => {
   const cases: [string, Partial<FitOptions>, Network, RegExp][] = [
     ['another batch size', { batchSize: 4 }, network(), /batchSize must be 8, got 4/],
     ['another seed', { seed: 12 }, network(), /seed must be 11, got 12/],

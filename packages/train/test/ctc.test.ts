@@ -1,7 +1,7 @@
 /**
- * Connectionist temporal classification: compares the loss with a sum over all alignments, PyTorch and Keras, and the label error
- * rate with jiwer, and tests the options and errors of the loss. Detects a missing or extra alignment, a wrong reduction, a gradient of masked steps, and masked steps
- * between valid ones that are not skipped.
+ * Connectionist temporal classification: compares the loss with a sum over all alignments, with PyTorch and with Keras,
+ * compares the label error rate with jiwer, and tests the options and errors of the loss. Detects a missing or extra alignment,
+ * a wrong reduction, a gradient of masked steps, and masked steps between valid ones that are not skipped.
  */
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';

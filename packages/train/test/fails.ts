@@ -1,7 +1,10 @@
 import assert from 'node:assert/strict';
 import { type ErrorCode, UnrollError } from '@unroll/core';
 
-/** For assert.throws and assert.rejects: returns whether an error is an UnrollError with this code and a matching message. */
+/**
+ * Returns a function for assert.throws and assert.rejects. It asserts that the error is an UnrollError with this code and a
+ * matching message.
+ */
 export const fails =
   (code: ErrorCode, message: RegExp) =>
   (error: unknown): true => {

@@ -65,7 +65,7 @@ describe('the error of a diverged run', () => {
     assert.deepEqual([error.data.layer, error.data.epoch, error.data.step], ['breaks', 1, 3]);
   });
 
-  test('names the layer in whose backward pass the gradient becomes non-finite', async () => {
+  test('names the first layer in the backward pass at whose output the gradient is not finite', async () => {
     // The square root of 0 is 0, and its derivative is infinite.
     const network = sequential([
       dense({ units: 2, name: 'first', kernelInitializer: 'zeros' }),
@@ -81,7 +81,7 @@ describe('the error of a diverged run', () => {
     assert.equal(error.data.layer, 'first');
   });
 
-  test('runs the batch again from the states before it, and says so if all values are then finite', async () => {
+  test('says so if all values are finite when the batch is run again from the same carried states', async () => {
     let calls = 0;
     const network = sequential([
       new Apply('flickers', (value) => (++calls === 2 ? log(sub(mul(value, 0), 1)) : value)),
@@ -115,7 +115,7 @@ describe('the error of a diverged run', () => {
     assert.match(error.message, /Clip the gradients/);
   });
 
-  test('names the weights that the last update made non-finite', async () => {
+  test('names the weights that the last update of an epoch made non-finite', async () => {
     const error = await failure(forecaster(), {
       optimizer: { name: 'adam', learningRate: 1e39 },
       batchSize: 40,
@@ -212,7 +212,7 @@ describe('warnings', () => {
       found.map(({ code }) => code),
       ['targets-unscaled'],
     );
-    assert.match(found[0]!.message, /The targets of output are about 290 in size/);
+    assert.match(found[0]!.message, /The targets of the output "output" are about 290 in size/);
   });
 
   test('are raised for left padding and for shuffling, if the model is stateful', async () => {

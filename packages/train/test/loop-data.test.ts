@@ -90,7 +90,7 @@ test('the results of evaluate do not depend on the batch size', async () => {
   }
 });
 
-describe('invalid data', () => {
+describe('invalid data and options are rejected', () => {
   const consume = async (data: Partial<TrainOptions>): Promise<void> => {
     for await (const _ of train(forecaster(), { ...common, ...data } as TrainOptions));
   };

@@ -139,7 +139,10 @@ describe('the parameters of a loss', () => {
     const run = train(network(), optionsFor(loss));
     await assert.rejects(
       run.next(),
-      fails('nan', /The weights loss\/output\/sharpness of the loss of output became non-finite/),
+      fails(
+        'nan',
+        /The weights loss\/output\/sharpness of the loss of the output "output" became non-finite/,
+      ),
     );
   });
 
@@ -148,7 +151,10 @@ describe('the parameters of a loss', () => {
     const run = train(network(), optionsFor(bagOfLabels({ parameterOptions })));
     await assert.rejects(
       run.next(),
-      fails('nan', /The gradient of the weights loss\/output\/sharpness of the loss of output is not finite/),
+      fails(
+        'nan',
+        /The gradient of the weights loss\/output\/sharpness of the loss of the output "output" is not finite/,
+      ),
     );
   });
 

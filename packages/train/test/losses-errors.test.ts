@@ -176,7 +176,7 @@ describe('errors of losses', () => {
       assert.throws(run, fails(code, message));
     });
   }
-  test('the position of an invalid class counts masked rows', () => {
+  test('the position of an invalid class in the error is its index among all rows, including masked ones', () => {
     const run = (): Tensor =>
       losses.sparseCategoricalCrossentropy().compute(
         zeros([2, 3, 4]),

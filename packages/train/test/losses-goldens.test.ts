@@ -1,7 +1,7 @@
 /**
  * Compares the value and the gradient of every loss with Keras, PyTorch and formulas
- * (packages/testkit/goldens/training/losses.json, written by tools/goldens/training_losses.py). Detects a wrong formula, default, clipping, smoothing or reduction, and a
- * mask or weights with another divisor than in Keras.
+ * (packages/testkit/goldens/training/losses.json, written by tools/goldens/training_losses.py). Detects a wrong
+ * formula, default, clipping, smoothing or reduction, and a mask or weights with another divisor than in Keras.
  */
 import assert from 'node:assert/strict';
 import { after, describe, test } from 'node:test';
@@ -44,7 +44,7 @@ interface LossCase {
 
 const { cases } = trainingGoldens<{ cases: LossCase[] }>('losses.json');
 
-/** By the names of the predictions in the goldens: the order in which the loss expects them. */
+/** The order in which a loss expects its predictions. The key is the list of their names in the goldens. */
 const PARTS: Record<string, readonly string[]> = {
   'mean variance': ['mean', 'variance'],
   'mean rawScale': ['mean', 'rawScale'],

@@ -54,7 +54,7 @@ describe('linear memory does not grow after the first runs', () => {
       test(`${title} on ${name}`, async () => {
         await setBackend(backend);
         const { heap } = backend as Backend & { heap: Heap };
-        // A model is freed by the garbage collector, so a run may also grow by its model, a few kilobytes.
+        // A run may add a few kilobytes for its model, which only the garbage collector frees.
         const growthOfRun = async (): Promise<number> => {
           const before = heap.extent;
           await run();

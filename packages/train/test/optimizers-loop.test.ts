@@ -1,6 +1,7 @@
 /**
- * The cases of optimizers-goldens.test.ts in the training loop, with a model whose gradient is the batch itself. The order must
- * be that of Keras: mean of the accumulated gradients, clipping, weight decay, update, moving average.
+ * Runs the Keras cases of optimizers-goldens.test.ts that depend on the order of the parts of a step, in the training loop, with
+ * a model whose gradient is the batch itself. The order must be that of Keras: mean of the accumulated gradients, clipping,
+ * weight decay, update, moving average.
  */
 import { describe, test } from 'node:test';
 import { concat, type MaskedSequence, type Model, mul, Parameter, reshape, sum, tensor } from '@unroll/core';

@@ -11,26 +11,26 @@ import { forecaster, waves } from './small-model.js';
 
 type Options = Record<string, unknown>;
 /** The call, valid options, a misspelt option or one of another library with its correction, and an invalid value. */
-type Row = [
+type OptionCase = [
   call: (options: never) => unknown,
   validOptions: Options,
   misspelt: [spelling: string, suggestion: string],
   invalid: [Options, message: RegExp],
 ];
 
-const loss = (call: Row[0], misspelt: Row[2] = ['reductoin', 'reduction']): Row => [
+const loss = (call: OptionCase[0], misspelt: OptionCase[2] = ['reductoin', 'reduction']): OptionCase => [
   call,
   {},
   misspelt,
   [{ reduction: 3 }, /there is no reduction 3\. Choose one of sumOverBatchSize/],
 ];
-const optimizer = (call: Row[0], misspelt: Row[2] = ['lr', 'learningRate']): Row => [
+const optimizer = (call: OptionCase[0], misspelt: OptionCase[2] = ['lr', 'learningRate']): OptionCase => [
   call,
   {},
   misspelt,
   [{ learningRate: '0.1' }, /learningRate must be a finite number above 0, got "0\.1"/],
 ];
-const metricWithoutOptions = (call: Row[0]): Row => [
+const metricWithoutOptions = (call: OptionCase[0]): OptionCase => [
   call,
   {},
   ['threshold', ''],
@@ -46,7 +46,7 @@ const folder = join(tmpdir(), 'unroll-options');
 const { x, y } = waves();
 const common = { x, y, loss: 'mse', optimizer: 'adam' } as const;
 
-const rows: Record<string, Row> = {
+const syncCases: Record<string, OptionCase> = {
   mse: loss(train.losses.mse),
   mae: loss(train.losses.mae),
   huber: loss(train.losses.huber, ['detla', 'delta']),
@@ -204,7 +204,7 @@ const rows: Record<string, Row> = {
     [{ average: { momntum: 1 } }, /average: there is no option "momntum"\. Did you mean "momentum"\?/],
   ],
 };
-const asyncRows: Record<string, Row> = {
+const asyncCases: Record<string, OptionCase> = {
   fit: [
     (options) => train.fit(forecaster(), options),
     common,
@@ -232,8 +232,8 @@ const asyncRows: Record<string, Row> = {
 };
 
 for (const [name, [call, validOptions, [spelling, suggestion], [invalid, message]]] of Object.entries({
-  ...rows,
-  ...asyncRows,
+  ...syncCases,
+  ...asyncCases,
 })) {
   describe(name, () => {
     const owner = name.replace(' as a metric', '');

@@ -1,6 +1,6 @@
 /**
- * Compares whole training runs with Keras and PyTorch: three models (a forecaster, a classifier under a mask, an encoder-decoder
- * with carried states), 20 steps with each optimizer and each kind of clipping
+ * Compares whole training runs with Keras and PyTorch: three models (a forecaster, a classifier with masked steps, and an
+ * encoder-decoder whose decoder starts from the states of the encoder), 20 steps with each optimizer and each kind of clipping
  * (packages/testkit/goldens/training/trajectories.json, written by tools/goldens/training_trajectories.py). Tests layers, their
  * gradients, loss, clipping, optimizer and training loop together: any error larger than rounding changes the results.
  */

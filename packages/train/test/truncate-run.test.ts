@@ -297,18 +297,18 @@ describe('errors', () => {
     const carried = lstm({ units: 2, returnSequences: true, stateful: true });
     await rejects(seq(carried), {}, 'value', /truncate: layer lstm is stateful.*Set stateful: false/);
     await rejects(seq(recurrentLayer(), flatten()), {}, 'value', /layer flatten flattens all steps/);
-    await rejects(seq(lstm({ units: 2 })), {}, 'value', /the output output has a loss but no time axis\. Set returnSequences: true/); // biome-ignore format: one message
+    await rejects(seq(lstm({ units: 2 })), {}, 'value', /the output "output" has a loss but no time axis\. Set returnSequences: true/); // biome-ignore format: one message
     const inner = make();
     const minimal: Model = {
       ...{ name: 'own', built: true, config: {}, parameters: [], build: () => {} },
       forward: (...call) => inner.forward(...call),
     };
-    await rejects(minimal, {}, 'value', /^own cannot be trained with truncate: it has no methods forwardFrom\(\)/); // biome-ignore format: one message
+    await rejects(minimal, {}, 'value', /^own cannot be trained with truncate: it needs the methods forwardFrom\(\)/); // biome-ignore format: one message
   });
 
   test('of losses and data that cannot be divided into chunks', async () => {
-    await rejects(make(), { loss: bagOfLabels() }, 'value', /truncate: the loss bagOfLabels of output is computed from whole sequences/); // biome-ignore format: one message
-    await rejects(make(), { y: normal('y', [N, 1]) }, 'shape', /y must have one target per step, \[batch, 7, \.\.\.\] for output, got \[4, 1\]/); // biome-ignore format: one message
+    await rejects(make(), { loss: bagOfLabels() }, 'value', /truncate: the loss bagOfLabels of the output "output" is computed from whole sequences/); // biome-ignore format: one message
+    await rejects(make(), { y: normal('y', [N, 1]) }, 'shape', /y must have one target per step, \[batch, 7, \.\.\.\] for the output "output", got \[4, 1\]/); // biome-ignore format: one message
     const [a, b] = [input({ shape: [null, I], name: 'a' }), input({ shape: [3], name: 'b' })];
     const outputs = dense({ units: 1 }).apply(lstm({ units: 2, returnSequences: true }).apply(a));
     const twoInputs = model({ inputs: [a, b], outputs: [outputs, dense({ units: 1 }).apply(b)] });
