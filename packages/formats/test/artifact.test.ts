@@ -490,7 +490,7 @@ describe('zip files', () => {
       damage((view) => view.setUint16(directoryAt(view) + 10, 99, true)),
       /unsupported compression method 99/,
     ],
-    ['a password', damage((view) => view.setUint16(directoryAt(view) + 8, 1, true)), /encrypted/],
+    ['a zip with a password', damage((view) => view.setUint16(directoryAt(view) + 8, 1, true)), /encrypted/],
     [
       'two entries on the same bytes',
       damage((view) => view.setUint32(directoryAt(view) + 46 + 11 + 42, 0, true)),

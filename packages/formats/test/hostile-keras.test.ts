@@ -39,7 +39,7 @@ describe('HDF5 files that refer to data outside the file, or whose datasets cann
     virtual: /vars\/0 is a virtual dataset, whose values are elsewhere/,
     huge: /vars\/0 has more values than the file can contain/,
     cycle: /it has no dataset .*vars\/0/,
-    nested_type: /vars\/0 has the data type type 6, which is not numeric/,
+    nested_type: /vars\/0 has the data type class 6, which is not numeric/,
   };
   for (const name of LINKS) {
     test(`${name}.weights.h5 is refused`, async () => {

@@ -342,7 +342,7 @@ const roundTrips: Record<string, () => Network> = {
       timeDistributed(dense({ units: 2, activation: 'gelu' })),
       globalAveragePooling1d(),
     ),
-  layers: () => {
+  'a graph with a concatenation and a repeated vector': () => {
     const x = input({ shape: [4, 2] });
     const y = layerNormalization().apply(
       activation('softShrink').apply(lstm({ units: 2, returnSequences }).apply(x)),
@@ -524,7 +524,7 @@ test('the export refuses an unsupported version of the operator set', async () =
   });
 });
 
-describe('errors of the importer name the node', async () => {
+describe('errors of the importer name the node, the weight or the version', async () => {
   const original = await readMessage(bytesOf('classifier-script'));
   const rejects = async (
     change: (graph: Message) => void,

@@ -97,7 +97,7 @@ export interface Hdf5WriteMetadata {
 type Factory = (options: object) => Promise<Hdf5Module>;
 
 let current: Promise<Hdf5Module> | null = null;
-/** True after an instance was discarded; a page has no other. */
+/** True after an instance was discarded. A page has only one instance. */
 let isDiscarded = false;
 
 /** Returns the current instance, or a new one. @throws UnrollError `state` in a page whose instance was discarded */

@@ -27,9 +27,9 @@ export interface Hdf5Array {
   dtype: string;
 }
 
-/** All values that are read may take this many times the bytes of the file (data may be compressed), plus {@link BUDGET}. */
+/** The values that are read may together have MAX_RATIO times the bytes of the file (data may be compressed), plus MAX_EXTRA. */
 const MAX_RATIO = 4;
-const BUDGET = 1 << 24;
+const MAX_EXTRA = 1 << 24;
 /** The library's memory may grow to this many bytes, plus {@link MAX_RATIO} times the size of the file. */
 const LIBRARY_MEMORY = 1 << 26;
 const MAX_OBJECTS = 100_000;
@@ -116,7 +116,7 @@ class Reader implements Hdf5Reader {
     this.#module = module;
     this.#file = file;
     this.#name = name;
-    this.#limit = MAX_RATIO * size + BUDGET;
+    this.#limit = MAX_RATIO * size + MAX_EXTRA;
   }
 
   keys(group: string): string[] {
@@ -224,7 +224,7 @@ class Reader implements Hdf5Reader {
     if (type === TYPES.float) return `float${8 * size}`;
     if (type === TYPES.integer) return `${signed ? '' : 'u'}int${8 * size}`;
     if (type === TYPES.enumeration && size === 1) return 'uint8';
-    return type === TYPES.string ? 'string' : `type ${type}`;
+    return type === TYPES.string ? 'string' : `class ${type}`;
   }
 
   #withMemory<T>(bytes: number, use: (pointer: number) => T): T {

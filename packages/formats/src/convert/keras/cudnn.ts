@@ -38,7 +38,10 @@ function checked(arrays: ImportedArray[], gates: number): ImportedArray[] {
   );
 }
 
-/** Returns the kernel. In the file, the block [I, H] of each gate contains the elements of a row-major matrix [H, I]. */
+/**
+ * Returns the kernel. In the file, the block [I, H] of each gate (I inputs, H units) contains the elements of a row-major
+ * matrix [H, I].
+ */
 function inputKernel(array: ImportedArray, gates: number): ImportedArray {
   const [I, width] = array.shape;
   const H = width / gates;

@@ -27,7 +27,7 @@ export function describeModel(
     format,
     title: `Keras ${version || '(version unknown)'}, ${what}`,
     parts,
-    tensors: tensorsBelow(h5),
+    tensors: allTensors(h5),
     facts: [{ name: 'Keras', value: version || 'unknown' }],
   };
 }
@@ -59,7 +59,7 @@ function partOf(
   };
 }
 
-function tensorsBelow(h5: Hdf5Reader): FileDescription['tensors'] {
+function allTensors(h5: Hdf5Reader): FileDescription['tensors'] {
   const tensors: FileDescription['tensors'] = [];
   const visit = (path: string, depth: number): void => {
     for (const key of h5.keys(path || '/')) {

@@ -34,6 +34,7 @@ function concatenationOf(masks: readonly (string | null)[]): string | null {
 
 /** One call of a layer. */
 export interface MaskedCall {
+  /** How messages refer to the layer: `Layer "encoder" (LSTM)`. */
   where: string;
   rule: MaskRule;
   config: JsonObject;

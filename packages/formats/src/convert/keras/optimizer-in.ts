@@ -148,7 +148,7 @@ function optionsFrom(kind: OptimizerKind, config: JsonObject): Options | null {
     if (typeof value === 'number' || typeof value === 'boolean') options[option] = value;
   }
   if (kind.name === 'adamw') options.weightDecay ??= 0;
-  // In the optimizers of tf.keras before 2.11, RMSprop without momentum adds epsilon to the root.
+  // In the optimizers of tf.keras before 2.11, RMSprop without momentum adds epsilon to the square root, as PyTorch does.
   const isLegacy = 'decay' in config || config.is_legacy_optimizer === true;
   if (isLegacy && kind.name === 'rmsprop' && !config.momentum) options.convention = 'pytorch';
   return options as Options;

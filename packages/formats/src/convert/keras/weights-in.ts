@@ -60,7 +60,7 @@ export function rootOf(file: Hdf5Reader): { layout: 2 | 3; path: string } {
   if (file.kind('/_layer_checkpoint_dependencies') === 'group') return { layout: 3, path: '' };
   throw new UnrollError(
     'format',
-    'The file has no weights of a Keras model: it has neither layers nor layer_names.',
+    'The file has no weights of a Keras model: it has neither a group layers nor an attribute layer_names.',
   );
 }
 

@@ -5,7 +5,7 @@ import { type ByteSource, readAll } from '../source.js';
 import { readZipEntry, zipIndex } from '../zip-source.js';
 import { type NumpyArray, readNpy, writeNpy } from './npy.js';
 
-/** Bytes that an array may have beyond the usual limit of the compression ratio, because zeros compress a thousandfold. */
+/** Bytes that an array may have in addition to 32 times its compressed size, because zeros compress a thousandfold. */
 const MAX_EXTRA = 1 << 22;
 
 /**

@@ -151,7 +151,7 @@ async function runBatches(
   for (let from = 0; from < total; from += fixedBatch ?? total) {
     const feeds: Record<string, RuntimeTensor> = {};
     inputs.forEach((input, i) => {
-      const { shape, values } = toFile(rowsOf(input, from, fixedBatch ?? total), orders[i]);
+      const { shape, values } = inFileOrder(rowsOf(input, from, fixedBatch ?? total), orders[i]);
       const { name, type } = infos[i];
       feeds[name] = new runtime.Tensor(type, dataOf(type, values), shape);
     });
@@ -204,7 +204,7 @@ function joinRows({ name, shape }: NamedArray, parts: readonly NamedArray[], tot
 }
 
 /** Returns an array with its axes in the order of the file. */
-function toFile(
+function inFileOrder(
   { shape, values }: { shape: readonly number[]; values: FloatArray },
   order: readonly number[],
 ): { shape: number[]; values: FloatArray } {

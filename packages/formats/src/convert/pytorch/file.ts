@@ -185,7 +185,7 @@ function valuesOf(tensor: PyTensor, bytes: Uint8Array, littleEndian: boolean): F
     return new Float32Array(new Uint8Array(bytes.subarray(begin, begin + 4 * length)).buffer);
   }
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  const out = isWide(type) ? new Float64Array(length) : new Float32Array(length);
+  const out = needsFloat64(type) ? new Float64Array(length) : new Float32Array(length);
   if (length === 0) return out;
   const index = new Array<number>(shape.length).fill(0);
   let at = offset;
@@ -202,7 +202,8 @@ function valuesOf(tensor: PyTensor, bytes: Uint8Array, littleEndian: boolean): F
   return out;
 }
 
-const isWide = ({ name }: TorchType): boolean => /64|int32/.test(name);
+/** True for 64-bit types and 32-bit integers, whose values float32 cannot represent exactly. */
+const needsFloat64 = ({ name }: TorchType): boolean => /64|int32/.test(name);
 
 function isContiguous(shape: readonly number[], strides: readonly number[]): boolean {
   let expected = 1;

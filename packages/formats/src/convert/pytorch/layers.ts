@@ -1,4 +1,4 @@
-/** Turns a plan into the config of a model, and lists which tensors become which parameters. */
+/** Turns a plan (plan.ts) into the config of a model, and lists which tensors become which parameters. */
 import type { Shape } from '@unroll/core';
 import type { RecurrentModule, SimpleModule } from './modules.js';
 import type { ModuleOptions, Plan, Step } from './plan.js';

@@ -163,7 +163,7 @@ function tensorOf(
   const named = type instanceof PyGlobal ? TORCH_TYPES[type.name.replace('torch.', '')] : storage.type;
   if (!named) throw damaged(file, 'a tensor has no data type');
   if (!isCount(offset) || !isCounts(shape) || !isCounts(strides) || shape.length !== strides.length)
-    throw damaged(file, 'the shape of a tensor is not a list of sizes');
+    throw damaged(file, 'the shape, the strides or the offset of a tensor is not valid');
   const capacity = storage.type ? storage.length : Math.floor(storage.length / named.size);
   const length = lengthOf(shape);
   const last = shape.reduce((sum, extent, d) => sum + (extent - 1) * strides[d], offset);
@@ -171,8 +171,13 @@ function tensorOf(
     throw damaged(file, `a tensor [${shape.join(', ')}] exceeds its storage`);
   // Strides of 0 repeat elements. A few bytes could then fill the memory.
   if (length > capacity) {
-    const text = `a tensor [${shape.join(', ')}] repeats the elements of its storage; save tensor.contiguous()`;
-    throw damaged(file, text);
+    const text = `a tensor [${shape.join(', ')}]`;
+    if (length === Infinity) throw damaged(file, `${text} has more than 2^53 elements`);
+    throw new UnrollError(
+      'value',
+      `${file} contains ${text} that repeats the elements of its storage, as expand() does, which Unroll does not read. ` +
+        'Save a copy of this tensor: tensor.contiguous().',
+    );
   }
   return new PyTensor(storage, named, offset, shape, strides);
 }

@@ -76,7 +76,7 @@ export function recurrentRecipes(
   const from = [tensor('bias_ih'), tensor('bias_hh')];
   const parameter = `${layer}/bias`;
   if (bias && cell === 'GRU') {
-    // The recurrent bias of n is multiplied by r, so both rows are needed.
+    // The reset gate r multiplies the recurrent bias of the candidate n, so the two biases cannot be added.
     const convert = (rows: readonly FloatArray[]) => concatenated(rows.map((row) => orderGates(row, order)));
     recipes.push({ parameter, shape: [2, width], from, convert });
   } else if (bias) recipes.push({ parameter, shape: [width], from, convert: sum, isSum: true });

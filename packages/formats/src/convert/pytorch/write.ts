@@ -138,19 +138,19 @@ function pythonNames(layers: readonly string[]): Map<string, string> {
 
 function pythonFile(layers: readonly ExportedLayer[], { parameters, lines }: Body, file: string): string {
   const name = file.replace(/[^\w. -]/g, '_');
-  const isSafe = file.endsWith('.safetensors');
+  const isSafetensors = file.endsWith('.safetensors');
   const modules = layers.flatMap((layer) => layer.modules);
   const notes = layers.flatMap((layer) => layer.notes);
   const needsF = lines.some((line) => line.includes('F.'));
-  return `"""The model of the weights in ${name}. Sequences are [batch, time, features], ids [batch, time].
+  return `"""Defines the model whose weights are in ${name}. Sequences are [batch, time, features], ids [batch, time].
 
     model = Model()
-    model.load_state_dict(${isSafe ? `load_file("${name}")` : `torch.load("${name}", weights_only=True)`})
+    model.load_state_dict(${isSafetensors ? `load_file("${name}")` : `torch.load("${name}", weights_only=True)`})
     model.eval()
 ${notes.map((note) => `\n${note}.`).join('')}${notes.length > 0 ? '\n' : ''}"""
 
 import torch
-${needsF ? 'import torch.nn.functional as F\n' : ''}${isSafe ? 'from safetensors.torch import load_file\n' : ''}from torch import nn
+${needsF ? 'import torch.nn.functional as F\n' : ''}${isSafetensors ? 'from safetensors.torch import load_file\n' : ''}from torch import nn
 
 
 class Model(nn.Module):

@@ -8,7 +8,7 @@ import type { ModelWriter } from '../writer.js';
 import { recogniseActivation } from './activations.js';
 import { mergeDirections } from './directions.js';
 import { LayerGraph, type Rule } from './graph.js';
-import { convolutionPadding, lastStep, repeatedVector, reversedSequence, truncatedIds } from './sequences.js';
+import { convolutionPadding, lastStep, repeatedVector, reversedSequence, roundedIds } from './sequences.js';
 import { unrolledRecurrence } from './unrolled.js';
 
 const RULES: readonly Rule[] = [
@@ -17,7 +17,7 @@ const RULES: readonly Rule[] = [
   reversedSequence,
   convolutionPadding,
   repeatedVector,
-  truncatedIds,
+  roundedIds,
   lastStep,
   unrolledRecurrence,
 ];

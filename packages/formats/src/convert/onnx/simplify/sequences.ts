@@ -7,8 +7,8 @@ import { type LayerGraph, operationAt } from './graph.js';
 
 const RECURRENT = /^(SimpleRNN|LSTM|GRU|PeepholeLSTM|CoupledLSTM|General(RNN|LSTM|GRU))$/;
 
-/** Layers that compute each step from the same step of their input ("layers per step"). */
-const PER_STEP = ['Dense', 'Activation', 'LayerNormalization', 'BatchNormalization', 'Dropout'];
+/** Stepwise layers: they compute each step of their output from the same step of their input. */
+const STEPWISE = ['Dense', 'Activation', 'LayerNormalization', 'BatchNormalization', 'Dropout'];
 
 /** Lets a recurrent layer over a reversed sequence go backwards instead, and removes two reversals in succession. */
 export function reversedSequence(graph: LayerGraph, at: number): boolean {
@@ -46,8 +46,8 @@ export function convolutionPadding(graph: LayerGraph, at: number): boolean {
   return true;
 }
 
-/** Removes the truncation of ids before an Embedding layer, because ids are integers. */
-export function truncatedIds(graph: LayerGraph, at: number): boolean {
+/** Removes the rounding of ids towards 0 (Cast in ONNX) before an Embedding layer, because ids are integers already. */
+export function roundedIds(graph: LayerGraph, at: number): boolean {
   const { inputs } = graph.node(at);
   if (graph.layer(at).className !== 'Embedding' || !operationAt(graph, inputs[0], 'truncate')) return false;
   graph.reconnect(at, graph.node(inputs[0][0]).inputs);
@@ -70,7 +70,7 @@ const isAxis = (extent: unknown, axis: number): boolean =>
 
 /**
  * Makes a recurrent layer return only its last step if no other step is read. If its sequence is also read elsewhere, replaces
- * the last step by the final state. Layers per step after the recurrent layer are applied to the last step only.
+ * the last step by the final state. Stepwise layers after the recurrent layer are applied to the last step only.
  */
 export function lastStep(graph: LayerGraph, at: number): boolean {
   const take = operationAt(graph, [at, 0], 'take');
@@ -91,17 +91,17 @@ export function lastStep(graph: LayerGraph, at: number): boolean {
     return true;
   }
   if (reversed || inputs.length !== 1 || !leadsToRecurrent(graph, source)) return false;
-  // After the exchange, the node of the layer per step selects the step, and this node applies the layer.
+  // After the exchange, the node of the stepwise layer selects the step, and this node applies the layer.
   graph.exchange(source[0], at);
   return true;
 }
 
-/** Returns true if a tensor is computed from the sequence of a recurrent layer by layers per step that are read only once. */
+/** Returns true if a tensor is computed from the sequence of a recurrent layer by stepwise layers that are read only once. */
 function leadsToRecurrent(graph: LayerGraph, source: Reference): boolean {
   for (let [node, output] = source; ; [[node, output]] = graph.node(node).inputs) {
     const { className, config } = graph.layer(node);
     if (RECURRENT.test(className)) return output === 0 && config.returnSequences === true;
-    const isPerStep = PER_STEP.includes(className) && (config.axis ?? -1) === -1;
-    if (!isPerStep || !graph.isReadOnce(node)) return false;
+    const isStepwise = STEPWISE.includes(className) && (config.axis ?? -1) === -1;
+    if (!isStepwise || !graph.isReadOnce(node)) return false;
   }
 }

@@ -143,7 +143,8 @@ function stepOf(graph: LayerGraph, ref: Reference): { dense: number; step: numbe
   return { dense: source[0], step: Number(start) };
 }
 
-const PER_STEP = /^(Dense|Activation|LayerNormalization|BatchNormalization|Dropout|Embedding)$/;
+/** Stepwise layers: they compute each step of their output from the same step of their input. */
+const STEPWISE = /^(Dense|Activation|LayerNormalization|BatchNormalization|Dropout|Embedding)$/;
 
 /** Returns the number of steps of a sequence; null if it is unknown. */
 function stepsOf(graph: LayerGraph, [at]: Reference): number | null {
@@ -153,7 +154,7 @@ function stepsOf(graph: LayerGraph, [at]: Reference): number | null {
     if (className === 'RepeatVector') return Number(config.n);
     const [input] = graph.node(node).inputs;
     const inner = (config.layer as { config?: Record<string, unknown> } | undefined)?.config ?? config;
-    const keepsSteps = PER_STEP.test(className) || inner.returnSequences === true;
+    const keepsSteps = STEPWISE.test(className) || inner.returnSequences === true;
     if (!input || (!keepsSteps && operationAt(graph, [node, 0], 'reverse')?.axis !== 1)) return null;
     node = input[0];
   }
