@@ -282,7 +282,7 @@ describe('the order of day and month', () => {
   });
 });
 
-describe('newer times are read in the format of earlier ones', () => {
+describe('newer times are read in the format of earlier ones if they fit it, otherwise in their own format', () => {
   const cases: Record<string, [(string | number)[], string[], number]> = {
     'the order of day and month': [['30/12/2020', '31/12/2020'], ['02/01/2021'], Date.UTC(2021, 0, 2)],
     'months with two-digit years': [['Nov-20', 'Dec-20'], ['Jan-21'], Date.UTC(2021, 0)],

@@ -112,7 +112,7 @@ export class FeatureStream {
     const samples = this.#resampler?.end() ?? new Float32Array(0);
     const frames = this.#append(joined([this.#framer.push(samples), this.#framer.end()]));
     const limited = this.#range === null ? frames : this.#complete(this.#limited(this.#range));
-    // The last frames of each stream of derivatives are the last input of the next one.
+    // The streams of derivatives end one after another, because the last frames of each are input of the next one.
     let last = new Float32Array(0);
     for (const delta of this.#deltas) last = joined([delta.push(last), delta.end()]);
     return joined([limited, last]);
