@@ -1,7 +1,8 @@
 /**
  * Reads calendar times from texts. One template (such as `DD.MM.YYYY`) must fit all cells of a column. If several templates fit, one
  * is chosen by the first criterion that decides: only its times follow a regular step; only its times are in order; only it reads
- * dates with periods in their usual order, day first. If none decides, an error asks for the order of day, month and year.
+ * dates with dots (31.12.1960) in their usual order, day first. If no criterion decides, an error asks for the order of day, month
+ * and year.
  */
 import type { UnrollError } from '@unroll/core';
 import { exactFrequency, periodsBetween } from './frequency.js';
@@ -161,7 +162,7 @@ function daysWithoutYear(table: Table, name: string, text: string, { values }: R
   );
 }
 
-/** A reading is chosen by regularity if its filled share is at least this factor times the filled share of any other reading. */
+/** The regular step decides if the {@link filledShare} of one reading is at least this many times that of any other. */
 const MIN_RATIO = 5;
 
 /**
@@ -193,7 +194,7 @@ function chooseReading(
   if (ordered.length === 1) return withNote(ordered[0], 'only then are the rows in order');
   const byConvention = readings.filter(({ template }) => template.startsWith('DD.'));
   if (byConvention.length === 1)
-    return withNote(byConvention[0], 'dates with periods usually begin with the day');
+    return withNote(byConvention[0], 'dates with dots usually begin with the day');
   const row = texts.findIndex((_, i) => readings.some(({ values }) => values[i] !== readings[0].values[i]));
   const [a, b] = readings.map(({ values }) => writeByTemplate(values[row], 'DD MMMM YYYY', null));
   const message =

@@ -181,10 +181,14 @@ function checkWidth(
   const count = record.fields.length === 1 ? '1 field' : `${record.fields.length} fields`;
   const comparison = record.fields.length > names.length ? 'more' : 'fewer';
   const mark = delimiter === '\t' ? 'a tab' : `"${delimiter}"`;
+  const advice =
+    comparison === 'more'
+      ? `Put text that contains ${mark} in quotes.`
+      : 'Write an empty field for each missing value.';
   throw new UnrollError(
     'data',
     `${source}, line ${record.line}: ${count}, ${comparison} than ${header ? "the header's" : "the first line's"} ` +
-      `${names.length} (${header ? `${names.slice(0, 6).join(', ')}; ` : ''}separated by ${mark}). Put text that contains ${mark} in quotes.`,
+      `${names.length} (${header ? `${names.slice(0, 6).join(', ')}; ` : ''}separated by ${mark}). ${advice}`,
     { source, line: record.line, fields: record.fields.length, columns: names.length },
   );
 }

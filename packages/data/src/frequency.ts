@@ -69,6 +69,7 @@ function seriesOf(times: SeriesTimes): readonly ArrayLike<number>[] {
   return series.filter((times) => times.length > 1);
 }
 
+/** The template of times, and their time zone if they have one. */
 type WrittenFormat = Pick<TimeFormat, 'template'> & Partial<Pick<TimeFormat, 'zone'>>;
 
 /**
@@ -76,8 +77,8 @@ type WrittenFormat = Pick<TimeFormat, 'template'> & Partial<Pick<TimeFormat, 'zo
  * Rows on one day of the month, or on its last day, have a frequency in months. Rows on all weekdays but no weekend are on business
  * days. Otherwise, the frequency is the most frequent distance between rows if all distances are multiples of it; if not, the
  * smallest distance if all distances are multiples of it and at least 5 % of the steps then have a row. If there is no such
- * distance, rows are monthly if there is at most one per month, and all are within a week of the start, or all within a week of the
- * end of their month (such as the last trading day).
+ * distance, rows are monthly if no month has two rows, and either all rows are in the first week of their month or all are in the
+ * last week (such as the last trading day).
  * @throws UnrollError `data` for fewer than two rows, or for times that do not follow a regular step
  */
 export function inferFrequency(times: SeriesTimes, format: WrittenFormat): Frequency {
@@ -280,6 +281,7 @@ function businessDaysBetween(from: number, to: number): number {
   const weeks = Math.floor((to - from) / (7 * DAY));
   let count = weeks * 5;
   for (let day = from + weeks * 7 * DAY; day < to; count++) day = addBusinessDays(day, 1);
+  // A day of the weekend lies between two business days, so the number of periods up to it is not an integer.
   return isWeekend(to) ? count - 0.5 : count;
 }
 

@@ -154,10 +154,10 @@ export function numberFormats(
   const evidence = columns.map(collectEvidence);
   const required = requested ?? requiredDecimal(evidence);
   const decimals = evidence.map((counts) => decimalOf(counts, { requested, required, delimiter, thousands }));
-  const commas = decimals.some(
+  const hasDecimalComma = decimals.some(
     ({ decimal }, i) => decimal === ',' && (evidence[i].comma > 0 || evidence[i].ambiguous > 0),
   );
-  const decimal = required ?? (commas && delimiter !== ',' ? ',' : '.');
+  const decimal = required ?? (hasDecimalComma && delimiter !== ',' ? ',' : '.');
   const formats = evidence.map((counts, i): ColumnFormat => {
     const decision: Decision = counts.numeric === 0 ? { decimal, isDefault: true } : decimals[i];
     const mixed = mixedUnits(counts);

@@ -217,9 +217,9 @@ const MIXED_UNITS = {
 
 /**
  * Returns an example of a valid number for a message: the number in the cell without thousands separators and units, or
- * 12.5 if this is not a number. The last point or comma is taken as the decimal separator. It separates
- * thousands only if it differs from the decimal separator of the column, is the only kind of separator, and is always followed by
- * three digits.
+ * 12.5 if this is not a number. The last point or comma is taken as the decimal separator, with one exception: if all separators
+ * are points or all are commas, they are not the decimal separator of the column, and three digits follow each of them, they
+ * separate thousands.
  */
 function numberHint(cell: Cell, decimal: Decimal): string {
   const example = decimal === ',' ? '12,5' : '12.5';

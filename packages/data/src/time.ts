@@ -28,7 +28,7 @@ const sampleCells = (cells: readonly Cell[]): Cell[] =>
   cells.filter((cell) => !isMissing(cell)).slice(0, 200);
 
 /**
- * Returns whether at least half of the first cells that are not missing are calendar times. Numbers count only
+ * Returns whether at least half of the first 200 cells that are not missing are calendar times. Numbers count only
  * as dates such as 20240131, or as Excel dates of months or business days.
  */
 export function containsTimes(cells: readonly Cell[]): boolean {

@@ -55,7 +55,7 @@ test('without a header, columns are named by their position', () => {
   assert.deepEqual([...table.lines], [1, 3]);
   assert.throws(() => headless('1,x\n2\n'), {
     message:
-      'sales.csv, line 2: 1 field, fewer than the first line\'s 2 (separated by ","). Put text that contains "," in quotes.',
+      'sales.csv, line 2: 1 field, fewer than the first line\'s 2 (separated by ","). Write an empty field for each missing value.',
   });
   assert.throws(() => headless(''), { message: 'sales.csv is empty. Write one line per row.' });
 });
@@ -84,7 +84,7 @@ const wrong: Record<string, [string, RegExp]> = {
   ],
   'too many fields': [
     'a,b\n1,2\n1,2,3\n',
-    /line 3: 3 fields, more than the header's 2 \(a, b; separated by ","\)/,
+    /line 3: 3 fields, more than the header's 2 \(a, b; separated by ","\)\. Put text that contains "," in quotes\.$/,
   ],
   'too few fields': ['a,b\n1,2\n\n1\n', /line 4: 1 field, fewer than the header's 2/],
   'a quotation mark that is not closed': ['a,b\n1,2\n"1,2\n3,4\n', /line 3: a quotation mark is not closed/],

@@ -12,13 +12,13 @@ import {
 } from '@unroll/data';
 
 type Call = (options: never) => unknown;
-type Row = [
+type Case = [
   call: Call,
   validOptions: object,
   misspelt: [spelling: string, suggestion: string],
   invalid: [options: object, message: string],
 ];
-const rows: Record<string, Row> = {
+const cases: Record<string, Case> = {
   padSequences: [
     (options) => padSequences([[1]], options),
     {},
@@ -52,7 +52,7 @@ const rows: Record<string, Row> = {
 };
 
 for (const [functionName, [call, validOptions, [spelling, suggestion], [invalid, message]]] of Object.entries(
-  rows,
+  cases,
 )) {
   test(`${functionName} rejects unknown, misspelt and invalid options`, () => {
     const assertRejects = (options: object, messageText: string): void =>

@@ -1,6 +1,6 @@
 /**
- * Padding and bucketing: every row occurs once, masks match, rows of similar length are batched together, and errors name
- * what is wrong.
+ * Padding and bucketing: the mask is 1 for the steps of a sequence; every sequence is in one batch, together with sequences of
+ * similar length; errors name what is wrong.
  */
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
@@ -50,7 +50,7 @@ describe('bucketByLength', () => {
     return padded / steps;
   };
 
-  test('contains every row once, from short to long', () => {
+  test('returns every sequence once, in batches from short to long', () => {
     const batches = bucketByLength(lengths, { batchSize: 16 });
     assert.deepEqual([...batches.flatMap((batch) => [...batch])].sort((a, b) => a - b), lengths.map((_, row) => row)); // biome-ignore format: one line
     const firsts = batches.map((batch) => lengths[batch[0]!]!);

@@ -29,9 +29,9 @@ describe('quantiles', () => {
     { level: 0.9, values: high },
   ];
   test('crps of quantiles: 2·(2.1 + 4.6)/4/2', () => near(crpsOfQuantiles(actual, quantiles), 6.7 / 4));
-  test('wql: 2·(2.1 + 4.6)/2/100, where 100 is the sum of the actual values', () =>
+  test('weighted quantile loss: 2·(2.1 + 4.6)/2/100, where 100 is the sum of the actual values', () =>
     near(weightedQuantileLoss(actual, quantiles), 0.067));
-  test('wql of the median alone is the sum of the absolute errors divided by the sum of the actual values', () => {
+  test('the weighted quantile loss of the median alone is the sum of the absolute errors divided by the sum of the actual values', () => {
     near(weightedQuantileLoss([10, 30], [{ level: 0.5, values: [12, 27] }]), 5 / 40);
   });
   test('the CRPS of many quantiles approximates the closed form for the normal distribution', () => {

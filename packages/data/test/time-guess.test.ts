@@ -262,10 +262,10 @@ describe('the order of day and month', () => {
     assert.equal(column.format.template, 'DD/MM/YYYY');
     assert.match(column.notes.join(), /only then are the rows in order\. .* set dates \(--dates mdy\)/);
   });
-  test('in dates with periods, the day is first by convention, with a note', () => {
+  test('in dates with dots, the day is first by convention, with a note', () => {
     const column = read(['01.02.2020', '01.03.2020', '01.04.2020']);
     assert.equal(summaryOf(column)[0], 'monthly');
-    assert.match(column.notes.join(), /dates with periods usually begin with the day.*--dates mdy/);
+    assert.match(column.notes.join(), /dates with dots usually begin with the day.*--dates mdy/);
   });
   test('has no note if a day above 12 determines it', () => {
     assert.deepEqual(read(['30/12/2020', '31/12/2020', '01/01/2021']).notes, []);
@@ -282,7 +282,7 @@ describe('the order of day and month', () => {
   });
 });
 
-describe('newer times are read in the format of earlier ones', () => {
+describe('newer times are read in the format of earlier ones if they fit it, otherwise in their own format', () => {
   const cases: Record<string, [(string | number)[], string[], number]> = {
     'the order of day and month': [['30/12/2020', '31/12/2020'], ['02/01/2021'], Date.UTC(2021, 0, 2)],
     'months with two-digit years': [['Nov-20', 'Dec-20'], ['Jan-21'], Date.UTC(2021, 0)],

@@ -39,7 +39,7 @@ test('a step of 2 skips every second window', () => {
   assert.deepEqual([...origins], [1, 3, 5]);
 });
 
-test('exactly enough rows give one pair; one row fewer is an error', () => {
+test('exactly enough rows give one window; one row fewer is an error', () => {
   assert.deepEqual(slidingWindows([[1, 2, 3]], { window: 2, horizon: 1 }).inputs.shape, [1, 2, 1]);
   assert.throws(() => slidingWindows([[1, 2]], { window: 2, horizon: 1 }), /need at least 3 rows, got 2\./);
 });

@@ -173,7 +173,10 @@ interface WrittenFiles {
   bytes: number;
 }
 
-/** Returns the files of a model by name; the name '' is the path of the output. */
+/**
+ * Returns the files of a model by name. The name '' is the path of the output; a name that begins with a dot, such as `.d.ts`, is
+ * this path with another extension.
+ */
 async function filesOf(
   { model, optimizer }: ImportedModel,
   target: ModelFormat,

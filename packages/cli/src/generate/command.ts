@@ -66,7 +66,7 @@ export const generateCommand: Command = {
     }
     for (const note of notes) process.stderr.write(`${note}\n`);
     let last = prompt;
-    for await (const piece of withFirst(prompt, pieces)) {
+    for await (const piece of withPrompt(prompt, pieces)) {
       if (!process.stdout.write(piece)) await once(process.stdout, 'drain');
       last = piece;
     }
@@ -75,7 +75,7 @@ export const generateCommand: Command = {
 };
 
 /** Yields the prompt only when the first piece is ready, so that invalid options print nothing but their error message. */
-async function* withFirst(prompt: string, pieces: AsyncIterable<string>): AsyncGenerator<string> {
+async function* withPrompt(prompt: string, pieces: AsyncIterable<string>): AsyncGenerator<string> {
   let isFirst = true;
   for await (const piece of pieces) {
     yield isFirst ? prompt + piece : piece;

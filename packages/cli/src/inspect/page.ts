@@ -117,8 +117,8 @@ function table(head: readonly string[], rows: readonly (readonly string[])[]): s
 }
 
 /**
- * Returns one row for each gate of each layer: its name and the shares; the first row of a layer also has its dead units and
- * half-life.
+ * Returns one row for each gate of each layer: its name, and the shares of its values that are low and high. The first row of a
+ * layer also has the number of dead units and the half-life.
  */
 export function saturationRows(saturation: readonly LayerSaturation[]): string[][] {
   return saturation.flatMap(({ layer, gates, values, dead, units, halfLife }) =>

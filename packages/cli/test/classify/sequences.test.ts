@@ -73,7 +73,7 @@ describe('a .ts file', () => {
 });
 
 describe('JSON lines', () => {
-  test('give the same model as the same sequences in a .ts file', async () => {
+  test('train an accurate model from the columns of --sequence and --label', async () => {
     const columns = ['--sequence', 'motion', '--label', 'kind'];
     const data = ['--data', 'train.jsonl', '--valid', 'test.jsonl'];
     const { code, stdout } = await unroll([...TRAIN, ...data, ...columns, '--json', '--out', 'json-model']);

@@ -221,7 +221,7 @@ describe('several series with covariates', () => {
     { length: 40 },
     (_, t) => `${2020 + Math.floor(t / 12)}-${String((t % 12) + 1).padStart(2, '0')}`,
   );
-  const table = (aheadPrice: string) =>
+  const table = (futurePrice: string) =>
     [
       'shop,month,sold,price,town',
       ...['A "one", big', 'B'].flatMap((shop, s) =>
@@ -229,7 +229,7 @@ describe('several series with covariates', () => {
           const cells = [
             month,
             t < 38 ? String(20 + t + 5 * (t % 4) + s) : '',
-            t < 38 ? String(t % 3) : aheadPrice,
+            t < 38 ? String(t % 3) : futurePrice,
             s === 0 ? 'x' : 'y',
           ];
           return [`"${shop.replaceAll('"', '""')}"`, ...cells].join(',');

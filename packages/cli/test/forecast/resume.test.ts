@@ -46,10 +46,10 @@ test(`a run killed ${KILLS} times at random moments and resumed ends with the sa
     resumed += Number(/resuming the interrupted run/.test(run.stderr));
     assert.ok(code === 0 || code === null, run.stderr);
   }
-  const where = `killed after ms: ${moments.join(', ')}; an uninterrupted run takes ${uninterruptedMs.toFixed(0)}`;
-  t.diagnostic(where);
-  assert.ok(resumed > 0, where);
-  assert.deepEqual(results('killed'), results('uninterrupted'), where);
+  const details = `killed after ms: ${moments.join(', ')}; an uninterrupted run takes ${uninterruptedMs.toFixed(0)}`;
+  t.diagnostic(details);
+  assert.ok(resumed > 0, details);
+  assert.deepEqual(results('killed'), results('uninterrupted'), details);
   assert.deepEqual(readdirSync(inFolder('killed')).sort(), readdirSync(inFolder('uninterrupted')).sort());
 });
 

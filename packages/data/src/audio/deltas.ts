@@ -8,7 +8,7 @@ import { joined } from './joined.js';
 export interface DeltaOptions {
   /** Number of values of a frame. */
   width: number;
-  /** Only the last `last` values of a frame get derivatives, which are appended to the frame. */
+  /** Number of values, counted from the end of a frame, whose derivatives are computed and appended to the frame. */
   last: number;
   /** Number of frames on each side from which a derivative is estimated. */
   radius: number;

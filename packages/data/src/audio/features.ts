@@ -1,6 +1,6 @@
 /**
  * Features of sound: spectrograms, mel and log-mel spectrograms and MFCC, numerically equal to those of librosa and torchaudio. A
- * stream takes samples in chunks of any size; `frames` passes a whole sound through a stream, so both give the same bits.
+ * stream takes samples in chunks of any size; `frames` passes a whole sound through a stream, so both results are bit-identical.
  */
 import { UnrollError, valueError } from '@unroll/core';
 import { type AudioFeatureConfig, type AudioFeatureOptions, audioFeatureConfig } from './config.js';
@@ -41,8 +41,8 @@ export class AudioFeatures {
    * Returns the features of a whole sound.
    * @param samples samples of one channel, see `mono`
    * @param sampleRate sample rate of these samples in Hz; default: the option `sampleRate`
-   * @throws UnrollError `value` for an invalid sample rate; `data` if there are no samples or, at the rate of the analysis, at most
-   * `fftSize / 2` with the padding `reflect`, or fewer than `fftSize` without `center`
+   * @throws UnrollError `value` for an invalid sample rate; `data` if there are no samples, or too few after resampling to the rate
+   * of the analysis: with the padding `reflect`, at most `fftSize / 2`; without `center`, fewer than `fftSize`
    */
   frames(samples: Float32Array, sampleRate: number = this.config.sampleRate): AudioFrames {
     if (samples.length === 0) throw new UnrollError('data', 'The sound has no samples.');
@@ -112,7 +112,7 @@ export class FeatureStream {
     const samples = this.#resampler?.end() ?? new Float32Array(0);
     const frames = this.#append(joined([this.#framer.push(samples), this.#framer.end()]));
     const limited = this.#range === null ? frames : this.#complete(this.#limited(this.#range));
-    // The last frames of each stream of derivatives are the last input of the next one.
+    // The streams of derivatives end one after another, because the last frames of each are input of the next one.
     let last = new Float32Array(0);
     for (const delta of this.#deltas) last = joined([delta.push(last), delta.end()]);
     return joined([limited, last]);

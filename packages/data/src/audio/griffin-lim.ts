@@ -87,7 +87,7 @@ function initialSpectra(magnitudes: Float32Array, seed: number | null): Spectra 
   };
 }
 
-/** Returns spectra with the given magnitudes and with the phases of `rebuilt` minus a part of `previous`. */
+/** Returns spectra with the given magnitudes and the phases of `rebuilt - weight * previous`. */
 function withMagnitudes(
   magnitudes: Float32Array,
   rebuilt: Spectra,

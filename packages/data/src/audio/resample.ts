@@ -1,6 +1,7 @@
 /**
  * Changes the sample rate with a polyphase windowed sinc filter. Each output sample depends only on the input samples around it,
- * so chunks of any size give the same bits. With the same parameters, the results equal torchaudio.functional.resample.
+ * so the result does not depend on the size of the chunks. With the same parameters, the results equal
+ * torchaudio.functional.resample.
  */
 import { UnrollError, valueError } from '@unroll/core';
 import { checkOptions } from '@unroll/core/internal';

@@ -10,7 +10,8 @@ export type SeasonKind = 'additive' | 'multiplicative';
 export function seasonalIndices(values: ArrayLike<number>, season: number, kind: SeasonKind): Float64Array {
   const n = values.length;
   const half = Math.floor(season / 2);
-  const edge = season % 2 === 0 ? 0.5 : 1; // An even season takes half of the first and of the last row.
+  // The moving average over an even season has season + 1 rows; the first and the last one count half.
+  const edge = season % 2 === 0 ? 0.5 : 1;
   const sums = new Float64Array(season);
   const counts = new Float64Array(season);
   for (let t = half; t + half < n; t++) {

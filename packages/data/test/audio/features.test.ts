@@ -1,7 +1,7 @@
 /**
  * Compares the audio front end with librosa, torchaudio and NumPy (packages/testkit/goldens/audio, written by
  * tools/goldens/audio.py). Detects a wrong window, padding, mel filter, scale, logarithm, transform or resampling filter. Other
- * tests check that chunks of any size give the same bits as the whole sound, and the errors for wrong inputs.
+ * tests check that a sound in chunks of any size has bit-identical features, and the errors for wrong inputs.
  */
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
@@ -59,7 +59,7 @@ describe('audioFeatures', () => {
     });
   }
 
-  test('chunks of any size give the same bits as the whole sound', () => {
+  test('the features of a sound in chunks of any size are bit-identical to those of the whole sound', () => {
     const streamable = cases.filter(({ options }) => (options.range ?? null) === null);
     assert.ok(streamable.length > 10);
     for (const [n, { name, options, sound: soundName }] of streamable.entries()) {
