@@ -42,7 +42,7 @@ interface Task {
   /** The loss of a model without memory. */
   baseline: number;
   /** The loss below which the task is solved. */
-  solved: number;
+  solvedLoss: number;
   network(cell: 'lstm' | 'gru' | 'rnn', seed: number): Sequential;
   batch(random: RandomStream): { x: Tensor; y: Tensor; sampleWeights?: Tensor };
 }
@@ -60,7 +60,7 @@ function recurrent(cell: string, units: number, steps: number, options: Recurren
 
 function adding({ steps = 100, updates = 1500, units = 32 }): Task {
   return {
-    ...{ steps, updates, units, learningRate: 0.005, loss: 'mse', baseline: 1 / 6, solved: 0.01 },
+    ...{ steps, updates, units, learningRate: 0.005, loss: 'mse', baseline: 1 / 6, solvedLoss: 0.01 },
     network: (cell, seed) => sequential([recurrent(cell, units, steps, {}), dense({ units: 1 })], { seed }),
     batch(random) {
       const numbers = random.uniform(BATCH * steps);
@@ -89,7 +89,7 @@ function copy({ steps: delay = 20, updates = 3000, units = 64 }): Task {
   return {
     ...{ steps: delay, updates, units, learningRate: 0.02 },
     loss: { name: 'sparseCategoricalCrossentropy', fromLogits: true },
-    ...{ baseline: Math.log(SYMBOLS), solved: 0.2 },
+    ...{ baseline: Math.log(SYMBOLS), solvedLoss: 0.2 },
     network: (cell, seed) =>
       sequential(
         [
@@ -136,7 +136,7 @@ async function run(task: Task, cell: 'lstm' | 'gru' | 'rnn', seed: number) {
     if (event.type !== 'step') continue;
     latest.push(event.loss);
     if (latest.length > 20) latest.shift();
-    if (latest.length === 20 && mean() < task.solved) return { loss: mean(), updates: event.step };
+    if (latest.length === 20 && mean() < task.solvedLoss) return { loss: mean(), updates: event.step };
   }
   return { loss: mean(), updates: null };
 }

@@ -83,7 +83,7 @@ async function chorales({ folder, seed }) {
 }
 
 const F1 = { measure: 'F1 of entities', format: 'percent', flags: '--networks 1', split: 'as published' };
-const ONE = { networks: 1 };
+const ONE_NETWORK = { networks: 1 };
 const NATS = { measure: 'nats per character', format: 'number', lower: true };
 
 /** The evaluations. quality-results.mjs describes the fields. */
@@ -93,7 +93,7 @@ export const TEXTS = [
     ...{ must: 0.915, want: 0.935, seeds: [0] },
     evaluate: tagging(
       { train: 'train.char.bmes.gz', dev: 'dev.char.bmes', test: 'test.char.bmes' },
-      ...['f1', ONE],
+      ...['f1', ONE_NETWORK],
     ),
   },
   {
@@ -101,7 +101,7 @@ export const TEXTS = [
     ...{ must: 0.18, want: 0.25, seeds: [0] },
     evaluate: tagging(
       { train: 'wnut17train.conll', dev: 'emerging.dev.conll', test: 'emerging.test.annotated' },
-      ...['f1', ONE],
+      ...['f1', ONE_NETWORK],
     ),
   },
   {
@@ -113,7 +113,7 @@ export const TEXTS = [
         train: 'fillipova-train.conll.gz',
         ...{ dev: 'fillipova-dev.conll', test: 'fillipova-test.conll' },
       },
-      ...['sentence_f1', { ...ONE, scheme: 'none', positive: 'B-DEL', epochs: 8 }],
+      ...['sentence_f1', { ...ONE_NETWORK, scheme: 'none', positive: 'B-DEL', epochs: 8 }],
     ),
   },
   {

@@ -9,8 +9,8 @@
 //
 // Memory use is measured after a full garbage collection. The growth is the median of the last quarter of the
 // measurements minus the median of the second quarter; the first quarter is the warm-up. The used part of the kernels'
-// memory must not grow at all. The JavaScript heap, the external memory and the resident set may grow by no more than the
-// size of compiled code and counters.
+// memory (`extent`) must not grow at all. The JavaScript heap (`heapUsed`), the external memory and the resident set (`rss`)
+// may grow by no more than the size of compiled code and counters.
 import { parseArgs } from 'node:util';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';

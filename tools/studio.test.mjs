@@ -464,7 +464,7 @@ describe('the studio', { skip }, () => {
       );
     }));
 
-  test('hidden space: projection, saturation, weights, and ablation before and after', () =>
+  test('hidden states: projection, saturation, weights, and ablation before and after', () =>
     withPage('#preset=adding&cells=lstm&length=10&units=8&view=states', async (page) => {
       await trainFor(page, 'lstm', 30);
       await until(page, () =>
@@ -708,7 +708,7 @@ describe('the studio', { skip }, () => {
     }),
   );
 
-  test('Chinese and English, dark and light, and the width of a phone', () =>
+  test('switches between Chinese and English and between dark and light, and fits the width of a phone', () =>
     withPage(
       '#preset=adding&cells=lstm&length=10&units=8',
       async (page) => {
@@ -883,7 +883,7 @@ describe('the studio', { skip }, () => {
     assert.ok(total < 250_000, `${total} bytes: ${parts.map((part) => part.join(' ')).join(', ')}`);
   });
 
-  test('the first load requests no more than it counts', () =>
+  test('at first, the page requests only assets that firstLoad counts', () =>
     withPage('#preset=adding', async (page) => {
       await page.waitForTimeout(500);
       const names = await page.evaluate(() =>

@@ -188,7 +188,7 @@ def symmetric_2d(row):
     sizes, strides = pair(row["poolSize"]), pair(row["strides"] or row["poolSize"])
     rows = [{"poolSize": p, "strides": s, "padding": row["padding"], "steps": n}
             for p, s, n in zip(sizes, strides, row["size"])]  # fmt: skip
-    return all(symmetric(each) for each in rows)
+    return all(map(symmetric, rows))
 
 
 def pooling_2d_cases():

@@ -6,8 +6,8 @@
 The script writes packages/testkit/goldens/images/images.json: { generator, versions, files, picture, resized }. A file is { name,
 bytes (base64), width, height, channels, frames: [base64 of the pixels] } that Pillow wrote and read again; transparent pixels
 are drawn over black. `resized` lists results of OpenCV's INTER_AREA on the image `picture`, with their sizes. Tolerance: PNG and
-GIF are equal, except for partly transparent pixels. For these, and for JPEG (whose decoders round differently), the mean
-difference is below 1 and each difference below 6, of 255. Area averages differ by at most 1.
+GIF are equal, except for partly transparent pixels. For these, and for JPEG (whose decoders round differently), pixel
+values from 0 to 255 differ by less than 1 on average and by less than 6 each. Area averages differ by at most 1.
 """
 
 import base64

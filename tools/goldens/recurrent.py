@@ -464,8 +464,8 @@ def all_pairs(factors, seed):
     rng = rng_of(seed)
     pairs_of = lambda row: {frozenset(p) for p in itertools.combinations(row.items(), 2)}
     values = [[(f, v) for v in vs] for f, vs in factors.items()]
-    every = [p for a, b in itertools.combinations(values, 2) for p in itertools.product(a, b)]
-    uncovered = {frozenset(p): p for p in every if allowed(dict(p))}  # a dict, because it has a fixed order
+    pairs = [p for a, b in itertools.combinations(values, 2) for p in itertools.product(a, b)]
+    uncovered = {frozenset(p): p for p in pairs if allowed(dict(p))}  # a dict, because it has a fixed order
 
     def candidate():
         row = dict(list(uncovered.values())[rng.integers(len(uncovered))])

@@ -144,7 +144,7 @@ def with_ties(rng, rows):
 
 COLUMNS = ("mae", "rmse", "r2")  # targets of these metrics are [*rows, K], of the others [*rows]
 
-# name, metric, options, data, how, source
+# name, metric, options, data, compute, source
 METRICS = [
     ("accuracy, binary", "accuracy", {"threshold": 0.5}, yes_no, accuracy, "scikit-learn"),
     ("accuracy, binary, threshold 0.3", "accuracy", {"threshold": 0.3}, yes_no, accuracy, "scikit-learn"),
@@ -171,18 +171,18 @@ for metric, sklearn_score, keras_class in FROM_COUNTS:
     binary = score(sklearn_score, keras_class, None)
     METRICS.append((f"{metric}, binary", metric, {"threshold": 0.5}, yes_no, binary, "scikit-learn"))
     for average in ("macro", "micro"):
-        how = score(sklearn_score, keras_class, average)
+        compute = score(sklearn_score, keras_class, average)
         options = {"average": average}
-        METRICS.append((f"{metric}, {average}", metric, options, multiclass, how, "scikit-learn"))
+        METRICS.append((f"{metric}, {average}", metric, options, multiclass, compute, "scikit-learn"))
 
 # ---- cases --------------------------------------------------------------------------------------
 
 
-def case(name, metric, options, prediction, target, how, source, mask=None, weights=None):
+def case(name, metric, options, prediction, target, compute, source, mask=None, weights=None):
     rows = target.shape[:-1] if metric in COLUMNS else target.shape
     keep = np.ones(rows, bool) if mask is None else mask > 0
     drop = lambda a: None if a is None else a[keep]
-    value, kerasValue = how(drop(prediction), drop(target), drop(weights), options)
+    value, kerasValue = compute(drop(prediction), drop(target), drop(weights), options)
     return {
         "name": name, "metric": metric, "source": source, "options": options,
         "prediction": pack(prediction), "target": pack(target),
@@ -194,14 +194,14 @@ def case(name, metric, options, prediction, target, how, source, mask=None, weig
 
 
 def cases():
-    for name, metric, options, data, how, source in METRICS:
+    for name, metric, options, data, compute, source in METRICS:
         for situation in ("rows", "rows weights", "sequence mask", "sequence mask temporal weights"):
             rng = rng_of(f"{name} {situation}")
             rows = (B, T) if "sequence" in situation else (12,)
             prediction, target = data(rng, rows)
             weights = rng.uniform(0.2, 3, rows).astype(np.float32) if "weights" in situation else None
             mask = MASK if "mask" in situation else None
-            yield case(f"{name} {situation}", metric, options, prediction, target, how, source, mask, weights)
+            yield case(f"{name} {situation}", metric, options, prediction, target, compute, source, mask, weights)
     yield from edge_cases()
 
 
@@ -209,15 +209,15 @@ def edge_cases():
     nothing = np.array([0.1, 0.2, 0.3, 0.4], np.float32)
     some = np.array([0, 1, 0, 1], np.float32)
     for metric, sklearn_score, keras_class in FROM_COUNTS:
-        how = score(sklearn_score, keras_class, None)
+        compute = score(sklearn_score, keras_class, None)
         options = {"threshold": 0.5}
-        yield case(f"edge: {metric}, nothing predicted", metric, options, nothing, some, how, "scikit-learn")
+        yield case(f"edge: {metric}, nothing predicted", metric, options, nothing, some, compute, "scikit-learn")
         no = np.zeros(4, np.float32)
-        yield case(f"edge: {metric}, nothing true", metric, options, 1 - nothing, no, how, "scikit-learn")
+        yield case(f"edge: {metric}, nothing true", metric, options, 1 - nothing, no, compute, "scikit-learn")
         absent = np.array([0, 0, 1, 1, 1], np.float32)  # classes 2 and 3 neither occur nor are predicted
         p = softmax(np.array([[3, 1, 0, 0], [1, 3, 0, 0], [0, 2, 1, 0], [2, 1, 0, 0], [0, 3, 0, 0]], np.float32))
-        how = score(sklearn_score, keras_class, "macro")
-        yield case(f"edge: {metric}, absent classes", metric, {"average": "macro"}, p, absent, how, "scikit-learn")
+        compute = score(sklearn_score, keras_class, "macro")
+        yield case(f"edge: {metric}, absent classes", metric, {"average": "macro"}, p, absent, compute, "scikit-learn")
     perfect = np.array([0.1, 0.2, 0.8, 0.9], np.float32)
     for word, y in (("perfect", [0, 0, 1, 1]), ("inverted", [1, 1, 0, 0])):
         yield case(f"edge: auc, {word}", "auc", {}, perfect, np.array(y, np.float32), auc, "scikit-learn")

@@ -146,7 +146,7 @@ def encoded(array):
 
 # The options of a recurrent layer, the layers before and after it, and how the model is built and stored.
 PAIRS = {
-    "cell": ["LSTM", "GRU", "GRU before", "SimpleRNN", "stacked cells"],
+    "cell": ["LSTM", "GRU", "GRU reset before", "SimpleRNN", "stacked cells"],
     "direction": ["forward", "backward", "concat", "sum", "ave", "mul"],
     "output": ["sequence", "last", "states"],
     "units": [1, 2, 5, 17],

@@ -234,7 +234,7 @@ describe('pretrained vectors', () => {
     );
     assert.ok(sizes[0] < 100 && sizes[1] > 1800, `${sizes}`);
   });
-  test('are rejected if their width is not the option embedding, and for sequences', async () => {
+  test('are rejected if their width differs from the option embedding, and if the inputs are sequences', async () => {
     await assert.rejects(prepareWithVectors(films, { ...COLUMNS, vectors, embedding: 4 }), {
       code: 'value',
       message: 'embedding must be 3, the width of the vectors, got 4.',

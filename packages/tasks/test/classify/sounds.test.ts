@@ -112,7 +112,7 @@ describe('a classifier of sounds', () => {
     assert.match(html, /16 log-mel features at 4000 Hz, frames of 25 ms every 10 ms/);
   });
 
-  test('the same seed gives the same weights; without augmentation, they differ', async () => {
+  test('the same seed gives the same weights; training without augmentation gives different weights', async () => {
     const options = { ...SMALL, epochs: 1 };
     const weights = async (more: Partial<ClassifyOptions>) => {
       const run = await trainClassifier(toneTable(tones(30)), { ...options, ...more });

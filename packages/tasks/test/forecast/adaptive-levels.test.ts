@@ -19,7 +19,7 @@ function outcomes(origins: number, sizeAt: (index: number) => number, seed = 0):
   });
 }
 
-/** Computes the level of one part by the definition, with all known scores sorted at every origin. */
+/** Computes the level of one part of the horizon by the definition, with all known scores sorted at every origin. */
 function slowLevel(
   steps: readonly StepOutcomes[],
   l: number,

@@ -14,10 +14,11 @@ const point = (value: number, levels: number) => ({
   upper: Array<Float64Array>(levels).fill(Float64Array.of(value)),
 });
 const symmetric = (margins: number[][]) => ({ lower: margins, upper: margins });
+/** Scores are errors divided by 2, the entry of `units`; without logarithms, and without clipping at 0. */
 const plain = { log: false, nonNegative: [false], units: [2], floors: [0], ceilings: [1] };
 
 describe('a calibration, computed by hand', () => {
-  // Every forecast is 0; the errors are 1, -2, 3, -4, ..., 9, and the scores are their absolute values.
+  // Every forecast is 0; the errors are 1, -2, 3, -4, ..., 9, and the scores are their absolute values, divided by 2.
   const values = Array.from({ length: 10 }, (_, i) => (i % 2 === 0 ? i + 1 : -(i + 1)));
   const learned = (levels: number[]) => {
     const calibration = new Calibration(levels, 1, plain);
@@ -50,7 +51,7 @@ describe('a calibration, computed by hand', () => {
     const wide = { median: Float64Array.of(0), lower: [Float64Array.of(-10)], upper: [Float64Array.of(10)] };
     for (let origin = 0; origin < 9; origin++)
       calibration.learn(panelOf(values), { series: 0, origin }, wide);
-    // The scores are 1 - 10, 2 - 10, ..., 9 - 10; their median is -5.
+    // Twice the scores are 1 - 10, 2 - 10, ..., 9 - 10; their median is -5.
     const { lower, upper } = calibration.widen(panelOf(values), { series: 0, origin: 9 }, wide);
     assert.deepEqual([lower[0]![0], upper[0]![0]], [-5, 5]);
     const narrow = { median: Float64Array.of(0), lower: [Float64Array.of(-1)], upper: [Float64Array.of(1)] };
@@ -66,7 +67,7 @@ describe('a calibration, computed by hand', () => {
     };
     for (let origin = 0; origin < 9; origin++)
       calibration.learn(panelOf(values), { series: 0, origin }, head);
-    // The largest score at 99.9999 % is 9 - 20. If it were extrapolated, it would narrow the interval to the median.
+    // Twice the largest score at 99.9999 % is 9 - 20. If it were extrapolated, it would narrow the interval to the median.
     const { lower, upper } = calibration.widen(panelOf(values), { series: 0, origin: 9 }, head);
     assert.deepEqual([lower, upper].map((bounds) => bounds.map(([value]) => value)), [[-5, -20], [5, 20]]); // biome-ignore format: by bound
     // The bounds of the levels cross after widening.
@@ -116,9 +117,9 @@ describe('margins of skewed errors', () => {
     return [lower[0]![0], upper[0]![0]];
   };
 
-  test('have a quantile for each bound: a tenth of the 210 values is below -1 or equal to it, a tenth is above 8', () => {
+  test('have a quantile for each bound if at least 200 errors are known: a tenth of the 210 values is -1, a tenth is 9', () => {
     assert.deepEqual(intervalAt(210, 1), [-1, 9]);
-    // The scores of both bounds together: the 169th of 210 absolute errors.
+    // With fewer errors, both bounds have the same margin: the 153rd of 190 absolute errors, rank ceil(191·0.8).
     assert.deepEqual(intervalAt(190, 1), [-8, 8]);
   });
   test('are equal for both bounds if the errors span fewer than ten horizons', () => {

@@ -104,7 +104,7 @@ describe('the option select: series', () => {
   let level = 100;
   const walk = random.map((noise) => (level += 3 * noise));
   const seasonal = Float64Array.from({ length: 90 }, (_, t) => 50 + 20 * [0, 1, -1, 0][t % 4]!);
-  const panelOf = (changeFrom = 90): Table => {
+  const twoSeriesTable = (changeFrom = 90): Table => {
     const rows = [...Array.from(walk).entries()]
       .map(([t, y]): [string, number, number] => ['walk', t, t < changeFrom ? y : -1000 * y])
       .concat(Array.from(seasonal).map((y, t) => ['season', t, t < changeFrom ? y : 3 * y + t]));
@@ -115,7 +115,7 @@ describe('the option select: series', () => {
     });
   };
   const perSeries: ForecastOptions = { ...options, series: 's', time: 't', select: 'series' };
-  const trained = forecast(panelOf(), perSeries);
+  const trained = forecast(twoSeriesTable(), perSeries);
 
   test('each series is forecast by its best model; the saved model does the same', async () => {
     const { winner, model, forecasts, notes, leaderboard } = await trained;
@@ -135,7 +135,7 @@ describe('the option select: series', () => {
   test('values after an origin do not change the choice', async () => {
     const one = await trained;
     const second = one.plan.origins[1]!;
-    const other = await forecast(panelOf(second), perSeries);
+    const other = await forecast(twoSeriesTable(second), perSeries);
     const known = one.origins.flatMap(({ origin }, n) => (origin <= second ? [n] : []));
     const [a, b] = [one, other].map(
       ({ backtest }) => backtest.find(({ model }) => model === 'per-series')!.forecasts,
@@ -147,7 +147,7 @@ describe('the option select: series', () => {
   });
   test('rejects an unknown value', () =>
     assert.rejects(
-      forecast(panelOf(), { ...perSeries, select: 'best' as never }),
+      forecast(twoSeriesTable(), { ...perSeries, select: 'best' as never }),
       /select must be all or series, got "best"/,
     ));
 });

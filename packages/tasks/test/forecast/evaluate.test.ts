@@ -30,7 +30,7 @@ const options = {
 };
 const trained = forecast(tableOf(rows(0, 48)), options);
 /** Returns a model that is the baseline `seasonal-naive`, with interval margins of 0.5 and 2. */
-const seasonal = async (changes: Partial<Pipeline> = {}): Promise<ForecastModel> => {
+const seasonalNaiveModel = async (changes: Partial<Pipeline> = {}): Promise<ForecastModel> => {
   const { pipeline } = (await trained).model;
   const margins = [
     [0.5, 0.5, 0.5, 0.5],
@@ -49,7 +49,7 @@ const scoresOf = ({ columns, rows: [row] }: TaskScores) =>
 
 describe('the evaluation of a baseline', () => {
   test('gives the scores computed by hand if the forecasts are 1 too low everywhere', async () => {
-    const model = await seasonal();
+    const model = await seasonalNaiveModel();
     const scores = await model.evaluate({ rows: tableOf(rows(48, 52)) });
     const { model: name, mase, rmse, mae, smape, ...coverages } = scoresOf(scores);
     assert.equal(scores.rows.length, 1, 'the best baseline is the model');
@@ -67,7 +67,7 @@ describe('the evaluation of a baseline', () => {
   });
 
   test('gives the same scores for all rows and for the newer rows alone; ignores missing values', async () => {
-    const model = await seasonal();
+    const model = await seasonalNaiveModel();
     const all = await model.evaluate({ rows: tableOf(rows(0, 52)) });
     const newer = await model.evaluate({ rows: tableOf(rows(48, 52)) });
     assert.deepEqual(scoresOf(all).rmse, scoresOf(newer).rmse);
@@ -77,7 +77,7 @@ describe('the evaluation of a baseline', () => {
   });
 
   test('ignores series not seen in training, with a note', async () => {
-    const model = await seasonal();
+    const model = await seasonalNaiveModel();
     const more = [...rows(48, 52), ...rows(0, 52, 'B').map((row): typeof row => [row[0], row[1], 99])];
     const scores = await model.evaluate({ rows: tableOf(more) });
     assert.equal(scoresOf(scores).rmse, 1);
@@ -125,32 +125,32 @@ describe('an evaluation is rejected', () => {
   ) => assert.rejects(model.evaluate({ rows: table }), { code, message });
   test('without rows', async () =>
     assertRejected(
-      await seasonal(),
+      await seasonalNaiveModel(),
       undefined,
       /evaluate needs data with rows newer than the training data/,
       'value',
     ));
   test('without a value after the stored rows', async () =>
     assertRejected(
-      await seasonal(),
+      await seasonalNaiveModel(),
       tableOf([...rows(0, 48), ['A', 48, null]]),
       /^new\.csv has no values of "y" after 47, the last training row of the model\. Provide newer rows\.$/,
     ));
   test('if the training rows have no times', async () => {
-    const { pipeline } = await seasonal();
-    const model = await seasonal({ time: { ...pipeline.time, name: 'row' } });
+    const { pipeline } = await seasonalNaiveModel();
+    const model = await seasonalNaiveModel({ time: { ...pipeline.time, name: 'row' } });
     await assertRejected(model, tableOf(rows(0, 52)), /trained on rows without times/);
   });
   test('if the times do not continue the training rows', async () => {
     const between = rows(48, 60).map((row): typeof row => [row[0], row[1] + 0.5, row[2]]);
     await assertRejected(
-      await seasonal(),
+      await seasonalNaiveModel(),
       tableOf(between),
       /^new\.csv: the times do not continue the training rows of the model \(/,
     );
   });
   test('with texts or options', async () => {
-    const model = await seasonal();
+    const model = await seasonalNaiveModel();
     await assert.rejects(model.evaluate({ texts: ['a'] }), {
       message:
         'This model (unroll-forecast-1) predicts from rows, got texts. Pass rows instead (command line: --data).',
@@ -164,7 +164,7 @@ describe('an evaluation is rejected', () => {
 
 describe('a forecasting model', () => {
   test('predicts a table, with null for NaN', async () => {
-    const model = await seasonal({ margins: [], fallbackMargins: [], levels: [] });
+    const model = await seasonalNaiveModel({ margins: [], fallbackMargins: [], levels: [] });
     const { columns, rows: predicted, notes } = await model.predict({ options: { horizon: 2 } });
     assert.deepEqual(columns, ['series', 'time', 'mean', 'median']);
     assert.deepEqual(predicted, [
@@ -173,21 +173,24 @@ describe('a forecasting model', () => {
     ]);
     assert.deepEqual(notes, []);
     const { pipeline } = model;
-    const unknown = await seasonal({ levels: [0.8], margins: [[null]], fallbackMargins: [[null]] });
+    const unknown = await seasonalNaiveModel({ levels: [0.8], margins: [[null]], fallbackMargins: [[null]] });
     assert.deepEqual((await unknown.predict({ options: { horizon: 1 } })).rows[0]!.slice(-2), [null, null]);
     assert.equal(pipeline.format, model.format);
   });
   test('future rows need data', async () =>
-    assert.rejects((await seasonal()).predict({ options: { 'future-rows': tableOf(rows(48, 50)) } }), {
-      message: 'The option future-rows requires data with the preceding rows.',
-    }));
+    assert.rejects(
+      (await seasonalNaiveModel()).predict({ options: { 'future-rows': tableOf(rows(48, 50)) } }),
+      {
+        message: 'The option future-rows requires data with the preceding rows.',
+      },
+    ));
   test('rejects an unknown baseline', async () =>
-    assert.rejects((await seasonal({ fallback: 'guess', model: 'guess' })).forecast(), {
+    assert.rejects((await seasonalNaiveModel({ fallback: 'guess', model: 'guess' })).forecast(), {
       code: 'format',
       message: 'pipeline.json: unknown baseline "guess".',
     }));
   test('describe returns the columns, the horizon, the season and the model that forecasts', async () => {
-    const properties = (await seasonal()).describe();
+    const properties = (await seasonalNaiveModel()).describe();
     const expected = {
       target: 'y',
       time: 't',

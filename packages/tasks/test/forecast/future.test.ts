@@ -62,7 +62,7 @@ describe('missing future covariates', () => {
   });
 });
 
-test('a network uses a future covariate', async () => {
+test('a covariate lowers the RMSE of a network by more than 40 % if its future values are known, but not if only past values are', async () => {
   // Without the covariate, the RMSE is at least about 5; with it, about 1.
   const rows = 260;
   const [shock, noise] = ['shock', 'noise'].map((name) => new RandomStream(1, name).normal(rows + 3));

@@ -78,7 +78,7 @@ describe('heads', () => {
     const head = makeHead('studentt', [0.8]);
     near(head.quantile([3, inverseSoftplus(2), inverseSoftplus(3)], 0.975), 3 + 2 * 2.5706, 4e-3);
   });
-  test('a negative binomial distribution: the mean is multiplied by the unit of the inputs, the dispersion is divided by the square root of the unit', () => {
+  test('a negative binomial distribution: the mean is multiplied by the number by which the inputs are divided, the dispersion is divided by the square root of this number', () => {
     const head = makeHead('negbin', [0.8]);
     const numbers = [inverseSoftplus(0.75), inverseSoftplus(1)];
     near(head.mean!(numbers, 4), 3, 1e-12);

@@ -18,7 +18,7 @@ function scaleOf(values: ArrayLike<number>) {
 const zigzag = (rows: number, size: (t: number) => number): Float64Array =>
   Float64Array.from({ length: rows }, (_, t) => (t % 2 === 0 ? 0 : size(t)));
 
-test('by hand: the mean of the changes before an origin, and the mean with weights that halve every 24 rows', () => {
+test('by hand: the mean of the changes before an origin, and a mean with weights that halve every 24 rows, shrunk towards the first mean', () => {
   const values = zigzag(140, (t) => (t < 81 ? 1 : 3));
   const { units, sizesAt } = scaleOf(values);
   // 119 changes in 120 training rows: 80 of size 1 (rows 1 to 80), 39 of size 3.
@@ -26,7 +26,7 @@ test('by hand: the mean of the changes before an origin, and the mean with weigh
   for (const origin of [2, 41, 81, 100, 140]) {
     const changes = Array.from({ length: origin - 1 }, (_, i) => (i < 80 ? 1 : 3));
     const weights = changes.map((_, i) => 0.5 ** ((changes.length - 1 - i) / 24));
-    const sum = (list: readonly number[]) => list.reduce((total, each) => total + each, 0);
+    const sum = (list: readonly number[]) => list.reduce((total, value) => total + value, 0);
     const mean = sum(changes) / changes.length;
     const recent = (sum(changes.map((change, i) => weights[i]! * change)) + 12 * mean) / (sum(weights) + 12);
     const found = sizesAt!(0, origin);
@@ -36,7 +36,7 @@ test('by hand: the mean of the changes before an origin, and the mean with weigh
   assert.deepEqual(sizesAt!(0, 1), { mean: units[0], recent: units[0] }, 'no change before the origin');
 });
 
-test('a size is at least a tenth of the mean over the training rows', () => {
+test('both means are at least a tenth of the mean over the training rows', () => {
   const values = zigzag(140, (t) => (t < 81 ? 0.001 : 3));
   const { units, sizesAt } = scaleOf(values);
   const { mean, recent } = sizesAt!(0, 50);

@@ -31,7 +31,7 @@ const options = {
   levels: [0.8],
 };
 
-test('by hand: the mean change at each position, shrunk to the mean of the season', () => {
+test('by hand: the mean change at each position, shrunk towards the mean of the season', () => {
   const panel = panelFromTable(tableOf(0, 120), { target: 'y', time: 't' });
   const changes = Float64Array.from({ length: 40 }, (_, i) => (i % 2 === 0 ? 3 : 1));
   const spread = seasonalSpread(panel, 2, [changes], [2])!;
@@ -72,7 +72,7 @@ const opposite = makeTable({
   ],
 });
 
-test('errors by hand: each series is shrunk to all series, and several errors of a row count as one', () => {
+test('errors by hand: the sizes of each series are shrunk towards those of all series, and several errors of a row count as one', () => {
   const panel = panelFromTable(opposite, { target: 'y', time: 't', series: 'id' });
   const rows = Array.from({ length: 80 }, (_, n) => Math.floor(n / 2));
   const step = {

@@ -37,7 +37,7 @@ const seasonOf = (panel: Panel, horizon = 12) =>
   );
 
 describe('the season of a panel', () => {
-  test('is found if a third of the series have it, with the reason', () => {
+  test('is found if a third of the series have it, and the reason says so', () => {
     const { season, seasons, reason } = seasonOf(monthly(12, 4));
     assert.deepEqual({ season, seasons }, { season: 12, seasons: [12] });
     assert.match(reason, /found in 33 % of the series, lowers the held-out error .* by \d+ %/);

@@ -30,7 +30,7 @@ const randomScores = (T: number, K: number): TagScores => ({
 
 describe('one positive tag', () => {
   const goal = { tags: ['a', 'b', 'c'], scheme: 'none', positive: 'b' } as const;
-  test('decide chooses the tokens with the highest 2 Σ p / (k + Σ p) of all subsets', () => {
+  test('decide chooses the k tokens with the highest expected F1 of all subsets: 2 Σ p of the k tokens / (k + Σ p of all tokens)', () => {
     for (let n = 0; n < 20; n++) {
       const scores = randomScores(6, 3);
       const p = Array.from({ length: 6 }, (_, t) => tagProbabilities(scores)[3 * t + 1]);
@@ -59,7 +59,7 @@ describe('one positive tag', () => {
   });
 });
 
-describe('the offset', () => {
+describe('the offset, which is added to the scores of entity tags', () => {
   const goal = { tags: ['O', 'B-X', 'I-X'], scheme: 'bio', positive: null } as const;
   /** Returns the scores of a sentence of one token: 0 for O, and `score` for B-X. */
   const oneToken = (score: number): TagScores => ({ emissions: [0, score, -9], ...NO_TRANSITIONS(3) });
