@@ -114,8 +114,8 @@ Network
   --scaler <name>       scaling of the input windows: "changes" subtracts the last row of the
                         window, "log" does the same on logarithms; "standard", "robust" and "minmax"
                         use statistics of the training rows, "instance" uses statistics of the
-                        window (default: changes or log, and what is subtracted, depending on the
-                        data)
+                        window (default: changes or log, depending on the data; instead of the last
+                        row, the mean of the window or nothing may then be subtracted)
   --decoding <name>     direct (all horizon steps at once) or recursive (step by step) (default:
                         direct)
   --epochs <n>          maximum number of epochs (default: 60)

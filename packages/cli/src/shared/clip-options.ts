@@ -17,8 +17,8 @@ Video
   --colour, --grey      keep the colours, or convert them to grey (default: keep them, unless the
                         middle frames of 50 clips are grey)
   --optical-difference  also read the difference between each frame and the previous frame
-  --frames-per-clip <n> read at most this number of frames of each clip, at equal distances
-                        (default: all, or 16 if a clip has more)
+  --frames-per-clip <n> read at most this number of frames of each clip: one from each of <n> equal
+                        parts (default: all, or 16 if a clip has more)
   --no-augment          train without augmentation (random changes of position, size, angle,
                         contrast and brightness)
 `;

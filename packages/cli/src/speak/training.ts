@@ -44,7 +44,7 @@ Data
   --audio <column>      column with the paths of WAV files, relative to the file of --data
   --pattern <pattern>   pattern of the file names if --data is a folder of WAV files; each {field}
                         is a column
-  --valid <file>        rows for validation (default: a tenth of the rows)
+  --valid <file>        rows for validation (default: a tenth of the rows, at most 300)
 
 Sound
   --mels <n>            number of mel filters (default: 80)

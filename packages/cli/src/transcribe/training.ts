@@ -46,7 +46,7 @@ Data
   --text <column>       column with the transcripts
   --pattern <pattern>   pattern of the file names if --data is a folder of WAV files; each {field}
                         is a column
-  --valid <file>        rows for validation (default: a tenth of the rows)
+  --valid <file>        rows for validation (default: a tenth of the rows, at most 1,000)
   --level <name>        tokens of the model: characters or words (default: words if there are at
                         most 100 different words, which occur at least 20 times on average;
                         otherwise characters)
