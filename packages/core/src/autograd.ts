@@ -23,7 +23,7 @@ import { sumTo } from './ops/reduce.js';
 import { Parameter } from './parameter.js';
 import { ProductGradient, stepGradients } from './product-gradient.js';
 import { RowGradient } from './row-gradient.js';
-import { openScope, runtime } from './runtime.js';
+import { currentScope, runtime } from './runtime.js';
 import { scope } from './scope.js';
 import { full, type Tensor } from './tensor.js';
 
@@ -65,14 +65,14 @@ export class Tape implements Recorder {
           'Compute the inner gradient first and pass its value to the function.',
       );
     }
-    const openScopeState = runtime.scope;
+    const scopeState = runtime.scope;
     recording.current = this;
-    if (openScopeState) openScopeState.recording = true;
+    if (scopeState) scopeState.recording = true;
     try {
       return work();
     } finally {
       recording.current = null;
-      if (openScopeState) openScopeState.recording = false;
+      if (scopeState) scopeState.recording = false;
     }
   }
 
@@ -92,7 +92,7 @@ export class Tape implements Recorder {
     const grads = new Map<Tensor, Tensor>([[loss, full(loss.shape, seed)]]);
     // Tensors whose gradient is a dense sum. Nothing else reads the sum, so further terms are added in place.
     const summed = new Set<Tensor>();
-    const { kernels } = openScope().backend;
+    const { kernels } = currentScope().backend;
     for (let n = this.#nodes.length - 1; n >= 0; n--) {
       const { op, inputs, attrs, outputs, saved } = this.#nodes[n];
       const outputGrads = outputs.map((output) => denseOrNull(grads.get(output)));
@@ -141,7 +141,7 @@ function addGradients(a: Tensor, b: Tensor): Tensor {
 /** Adds a gradient to a sum that nothing else reads. */
 function addInPlace(sum: Tensor, grad: Tensor): void {
   if (grad instanceof LazyGradient) grad.addTo(sum.block());
-  else openScope().backend.kernels.accumulate(sum.block(), grad.block(), 1);
+  else currentScope().backend.kernels.accumulate(sum.block(), grad.block(), 1);
 }
 
 /**

@@ -46,7 +46,7 @@ export { readyToInfer } from './ready-to-infer.js';
 export { FlatBuffer } from './resident.js';
 export { RowGradient } from './row-gradient.js';
 export { joinRows, sliceRows, takeRows, toHost } from './rows.js';
-export { openScope, runtime } from './runtime.js';
+export { currentScope, runtime } from './runtime.js';
 export * from './safetensors.js';
 export { backendSync } from './select.js';
 export * from './shape.js';

@@ -6,7 +6,7 @@ import type { Kernels } from './backend.js';
 import type { SequenceBuffers } from './ops/recurrent.js';
 import type { ProductFactors } from './product-gradient.js';
 import type { Lookup } from './row-gradient.js';
-import { openScope, runtime } from './runtime.js';
+import { currentScope, runtime } from './runtime.js';
 import { scope } from './scope.js';
 import type { Shape } from './shape.js';
 import { type Tensor, temporaryTensor } from './tensor.js';
@@ -112,7 +112,7 @@ function applyInScope(op: AnyOp, inputs: Inputs, attrs: unknown): Outputs {
     outputs = [inputs[0]!.withShape(shapes[0])];
   } else {
     outputs = shapes.map(temporaryTensor);
-    const { kernels } = openScope().backend;
+    const { kernels } = currentScope().backend;
     saved = op.forward({ inputs, attrs, outputs, kernels, saving });
   }
   if (saving) recorder.record(op, inputs, attrs, outputs, saved);

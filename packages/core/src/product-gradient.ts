@@ -6,7 +6,7 @@
 import type { Block } from './backend.js';
 import { LazyGradient } from './lazy-gradient.js';
 import { type SequenceBuffers, viewPart } from './ops/recurrent.js';
-import { openScope } from './runtime.js';
+import { currentScope } from './runtime.js';
 import type { Shape } from './shape.js';
 import { type Tensor, temporaryTensor } from './tensor.js';
 
@@ -44,7 +44,7 @@ export class ProductGradient extends LazyGradient {
     const groups = this.#groups();
     if (groups.length === 1) this.#multiply(groups[0], target, false);
     else {
-      openScope().backend.kernels.fill(target, 0);
+      currentScope().backend.kernels.fill(target, 0);
       this.addTo(target);
     }
   }
@@ -69,7 +69,7 @@ export class ProductGradient extends LazyGradient {
 
   /** Writes the sum of products that give the same columns to these columns of `target`, or adds it. */
   #multiply(products: readonly ProductFactors[], target: Block, add: boolean): void {
-    const { backend } = openScope();
+    const { backend } = currentScope();
     const [m, columns] = this.shape as [number, number];
     const {
       a,
@@ -87,7 +87,7 @@ export class ProductGradient extends LazyGradient {
 
 /** Returns one product that is the sum of the given ones: their rows are copied below each other. */
 function stacked(products: readonly ProductFactors[], m: number): ProductFactors {
-  const { backend } = openScope();
+  const { backend } = currentScope();
   const [{ n, column }] = products;
   const rows = products.reduce((sum, { k }) => sum + k, 0);
   const a = temporaryTensor([rows, m]).block();
@@ -110,7 +110,7 @@ export function stepGradients({ T, B, I, H, xh }: SequenceBuffers, dG: Tensor): 
   const width = dG.shape[2];
   if (T > 1) {
     const gradients = temporaryTensor([I + H, width]);
-    const { kernels } = openScope().backend;
+    const { kernels } = currentScope().backend;
     kernels.gemm(xh.block(), dG.block(), gradients.block(), { m: I + H, n: width, k: T * B, transA: true });
     return [viewPart(gradients, 0, [I, width]), viewPart(gradients, I * width, [H, width])];
   }

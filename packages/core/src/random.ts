@@ -30,6 +30,7 @@ export class RandomStream {
     if (!Number.isSafeInteger(seed) || seed < 0) {
       throw valueError(`seed must be an integer from 0 to 2^53 - 1, got ${formatValue(seed)}.`, { seed });
     }
+    // The second argument is "unroll" in ASCII.
     const key = threefry2x32([seed >>> 0, Math.floor(seed / 2 ** 32)], [0x756e726f, 0x6c6c0000]);
     this.#key = childKey(key, path);
   }

@@ -4,7 +4,7 @@
  */
 import type { Block } from './backend.js';
 import { LazyGradient } from './lazy-gradient.js';
-import { openScope } from './runtime.js';
+import { currentScope } from './runtime.js';
 import type { Shape } from './shape.js';
 import type { Tensor } from './tensor.js';
 
@@ -28,14 +28,14 @@ export class RowGradient extends LazyGradient {
 
   /** Adds the gradient of each lookup to its rows of `table`. */
   addTo(table: Block): void {
-    const { kernels } = openScope().backend;
+    const { kernels } = currentScope().backend;
     for (const { ids, grad } of this.lookups) {
       kernels.scatterAdd(table, ids.block(), grad.block(), this.shape[1]);
     }
   }
 
   writeTo(table: Block): void {
-    openScope().backend.kernels.fill(table, 0);
+    currentScope().backend.kernels.fill(table, 0);
     this.addTo(table);
   }
 

@@ -39,8 +39,8 @@ export const runtime: Runtime = {
   scope: null,
 };
 
-/** Returns the open scope. @throws UnrollError `scope` outside of scopes */
-export function openScope(): ScopeState {
+/** Returns the innermost open scope. @throws UnrollError `scope` outside of scopes */
+export function currentScope(): ScopeState {
   if (runtime.scope !== null) return runtime.scope;
   throw outsideScope();
 }

@@ -13,7 +13,7 @@ import type { Backend, Block, FloatArray } from './backend.js';
 import { formatShape, shapeError, UnrollError } from './errors.js';
 import { type NestedNumbers, nestedNumbers } from './nested.js';
 import { FlatBuffer, readSynchronously } from './resident.js';
-import { currentBackend, openScope, type ScopeState } from './runtime.js';
+import { currentBackend, currentScope, type ScopeState } from './runtime.js';
 import { checkShape, type Shape, sizeOf } from './shape.js';
 
 /** A block and the backend that owns it. */
@@ -132,7 +132,7 @@ export class Tensor {
     const { values, memory } = storage;
     if (memory !== null) return memory.blockFor(storage.offset, this.size);
     if (values === null) return this.#liveBlock();
-    const scope = openScope();
+    const scope = currentScope();
     if (storage.scope?.open && storage.scope.backend === scope.backend) return storage.block!;
     const block = scope.backend.temporary(this.size);
     scope.backend.write(block, values);
@@ -227,12 +227,12 @@ export function hostTensor(values: FloatArray, shape: Shape): Tensor {
 
 /** @internal Allocates a tensor, with undefined values, in the temporary memory of the open scope. */
 export function temporaryTensor(shape: Shape): Tensor {
-  return viewTensor(openScope().backend.temporary(sizeOf(shape)), shape);
+  return viewTensor(currentScope().backend.temporary(sizeOf(shape)), shape);
 }
 
 /** @internal Returns a tensor over a block of temporary memory of the open scope. */
 export function viewTensor(block: Block, shape: Shape): Tensor {
-  return new Tensor(shape, storage(null, block, openScope()));
+  return new Tensor(shape, storage(null, block, currentScope()));
 }
 
 /**

@@ -131,10 +131,12 @@ const moments = (w: Block, backend: Backend) => ({
   ...{ beta1: 0.9, beta2: 0.999, epsilon: 1e-7, vScale: 1 },
 });
 
-const cpus = testBackends().filter(({ backend }) => backend !== null && moduleOf(backend) !== null);
-for (const { name, backend } of cpus) {
+const compiledBackends = testBackends().filter(
+  ({ backend }) => backend !== null && moduleOf(backend) !== null,
+);
+for (const { name, backend } of compiledBackends) {
   describe(`packed weights on ${name}`, () => {
-    const laidOut = (...seeds: number[]): { layers: Layer[]; buffer: FlatBuffer } => {
+    const layersInOneBuffer = (...seeds: number[]): { layers: Layer[]; buffer: FlatBuffer } => {
       const layers = seeds.map(makeLayer);
       return { layers, buffer: layOut(layers.flatMap(({ W, U, b }) => [W, U, b])) };
     };
@@ -142,7 +144,7 @@ for (const { name, backend } of cpus) {
     for (const part of ['W', 'U', 'b'] as const) {
       test(`assigning ${part} takes effect immediately`, () => {
         onBackend(backend!, () => {
-          const [layer] = laidOut(1).layers as [Layer];
+          const [layer] = layersInOneBuffer(1).layers as [Layer];
           const before = check(layer, 'before');
           layer[part].assign(new RandomStream(5, part).normal(layer[part].size));
           assert.notDeepEqual(check(layer, 'after'), before);
@@ -154,7 +156,7 @@ for (const { name, backend } of cpus) {
       test(`overwriting weights with ${kernel} takes effect immediately`, () => {
         onBackend(backend!, () => {
           for (const whole of [true, false]) {
-            const { layers, buffer } = laidOut(1);
+            const { layers, buffer } = layersInOneBuffer(1);
             const [layer] = layers as [Layer];
             const before = check(layer, 'before');
             scope(() => {
@@ -169,7 +171,7 @@ for (const { name, backend } of cpus) {
 
     test('two layers in one buffer have separate packed weights', () => {
       onBackend(backend!, () => {
-        const [first, second] = laidOut(1, 2).layers as [Layer, Layer];
+        const [first, second] = layersInOneBuffer(1, 2).layers as [Layer, Layer];
         const [one, two] = [check(first, 'first'), check(second, 'second')];
         assert.notDeepEqual(one, two);
         second.U.assign(first.U);
@@ -182,7 +184,7 @@ for (const { name, backend } of cpus) {
 
     test('weights in reused memory are packed again', () => {
       onBackend(backend!, () => {
-        const { W, U, b } = laidOut(3).layers[0]!;
+        const { W, U, b } = layersInOneBuffer(3).layers[0]!;
         const sizes = [W, U, b].map((parameter) => parameter.size);
         const total = sizes.reduce((a, n) => a + n);
         const results = [1, 2].map((seed) => {
@@ -224,7 +226,9 @@ function firstStep(backend: Backend, W: Block, U: Block, b: Block): number[] {
   return Array.from(backend.readSync!(xh).slice(-H));
 }
 
-for (const { name, backend } of cpus.filter(({ name }) => /^native:|single/.test(name)).slice(0, 4)) {
+for (const { name, backend } of compiledBackends
+  .filter(({ name }) => /^native:|single/.test(name))
+  .slice(0, 4)) {
   test(`weights are packed once after each change on ${name}`, () => {
     const { backend: counting, packs } = countingBackend(backend!);
     onBackend(counting, () => {

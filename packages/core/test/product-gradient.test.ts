@@ -19,7 +19,7 @@ import {
   type Tensor,
   tensor,
 } from '@unroll/core';
-import { openScope, ProductGradient, Tape } from '@unroll/core/internal';
+import { currentScope, ProductGradient, Tape } from '@unroll/core/internal';
 
 const STEPS = 4;
 const [B, I, H] = [3, 5, 4];
@@ -166,7 +166,7 @@ describe('weights that are used once per step', async () => {
 
 /** Counts the matrix products that `work` computes. */
 function productsDuring(work: () => void): number {
-  const kernels = openScope().backend.kernels as { gemm: (...args: unknown[]) => void };
+  const kernels = currentScope().backend.kernels as { gemm: (...args: unknown[]) => void };
   const { gemm } = kernels;
   let count = 0;
   kernels.gemm = (...args) => {

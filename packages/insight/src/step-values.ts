@@ -3,7 +3,7 @@
  * all gates side by side; the functions below return an array [B, T, size] for each gate and state, in time order.
  */
 import { type Backend, Tensor } from '@unroll/core';
-import { openScope, temporaryTensor } from '@unroll/core/internal';
+import { currentScope, temporaryTensor } from '@unroll/core/internal';
 import { type DataArray, readArray } from './arrays.js';
 
 /** Columns of a time-major buffer of the kernels, [T, B, stride] in processing order. */
@@ -32,7 +32,7 @@ export class KernelSteps {
     const { T, B, size, offset, stride, reverse } = this.#layout;
     const out = temporaryTensor([B, T, size]);
     const [start, step] = reverse ? [(T - 1) * size, -size] : [0, size];
-    openScope().backend.kernels.copy({
+    currentScope().backend.kernels.copy({
       x: this.#buffer.block(),
       offsetX: offset,
       stridesX: [B * stride, stride, 1],
@@ -69,7 +69,7 @@ export type CollectedValues = Record<string, DataArray | Tensor>;
 
 /** Reads values in the open scope. If the result contains tensors, the caller must move them out of the scope. */
 export function collect(values: Readonly<Record<string, StepValues>>): CollectedValues {
-  const { backend } = openScope();
+  const { backend } = currentScope();
   const found: CollectedValues = {};
   for (const name in values) {
     const steps = values[name];

@@ -1,6 +1,6 @@
 /** `trace`: the gates and states of every recurrent layer, for every step and unit. */
 import { asTensor, keep, Tensor } from '@unroll/core';
-import { checkOptions, inferenceContext, openScope } from '@unroll/core/internal';
+import { checkOptions, currentScope, inferenceContext } from '@unroll/core/internal';
 import { type Cell, type Network, Stream, type StreamInput } from '@unroll/nn';
 import { type DataArray, joinArrays, readArray } from './arrays.js';
 import { type KeepGate, keepGateOf } from './gates.js';
@@ -147,7 +147,7 @@ function collectRun(
 }
 
 function zeroStates({ stateSizes }: Cell, B: number): CollectedValues {
-  const Float = openScope().backend.float;
+  const Float = currentScope().backend.float;
   const found: CollectedValues = {};
   for (const name in stateSizes) {
     const size = stateSizes[name];

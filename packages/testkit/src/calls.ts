@@ -4,11 +4,11 @@ import { currentBackend, scope } from '@unroll/core';
 import {
   type AnyOp,
   apply,
+  currentScope,
   hostTensor,
   type Inputs,
   inputGradients,
   type Outputs,
-  openScope,
   recording,
   runtime,
 } from '@unroll/core/internal';
@@ -96,7 +96,7 @@ export function gradientsOf(
   return scope(() => {
     const tensors = inputs.map((input) => input && tensorOf(input));
     const { outputs, saved } = applySaving(op, tensors, attrs);
-    const { kernels } = openScope().backend;
+    const { kernels } = currentScope().backend;
     const shapes = outputs.map((output) => output.shape);
     const grads = upstream(shapes).map((grad) => grad && tensorOf(grad));
     const inputGrads = inputGradients(op, { inputs: tensors, attrs, outputs, saved, grads, needs, kernels });

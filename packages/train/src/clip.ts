@@ -8,9 +8,9 @@
 import { type FloatArray, scope, type Tensor, valueError } from '@unroll/core';
 import {
   type Block,
+  currentScope,
   type FlatBuffer,
   formatValue,
-  openScope,
   temporaryTensor,
   valuesOf,
 } from '@unroll/core/internal';
@@ -65,7 +65,7 @@ export function sumsOfSquares(blocks: readonly Block[]): Tensor {
 
 /** Returns one number per block and reduction: all reductions of the first block, then of the second, and so on. */
 function reduceBlocks(ops: readonly ('sumSquares' | 'max' | 'min')[], blocks: readonly Block[]): Tensor {
-  const { backend } = openScope();
+  const { backend } = currentScope();
   const out = temporaryTensor([blocks.length * ops.length]);
   let index = 0;
   for (const x of blocks) {
@@ -113,7 +113,7 @@ export async function normsFromSquares(
 }
 
 function divideBlock(g: Block, divisor: number): Block {
-  const { backend } = openScope();
+  const { backend } = currentScope();
   const out = backend.temporary(g.length);
   backend.kernels.binary({
     op: 'div',
@@ -167,7 +167,7 @@ async function clipByValue(buffer: FlatBuffer, limit: number): Promise<boolean> 
   const [[max, min]] = await valuesOf([scope(() => reduceBlocks(['max', 'min'], [buffer.block()]))]);
   if (max <= limit && min >= -limit) return false;
   scope(() => {
-    const { kernels } = openScope().backend;
+    const { kernels } = currentScope().backend;
     const g = buffer.block();
     kernels.binary({ op: 'min', a: g, b: scalarBlock(kernels, limit), stridesB: [0], y: g });
     kernels.binary({ op: 'max', a: g, b: scalarBlock(kernels, -limit), stridesB: [0], y: g });
@@ -180,7 +180,7 @@ async function clipByNorm(blocks: () => readonly Block[], limit: number): Promis
   const norms = await normsFromSquares(squares, blocks);
   if (norms.every((norm) => norm <= limit)) return false;
   scope(() => {
-    const { kernels } = openScope().backend;
+    const { kernels } = currentScope().backend;
     blocks().forEach((g, i) => {
       if (!(norms[i] <= limit)) scaleInPlace(kernels, g, limit / norms[i]);
     });

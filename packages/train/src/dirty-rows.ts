@@ -3,7 +3,7 @@
  * updates only these rows.
  */
 import type { Parameter, Tensor } from '@unroll/core';
-import { type Block, hostValues, openScope, RowGradient } from '@unroll/core/internal';
+import { type Block, currentScope, hostValues, RowGradient } from '@unroll/core/internal';
 import type { ParameterSlice } from './optimizers.js';
 
 /** For each parameter: the indices of its dirty rows; null: all rows. */
@@ -21,7 +21,7 @@ export class DirtyRows {
 
   /** Sets the dirty rows of `block`, the gradients of parameter i, to 0. The other rows are already 0. */
   clear(i: number, block: Block): void {
-    const { backend } = openScope();
+    const { backend } = currentScope();
     const rows = this.#rows[i];
     if (!rows) backend.kernels.fill(block, 0);
     else {

@@ -16,9 +16,9 @@ import {
 } from '@unroll/core';
 import {
   type Block,
+  currentScope,
   FlatBuffer,
   layOut,
-  openScope,
   RowGradient,
   Tape,
   valuesOf,
@@ -254,7 +254,7 @@ export class Stepper {
       this.#accumulated++;
       this.#accumulatedCount += count;
       if (this.#sum) {
-        openScope().backend.kernels.accumulate(this.#sum.block(), this.#grads.block(), 1);
+        currentScope().backend.kernels.accumulate(this.#sum.block(), this.#grads.block(), 1);
         this.#meanOf(this.#sum);
       }
       return [sumsOfSquares(this.#gradientBlocks()), ...lossScalars(losses)];
@@ -266,7 +266,7 @@ export class Stepper {
 
   /** Writes the gradient of each parameter to its slice of the buffer; zeros if it has none. */
   #collect(gradients: ReadonlyMap<Tensor, Tensor>): void {
-    const { kernels } = openScope().backend;
+    const { kernels } = currentScope().backend;
     this.#trainable.forEach((parameter, i) => {
       const block = this.#grads.blockFor(parameter.storage.offset, parameter.size);
       const grad = gradients.get(parameter) ?? null;
@@ -295,7 +295,7 @@ export class Stepper {
   /** Computes grads = sum / count; if the batch losses are added, grads = sum. */
   #meanOf(sum: FlatBuffer): void {
     const count = this.#options.objective.addsBatchLosses ? 1 : this.#accumulatedCount;
-    const { kernels } = openScope().backend;
+    const { kernels } = currentScope().backend;
     const grads = this.#grads.block();
     kernels.fill(grads, 0);
     kernels.accumulate(grads, sum.block(), count > 0 ? 1 / count : 0);
@@ -366,7 +366,7 @@ export class Stepper {
     const slices = this.#dirty?.withRows(this.#slices) ?? this.#slices;
     const { clipped, gScale } = await clipGradients(clip, { buffer: this.#grads, slices }, gradientNorm);
     scope(() => {
-      const { backend } = openScope();
+      const { backend } = currentScope();
       optimizer.update({
         kernels: backend.kernels,
         w: this.#weights.block(),

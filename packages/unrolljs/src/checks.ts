@@ -6,7 +6,7 @@ import type { ExampleOptions } from './examples.js';
 import type { PredictOptions } from './runnable.js';
 import type { CompileOptions, EvaluateOptions, FitOptions } from './trainable.js';
 
-/** The types of the options of `compile`, and below of the other methods. `true`: only the name is checked here. */
+/** The types of the options of `compile`. `true`: only the name is checked here. The constants below are for the other methods. */
 export const COMPILE: OptionTypes<CompileOptions> = {
   optimizer: true,
   loss: true,

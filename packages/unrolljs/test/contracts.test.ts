@@ -195,40 +195,47 @@ describe('a cell with a memory and a loss with a parameter', () => {
     const refused = async (broken: Files, message: RegExp, code = 'format') => {
       await assert.rejects(load(broken), failsWith(code, message));
     };
-    const named = (list: string) => (text: string) =>
+    const withLossParameters = (list: string) => (text: string) =>
       text.replace(/"lossParameters": \{[^}]*\}/, `"lossParameters": ${list}`);
     await refused(
-      changed(files, 'config.json', named('{}')),
+      changed(files, 'config.json', withLossParameters('{}')),
       /has a tensor "loss\/labels\/sharpness" that the model does not use/,
     );
     await refused(
-      changed(files, 'config.json', named('{ "loss/labels/sharpness": [], "loss/labels/more": [] }')),
+      changed(
+        files,
+        'config.json',
+        withLossParameters('{ "loss/labels/sharpness": [], "loss/labels/more": [] }'),
+      ),
       /has no tensor "loss\/labels\/more"/,
     );
     await refused(
-      changed(files, 'config.json', named('{ "loss/labels/sharpness": [7, 7] }')),
+      changed(files, 'config.json', withLossParameters('{ "loss/labels/sharpness": [7, 7] }')),
       /gives the loss parameter "loss\/labels\/sharpness" the shape \[7,7\], but its tensor .* has the shape \[\]/,
     );
-    await refused(changed(files, 'config.json', named('7')), /config\.json must be a JSON object/);
+    await refused(
+      changed(files, 'config.json', withLossParameters('7')),
+      /config\.json must be a JSON object/,
+    );
     const extras = (lossParameters: readonly Parameter[]) => ({
       training: JSON.parse(textOf(files, 'training.json')) as object,
       lossParameters,
     });
     const [sharpness] = Object.values(fromArtifact(files).lossParameters);
     const { Parameter } = await import('unrolljs');
-    const one = (name: string, shape: number[]) =>
+    const parameterOf = (name: string, shape: number[]) =>
       new Parameter(name, shape, [...sharpness.values, 1, 1].slice(0, shape[0] ?? 1));
-    const right = one('loss/labels/sharpness', []);
+    const rightParameter = parameterOf('loss/labels/sharpness', []);
     await refused(
-      await toArtifact(network, extras([one('loss/labels/sharpness', [2])])),
+      await toArtifact(network, extras([parameterOf('loss/labels/sharpness', [2])])),
       /loss parameter loss\/labels\/sharpness must have shape \[\], got \[2\] in the file/,
     );
     await refused(
-      await toArtifact(network, extras([one('loss/labels/other', [])])),
+      await toArtifact(network, extras([parameterOf('loss/labels/other', [])])),
       /loss parameter loss\/labels\/sharpness is missing from the file/,
     );
     await refused(
-      await toArtifact(network, extras([right, one('loss/labels/other', [])])),
+      await toArtifact(network, extras([rightParameter, parameterOf('loss/labels/other', [])])),
       /The file has the loss parameter loss\/labels\/other, but the loss of the model has no such parameter/,
     );
     await refused(

@@ -62,7 +62,8 @@ function examples(
   return { x: tensor(x, [count, T, FEATURES]), y: tensor(y, [count, L]), strings, lengths };
 }
 
-const exact = (found: readonly (readonly number[])[], strings: readonly string[]): number =>
+/** Returns the share of strings that are read without an error. */
+const exactShare = (found: readonly (readonly number[])[], strings: readonly string[]): number =>
   found.filter((labels, b) => labels.join() === strings[b]).length / strings.length;
 
 test('learns to read noisy frames without an alignment; tested after saving and loading', {
@@ -88,8 +89,8 @@ test('learns to read noisy frames without an alignment; tested after saving and 
   assert.ok(labelErrorRate < 0.02, `label error rate ${labelErrorRate}`);
   const { lengths } = unseen;
   const scores = await loaded.predict(unseen.x);
-  const greedy = exact(ctcGreedy(scores, { lengths }).map(({ labels }) => labels), unseen.strings); // biome-ignore format: one line
-  const beam = exact(ctcBeamSearch(scores, { lengths }).map(([{ labels }]) => labels), unseen.strings); // biome-ignore format: one line
+  const greedy = exactShare(ctcGreedy(scores, { lengths }).map(({ labels }) => labels), unseen.strings); // biome-ignore format: one line
+  const beam = exactShare(ctcBeamSearch(scores, { lengths }).map(([{ labels }]) => labels), unseen.strings); // biome-ignore format: one line
   assert.ok(greedy >= 0.95, `greedy: ${greedy}`);
   assert.ok(beam >= 0.95, `beam search: ${beam}`);
 });

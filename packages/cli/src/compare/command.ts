@@ -52,11 +52,11 @@ const TASK_NAMES = Object.keys(METRICS);
 
 const HELP = `Usage: unroll compare <task> <arguments of the task> [options]
 
-Trains the same task with several recurrent cells and seeds, and prints the number of parameters,
-seconds per epoch, seconds to the best epoch, the quality on the validation data with its spread
-over the seeds, memory, and the time for one example. A winner is named only if the spread over the
-seeds cannot explain the difference. Every run is a separate process. Text classifiers are trained
-without the n-gram model, which is the same for all cells (--no-ngrams).
+Trains models for one task with several recurrent cells and seeds, and prints for each cell the
+number of parameters, seconds per epoch, seconds to the best epoch, the quality on the validation
+data with its spread over the seeds, memory, and the time for one example. A winner is named only if
+the spread over the seeds cannot explain the difference. Every run is a separate process. Text
+classifiers are trained without the n-gram model, which is the same for all cells (--no-ngrams).
 
 Tasks: ${TASK_NAMES.join(', ')}
 

@@ -38,7 +38,7 @@ function createBackend(
   training: typeof trainingKernels | null,
   formatFor: FormatChoice | null,
 ): CpuBackend {
-  const heap = new Heap(module.memory);
+  const heap = new Heap(module.memory, module.kind);
   const dimsAddress = heap.allocate(DIMS_LENGTH * FLOAT_BYTES);
   const packWeights = packer(heap);
   const wholeMemory = wholeMemoryOf(module.memory);

@@ -2,7 +2,7 @@
  * Allocates in the linear memory of the kernels: long-lived blocks, and arenas whose memory is released when a scope
  * closes. Addresses are in bytes and may exceed 2 GiB; all blocks are aligned to 64 bytes.
  */
-import type { LinearMemory } from '@unroll/kernels';
+import type { KernelModule, LinearMemory } from '@unroll/kernels';
 import { UnrollError } from '../errors.js';
 import { outsideScope } from '../runtime.js';
 
@@ -23,6 +23,7 @@ interface Mark {
 
 export class Heap {
   readonly #memory: LinearMemory;
+  readonly #kind: KernelModule['kind'];
   /** Free ranges below `#top`, by address; adjacent ranges are merged. */
   readonly #free: Range[] = [];
   /** The size of each allocated block, by address. */
@@ -35,8 +36,10 @@ export class Heap {
   #mark: Mark = { chunk: 0, used: 0 };
   #top: number;
 
-  constructor(memory: LinearMemory) {
+  /** @param kind the kind of the kernels; for `wasm`, the out-of-memory error recommends the native backend */
+  constructor(memory: LinearMemory, kind: KernelModule['kind'] = 'wasm') {
     this.#memory = memory;
+    this.#kind = kind;
     this.#top = align(memory.heapBase);
   }
 
@@ -49,13 +52,12 @@ export class Heap {
   allocate(bytes: number): number {
     const start = this.#place(align(Math.max(bytes, 1)));
     if (start !== null) return start;
-    // WebAssembly has at most 4 GiB. Native kernels reserve 16 GiB if the system allows it.
-    const isWasm = this.#memory.limit < 2 ** 33;
     throw new UnrollError(
       'memory',
       `Out of memory: another ${megabytes(bytes)} do not fit (${megabytes(this.extent)} in use, limit ` +
         `${megabytes(this.#memory.limit)}). Use a smaller batch or shorter sequences` +
-        (isWasm ? ', or the native backend.' : '.'),
+        // WebAssembly has at most 4 GiB; native kernels usually have 16 GiB.
+        (this.#kind === 'wasm' ? ', or the native backend.' : '.'),
       { bytes, inUse: this.extent, limit: this.#memory.limit },
     );
   }

@@ -5,7 +5,7 @@
  */
 import { formatShape, shapeError } from '../errors.js';
 import { apply1, NO_ATTRIBUTES, type NoAttributes, type Op } from '../op.js';
-import { openScope } from '../runtime.js';
+import { currentScope } from '../runtime.js';
 import { digamma, lgamma, logRemainder, stirlingRemainder } from '../special.js';
 import { asTensor, hostValues, type Tensor, type TensorLike, temporaryTensor } from '../tensor.js';
 import { mul } from './elementwise.js';
@@ -30,7 +30,7 @@ function elementOp(name: string, formula: Formula): Op<NoAttributes, readonly Te
       return [first];
     },
     forward({ inputs, outputs: [y], saving }) {
-      const { backend } = openScope();
+      const { backend } = currentScope();
       const [target, p, q, r] = inputs.map((input) => hostValues(input, `An input of ${name}`));
       const results = inputs.map(() => new backend.float(y.size));
       const out = new Float64Array(inputs.length);
@@ -46,7 +46,7 @@ function elementOp(name: string, formula: Formula): Op<NoAttributes, readonly Te
       return inputs.map((input, n) => {
         if (n === 0 || !needs[n]) return null;
         const derivative = temporaryTensor(input.shape);
-        openScope().backend.write(derivative.block(), results[n]);
+        currentScope().backend.write(derivative.block(), results[n]);
         return mul(g, derivative);
       });
     },

@@ -6,7 +6,7 @@
 import type { Block, Kernels } from '../backend.js';
 import { formatShape, shapeError, valueError } from '../errors.js';
 import { apply1, NO_ATTRIBUTES, type NoAttributes, type Op } from '../op.js';
-import { openScope } from '../runtime.js';
+import { currentScope } from '../runtime.js';
 import { asTensor, hostValues, type Tensor, type TensorLike, temporaryTensor } from '../tensor.js';
 
 /** Kernels read indices as float32, in which integers up to this limit are exact. */
@@ -22,7 +22,7 @@ function forEachChunk(
   ids: Tensor,
   visit: (chunk: Block, indices: Block, first: number, count: number) => void,
 ): void {
-  const { backend } = openScope();
+  const { backend } = currentScope();
   const [N, K] = x.shape as [number, number];
   const classes = hostValues(ids, 'The class of each row');
   const maxRows = Math.max(1, Math.floor(MAX_EXACT_INTEGER / Math.max(K, 1)));
@@ -40,14 +40,14 @@ function forEachChunk(
 /** y[r] = x[r, ids[r]] */
 function pickInto(x: Tensor, ids: Tensor, y: Tensor, kernels: Kernels): void {
   forEachChunk(x, ids, (chunk, indices, first, count) => {
-    kernels.gather(chunk, indices, openScope().backend.view(y.block(), first, count), 1);
+    kernels.gather(chunk, indices, currentScope().backend.view(y.block(), first, count), 1);
   });
 }
 
 /** x[r, ids[r]] += g[r] */
 function scatterInto(x: Tensor, ids: Tensor, g: Block, kernels: Kernels): void {
   forEachChunk(x, ids, (chunk, indices, first, count) => {
-    kernels.scatterAdd(chunk, indices, openScope().backend.view(g, first, count), 1);
+    kernels.scatterAdd(chunk, indices, currentScope().backend.view(g, first, count), 1);
   });
 }
 
@@ -92,7 +92,7 @@ const sparseCrossentropyOp: Op<CrossentropyAttributes, ClassInputs> = {
   // dx = g (softmax x - (1 - s) one-hot of the class - s / K)
   backward({ inputs: [x, ids], attrs: { smoothing }, saved, grads: [g], kernels }) {
     const [N, K] = x.shape as [number, number];
-    const { backend } = openScope();
+    const { backend } = currentScope();
     const dx = temporaryTensor([N, K]);
     const classTerm = backend.temporary(N);
     kernels.unary('exp', (saved as Tensor).block(), dx.block());
@@ -116,7 +116,7 @@ const sparseCrossentropyOp: Op<CrossentropyAttributes, ClassInputs> = {
 };
 
 function scaleInPlace(x: Tensor, factor: number, kernels: Kernels): void {
-  const scale = openScope().backend.temporary(1);
+  const scale = currentScope().backend.temporary(1);
   kernels.fill(scale, factor);
   kernels.binary({ op: 'mul', a: x.block(), b: scale, stridesB: [0], y: x.block() });
 }

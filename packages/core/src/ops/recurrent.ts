@@ -9,7 +9,7 @@
 import type { ActivationName, Block, Kernels, SequenceView } from '../backend.js';
 import { formatShape, shapeError } from '../errors.js';
 import type { Inputs } from '../op.js';
-import { openScope } from '../runtime.js';
+import { currentScope } from '../runtime.js';
 import { type Shape, sameShape, sizeOf } from '../shape.js';
 import { hostValues, type Tensor, temporaryTensor, viewTensor } from '../tensor.js';
 
@@ -90,7 +90,7 @@ export function loadInitialState(
   count: number,
 ): void {
   if (state) kernels.copy({ x: state.block(), y: buffer.block(), shape: [count] });
-  else kernels.fill(openScope().backend.view(buffer.block(), 0, count), 0);
+  else kernels.fill(currentScope().backend.view(buffer.block(), 0, count), 0);
 }
 
 /** The masks that the kernels read, [T,B] in processing order. */
@@ -108,7 +108,7 @@ export interface StepMasks {
  */
 function stepMasks(mask: Tensor, { reverse, zeroOutputForMask }: SequenceAttributes): StepMasks {
   const [B, T] = mask.shape as [number, number];
-  const { backend } = openScope();
+  const { backend } = currentScope();
   const maskValues = hostValues(mask, 'The mask of a recurrent layer');
   const valid = new backend.float(T * B);
   const outputs = new backend.float(T * B);
@@ -178,7 +178,7 @@ export function prepareSequence(
 ): SequenceBuffers {
   const [B, T, I] = x.shape as [number, number, number];
   const K = I + H;
-  const copyStepwise = !saving && B >= openScope().backend.minBatchForStepCopies;
+  const copyStepwise = !saving && B >= currentScope().backend.minBatchForStepCopies;
   const xh = temporaryTensor([copyStepwise ? 2 : T + 1, B, K]);
   const [start, step] = attrs.reverse ? [(T - 1) * I, -I] : [0, I];
   if (!copyStepwise)
@@ -304,7 +304,7 @@ function addLastOutput(kernels: Kernels, dy: Tensor, masks: StepMasks | null, dh
 
 function lastStep(masks: Tensor): Tensor {
   const [T, B] = masks.shape as [number, number];
-  return viewTensor(openScope().backend.view(masks.block(), (T - 1) * B, B), [B]);
+  return viewTensor(currentScope().backend.view(masks.block(), (T - 1) * B, B), [B]);
 }
 
 /** Returns a new tensor for kernels that work in place: a copy of `from`, or zeros if it is null. */
@@ -344,5 +344,5 @@ export function biasGradient(kernels: Kernels, dG: Tensor): Tensor {
 
 /** Returns a tensor of `shape` over the memory of `tensor`, starting at `offset`. */
 export function viewPart(tensor: Tensor, offset: number, shape: Shape): Tensor {
-  return viewTensor(openScope().backend.view(tensor.block(), offset, sizeOf(shape)), shape);
+  return viewTensor(currentScope().backend.view(tensor.block(), offset, sizeOf(shape)), shape);
 }

@@ -1,7 +1,7 @@
 /** The op `topK`: the largest elements of each row. */
 import { formatShape, shapeError, valueError } from '../errors.js';
 import { apply, type Op } from '../op.js';
-import { openScope } from '../runtime.js';
+import { currentScope } from '../runtime.js';
 import { asTensor, type Tensor, type TensorLike, temporaryTensor } from '../tensor.js';
 import { MAX_EXACT_INTEGER } from './pick.js';
 
@@ -23,7 +23,7 @@ const topKOp: Op<TopKAttributes, readonly [Tensor], readonly [values: Tensor, in
     const dx = temporaryTensor(x.shape);
     kernels.fill(dx.block(), 0);
     if (g === null) return [dx];
-    const { backend } = openScope();
+    const { backend } = currentScope();
     const n = x.shape[x.rank - 1];
     const rows = x.size / n;
     // Kernels read indices as float32, so the rows are scattered in chunks with exact indices.

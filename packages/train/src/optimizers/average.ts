@@ -1,6 +1,6 @@
 /** A moving average of the weights, which is less noisy than the weights and often better for prediction. */
 import { scope, valueError } from '@unroll/core';
-import { checkOptions, FlatBuffer, formatValue, openScope } from '@unroll/core/internal';
+import { checkOptions, currentScope, FlatBuffer, formatValue } from '@unroll/core/internal';
 import { scaleInPlace } from './optimizer.js';
 
 export interface AverageOptions {
@@ -70,7 +70,7 @@ export class WeightAverage {
     const momentum = this.#updates === 0 ? 0 : this.momentum;
     this.#updates++;
     scope(() => {
-      const { kernels } = openScope().backend;
+      const { kernels } = currentScope().backend;
       const average = this.buffer.block();
       const weights = this.#weights.block();
       if (momentum === 0) kernels.fill(average, 0);
@@ -85,7 +85,7 @@ export class WeightAverage {
   /** Swaps weights and average. Call it before evaluating with the average, and again before training continues. */
   swap(): void {
     scope(() => {
-      const { backend } = openScope();
+      const { backend } = currentScope();
       const { kernels } = backend;
       const [average, weights] = [this.buffer.block(), this.#weights.block()];
       const copy = backend.temporary(weights.length);
