@@ -227,7 +227,7 @@ struct TileGroup {
 #endif
   int bounds[most_tiles_in_group + 1];
   // The rows [from, to) are cut into `count` tiles; this group begins with tile `first`. bytes: the size of a slice.
-  TileGroup(int from, int to, int count, int first, [[maybe_unused]] int bytes = panel_bytes()) {
+  TileGroup(int from, int to, int count, int first, [[maybe_unused]] int bytes = slice_bytes()) {
 #if UNROLL_SLICES
     this->bytes = bytes;
     tiles = min(count - first, bytes ? most_tiles_in_group : 1);
@@ -284,7 +284,7 @@ template <int N, class Weight, class Finish>
 FORCE_INLINE void over_panels(int n, const Part& part, long t, const Sum<Weight> (&sums)[N], const Finish& finish) {
   alignas(64) float z[most_tiles_in_group * N * tile_size];
   const Panels panels(n);
-  const int rows = part.last - part.first, bytes = panel_bytes();
+  const int rows = part.last - part.first, bytes = slice_bytes();
   if (rows == 0) return;
   const bool back = t % 2;
   for (int from = part.from, to = part.to; from < to;) {
