@@ -129,7 +129,7 @@ try {
   const program = compile(folder, 'step', PROGRAM, ...flags, ...units);
   const cache = compile(folder, 'cache', CACHE);
   console.log(
-    '| rows of the batch | rows of weights | slice_bytes | weights read from L2, times | inputs read from L2, times |',
+    '| rows of the batch | rows of weights | slice_bytes | reads of each weight from L2 | reads of each input from L2 |',
   );
   console.log('| ---: | ---: | ---: | ---: | ---: |');
   for (const [rows, depth] of SIZES)

@@ -87,7 +87,7 @@ const callAreaOf = (buffer: ArrayBuffer): CallArea => {
   return { address, slots, floats: slots };
 };
 
-/** Returns the value of UNROLL_SLICE_BYTES as the option `sliceBytes` of the addon, for tests and measurements; {} if it is not set. */
+/** Returns UNROLL_SLICE_BYTES, which is set by tests and measurements, as the option `sliceBytes` of the addon; {} if not set. */
 const sliceOption = (): { sliceBytes?: number } => {
   const wanted = process.env.UNROLL_SLICE_BYTES;
   if (wanted === undefined || wanted === '') return {};
