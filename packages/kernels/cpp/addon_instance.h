@@ -48,7 +48,7 @@ void release(Instance* instance) {
 
 // While a KernelScope exists, kernels on this thread use the pool of the instance and treat denormal numbers as zero.
 struct KernelScope {
-  unroll::Pool* outer;
+  unroll::Pool* outer;  // the pool that this thread used before
 #if defined(__x86_64__)
   unsigned control = __builtin_ia32_stmxcsr();
   explicit KernelScope(Instance& instance) : outer(unroll::pool_enter(instance.pool)) {

@@ -110,12 +110,12 @@ export class Calibration {
 
   /** Returns the margins by which intervals at an origin are widened, in the units of the scores. */
   margins(origin: number): Margins {
-    return this.#knownAt(origin).margins;
+    return this.#marginsAndScalingAt(origin).margins;
   }
 
   /** Returns the factors of the margins at an origin: the unit of the series, and the spread by position in the season (null: 1). */
   scaleAt({ series, origin }: Origin): { unit: number; spread: SeasonalSpread | null } {
-    const { scaling } = this.#knownAt(origin);
+    const { scaling } = this.#marginsAndScalingAt(origin);
     const { mean, recent } = this.#sizesAt(series, origin);
     return { unit: scaling.recent ? recent : mean, spread: this.#spreadOf(scaling) };
   }
@@ -153,7 +153,8 @@ export class Calibration {
     return sizesAt?.(series, origin) ?? { mean: units[series], recent: units[series] };
   }
 
-  #knownAt(origin: number): { margins: Margins; scaling: Scaling } {
+  /** Returns the margins of forecasts from an origin, and the scaling that they use. Cached. */
+  #marginsAndScalingAt(origin: number): { margins: Margins; scaling: Scaling } {
     let known = this.#margins.get(origin);
     if (known === undefined) {
       const scalings = SCALINGS.filter((each) => each.spread === null || this.#spreadOf(each) !== null);

@@ -17,7 +17,7 @@ import { type ChannelConfig, channelsOf, fitChannels } from './covariates.js';
 import type { Panel } from './panel.js';
 import { fillGaps, rowsWithKnownHorizon, subsample } from './rows.js';
 import {
-  anchorOf,
+  centreOf,
   changePerSeason,
   changesOf,
   type PreparedSeries,
@@ -308,7 +308,7 @@ export class PanelEncoder {
   /** Returns what is subtracted from the changes of a covariate in the window before `row`, by the same rule as for the target. */
   #centre(changes: Float64Array, row: number): number {
     const { scaler, anchor, window } = this.#plan;
-    return scaler === 'changes' ? anchorOf(changes.subarray(row - window, row), anchor) : 0;
+    return scaler === 'changes' ? centreOf(changes.subarray(row - window, row), anchor) : 0;
   }
 
   #futureCentres({ channels, row }: EncodingPoint): number[] {
