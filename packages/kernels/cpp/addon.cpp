@@ -1,10 +1,10 @@
 // The kernels as a Node-API addon with the same interface as the WebAssembly instance: one linear memory, and exported
 // functions of the same names, which take offsets into that memory as numbers.
 //
-//   instantiate({ isa?, cores?, reserveBytes?, panelBytes? }) -> { memory: { buffer }, exports, isa, panelBytes(),
+//   instantiate({ isa?, cores?, reserveBytes?, sliceBytes? }) -> { memory: { buffer }, exports, isa, sliceBytes(),
 //     activeThreads(), checkPool(rounds) }
 //       isa: the instruction set; cores: the number of threads that can run at the same time; reserveBytes: the size of the
-//       memory; panelBytes: see panel_bytes in parallel.h; activeThreads: see parallel_threads there; checkPool: the number of
+//       memory; sliceBytes: see slice_bytes in parallel.h; activeThreads: see parallel_threads there; checkPool: the number of
 //       errors that pool_check.cpp finds
 //   cpu: { isas: [...] }        the instruction sets of this build that this machine supports, best first
 //
@@ -41,7 +41,7 @@ namespace baseline { UNROLL_DECLARATIONS(DECLARE, DECLARE_CALL) }
 namespace neon { UNROLL_DECLARATIONS(DECLARE, DECLARE_CALL) }
 #endif
 int parallel_threads();
-int panel_bytes();
+int slice_bytes();
 }  // namespace unroll
 
 namespace {
@@ -274,12 +274,12 @@ napi_value active_threads(napi_env env, napi_callback_info info) {
   return result;
 }
 
-napi_value panel_bytes(napi_env env, napi_callback_info info) {
+napi_value slice_bytes(napi_env env, napi_callback_info info) {
   void* instance;
   TRY(napi_get_cb_info(env, info, nullptr, nullptr, nullptr, &instance));
   KernelScope scope(*static_cast<Instance*>(instance));
   napi_value result;
-  TRY(napi_create_int32(env, unroll::panel_bytes(), &result));
+  TRY(napi_create_int32(env, unroll::slice_bytes(), &result));
   return result;
 }
 
@@ -309,12 +309,12 @@ const Isa* choose_isa(const char* wanted) {
   return nullptr;
 }
 
-// Returns the default of panel_bytes(), the size of the slices of a panel (see parallel.h). Dividing panels into slices is
+// Returns the default of slice_bytes() (see parallel.h); 0: panels are not divided into slices. Slices make products
 // faster if the core multiplies vectors faster than the L2 cache delivers the weights of a tile, that is, with AVX-512 at full
 // rate. AMD's family 19h (Zen 3 and 4) executes AVX-512 at half rate, so slices only cost time there. A third of the L1 cache
 // is for the slice, the rest for the sums and the rows. If the slice took half, some sets of the cache would need more lines
 // than they have ways, and some tiles would read a slice again.
-int default_panel_bytes([[maybe_unused]] const Isa& isa) {
+int default_slice_bytes([[maybe_unused]] const Isa& isa) {
 #if defined(__x86_64__)
   unsigned a, b, c, d, size = 0;
   if (strcmp(isa.name, "avx512") || !__get_cpuid(0, &a, &b, &c, &d)) return 0;
@@ -355,11 +355,11 @@ napi_value instantiate(napi_env env, napi_callback_info info) {
     return nullptr;
   }
 
-  double panel = default_panel_bytes(*isa);
-  if (read_option(env, options, "panelBytes", napi_number, &value)) TRY(napi_get_value_double(env, value, &panel));
+  double slice = default_slice_bytes(*isa);
+  if (read_option(env, options, "sliceBytes", napi_number, &value)) TRY(napi_get_value_double(env, value, &slice));
 
   Instance* instance = new Instance;
-  instance->pool = unroll::pool_create(static_cast<int>(cores), static_cast<int>(panel));
+  instance->pool = unroll::pool_create(static_cast<int>(cores), static_cast<int>(slice));
   instance->references = 1;  // held by this function until it returns
   napi_value buffer = make_memory(env, instance, static_cast<uint64_t>(reserve) & ~uint64_t(65535));
   napi_value result = nullptr, memory, exports;
@@ -376,7 +376,7 @@ napi_value instantiate(napi_env env, napi_callback_info info) {
     TRY(napi_set_named_property(env, result, "memory", memory));
     TRY(napi_set_named_property(env, result, "exports", exports));
     TRY(napi_set_named_property(env, result, "isa", string_of(env, isa->name)));
-    if (!add_function(env, result, "panelBytes", 0, panel_bytes, instance)) return nullptr;
+    if (!add_function(env, result, "sliceBytes", 0, slice_bytes, instance)) return nullptr;
     if (!add_function(env, result, "activeThreads", 0, active_threads, instance)) return nullptr;
     if (!add_function(env, result, "checkPool", 1, check_pool, instance)) return nullptr;
     return result;

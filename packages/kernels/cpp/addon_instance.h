@@ -48,7 +48,7 @@ void release(Instance* instance) {
 
 // While a KernelScope exists, kernels on this thread use the pool of the instance and treat denormal numbers as zero.
 struct KernelScope {
-  unroll::Pool* outer;
+  unroll::Pool* outer;  // the pool that this thread used before
 #if defined(__x86_64__)
   unsigned control = __builtin_ia32_stmxcsr();
   explicit KernelScope(Instance& instance) : outer(unroll::pool_enter(instance.pool)) {
@@ -73,8 +73,9 @@ struct KernelScope {
 
 // ------------------------------------------------------------------------------------------------------------- memory
 
-// The reference of an external buffer to its instance, as data of the finalizer of the buffer. Node may call the finalizer even
-// if the buffer could not be created, and at any later time. `taken` is then false, and the finalizer does nothing.
+// The data that the finalizer of an external buffer receives. `instance` owns the memory of the buffer. `taken` becomes true once
+// the buffer has been created. If creating it fails, Node may call the finalizer all the same, at any later time; the finalizer
+// then does nothing.
 struct Lease {
   Instance* instance;
   bool taken = false;
@@ -128,8 +129,9 @@ napi_value map_buffer(napi_env env, Instance* instance, uint64_t size) {
   return buffer;
 }
 
-// Returns a buffer that V8 allocates, or null if that fails. Used if the host does not allow external buffers, or none of this
-// size (Node 20: 4 GiB). The system provides such large zeroed memory without writing to it, so unused parts cost nothing.
+// Returns a buffer that V8 allocates, or null if that fails. Used if external buffers are not allowed (as in Electron), or
+// none of this size (Node 20: 4 GiB). The system provides such large zeroed memory without writing to it, so unused parts cost
+// nothing.
 napi_value allocate_buffer(napi_env env, Instance* instance, uint64_t size) {
   napi_value buffer = nullptr;
   void* base;

@@ -121,7 +121,7 @@ constexpr int few_rows = VL == 16 ? 3 : 1;
 static_assert(few_rows <= rows_to_split);
 // The largest number of weights that fit in the last-level cache. With more weights, the products are computed in advance for
 // batches of up to rows_to_split rows.
-constexpr long most_cached_weights = 4l << 20;
+constexpr long max_cached_weights = 4l << 20;
 
 // The products of the inputs, computed for many steps before the steps run.
 class PrecomputedInputs {
@@ -130,7 +130,7 @@ class PrecomputedInputs {
 
   static bool wanted(const Forward& s, long row) {
     if (s.B == 0 || row == 0) return false;
-    return s.B <= few_rows || (s.B <= rows_to_split && (s.I + s.H) * row > most_cached_weights);
+    return s.B <= few_rows || (s.B <= rows_to_split && (s.I + s.H) * row > max_cached_weights);
   }
 
  public:
@@ -227,7 +227,7 @@ struct TileGroup {
 #endif
   int bounds[most_tiles_in_group + 1];
   // The rows [from, to) are cut into `count` tiles; this group begins with tile `first`. bytes: the size of a slice.
-  TileGroup(int from, int to, int count, int first, [[maybe_unused]] int bytes = panel_bytes()) {
+  TileGroup(int from, int to, int count, int first, [[maybe_unused]] int bytes = slice_bytes()) {
 #if UNROLL_SLICES
     this->bytes = bytes;
     tiles = min(count - first, bytes ? most_tiles_in_group : 1);
@@ -236,8 +236,8 @@ struct TileGroup {
   }
 };
 
-// tiles computes `count` sums for each tile of a group, over panel_count panels of nv vectors from `column` on. Sum i of the
-// j-th tile is stored at z + (j * count + i) * tile_size, in rows of panel_count * nv vectors.
+// The function tiles() computes `count` sums for each tile of a group, over panel_count panels of nv vectors from `column` on.
+// Sum i of the j-th tile is stored at z + (j * count + i) * tile_size, in rows of panel_count * nv vectors.
 constexpr int tile_size = accumulators * VL;
 template <class Weight>
 FORCE_INLINE TileOf<Weight> tile_of(const Factor<Weight>& f, const Start& start, int nv, int panel_count, long b, int column,
@@ -284,7 +284,7 @@ template <int N, class Weight, class Finish>
 FORCE_INLINE void over_panels(int n, const Part& part, long t, const Sum<Weight> (&sums)[N], const Finish& finish) {
   alignas(64) float z[most_tiles_in_group * N * tile_size];
   const Panels panels(n);
-  const int rows = part.last - part.first, bytes = panel_bytes();
+  const int rows = part.last - part.first, bytes = slice_bytes();
   if (rows == 0) return;
   const bool back = t % 2;
   for (int from = part.from, to = part.to; from < to;) {

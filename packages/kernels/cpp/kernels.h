@@ -70,7 +70,7 @@ struct Binary {
   const float* b;      // read with its strides
   float* y;            // [shape] output; may be a or b if that one has the layout of y
   int rank;            // at most 8
-  const int32_t* dims; // rank shapes, rank strides of a, rank strides of b
+  const int32_t* dims; // `rank` sizes of the shape, then `rank` strides of a, then `rank` strides of b
 };
 
 // y[outer][inner] = op over the middle axis of x[outer][n][inner]

@@ -52,7 +52,7 @@ struct Pool {
   alignas(128) Word arrivals;  // how many workers have taken a slot
   int present = 0;             // the workers of the first `present` slots have arrived
   int cores = 0;
-  int panel_bytes = 0;
+  int slice_bytes = 0;
   bool may_wait = false;
   Slot slots[most_threads - 1];
 #if !defined(__wasm__)
@@ -315,12 +315,12 @@ float* scratch() {
   return thread_scratch.memory;
 }
 
-int panel_bytes() { return the_pool ? the_pool->panel_bytes : 0; }
+int slice_bytes() { return the_pool ? the_pool->slice_bytes : 0; }
 
-Pool* pool_create(int cores, int panel_bytes) {
+Pool* pool_create(int cores, int slice_bytes) {
   Pool* pool = new Pool;
   pool->cores = cores;
-  pool->panel_bytes = panel_bytes;
+  pool->slice_bytes = slice_bytes;
   pool->may_wait = true;
   return pool;
 }

@@ -35,9 +35,9 @@ float* scratch();
 // panel at once. Results are bit-identical. The slice size belongs to the pool, because an instance for AVX2 and one for
 // AVX-512 can be used side by side. See docs/decisions/052-l1-parts.md.
 #ifdef __wasm__
-constexpr int panel_bytes() { return 0; }
+constexpr int slice_bytes() { return 0; }
 #else
-int panel_bytes();
+int slice_bytes();
 #endif
 
 // parallel_for and parallel_team with a lambda: parallel(count, [&](int i) { ... });

@@ -28,8 +28,8 @@ int pool_check(int rounds);
 #else
 
 struct Pool;
-// cores: the number of threads that can run at the same time. panel_bytes: see parallel.h.
-Pool* pool_create(int cores, int panel_bytes);
+// cores: the number of threads that can run at the same time. slice_bytes: see parallel.h.
+Pool* pool_create(int cores, int slice_bytes);
 // Stops and joins the threads and frees the pool.
 void pool_destroy(Pool* pool);
 // Sets the pool that parallel_for uses on the calling thread; returns the previous one (null if none).

@@ -46,7 +46,7 @@ typedef TileOf<float> Tile;
 constexpr int most_tiles_in_group = 10;
 struct KSlices {
   int k, count;
-  KSlices(int k, long row, int bytes = panel_bytes())
+  KSlices(int k, long row, int bytes = slice_bytes())
       : k(k), count(bytes ? max(1, (int)((k * row + bytes - 1) / bytes)) : 1) {}
   int from(int i) const { return split(k, count, i); }
   // Restricts a tile of m rows to slice i. prefetch: the tile also prefetches the next slice; set it for the first tile of a

@@ -129,13 +129,13 @@ try {
   const program = compile(folder, 'step', PROGRAM, ...flags, ...units);
   const cache = compile(folder, 'cache', CACHE);
   console.log(
-    '| rows of the batch | rows of weights | panel_bytes | weights read from L2, times | inputs read from L2, times |',
+    '| rows of the batch | rows of weights | slice_bytes | reads of each weight from L2 | reads of each input from L2 |',
   );
   console.log('| ---: | ---: | ---: | ---: | ---: |');
   for (const [rows, depth] of SIZES)
-    for (const panelBytes of [0, 16384, 24576]) {
+    for (const sliceBytes of [0, 16384, 24576]) {
       const valgrind = 'valgrind --tool=lackey --trace-mem=yes --log-fd=2';
-      const command = `${valgrind} ${program} ${rows} ${depth} ${panelBytes} 2>&1 >/dev/null | ${cache}`;
+      const command = `${valgrind} ${program} ${rows} ${depth} ${sliceBytes} 2>&1 >/dev/null | ${cache}`;
       const found = run('sh', ['-c', command])
         .trim()
         .split('\n')
@@ -149,7 +149,7 @@ try {
         times('weights', (depth * 4 * H) / 16),
         times('inputs', (rows * depth) / 16),
       ];
-      console.log(`| ${rows} | ${depth} | ${panelBytes} | ${weights} | ${inputs} |`);
+      console.log(`| ${rows} | ${depth} | ${sliceBytes} | ${weights} | ${inputs} |`);
     }
 } catch (error) {
   console.error(error.message);

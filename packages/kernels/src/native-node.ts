@@ -10,11 +10,11 @@ import { KernelLoadError, type KernelModule } from './types.js';
 
 interface Addon {
   cpu: { isas: string[] };
-  instantiate(options: { isa?: string; cores?: number; reserveBytes?: number; panelBytes?: number }): {
+  instantiate(options: { isa?: string; cores?: number; reserveBytes?: number; sliceBytes?: number }): {
     memory: { buffer: ArrayBuffer };
     exports: KernelExports;
     isa: string;
-    panelBytes(): number;
+    sliceBytes(): number;
     activeThreads(): number;
     checkPool(rounds: number): number;
   };
@@ -87,14 +87,14 @@ const callAreaOf = (buffer: ArrayBuffer): CallArea => {
   return { address, slots, floats: slots };
 };
 
-/** Reads UNROLL_PANEL_BYTES, which replaces the default of KernelModule.panelBytes in tests and measurements. */
-const panelOption = (): { panelBytes?: number } => {
-  const wanted = process.env.UNROLL_PANEL_BYTES;
+/** Returns UNROLL_SLICE_BYTES, which is set by tests and measurements, as the option `sliceBytes` of the addon; {} if not set. */
+const sliceOption = (): { sliceBytes?: number } => {
+  const wanted = process.env.UNROLL_SLICE_BYTES;
   if (wanted === undefined || wanted === '') return {};
-  const panelBytes = Number(wanted);
-  if (Number.isInteger(panelBytes) && panelBytes >= 0 && panelBytes < 2 ** 30) return { panelBytes };
+  const sliceBytes = Number(wanted);
+  if (Number.isInteger(sliceBytes) && sliceBytes >= 0 && sliceBytes < 2 ** 30) return { sliceBytes };
   throw new KernelLoadError(
-    `UNROLL_PANEL_BYTES must be a non-negative integer below 2^30, got "${wanted}"`,
+    `UNROLL_SLICE_BYTES must be a non-negative integer below 2^30, got "${wanted}"`,
     'bad-choice',
   );
 };
@@ -109,7 +109,7 @@ export const loadNative = (isa?: string): KernelModule => {
   }
   const instance = addon.instantiate({
     ...(isa === undefined ? {} : { isa }),
-    ...panelOption(),
+    ...sliceOption(),
     cores: availableParallelism(),
   });
   const kernels = instance.exports;
@@ -127,8 +127,8 @@ export const loadNative = (isa?: string): KernelModule => {
     inferenceOnly: false,
     kernels,
     calls,
-    get panelBytes() {
-      return instance.panelBytes();
+    get sliceBytes() {
+      return instance.sliceBytes();
     },
     memory: {
       buffer,

@@ -25,7 +25,7 @@ export interface KernelModule {
   /** The memory from which kernels read a struct (see calls.generated.ts). */
   readonly calls: CallArea;
   /** The size in bytes of the slices of a weight panel that stay in the L1 cache; 0: panels are not divided. */
-  readonly panelBytes: number;
+  readonly sliceBytes: number;
   /** The largest number of threads that setThreads sets. */
   readonly maxThreads: number;
   /** The number of threads that kernels may use, including the caller. */

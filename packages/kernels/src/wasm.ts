@@ -170,7 +170,7 @@ export const instantiateWasm = (options: WasmOptions): KernelModule => {
     kernels,
     memory,
     calls,
-    panelBytes: 0,
+    sliceBytes: 0,
     maxThreads,
     get threads() {
       return threads;

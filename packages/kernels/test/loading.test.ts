@@ -74,18 +74,18 @@ describe('choice', () => {
   }, () => {
     assertRejected({ relaxed: true }, 'relaxed-unavailable', /use Node 21 or later/);
   });
-  test('UNROLL_PANEL_BYTES applies to the kernels that are loaded next, not to those loaded before', {
+  test('UNROLL_SLICE_BYTES applies to the kernels that are loaded next, not to those loaded before', {
     skip: variants.some(isNative) ? false : 'no native kernels were built',
   }, () => {
-    const given = process.env.UNROLL_PANEL_BYTES;
+    const given = process.env.UNROLL_SLICE_BYTES;
     const modules = [4096, 0, 24576].map((bytes) => {
-      process.env.UNROLL_PANEL_BYTES = String(bytes);
+      process.env.UNROLL_SLICE_BYTES = String(bytes);
       return loadKernelsSync({ kind: 'native' });
     });
-    if (given === undefined) delete process.env.UNROLL_PANEL_BYTES;
-    else process.env.UNROLL_PANEL_BYTES = given;
+    if (given === undefined) delete process.env.UNROLL_SLICE_BYTES;
+    else process.env.UNROLL_SLICE_BYTES = given;
     assert.deepEqual(
-      modules.map(({ panelBytes }) => panelBytes),
+      modules.map(({ sliceBytes }) => sliceBytes),
       [4096, 0, 24576],
     );
   });

@@ -110,7 +110,7 @@ test('native threads do not run on the core of their caller if there are enough 
 
 const hasTaskset = spawnSync('taskset', ['--version']).status === 0;
 const cannotMove = skip || (hasTaskset ? false : 'needs taskset');
-test('native threads follow changes of the affinity of the process', { skip: cannotMove }, () => {
+test('native threads follow the main thread if it is moved to another core', { skip: cannotMove }, () => {
   // Runs in a separate process and moves only its main thread; the workers must follow it.
   const moved = `
     import(${JSON.stringify(entry)}).then(({ choiceFor, loadKernelsSync }) => {

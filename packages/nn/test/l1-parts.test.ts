@@ -13,7 +13,7 @@ import { bitMismatch, onBackend } from '@unroll/testkit';
 import { moduleOf, testBackends } from '@unroll/testkit/node';
 import { type OutputsAndGradients, outputsAndGradients, randomTensor, run } from './helpers.js';
 
-const VARIABLE = 'UNROLL_PANEL_BYTES';
+const VARIABLE = 'UNROLL_SLICE_BYTES';
 const originalValue = process.env[VARIABLE];
 /** Block sizes in bytes: 0 (no blocking), very small blocks, and half of common L1 cache sizes. */
 const BLOCK_SIZES = [0, 1000, 4096, 16384, 24576];
@@ -21,8 +21,8 @@ const BLOCK_SIZES = [0, 1000, 4096, 16384, 24576];
 const [B, T, I] = [67, 3, 41];
 
 /** Loads kernels that process panels of weights in blocks of this many bytes. */
-function load(variant: string, panelBytes: number): KernelModule {
-  process.env[VARIABLE] = String(panelBytes);
+function load(variant: string, sliceBytes: number): KernelModule {
+  process.env[VARIABLE] = String(sliceBytes);
   return loadKernelsSync(choiceFor(variant));
 }
 
@@ -58,16 +58,16 @@ for (const variant of nativeVariants) {
     for (const [name, make] of Object.entries(layers)) {
       test(name, () => {
         let first: OutputsAndGradients | undefined;
-        for (const panelBytes of BLOCK_SIZES) {
-          const module = load(variant, panelBytes);
-          assert.equal(module.panelBytes, panelBytes);
+        for (const sliceBytes of BLOCK_SIZES) {
+          const module = load(variant, sliceBytes);
+          assert.equal(module.sliceBytes, sliceBytes);
           const results = [1, 2].map((threads) => {
             module.setThreads(threads);
             return onBackend(cpuBackend(module), () => resultsOf(make));
           });
           const [one, two] = results;
           first ??= one;
-          const what = `${panelBytes} bytes`;
+          const what = `${sliceBytes} bytes`;
           for (const [i, output] of one.outputs.entries()) {
             assert.equal(bitMismatch(what, output.values, first.outputs[i].values), null);
             assert.equal(bitMismatch(`${what}, 2 threads`, two.outputs[i].values, output.values), null);
@@ -85,14 +85,14 @@ for (const variant of nativeVariants) {
   });
 }
 
-test('UNROLL_PANEL_BYTES must be a valid number of bytes', {
+test('UNROLL_SLICE_BYTES must be a valid number of bytes', {
   skip: nativeVariants.length === 0 && 'no native kernels',
 }, () => {
   for (const value of ['-1', 'many', '1.5']) {
     process.env[VARIABLE] = value;
     assert.throws(
       () => loadKernelsSync({ kind: 'native' }),
-      /UNROLL_PANEL_BYTES must be a non-negative integer below 2\^30/,
+      /UNROLL_SLICE_BYTES must be a non-negative integer below 2\^30/,
     );
   }
 });

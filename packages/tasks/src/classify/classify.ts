@@ -53,8 +53,9 @@ export interface ClassifyOptions extends RunControl, FrameOptions {
   /** Sample rate to which sounds are converted, in Hz. Default: the most frequent rate of the training sounds, at most 16,000. */
   sampleRate?: number;
   /**
-   * Whether inputs are augmented in training. For sounds, speed, frequencies and masks are random; for clips, the selection of
-   * frames, position, size, angle, contrast and brightness. Default true.
+   * Whether inputs are augmented in training. For sounds, the speed and the frequencies are changed and parts of the
+   * spectrogram masked, at random; for clips, the selection of frames, position, size, angle, contrast and brightness are random.
+   * Default true.
    */
   augment?: boolean;
   /** Name of the column with the labels. */

@@ -34,8 +34,8 @@ export interface DescribeOptions extends RunControl, FrameOptions {
   /** What sentences are split into. Default `words`. */
   level?: TokenLevel;
   /**
-   * Largest number of tokens of the vocabulary. Default for words: 20,000. If there are more than 2,000 words, those that occur
-   * once are left out.
+   * Largest number of tokens of the vocabulary. Default: 1,000 to 8,000 subwords, by the number of words in the sentences; 20,000
+   * words or characters. If there are more than 2,000 words, those that occur once are left out.
    */
   vocabulary?: number;
   /** The recurrent cell, see {@link RecurrentCellName}. Default `lstm`. */

@@ -155,7 +155,7 @@ export class DescribeModel implements TaskModel {
     };
   }
 
-  /** Returns a clip and its description by the model as the inputs of the network. */
+  /** Returns the inputs of the network for a clip and the description that the model generates for it. */
   async example({ rows, clips = [] }: TaskRequest, row = 0): Promise<NetworkExample> {
     const namedClips = this.#read(rows, clips);
     checkRow(row, namedClips.length, 'clips');

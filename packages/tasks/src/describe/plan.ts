@@ -16,7 +16,7 @@ import type { DescribedClips } from './pairs.js';
 
 /** Share of the clips in the validation set. */
 const VALIDATION_SHARE = 0.1;
-/** Number of training steps from which the number of epochs follows (at least 20, at most 100). */
+/** Planned number of training steps. It determines the default number of epochs, 20 to 100. */
 const STEPS = 8000;
 /** Number of steps without an improvement after which training ends (at least 4 epochs, at most 20). */
 const PATIENCE = 1000;

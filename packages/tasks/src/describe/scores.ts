@@ -1,4 +1,4 @@
-/** Scores of sentences: the scores of translations, and the share of sentences that are exactly right. */
+/** Scores of generated sentences: BLEU, chrF and ROUGE as for translations, the perplexity, and the share of exact matches. */
 import type { BleuOptions } from '@unroll/data';
 import type { ScoreTable } from '../shared/scores.js';
 import { type TranslateScores, translateScores } from '../translate/scores.js';

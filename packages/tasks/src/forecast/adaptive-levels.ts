@@ -22,10 +22,10 @@ export interface StepOutcomes {
 const MIN_SCORES = 20;
 /** 1 - level stays between these multiples of its nominal value. */
 const [MIN_OUTSIDE, MAX_OUTSIDE] = [0.25, 2];
-/** Parts of the horizon. */
+/** Number of parts of the horizon, each with its own level. */
 const PARTS = 3;
 
-/** Returns the part of the horizon that a step belongs to. */
+/** Returns the index of the part of the horizon that a step belongs to. @param step horizon step, from 0 */
 export const partOfHorizon = (step: number, horizon: number): number => Math.floor((PARTS * step) / horizon);
 
 export class AdaptiveLevels {
@@ -50,7 +50,7 @@ export class AdaptiveLevels {
     this.#histories = Array.from({ length: PARTS }, (_, part) => {
       const inPart = [...steps.entries()].filter(([k]) => partOfHorizon(k, steps.length) === part);
       const step = 1 + inPart.reduce((sum, [k]) => sum + k, 0) / inPart.length;
-      const ranksByStep = inPart.map(([k, each]) => rankedByLevel(each, k));
+      const ranksByStep = inPart.map(([k, stepOutcomes]) => rankedByLevel(stepOutcomes, k));
       return levels.map((level, l) => {
         const outcomes = inPart.map(([k], i) => ({ k, ...ranksByStep[i][l] }));
         return levelHistory(outcomes, level, rate / Math.sqrt(step), { first, rows });
@@ -120,7 +120,7 @@ function sortedByIndex(index: readonly number[]): Int32Array {
   const first = index.reduce((a, b) => Math.min(a, b), Number.POSITIVE_INFINITY);
   const last = index.reduce((a, b) => Math.max(a, b), first);
   const starts = new Int32Array(index.length === 0 ? 0 : last - first + 2);
-  for (const each of index) starts[each - first + 1]++;
+  for (const gridIndex of index) starts[gridIndex - first + 1]++;
   for (let i = 1; i < starts.length; i++) starts[i] += starts[i - 1];
   const result = new Int32Array(index.length);
   for (let n = 0; n < index.length; n++) result[starts[index[n] - first]++] = n;

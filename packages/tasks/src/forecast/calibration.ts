@@ -5,9 +5,10 @@
  * `level` quantile of these scores. Only errors known at the forecast origin are used.
  *
  * Scores are computed on the scale of the forecast (log, if the plan uses a log transform) and divided by their expected size, so
- * that the scores of many rows and series can be pooled. The expected size is the mean change of the series over one season. If this
- * describes the errors of point forecasts better, it is the size of recent changes instead (score-scale.ts), and it also depends on
- * the position in the season (seasonal-spread.ts), estimated from changes or from errors. The level adapts to recent coverage (adaptive-levels.ts).
+ * that the scores of many rows and series can be pooled. The expected size is the mean absolute change of the series, where a change
+ * is the difference from the value one season earlier. Two refinements are used if they describe the errors of point forecasts
+ * better: recent changes count more (score-scale.ts), and the size also depends on the position in the season, estimated from changes
+ * or from errors (seasonal-spread.ts). The level adapts to recent coverage (adaptive-levels.ts).
  */
 import { AdaptiveLevels, partOfHorizon } from './adaptive-levels.js';
 import type { Origin } from './encoder.js';
@@ -31,15 +32,15 @@ export interface ScoreScale {
   log: boolean;
   /** For each series, whether interval bounds are clipped at 0, because no training value is negative. */
   nonNegative: readonly boolean[];
-  /** The size of errors at each position in the season, estimated from changes. Default null: the same everywhere. */
+  /** The expected size of errors by position in the season, estimated from changes. Default null: the same at all positions. */
   spread?: SeasonalSpread | null;
-  /** This size is also estimated from the errors before row `before` (a grid index). Default: it is not. */
+  /** With these settings, `spread` is also estimated from the errors before row `before` (a grid index). Default: it is not. */
   errorSpread?: { season: number; before: number };
-  /** For each series, the mean absolute change over one season. */
+  /** For each series, the mean absolute change in the training rows. */
   units: readonly number[];
   /**
-   * Returns the mean of all changes of a series before an origin (a grid index), and the size of recent changes. Default: both are
-   * the unit of the series.
+   * Returns two means of the absolute changes of a series before an origin (a grid index): of all changes, and one in which recent
+   * changes count more. Default: both are the unit of the series.
    */
   sizesAt?: (series: number, origin: number) => { mean: number; recent: number };
   /** For each series, the lower limit that values are clipped to before the logarithm. */
@@ -109,17 +110,17 @@ export class Calibration {
 
   /** Returns the margins by which intervals at an origin are widened, in the units of the scores. */
   margins(origin: number): Margins {
-    return this.#knownAt(origin).margins;
+    return this.#marginsAndScalingAt(origin).margins;
   }
 
-  /** Returns the unit of a series and the spread by which the margins at an origin are multiplied. */
+  /** Returns the factors of the margins at an origin: the unit of the series, and the spread by position in the season (null: 1). */
   scaleAt({ series, origin }: Origin): { unit: number; spread: SeasonalSpread | null } {
-    const { scaling } = this.#knownAt(origin);
+    const { scaling } = this.#marginsAndScalingAt(origin);
     const { mean, recent } = this.#sizesAt(series, origin);
     return { unit: scaling.recent ? recent : mean, spread: this.#spreadOf(scaling) };
   }
 
-  /** Returns the spread of a scaling; null if it has none, or there are too few rows to estimate it. */
+  /** Returns the spread that a scaling (step-scores.ts) uses; null if it uses none, or there are too few rows to estimate it. */
   #spreadOf({ spread }: Scaling): SeasonalSpread | null {
     if (spread === null) return null;
     return spread === 'changes' ? (this.#scale.spread ?? null) : this.#spreadOfErrors();
@@ -152,7 +153,8 @@ export class Calibration {
     return sizesAt?.(series, origin) ?? { mean: units[series], recent: units[series] };
   }
 
-  #knownAt(origin: number): { margins: Margins; scaling: Scaling } {
+  /** Returns the margins of forecasts from an origin, and the scaling that they use. Cached. */
+  #marginsAndScalingAt(origin: number): { margins: Margins; scaling: Scaling } {
     let known = this.#margins.get(origin);
     if (known === undefined) {
       const scalings = SCALINGS.filter((each) => each.spread === null || this.#spreadOf(each) !== null);
@@ -204,7 +206,7 @@ export interface SeriesScale {
   log: boolean;
   /** Whether bounds are clipped at 0 (at the median, if that is negative). */
   nonNegative: boolean;
-  /** The size of changes of the series, by which margins are multiplied. */
+  /** The mean absolute change of the series, by which margins are multiplied. */
   unit: number;
   /** The spread at each horizon step. Default: 1. */
   spread?: ArrayLike<number>;
@@ -283,11 +285,15 @@ export function widenAnyHorizon(intervals: Intervals, margins: Margins, scale: S
       for (let k = chunk; k < distances.length; k++) {
         distances[k] = Math.hypot(distances[k], distances[chunk * Math.floor(k / chunk) - 1]);
       }
-      const near = (sign < 0 ? widened.lower : widened.upper)[l];
-      return near.map((value, k) => {
+      const widenedBound = (sign < 0 ? widened.lower : widened.upper)[l];
+      return widenedBound.map((value, k) => {
         if (k < chunk) return value;
-        const far = cappedUpper(fromScoreScale(center[k] + sign * distances[k], scale), median[k], scale);
-        return sign * (far - median[k]) < 0 ? median[k] : far;
+        const laterBound = cappedUpper(
+          fromScoreScale(center[k] + sign * distances[k], scale),
+          median[k],
+          scale,
+        );
+        return sign * (laterBound - median[k]) < 0 ? median[k] : laterBound;
       });
     });
   return { ...widened, lower: addErrors(unclipped.lower, -1), upper: addErrors(unclipped.upper, 1) };

@@ -8,7 +8,7 @@
  *
  * Numeric past covariates are encoded like the target, as seasonal differences minus their centre in the window (transform.ts). If
  * the network has a second channel of the target, each of these covariates also has one, without this subtraction. Their values
- * themselves are not inputs: in a season that the training rows do not contain, they may be unlike any value in training. A future
+ * themselves are not inputs: if the training rows cover only part of a year, later values may be unlike any in training. A future
  * covariate has two channels: its value, and its seasonal difference minus the centre.
  */
 import { type FloatArray, RandomStream, UnrollError } from '@unroll/core';
@@ -17,7 +17,7 @@ import { type ChannelConfig, channelsOf, fitChannels } from './covariates.js';
 import type { Panel } from './panel.js';
 import { fillGaps, rowsWithKnownHorizon, subsample } from './rows.js';
 import {
-  anchorOf,
+  centreOf,
   changePerSeason,
   changesOf,
   type PreparedSeries,
@@ -308,7 +308,7 @@ export class PanelEncoder {
   /** Returns what is subtracted from the changes of a covariate in the window before `row`, by the same rule as for the target. */
   #centre(changes: Float64Array, row: number): number {
     const { scaler, anchor, window } = this.#plan;
-    return scaler === 'changes' ? anchorOf(changes.subarray(row - window, row), anchor) : 0;
+    return scaler === 'changes' ? centreOf(changes.subarray(row - window, row), anchor) : 0;
   }
 
   #futureCentres({ channels, row }: EncodingPoint): number[] {

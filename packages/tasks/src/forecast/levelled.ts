@@ -17,8 +17,8 @@ type LevelPlan = Pick<ForecastPlan, 'season' | 'log'>;
 /** Cache of searches, by the values of a series, then by season and logarithm. */
 const searches = new WeakMap<Float64Array, Map<string, ShiftSearch>>();
 
-/** Returns the search for the shifts of a series. */
-export function searchOf(values: Float64Array, { season, log }: LevelPlan): ShiftSearch {
+/** Returns the finished search for level shifts in a series. It is computed only once for the same values and plan. */
+export function shiftSearchOf(values: Float64Array, { season, log }: LevelPlan): ShiftSearch {
   const known = searches.get(values) ?? new Map<string, ShiftSearch>();
   searches.set(values, known);
   const key = `${season} ${log}`;
@@ -41,7 +41,7 @@ export function searchOf(values: Float64Array, { season, log }: LevelPlan): Shif
 export function hasSameShifts(values: Float64Array, first: number, from: number, plan: LevelPlan): boolean {
   const foundFrom = (start: number): string => {
     const part = start === 0 ? values : values.slice(start);
-    const search = searchOf(part, plan);
+    const search = shiftSearchOf(part, plan);
     const open = search.openShiftAt(part.length);
     return [...search.shifts, ...(open === undefined ? [] : [{ ...open, knownAt: part.length }])]
       .filter(({ row }) => start + row >= from)
@@ -67,7 +67,7 @@ function moved(
 
 /** Returns training values, which end before the first forecast origin, without level shifts. */
 export function withoutShifts(values: Float64Array, plan: LevelPlan): Float64Array {
-  const { shifts } = searchOf(values, plan);
+  const { shifts } = shiftSearchOf(values, plan);
   return shifts.length === 0 ? values : moved(values, shifts, plan);
 }
 
@@ -75,7 +75,9 @@ export function withoutShifts(values: Float64Array, plan: LevelPlan): Float64Arr
 export function levelledPanel(panel: Panel, plan: LevelPlan, cut: number): Panel {
   let isChanged = false;
   const series = panel.series.map((each) => {
-    const shifts = searchOf(each.values, plan).shifts.filter(({ knownAt }) => knownAt <= cut - each.offset);
+    const shifts = shiftSearchOf(each.values, plan).shifts.filter(
+      ({ knownAt }) => knownAt <= cut - each.offset,
+    );
     if (shifts.length === 0) return each;
     isChanged = true;
     return { ...each, values: moved(each.values, shifts, plan) };
@@ -119,7 +121,7 @@ export function levelledOrigins(panel: Panel, origins: readonly Origin[], plan: 
   const first = origins.map(({ series: source, origin }, n): Origin => {
     const { offset, values } = panel.series[source];
     const row = origin - offset;
-    const search = searchOf(values, plan);
+    const search = shiftSearchOf(values, plan);
     const known = search.shifts.filter(({ knownAt }) => knownAt <= row);
     const open = search.openShiftAt(row);
     if (open === undefined) {
@@ -180,7 +182,7 @@ export function shiftNotes(panel: Panel, plan: LevelPlan): string[] {
   const recent: string[] = [];
   const open: { id: string }[] = [];
   for (const { id, offset, values } of panel.series) {
-    const search = searchOf(values, plan);
+    const search = shiftSearchOf(values, plan);
     if (search.openShiftAt(values.length) !== undefined) open.push({ id });
     const last = search.shifts.filter(({ knownAt }) => knownAt <= values.length).at(-1);
     if (last === undefined || last.row < values.length - Math.max(12, plan.season)) continue;

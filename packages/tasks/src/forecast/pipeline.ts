@@ -226,7 +226,8 @@ function forecastRows(models: readonly string[], plan: ForecastPlan): number {
 
 /**
  * Returns how many of the first rows of a series are not stored. In addition to the rows that the models read, the rows before them
- * that the search for level shifts needs are stored: usually some hundred, all only if fewer give other shifts.
+ * that the search for level shifts needs are stored: usually a few hundred. All rows are stored if the search would find other shifts
+ * in fewer rows.
  */
 function skippedRows(values: Float64Array, rows: number, plan: ForecastPlan): number {
   const searched = searchedRows(plan.season);

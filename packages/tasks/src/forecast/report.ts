@@ -94,8 +94,9 @@ function forecastCharts(result: ForecastResult): string {
     ]),
   ]);
   const charted = forecasts.slice(0, MAX_CHARTS);
-  const rest = forecasts.length - charted.length;
-  const note = rest > 0 ? `<p class="quiet">forecast.csv contains ${rest} more series.</p>` : '';
+  const hiddenCount = forecasts.length - charted.length;
+  const note =
+    hiddenCount > 0 ? `<p class="quiet">forecast.csv contains ${hiddenCount} more series.</p>` : '';
   if (charted.length <= MAX_LARGE) return key + charted.map((_, s) => seriesChart(result, s)).join('') + note;
   const charts = charted.map(({ id }, s) => ({
     name: id,

@@ -148,19 +148,22 @@ function splitSeries(training: readonly Float64Array[], { season, horizon }: Cho
     .filter(({ unit }) => !Number.isNaN(unit));
 }
 
-/** Returns about `sampleSize` of the rows to fit or to score, or all of them if there are fewer. */
+/**
+ * Returns about `sampleSize` of the rows to fit or to score, or all of them if there are fewer.
+ * @param warmUpRows number of rows that must precede a forecast
+ */
 function startsOf(
   series: readonly SplitSeries[],
   { horizon }: ChoicePlan,
-  warm: number,
+  warmUpRows: number,
   sampleSize: number,
   part: 'fit' | 'score',
 ): readonly Start[] {
   const all = series.flatMap(({ values, split }, s) => {
     const rows =
       part === 'fit'
-        ? rowsWithKnownHorizon(values.subarray(0, Math.max(0, split)), warm, horizon)
-        : rowsWithKnownHorizon(values, Math.max(warm, split), horizon);
+        ? rowsWithKnownHorizon(values.subarray(0, Math.max(0, split)), warmUpRows, horizon)
+        : rowsWithKnownHorizon(values, Math.max(warmUpRows, split), horizon);
     return rows.map((row) => ({ series: s, row }));
   });
   return subsample(all, sampleSize);

@@ -1,25 +1,28 @@
 /**
- * The scale of the calibration scores. Errors are divided by the size of the changes of their series over one season in the rows
- * before the origin, so that errors of quiet and restless years, and of several series, can be pooled (locally weighted
- * conformal prediction, Lei et al. 2018). The size is the mean of all changes, or a mean in which recent changes count more. Both
- * means use only the rows before an origin: if they also used later rows, they would describe the calibration errors better than the
- * errors of new forecasts. Only the lower limit of both is computed from all training rows, because a series may begin with rows that
- * hardly change.
+ * The scale of the calibration scores. Errors are divided by the mean absolute seasonal difference of their series in the rows before
+ * the origin, so that errors of quiet and restless years, and of several series, can be pooled (locally weighted conformal
+ * prediction, Lei et al. 2018). In this file, a change is such a difference: a value minus the value one season earlier (without a
+ * season, the previous value). There are two means: of all changes, and one in which recent changes count more. Both use only the
+ * rows before an origin: if they also used later rows, they would describe the calibration errors better than the errors of new
+ * forecasts. Only their lower limit is computed from all training rows, because a series may begin with rows that hardly change.
  */
 import { quantile } from '@unroll/data';
 import type { ScoreScale } from './calibration.js';
 import type { LevelShift } from './level-shifts.js';
-import { levelledPanel, searchOf } from './levelled.js';
+import { levelledPanel, shiftSearchOf } from './levelled.js';
 import type { Panel, PanelSeries } from './panel.js';
 import type { ForecastPlan } from './plan.js';
 import { isNonNegative } from './rows.js';
 import { seasonalSpread } from './seasonal-spread.js';
 
-/** In the size of recent changes, the weight of a change halves after this many seasons or this many rows, whichever is longer. */
+/** In the mean of recent changes, the weight of a change halves after this many seasons or this many rows, whichever is longer. */
 const [HALF_LIFE_SEASONS, HALF_LIFE_ROWS] = [2, 24];
-/** In the size of recent changes, the mean of all earlier changes has the weight of one season, and at least of this many rows. */
+/**
+ * The mean of recent changes is shrunk towards the mean of all earlier changes, which counts as many rows as a season has, but at
+ * least this many.
+ */
 const MEAN_ROWS = 12;
-/** Both sizes are at least this share of the mean over the training rows. */
+/** Both means are at least this share of the mean over the training rows. */
 const MIN_SHARE = 0.1;
 
 /**
@@ -30,7 +33,7 @@ const [ADAPTATION_SEASONS, ADAPTATION_ROWS, ADAPTATION_OUTCOMES] = [1, 12, 480];
 
 type ScalePlan = Pick<ForecastPlan, 'season' | 'log' | 'cut'>;
 
-/** The changes of each series over one season in the training rows, on the scale of the scores. */
+/** The changes of each series in the training rows, on the scale of the scores. */
 interface TrainingChanges {
   /** The training rows, without level shifts. */
   training: Float64Array[];
@@ -42,7 +45,7 @@ interface TrainingChanges {
   floors: number[];
 }
 
-/** Returns the mean absolute change of each series over one season (without a season, over one row) in the training rows. */
+/** Returns the mean absolute change of each series in the training rows. */
 export const meanChanges = (panel: Panel, plan: ScalePlan): readonly number[] =>
   trainingChanges(panel, { ...plan, log: false }).means;
 
@@ -98,14 +101,14 @@ function trainingChanges(panel: Panel, { season, log, cut }: ScalePlan): Trainin
   return { training, changes, means: means.map((mean) => (mean > 0 ? mean : median)), floors };
 }
 
-/** The sizes of the changes of one series over one season before each row. A level shift that is known at the row does not count. */
+/** The mean absolute changes of one series in the rows before each row. A level shift that is known at the row does not count. */
 class ChangeSizes {
   readonly #series: PanelSeries;
   readonly #plan: ScalePlan;
   readonly #floor: number;
   /** The mean over the training rows. */
   readonly #trainingMean: number;
-  /** The sizes, by the number of known level shifts. */
+  /** The means before each row, by the number of known level shifts. */
   readonly #running: RunningSizes[] = [];
 
   constructor(series: PanelSeries, plan: ScalePlan, floor: number, trainingMean: number) {
@@ -115,11 +118,11 @@ class ChangeSizes {
     this.#trainingMean = trainingMean;
   }
 
-  /** Returns the sizes before an origin. */
+  /** Returns the mean of all absolute changes before an origin, and the mean of recent ones. */
   sizesAt(origin: number): { mean: number; recent: number } {
     const { offset, values } = this.#series;
     const row = Math.max(0, Math.min(origin - offset, values.length));
-    const shifts = searchOf(values, this.#plan).shifts.filter(({ knownAt }) => knownAt <= row);
+    const shifts = shiftSearchOf(values, this.#plan).shifts.filter(({ knownAt }) => knownAt <= row);
     this.#running[shifts.length] ??= runningSizes(this.#absoluteChanges(shifts), this.#plan.season);
     const { means, recent } = this.#running[shifts.length];
     const minSize = MIN_SHARE * this.#trainingMean;
@@ -140,10 +143,11 @@ class ChangeSizes {
   }
 }
 
-/** The size of the changes before each row [rows + 1]; NaN where none is known. */
+/** Means of the absolute changes before each row [rows + 1]; NaN where none is known. */
 interface RunningSizes {
+  /** Of all changes. */
   means: Float64Array;
-  /** Weighted means: the weights of earlier changes decrease exponentially. */
+  /** Of recent changes: a weighted mean in which the weights of earlier changes decrease exponentially. */
   recent: Float64Array;
 }
 

@@ -18,12 +18,12 @@ export interface SeasonalSpread {
 }
 
 /**
- * With fewer seasons, the positions cannot be distinguished: for changes, the seasons of all series together; for errors, the seasons
- * from the first to the last error.
+ * Minimum number of seasons for an estimate; with fewer, the positions cannot be distinguished. For changes, the seasons of all series
+ * are added; for errors, the seasons from the first to the last error count.
  */
 const MIN_CHANGE_SEASONS = 20;
 export const MIN_ERROR_SEASONS = 10;
-/** The estimate of a position counts as much as the mean if it is based on this many rows. */
+/** Each estimate is shrunk towards the mean, which counts as this many rows. */
 const SHRINKAGE = 20;
 /** Limits of the size at a position, relative to the mean over the season. */
 const [SMALLEST, LARGEST] = [0.1, 10];
@@ -111,9 +111,9 @@ class PositionSizes {
   }
 
   /**
-   * Returns the sizes relative to their mean, shrunk towards other sizes.
-   * @param perRow this many sizes count as one
-   * @param prior the other sizes. Default: 1
+   * Returns the size at each position relative to the mean size, shrunk towards `prior`.
+   * @param perRow number of sizes that count as one row
+   * @param prior relative sizes by position. Default: 1 at all positions
    */
   relative(perRow = 1, prior?: readonly number[]): number[] {
     const { mean } = this;

@@ -66,7 +66,8 @@ function ofPanel(series: readonly Float64Array[], { frequency }: Panel, horizon:
   const share = (season: number) => `found in ${(100 * shareOf(season)).toFixed(0)} % of the series`;
   const isBetter = (gain: number, other: number) => 1 - gain < (1 - MIN_GAIN) * (1 - other);
   let best = helpful.at(0);
-  for (const each of helpful) if (best !== undefined && isBetter(each.gain, best.gain)) best = each;
+  for (const candidate of helpful)
+    if (best !== undefined && isBetter(candidate.gain, best.gain)) best = candidate;
   if (best !== undefined) {
     const { season: length } = best;
     const gain = `lowers the held-out error of the naive forecast by ${(100 * best.gain).toFixed(0)} %`;

@@ -7,7 +7,7 @@ import type { RelativeErrors } from './seasonal-spread.js';
 
 /** How the expected size of the scores is estimated. */
 export interface Scaling {
-  /** Whether the expected size is the size of recent changes instead of the mean of all earlier changes. */
+  /** Whether the expected size is a mean in which recent changes count more (score-scale.ts), not the mean of all earlier changes. */
   recent: boolean;
   /** The estimate of the spread at the position in the season by which the expected size is multiplied. Null: none. */
   spread: 'changes' | 'errors' | null;
@@ -23,7 +23,7 @@ export class StepScores {
   readonly series: number[] = [];
   /** Grid index of the actual value. */
   readonly index: number[] = [];
-  /** The sizes of the changes before the origin. */
+  /** The mean absolute changes before the origin: of all changes, and with more weight on recent ones (score-scale.ts). */
   readonly meanSize: number[] = [];
   readonly recentSize: number[] = [];
   /** The spreads at the actual value. Those estimated from errors are set after the last forecast; empty if there are too few errors. */
@@ -38,7 +38,7 @@ export class StepScores {
   readonly below: readonly number[][];
   readonly above: readonly number[][];
 
-  /** The mean change of each series in all training rows, to compare errors of several series. */
+  /** The mean absolute change of each series in all training rows, to compare errors of several series. */
   readonly units: readonly number[];
 
   constructor(levels: number, units: readonly number[]) {
@@ -80,8 +80,8 @@ const COMPARED_STEPS = 6;
 
 /**
  * Returns the scaling whose margins have the lowest interval score (Gneiting & Raftery 2007) on the known errors of point forecasts,
- * in units of the mean change of each series. Returns the first scaling if the best one does not lower the interval score by a share
- * of more than 0.5 / sqrt(number of errors), or if most forecasts have an interval from the head.
+ * in units of the mean absolute change of each series. Returns the first scaling if the best one does not lower the interval score
+ * by a share of more than 0.5 / sqrt(number of errors), or if most forecasts have an interval from the head.
  * @param scalings the scalings to compare
  * @param positions positions of the known scores in the lists of each step
  */

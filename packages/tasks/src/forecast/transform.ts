@@ -152,7 +152,7 @@ export class WindowTransform {
   /** Returns the centre and scale of the inputs of a window, given its changes. */
   #scaling(changes: Float64Array): Scaling {
     const { scaler, centre, scale } = this.config;
-    if (scaler === 'changes') return { centre: anchorOf(changes, this.config.anchor), scale };
+    if (scaler === 'changes') return { centre: centreOf(changes, this.config.anchor), scale };
     if (scaler === 'counts') return { centre: 0, scale: 1 + meanOf(changes) };
     if (scaler !== 'instance') return { centre, scale };
     const mean = meanOf(changes);
@@ -175,7 +175,7 @@ interface Scaling {
 const SCALERS = { standard: StandardScaler, robust: RobustScaler, minmax: MinMaxScaler };
 
 /** Returns the centre of a window for the scaler `changes`. */
-export function anchorOf(changes: Float64Array, anchor: Anchor = 'last'): number {
+export function centreOf(changes: Float64Array, anchor: Anchor = 'last'): number {
   if (anchor === 'mean') return meanOf(changes);
   return anchor === 'zero' ? 0 : changes[changes.length - 1];
 }
@@ -189,7 +189,7 @@ function fitScaling(changes: Float64Array, { scaler, window, lag, anchor }: Tran
   let total = 0;
   let count = 0;
   for (let t = warmUp({ lag, window }) - 1; t < changes.length; t++) {
-    const centre = anchorOf(changes.subarray(t - window + 1, t + 1), anchor);
+    const centre = centreOf(changes.subarray(t - window + 1, t + 1), anchor);
     for (let i = 0; i < window; i++, count++) total += (changes[t - i] - centre) ** 2;
   }
   return { centre: 0, scale: Math.sqrt(total / count) || 1 };

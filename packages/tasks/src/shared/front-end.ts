@@ -1,6 +1,7 @@
 /**
  * The front end of tasks on sound. It computes log-mel frames, subtracts the mean level of each file, standardises the frames,
- * augments them in training (random speed, frequencies and masks), and appends their derivatives over time.
+ * augments them in training (random changes of speed and frequencies, and the masks of SpecAugment), and appends their derivatives
+ * over time.
  */
 import { type RandomStream, type Tensor, tensor } from '@unroll/core';
 import {
@@ -78,7 +79,7 @@ export class FrontEnd {
   static fit(sounds: readonly Samples[], options: FrontEndOptions = {}): FrontEnd {
     const { sampleRate = Math.min(MAX_RATE, commonRate(sounds)), mels = 40, streaming = false } = options;
     const normalize = streaming ? 'none' : (options.normalize ?? 'level');
-    // Raising values more than 80 dB below the maximum requires the maximum of the whole sound, which a stream does not know.
+    // Values more than 80 dB below the maximum of the sound are raised to that limit, but a stream does not know this maximum.
     const features = new AudioFeatures({ sampleRate, mels, range: streaming ? null : 80 });
     const { width } = features;
     const unfitted = new FrontEnd({

@@ -7,7 +7,7 @@ export function checkTexts(texts: readonly unknown[]): asserts texts is readonly
   const wrong = texts.findIndex((text) => typeof text !== 'string' || text.trim() === '');
   if (wrong < 0) return;
   const position = texts.length === 1 ? '' : ` ${wrong + 1}`;
-  throw valueError(`Text${position} must be a string that is not empty, got ${formatValue(texts[wrong])}.`);
+  throw valueError(`Text${position} must be a non-blank string, got ${formatValue(texts[wrong])}.`);
 }
 
 /**

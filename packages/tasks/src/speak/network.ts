@@ -1,8 +1,8 @@
 /**
  * Builds the network of a voice, a small Tacotron (Wang et al. 2017, Shen et al. 2018): an embedding, a convolution and a
- * bidirectional recurrent layer read the characters; a decoder with monotonic attention (Battenberg et al. 2020) generates several
- * log-mel frames per step. The decoder reads the last frame of the previous step through a pre-net with a high dropout rate, so that
- * it does not merely copy this frame.
+ * bidirectional recurrent layer read the characters; a decoder with GMM attention that only moves forward (Battenberg et al. 2020)
+ * generates several log-mel frames per step. The decoder reads the last frame of the previous step through a pre-net with a high
+ * dropout rate, so that it does not merely copy this frame.
  */
 import {
   bidirectional,

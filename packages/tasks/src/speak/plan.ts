@@ -16,7 +16,7 @@ const MAX_VALIDATION = 300;
 const REDUCTION = 4;
 /** Longest sound in seconds: attention does not learn on recordings of whole paragraphs. */
 const MAX_SECONDS = 30;
-/** Number of training steps from which the number of epochs follows (at least 20, at most 200). */
+/** Planned number of training steps. It determines the default number of epochs, 20 to 200. */
 const STEPS = 8_000;
 
 export interface TrainingSettings {

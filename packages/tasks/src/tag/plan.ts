@@ -207,13 +207,16 @@ function splitSentences({ source, sentences }: TaggedSentences, seed: number) {
 
 function encoderFor(sentences: readonly (readonly string[])[], lowercase: boolean): TagEncoder {
   const tokens = sentences.flat();
-  const single = tokens.reduce((count, token) => count + Number(Array.from(token).length === 1), 0);
-  const isCharacters = single > CHARACTER_SHARE * tokens.length;
-  const characters = isCharacters ? null : alphabetOf(sentences, lowercase);
+  const singleCharacterTokens = tokens.reduce(
+    (count, token) => count + Number(Array.from(token).length === 1),
+    0,
+  );
+  const hasCharacterTokens = singleCharacterTokens > CHARACTER_SHARE * tokens.length;
+  const characters = hasCharacterTokens ? null : alphabetOf(sentences, lowercase);
   const options = { lowercase, hasCharacters: characters !== null };
   const forms = sentences.map((sentence) => sentence.map((token) => wordForm(token, options)));
   return new TagEncoder({
-    tokenizer: tokenizer({ kind: isCharacters ? 'characters' : 'words' }).config as never,
+    tokenizer: tokenizer({ kind: hasCharacterTokens ? 'characters' : 'words' }).config as never,
     words: vocabularyOf(forms).config(),
     characters: characters?.config() ?? null,
     lowercase,

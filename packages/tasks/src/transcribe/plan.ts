@@ -183,7 +183,7 @@ const sizesOf = (options: TranscribeOptions, reduction: number): TranscriberSize
   streaming: options.streaming ?? false,
 });
 
-/** Number of training steps from which the number of epochs follows (at least 15, at most 100). */
+/** Planned number of training steps. It determines the default number of epochs, 15 to 100. */
 const STEPS = 12_000;
 
 function settingsOf(

@@ -172,7 +172,7 @@ export class TranslateModel implements TaskModel {
     };
   }
 
-  /** Returns a source text and its translation by the model as the inputs of the network. `steps` contains the source tokens. */
+  /** Returns the inputs of the network for a text and the translation that the model generates for it. `steps`: the source tokens. */
   async example({ rows, texts = [], file }: TaskRequest, row = 0): Promise<NetworkExample> {
     const all = [...texts, ...(file ? readLines(file) : []), ...(rows ? this.#sourcesOf(rows) : [])];
     checkRow(row, all.length, 'texts');

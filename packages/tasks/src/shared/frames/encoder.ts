@@ -18,7 +18,7 @@ export interface FrameConfig {
   channels: 1 | 3;
   /** Whether the difference between each frame and the previous one is added as further channels. */
   opticalDifference: boolean;
-  /** Number of frames of a clip that the network reads, at equal distances; null: all. */
+  /** Number of frames of a clip that the network reads, one from each of as many equal parts of the clip; null: all. */
   framesPerClip: number | null;
   /** Mean of each channel in the training clips. */
   means: readonly number[];
