@@ -115,7 +115,7 @@ describe('problems', () => {
           'predictions',
           'saturation',
           'influence',
-          'space',
+          'projection',
         ] as const;
         const values = await lookAt(lane, problem, { looks, cells: [cell], example: 1, step: 3 });
         for (const look of looks) assert.ok(values[look], `${cell}: ${look}`);
@@ -139,10 +139,10 @@ describe('problems', () => {
   test('the values for every view are computed for a network of one unit', async () => {
     const settings = { ...DEFAULTS.adding, ...SMALL, units: 1, layers: 1 };
     const problem = problemOf(settings, DATA);
-    const looks = ['trace', 'flow', 'lossFlow', 'predictions', 'saturation', 'influence', 'space'] as const;
+    const looks = ['trace', 'flow', 'lossFlow', 'predictions', 'saturation', 'influence', 'projection'] as const;
     const lane = new Lane(problem, 'lstm', settings);
-    const { space } = await lookAt(lane, problem, { looks, cells: ['lstm'], example: 0, step: -1 });
-    assert.equal(space?.points.length, 2 * space!.indices.length * problem.steps);
+    const { projection } = await lookAt(lane, problem, { looks, cells: ['lstm'], example: 0, step: -1 });
+    assert.equal(projection?.points.length, 2 * projection!.indices.length * problem.steps);
   });
 
   test('a new learning rate or clipping keeps the number of updates, the order of batches and the moments', async () => {

@@ -7,7 +7,7 @@ import type { CellKind, Settings } from '../state/settings.js';
 import type { FigureRequest } from './figures.js';
 
 /** Names of the values that the worker computes after updates because a view shows them. */
-export type Look = 'trace' | 'flow' | 'lossFlow' | 'predictions' | 'saturation' | 'influence' | 'space';
+export type Look = 'trace' | 'flow' | 'lossFlow' | 'predictions' | 'saturation' | 'influence' | 'projection';
 
 /** What the worker must compute for the visible view. */
 export interface Watch {
@@ -62,7 +62,8 @@ export interface ProblemInfo {
   perStep: boolean;
   attention: boolean;
   baseline: number;
-  solved: number | null;
+  /** Loss below which the problem counts as solved; null: not known. */
+  solvedLoss: number | null;
   series: Series | null;
   /** The examples: inputs, targets and lengths. */
   count: number;
@@ -156,13 +157,14 @@ export interface InfluenceValues {
   attribution: Float32Array;
 }
 
-export interface SpaceValues {
-  /** Points of all steps of some examples, in two dimensions, [N, T, 2]. */
+/** Hidden states, projected on their first two principal components. */
+export interface ProjectionValues {
+  /** The projected states of all steps of some examples, [N, T, 2]. */
   points: Float32Array;
   /** Indices of the examples. The first is the selected example. */
   indices: readonly number[];
   steps: number;
-  /** Share of the variance along each dimension. */
+  /** Share of the variance along each component. */
   explained: readonly number[];
 }
 
@@ -174,7 +176,7 @@ export interface LookValues {
   predictions?: PredictionValues;
   saturation?: readonly SaturationValues[];
   influence?: InfluenceValues;
-  space?: SpaceValues;
+  projection?: ProjectionValues;
 }
 
 export type FromWorker =

@@ -143,7 +143,7 @@ function currentWatch() {
     gradients: [...gradients, 'predictions'],
     influence: ['influence', 'predictions', 'trace'],
     predictions: ['predictions'],
-    states: ['space', 'saturation', 'predictions'],
+    states: ['projection', 'saturation', 'predictions'],
     files: ['predictions'],
   };
   // Views with the curves of all cells in one chart need all cells. The other views show only the selected cell.
