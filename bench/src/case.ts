@@ -212,7 +212,7 @@ async function loadAll(
         continue;
       }
       const { variant = 'standard' } = loaded;
-      if (row.cell === 'grubefore' && variant !== 'reset-before') {
+      if (row.cell === 'gru-reset-before' && variant !== 'reset-before') {
         markAbsent(
           result,
           benchCase,

@@ -43,7 +43,7 @@ function prepareStream(row: Row, data: RowData, variant: Variant): PreparedRow {
 }
 
 async function prepare(row: Row, mode: Mode, data: RowData, requested: Variant): Promise<PreparedRow> {
-  const variant = row.cell === 'grubefore' ? 'reset-before' : requested;
+  const variant = row.cell === 'gru-reset-before' ? 'reset-before' : requested;
   if (variant !== 'standard' && variant !== 'reset-before')
     throw new Unavailable(`does not support the variant "${variant}" of the ${row.kind} cell`);
   if (mode === 'stream') return { ...prepareStream(row, data, variant), variant };
