@@ -88,7 +88,8 @@ export function makeRow(cell: Row['cell'], I: number, H: number, B: number, T: n
 
 /** Parses the name of a row. @throws Error if the name is invalid */
 export function parseRow(name: string): Row {
-  const match = /^(rnn|lstm|gru|gru-reset-before|bilstm2|classifier|translator)-(\d+)-(\d+)-(\d+)-(\d+)$/.exec(name);
+  const match =
+    /^(rnn|lstm|gru|gru-reset-before|bilstm2|classifier|translator)-(\d+)-(\d+)-(\d+)-(\d+)$/.exec(name);
   const sizes = match?.slice(2).map(Number) ?? [];
   if (!match || sizes.some((size) => size < 1)) {
     throw new Error(

@@ -20,7 +20,7 @@ import type { NamedTensor, RowData } from '../data.js';
 import type { Mode, Row, Variant } from '../rows.js';
 import { javascriptShare } from './javascript-share.js';
 import { type PreparedRow, serve, takeLastStep, Unavailable } from './serve.js';
-import { buildModel, trainingStep } from './unroll-model.js';
+import { buildModel, makeRowTrainingStep } from './unroll-model.js';
 import { prepareSequence } from './unroll-sequences.js';
 
 const toTensor = ({ values, shape }: NamedTensor): Tensor => tensor(values, shape);
@@ -50,7 +50,7 @@ async function prepare(row: Row, mode: Mode, data: RowData, requested: Variant):
   const model = buildModel(row, data, variant);
   const inputs = data.inputs.map(toTensor);
   if (mode === 'train') {
-    const step = trainingStep(row, model, inputs, toTensor(data.y));
+    const step = makeRowTrainingStep(row, model, inputs, toTensor(data.y));
     return { work: step, step, variant };
   }
   const sequences = inputs.map(sequence);

@@ -2,11 +2,11 @@
 
 import type { UserData } from '../problems/index.js';
 import type { ErrorData } from '../problems/input-error.js';
-import type { ProblemKind, Series } from '../problems/problem.js';
+import type { Problem, ProblemKind, Series } from '../problems/problem.js';
 import type { CellKind, Settings } from '../state/settings.js';
 import type { FigureRequest } from './figures.js';
 
-/** Names of the values that the worker computes after updates because a view shows them. */
+/** The kinds of values that the worker computes after updates because a view shows them. `LookValues` has the values of each. */
 export type Look = 'trace' | 'flow' | 'lossFlow' | 'predictions' | 'saturation' | 'influence' | 'projection';
 
 /** What the worker must compute for the visible view. */
@@ -51,7 +51,7 @@ export interface Ablation {
 
 export type { ProblemKind };
 
-/** The part of a problem that can be sent to the page: all but its functions. */
+/** The part of a {@link Problem} that can be sent to the page: all but its functions. `Problem` documents the fields. */
 export interface ProblemInfo {
   kind: ProblemKind;
   steps: number;
@@ -86,8 +86,11 @@ export interface LanePoints {
   cell: CellKind;
   update: number[];
   loss: number[];
+  /** Norm of the gradient before clipping. */
   norm: number[];
+  /** 1 if the gradient was clipped, otherwise 0. */
   clipped: number[];
+  /** Learning rate. */
   rate: number[];
   /** Milliseconds of each update. */
   ms: number[];
@@ -107,6 +110,7 @@ export interface LayerValues {
   alignment: Float32Array | null;
   /** The inputs of the layer, [T, I]. */
   x: Float32Array;
+  /** Number of inputs I. */
   inputs: number;
   weights: Readonly<Record<string, { shape: readonly number[]; values: Float32Array }>>;
 }
@@ -150,6 +154,7 @@ export interface SaturationValues {
 }
 
 export interface InfluenceValues {
+  /** Step of the output. */
   step: number;
   /** Norm of the derivative of the output at `step` with respect to each input. */
   norms: Float32Array;

@@ -108,7 +108,7 @@ export const en = {
   timeStep: 'Time step',
   input: 'Input',
   sort: 'Sort',
-  sortBy: 'by',
+  sortBy: 'values of',
   eachMap: 'each map',
   order_index: 'by index',
   order_mean: 'by mean',

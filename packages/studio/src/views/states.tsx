@@ -5,7 +5,7 @@ import { useEffect, useRef } from 'preact/hooks';
 import { contextOf } from '../charts/context.js';
 import { formatNumber } from '../charts/format-number.js';
 import { cellColors, colorTable, cssColor, ink, isDark } from '../charts/palette.js';
-import type { SaturationValues, ProjectionValues } from '../engine/protocol.js';
+import type { ProjectionValues, SaturationValues } from '../engine/protocol.js';
 import type { TensorInfo } from '../engine/tensors.js';
 import { t } from '../i18n/index.js';
 import { ask } from '../state/actions.js';

@@ -97,7 +97,7 @@ function gradientChecks({ bias, states }: Options) {
  * Builds a sample of a cell.
  * @param checkedElements number of elements of each input whose gradients are checked one at a time
  */
-type Build<I extends Inputs> = <A extends object>(
+type SampleBuilder<I extends Inputs> = <A extends object>(
   options: Options,
   attrs: A,
   checkedElements: number,
@@ -105,7 +105,7 @@ type Build<I extends Inputs> = <A extends object>(
 
 /** Returns the builder for a cell with one state. */
 const oneState =
-  (kind: CellKind): Build<InputsOf<'rnn'>> =>
+  (kind: CellKind): SampleBuilder<InputsOf<'rnn'>> =>
   (options, attrs, checkedElements) => {
     const generators = inputGenerators(kind, options);
     const checks = gradientChecks(options);
@@ -120,7 +120,7 @@ const oneState =
 
 /** Returns the builder for a cell with two states. */
 const twoStates =
-  (kind: CellKind): Build<InputsOf<'lstm'>> =>
+  (kind: CellKind): SampleBuilder<InputsOf<'lstm'>> =>
   (options, attrs, checkedElements) => {
     const generators = inputGenerators(kind, options);
     const checks = gradientChecks(options);
@@ -212,7 +212,7 @@ const sharedAttributes = ({ returnSequences, reverse, realign, zeroOutputForMask
 
 /** Returns one sample for each set of options. `attributes` converts options to the attributes of the op. */
 function cellSamples<A extends object, I extends Inputs>(
-  build: Build<I>,
+  build: SampleBuilder<I>,
   attributes: (options: Options) => A,
   optionSets = combinations(),
 ): Sample<A, I>[] {
@@ -243,7 +243,7 @@ const activationOptions = ACTIVATIONS.map((activation): Options => ({ ...FULL, a
 
 /** Returns samples of every pair of an activation and a gate activation, except the default pair. */
 function activationPairs<A extends { recurrentActivation: ActivationName }, I extends Inputs>(
-  build: Build<I>,
+  build: SampleBuilder<I>,
   attributes: (options: Options) => A,
 ): Sample<A, I>[] {
   return activationOptions.flatMap((options) =>
