@@ -1,7 +1,7 @@
 /**
  * `npm run bench`: compares the speed of Unroll with other libraries ("peers") and with the highest speed of the machine
- * (its peak, in GFLOP/s). An engine is Unroll or a peer on one backend; each runs in a separate process. This process generates the data, compares the results,
- * schedules the rounds and writes the tables. bench/README.md explains how to read them.
+ * (its peak, in GFLOP/s). An engine is Unroll or a peer on one backend; each runs in a separate process. This process generates
+ * the data, compares the results, schedules the rounds and writes the tables. bench/README.md explains how to read them.
  */
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { cpus, platform, release, tmpdir } from 'node:os';

@@ -25,7 +25,7 @@ const HELP = `npm run bench -- [options]
                    I input features, H hidden units, B batch size, T time steps
   --modes LIST     any of infer, train, stream; default all
   --engines LIST   any of ${ENGINE_NAMES.join(', ')} (default: all of these);
-                   for a build of Unroll: unroll-native:avx2, unroll-wasm:relaxed, ...
+                   a certain build of Unroll: unroll-native:avx2, unroll-wasm:relaxed, ...;
                    in headless Chromium: ${CHROMIUM_NAMES.join(', ')},
                    unroll-wasm:relaxed@chromium
   --threads LIST   numbers of threads, default 1,2

@@ -49,7 +49,8 @@ export interface LayerSpec {
 export interface Row {
   name: string;
   /**
-   * The first part of the name: a cell, `gru-reset-before` (GRU with the reset gate before the matrix product), `bilstm2`, or a text model.
+   * The first part of the name: a cell, `gru-reset-before` (a GRU with the reset gate before the matrix product), `bilstm2` (two
+   * bidirectional LSTM layers), or a text model.
    */
   cell: CellName | 'gru-reset-before' | 'bilstm2' | TextModelName;
   /** The cell of every layer. */

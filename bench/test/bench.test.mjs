@@ -1,4 +1,6 @@
-/** Tests the benchmark without the libraries that Unroll is compared with (the peers). Run `node --test bench/test` after a build. */
+/**
+ * Tests the benchmark without the libraries that Unroll is compared with (the peers). Run `node --test bench/test` after a build.
+ */
 import assert from 'node:assert/strict';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';

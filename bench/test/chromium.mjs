@@ -1,4 +1,7 @@
-/** Runs Unroll on a small benchmark case (a network with its sizes) in headless Chromium. tools/test-browser.mjs runs this file after a build. */
+/**
+ * Runs Unroll on a small benchmark case (a network with its sizes) in headless Chromium. tools/test-browser.mjs runs this file
+ * after a build.
+ */
 import assert from 'node:assert/strict';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';

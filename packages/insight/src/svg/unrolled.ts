@@ -122,7 +122,7 @@ function inputRow(
 
 /**
  * Returns the output to draw above each last layer, a layer that no other layer reads. If there are as many outputs as last layers,
- * each of them has an output; otherwise, the first has the first output.
+ * each last layer has one output; otherwise, only the first last layer has an output, the first one.
  */
 function outputsOf({ outputs }: Trace, layers: readonly LayerTrace[]): Map<LayerTrace, DataArray> {
   const read = new Set(layers.flatMap(({ from }) => from));

@@ -12,7 +12,7 @@ export type Look = 'trace' | 'flow' | 'lossFlow' | 'predictions' | 'saturation' 
 /** What the worker must compute for the visible view. */
 export interface Watch {
   looks: readonly Look[];
-  /** The cells to look at. */
+  /** The cells for which the values are computed. */
   cells: readonly CellKind[];
   /** Index of the example. */
   example: number;
@@ -27,7 +27,7 @@ export type ToWorker =
   | { type: 'configure'; generation: number; settings: Settings; data: UserData }
   | { type: 'run'; running: boolean }
   | { type: 'step' }
-  | { type: 'rates'; learningRate: number; clip: number }
+  | { type: 'learningRateAndClipping'; learningRate: number; clip: number }
   | { type: 'watch'; watch: Watch }
   | { type: 'ask'; id: number; question: Question };
 

@@ -199,7 +199,7 @@ export function change(changes: Partial<Settings>): void {
   store.settings.value = { ...store.settings.value, ...changes };
   const { learningRate, clip } = store.settings.value;
   if (names.every((name) => LIVE_SETTINGS.has(name))) {
-    send({ type: 'rates', learningRate, clip });
+    send({ type: 'learningRateAndClipping', learningRate, clip });
     return;
   }
   clearTimeout(timer);
