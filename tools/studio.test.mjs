@@ -468,9 +468,9 @@ describe('the studio', { skip }, () => {
     withPage('#preset=adding&cells=lstm&length=10&units=8&view=states', async (page) => {
       await trainFor(page, 'lstm', 30);
       await until(page, () =>
-        /Share of the variance: \d+ % and \d+ %/.test(document.querySelector('#space')?.textContent),
+        /Share of the variance: \d+ % and \d+ %/.test(document.querySelector('#projection')?.textContent),
       );
-      assert.ok((await colorsOf(page, '#space canvas')) > 50);
+      assert.ok((await colorsOf(page, '#projection canvas')) > 50);
       assert.equal(await page.locator('#saturation .meter').count(), 3, 'i, f and o');
       await page.waitForSelector('#weights tbody tr:nth-child(5)');
       await page.selectOption('#ablate-what', 'f');

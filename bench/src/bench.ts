@@ -1,7 +1,7 @@
 /**
- * `npm run bench`: compares the speed of Unroll with other libraries ("peers") and with the peak of the machine. An engine is
- * Unroll or a peer on one backend; each runs in a separate process. This process generates the data, compares the results,
- * schedules the rounds and writes the tables. bench/README.md explains how to read them.
+ * `npm run bench`: compares the speed of Unroll with other libraries ("peers") and with the highest speed of the machine
+ * (its peak, in GFLOP/s). An engine is Unroll or a peer on one backend; each runs in a separate process. This process generates
+ * the data, compares the results, schedules the rounds and writes the tables. bench/README.md explains how to read them.
  */
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { cpus, platform, release, tmpdir } from 'node:os';
@@ -28,8 +28,8 @@ import {
 import { type Mode, modeFits, type Row, rowFor } from './rows.js';
 
 /**
- * Measures the peak of the given number of threads: the sum over that many single-threaded processes, which run at the
- * same time. Stores the result in `machine` if it is higher than an earlier result.
+ * Measures the peak in GFLOP/s of the given number of threads: the sum of the peaks of that many single-threaded processes,
+ * which run at the same time. Stores the result in `machine` if it is higher than an earlier result.
  */
 async function measurePeak(machine: Machine, threads: number, launch: Launch): Promise<void> {
   const processes = Array.from({ length: threads }, () => new EngineProcess(launch));

@@ -1,7 +1,7 @@
 /**
  * Measures a row of the benchmark (a network with its sizes) in one mode, with every number of threads. All engines load the
- * row, their results are compared, and they warm up. Then the engines alternate: each runs one short round at a time. Changes
- * in the speed of the machine therefore affect all engines.
+ * row, and their results are compared. Then the engines warm up and alternate: each runs one short round at a time, so changes
+ * in the speed of the machine affect all engines.
  */
 import { Agreement } from './agree.js';
 import { type DataFile, type RowData, stepsOf } from './data.js';
@@ -212,7 +212,7 @@ async function loadAll(
         continue;
       }
       const { variant = 'standard' } = loaded;
-      if (row.cell === 'grubefore' && variant !== 'reset-before') {
+      if (row.cell === 'gru-reset-before' && variant !== 'reset-before') {
         markAbsent(
           result,
           benchCase,

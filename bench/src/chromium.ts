@@ -142,7 +142,7 @@ class BenchPage {
 
 let page: BenchPage | null = null;
 
-/** Returns a launch that runs a script of src/workers in a worker of the page. The first launch opens the page. */
+/** Returns a function that runs a script of src/workers in a worker of the page, and opens the page if it is not open yet. */
 export function inChromium(script: string, threads: number, argument = ''): Launch {
   return (listener) => {
     const chromium = findChromium();

@@ -144,8 +144,8 @@ export function isInstalled(spec: EngineSpec, python: string): boolean {
 }
 
 /**
- * Returns the launches that measure the peak: in Node, and in Chromium if an engine runs there. Their argument is the
- * key of the 128-bit peak.
+ * Returns functions that start the processes that measure the peak: one in Node, and one in Chromium if an engine runs there.
+ * The last argument is the key in {@link Peaks} for vectors of 128 bits.
  */
 export function peakLaunches(engines: readonly EngineSpec[]): Launch[] {
   const chromium = engines.some(isInPage) ? [inChromium('peak', 1, 'simd128Chromium')] : [];

@@ -21,15 +21,16 @@ export interface Options {
 
 const HELP = `npm run bench -- [options]
 
-  --rows LIST      row names such as lstm-128-128-32-100 (cell-I-H-B-T) or prefixes such as lstm, gru-128
+  --rows LIST      row names such as lstm-128-128-32-100, or prefixes such as lstm, gru-128. A name is cell-I-H-B-T:
+                   I input features, H hidden units, B batch size, T time steps
   --modes LIST     any of infer, train, stream; default all
-  --engines LIST   any of ${ENGINE_NAMES.join(', ')} (default all of these),
-                   a build of Unroll: unroll-native:avx2, unroll-wasm:relaxed, ...
+  --engines LIST   any of ${ENGINE_NAMES.join(', ')} (default: all of these);
+                   a certain build of Unroll: unroll-native:avx2, unroll-wasm:relaxed, ...;
                    in headless Chromium: ${CHROMIUM_NAMES.join(', ')},
                    unroll-wasm:relaxed@chromium
   --threads LIST   numbers of threads, default 1,2
   --quick          few rows, short rounds
-  --weights TYPE   float16: rounds all weights to float16; default float32
+  --weights TYPE   float32 (default), or float16: rounds all weights to float16
   --check          compares the results of the engines, without timing
   --limit SECONDS  skips engines whose calls are expected to take longer; default 10, with --quick 2
   --python PATH    a Python that has PyTorch, default bench/peers/.venv

@@ -89,7 +89,7 @@ export class EngineProcess {
   }
 }
 
-/** Returns a launch that starts an engine in a separate process, which communicates over stdin and stdout. */
+/** Returns a function that starts an engine in a separate process, which communicates over stdin and stdout. */
 export function spawned(
   command: string,
   args: readonly string[],

@@ -244,8 +244,9 @@ export function report(result: Result, engines: EngineSpec[]): string {
     ...(weights === 'float16'
       ? ['**All weights are rounded to float16, identically for every engine.**', '']
       : []),
-    'Rows are named cell-I-H-B-T. For each number of threads, the engines alternate in rounds; milliseconds are medians',
-    'over these rounds. Ratios are medians over pairs of adjacent rounds. The share of the peak counts executed matrix products.',
+    'Rows are named cell-I-H-B-T: input features, hidden units, batch size, time steps. For each number of threads, the engines',
+    'alternate in rounds; milliseconds are medians over these rounds. Ratios are medians over pairs of adjacent rounds. The share',
+    'of the peak counts executed matrix products.',
     'The results of all engines with times agree within 1e-4. Numbers in brackets refer to the notes below.',
     '',
   ];

@@ -49,9 +49,10 @@ export interface LayerSpec {
 export interface Row {
   name: string;
   /**
-   * The first part of the name: a cell, `grubefore` (GRU, reset gate before the product), `bilstm2`, or a text model.
+   * The first part of the name: a cell, `gru-reset-before` (a GRU with the reset gate before the matrix product), `bilstm2` (two
+   * bidirectional LSTM layers), or a text model.
    */
-  cell: CellName | 'grubefore' | 'bilstm2' | TextModelName;
+  cell: CellName | 'gru-reset-before' | 'bilstm2' | TextModelName;
   /** The cell of every layer. */
   kind: CellName;
   /** Set for text models, whose `layers` are empty. */
@@ -76,7 +77,7 @@ export function makeRow(cell: Row['cell'], I: number, H: number, B: number, T: n
     return { ...row, kind, textModel, layers: [] };
   }
   if (cell !== 'bilstm2') {
-    const kind = cell === 'grubefore' ? 'gru' : cell;
+    const kind = cell === 'gru-reset-before' ? 'gru' : cell;
     return { ...row, cell, kind, layers: [{ input: I, bidirectional: false, sequences: false }] };
   }
   const layers = [
@@ -88,12 +89,13 @@ export function makeRow(cell: Row['cell'], I: number, H: number, B: number, T: n
 
 /** Parses the name of a row. @throws Error if the name is invalid */
 export function parseRow(name: string): Row {
-  const match = /^(rnn|lstm|gru|grubefore|bilstm2|classifier|translator)-(\d+)-(\d+)-(\d+)-(\d+)$/.exec(name);
+  const match =
+    /^(rnn|lstm|gru|gru-reset-before|bilstm2|classifier|translator)-(\d+)-(\d+)-(\d+)-(\d+)$/.exec(name);
   const sizes = match?.slice(2).map(Number) ?? [];
   if (!match || sizes.some((size) => size < 1)) {
     throw new Error(
       `row must be <cell>-<I>-<H>-<B>-<T>, such as lstm-128-128-32-100, got "${name}". ` +
-        'Cells: rnn, lstm, gru, grubefore, bilstm2, classifier, translator.',
+        'Cells: rnn, lstm, gru, gru-reset-before, bilstm2, classifier, translator.',
     );
   }
   const [I, H, B, T] = sizes as [number, number, number, number];

@@ -1,6 +1,6 @@
 /**
- * `npm run bench:sequences`: compares projected, layer-normalised and minimal recurrent layers, CTC, CRFs, a decoder with
- * attention and beam search with PyTorch on one thread. Each engine runs in a separate process; this process generates
+ * `npm run bench:sequences`: compares Unroll with PyTorch on one thread, for projected, layer-normalised and minimal recurrent
+ * layers, CTC, CRFs, a decoder with attention, and beam search. Each engine runs in a separate process; this process generates
  * the data, compares the results and schedules the rounds. bench/README.md describes the rows.
  */
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';

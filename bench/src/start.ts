@@ -15,7 +15,7 @@ import { pythonPath } from './engines.js';
 import { onnxModel } from './onnx/model.js';
 import { parseRow } from './rows.js';
 import { printClassifiers } from './start/classifier.js';
-import { SMALL } from './start/task.js';
+import { PREDICT_SIZES } from './start/task.js';
 
 const HELP = `npm run bench:start -- [options]
 
@@ -35,7 +35,7 @@ const here = (path: string): string => fileURLToPath(new URL(path, import.meta.u
 
 /** Writes the model of the prediction task in the formats of Unroll and ONNX. @returns the paths */
 async function writeModels(folder: string): Promise<{ artifact: string; onnx: string }> {
-  const { H, I, T } = SMALL;
+  const { H, I, T } = PREDICT_SIZES;
   const row = parseRow(`lstm-${I}-${H}-1-${T}`);
   const files = { artifact: join(folder, 'lstm'), onnx: join(folder, 'lstm.onnx') };
   writeFileSync(files.onnx, onnxModel(row, makeData(row, 'infer'), false));

@@ -1,4 +1,6 @@
-/** Tests of the benchmark without the peers. Run `node --test bench/test` after a build. */
+/**
+ * Tests the benchmark without the libraries that Unroll is compared with (the peers). Run `node --test bench/test` after a build.
+ */
 import assert from 'node:assert/strict';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -17,7 +19,7 @@ import { ALL_ROWS, chooseRows, executedFlops, nominalFlops, parseRow, rowFor } f
 import { pairedRatio } from '../dist/statistics.js';
 import { summarise } from '../dist/summary.js';
 
-test('nominal and executed operations: training does not compute the gradient of the inputs', () => {
+test('training executes fewer operations than the nominal number, because it does not compute the gradient of the inputs', () => {
   const row = parseRow('lstm-32-64-8-10');
   const forward = 2 * 10 * 8 * 4 * 64 * (32 + 64);
   assert.equal(nominalFlops(row, 'infer'), forward);
@@ -38,7 +40,7 @@ test('rows are selected by their full name or by the first parts of the name', (
   assert.throws(() => parseRow('lstm-1-2'), /row must be .*, got "lstm-1-2"/);
 });
 
-test('layouts: transposed and time-major arrays', () => {
+test('transpose and toTimeMajor return the values in the new order', () => {
   assert.deepEqual([...transpose(Float32Array.of(1, 2, 3, 4, 5, 6), 2, 3)], [1, 4, 2, 5, 3, 6]);
   const x = { name: 'x', shape: [2, 2, 1], values: Float32Array.of(1, 2, 3, 4) };
   assert.deepEqual([...toTimeMajor(x)], [1, 3, 2, 4]);
@@ -52,7 +54,7 @@ test('a data file contains the data of a row', () => {
   rmSync(folder, { recursive: true });
 });
 
-test('engines in Chromium: names, and a separate peak', () => {
+test('engines in Chromium have a separate peak; pytorch@chromium and unroll-wasm@firefox are rejected', () => {
   const peaks = { avx2: 100, simd128: 40, simd128Chromium: 60 };
   for (const name of ['unroll-wasm:relaxed@chromium', 'ort-web@chromium', 'tfjs-wasm@chromium'])
     assert.equal(peakFor(engineSpec(name, ''), peaks), 60);
@@ -62,7 +64,7 @@ test('engines in Chromium: names, and a separate peak', () => {
     assert.throws(() => engineSpec(name, ''), /engine must be one of .*, got "/);
 });
 
-test('an engine: answers, errors, a crash, and the restart after it', async () => {
+test('an engine answers or rejects requests, and starts again after a crash', async () => {
   let [listener, starts, sent] = [null, 0, null];
   const engine = new EngineProcess((given) => {
     listener = given;
@@ -94,7 +96,7 @@ test('an engine: answers, errors, a crash, and the restart after it', async () =
   await assert.rejects(engine.ask({ do: 'hello' }, 0.01), /no answer to "hello" within 0.01 s/);
 });
 
-test('an engine in a process: an answer, and the reason for a crash', async () => {
+test('an engine in a process answers, and reports the reason for a crash', async () => {
   const script = `
     console.log('a greeting of its library');
     process.stdin.once('data', (line) => {
@@ -106,7 +108,7 @@ test('an engine in a process: an answer, and the reason for a crash', async () =
   await assert.rejects(engine.ask({ do: 'hello' }, 20), /exited with code 3. Error: out of luck/);
 });
 
-test('protocol buffers', () => {
+test('Protocol Buffers: integers, strings and nested messages are encoded as in the wire format', () => {
   assert.deepEqual([...encode([integer(1, 300), string(2, 'ab')])], [8, 0xac, 2, 18, 2, 97, 98]);
   assert.deepEqual([...encode([message(3, [integer(1, 1)])])], [26, 2, 8, 1]);
 });
@@ -182,7 +184,7 @@ test('wrong results of an engine are detected', () => {
   assert.match(agreement.compareOrStore('b', { losses: [1, 0.5, 0.26] }), /disagrees with a/);
 });
 
-test('the report: ratios, shares of the peak, notes', () => {
+test('the report contains ratios, shares of the peak and notes', () => {
   const row = parseRow('lstm-128-128-1-10');
   const benchCase = { row, mode: 'infer', threads: 1 };
   const times = { msMin: 1, msMax: 3, gflops: 40, executedGflops: 40, variant: 'standard' };
@@ -234,7 +236,7 @@ test('ratios are computed from pairs of adjacent rounds', () => {
   assert.equal(pairedRatio([1, 2, 3, 8], [1, 1, 1, 1]), 2.5);
 });
 
-test('the summary: geometric means, the lowest row, threads, the peak', () => {
+test('the summary contains geometric means, the rows with the lowest values, the speed on two threads and the peak', () => {
   const row = (engine, sizes, threads, ms, ofPeak = null) => {
     const [cell, I, H, B, T] = sizes.split('-').map((part, i) => (i === 0 ? part : Number(part)));
     return { cell, I, H, B, T, mode: 'infer', threads, engine, ms, rounds: [ms], ofPeak };

@@ -1,4 +1,7 @@
-/** Runs a small row with Unroll in headless Chromium. tools/test-browser.mjs runs this file after a build. */
+/**
+ * Runs Unroll on a small benchmark case (a network with its sizes) in headless Chromium. tools/test-browser.mjs runs this file
+ * after a build.
+ */
 import assert from 'node:assert/strict';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -20,7 +23,10 @@ after(() => {
   rmSync(folder, { recursive: true });
 });
 
-test('a row in an isolated page: threads, results, times', { skip, timeout: 60_000 }, async () => {
+test('a benchmark case in a cross-origin isolated page: threads start, results are correct, and calls are timed', {
+  skip,
+  timeout: 60_000,
+}, async () => {
   const engine = new EngineProcess(engineSpec('unroll-wasm@chromium', '').launch(2));
   const { browser, description } = await engine.ask({ do: 'hello' }, 30);
   assert.equal(browser.crossOriginIsolated, true);

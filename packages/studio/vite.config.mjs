@@ -16,7 +16,7 @@ export default defineConfig({
     // The content security policy allows neither inline scripts nor data URLs of scripts and WebAssembly.
     assetsInlineLimit: 0,
     modulePreload: { polyfill: false },
-    // The reader of HDF5 files has 5 MB; it is loaded when such a file is opened.
+    // The code that reads HDF5 files takes 5 MB. It is loaded only when such a file is opened.
     chunkSizeWarningLimit: 6000,
     rolldownOptions: { checks: { pluginTimings: false } },
   },

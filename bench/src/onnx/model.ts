@@ -1,7 +1,7 @@
 /**
  * Writes the model of a row of the benchmark as an ONNX file. Each layer is one RNN, LSTM or GRU node. Weights are constants,
- * so a runtime can pack them once. GRU sets linear_before_reset, as Keras and PyTorch do. The field numbers come from
- * onnx.proto3.
+ * so a runtime can pack them once. GRU nodes set linear_before_reset: the reset gate is applied after the matrix product, as in
+ * Keras and PyTorch. The field numbers come from onnx.proto3.
  */
 import { type NamedTensor, type RowData, transpose } from '../data.js';
 import { GATES, type Row } from '../rows.js';

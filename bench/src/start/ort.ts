@@ -1,6 +1,6 @@
 /** The process of onnxruntime-node in `npm run bench:start`: `ort.js <model file> predict`. */
 import { importPeer } from '#host';
-import { numbers, report, SMALL } from './task.js';
+import { numbers, PREDICT_SIZES, report } from './task.js';
 
 interface Ort {
   Tensor: new (type: 'float32', data: Float32Array, dims: readonly number[]) => object;
@@ -20,7 +20,7 @@ const session = await InferenceSession.create(process.argv[2], {
   intraOpNumThreads: 1,
   interOpNumThreads: 1,
 });
-const { I, T } = SMALL;
+const { I, T } = PREDICT_SIZES;
 const outputs = await session.run({
   [session.inputNames[0]]: new Tensor('float32', numbers(T * I), [T, 1, I]),
 });

@@ -1,9 +1,9 @@
 /** Code shared by the processes of `npm run bench:start`: the tasks, their data and the format of the result. */
 
 /** Sizes of the LSTM of the task `predict`, which computes the last output for one sequence. */
-export const SMALL = { I: 1, H: 64, T: 50 } as const;
+export const PREDICT_SIZES = { I: 1, H: 64, T: 50 } as const;
 /** Sizes of the LSTM of the task `train`. */
-export const LARGE = { I: 128, H: 128, B: 32, T: 100, steps: 50 } as const;
+export const TRAIN_SIZES = { I: 128, H: 128, B: 32, T: 100, steps: 50 } as const;
 
 /** Name of the task: `predict` or `train`. */
 export const task = process.argv.at(-1);

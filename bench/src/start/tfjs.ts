@@ -1,6 +1,6 @@
 /** The process of TensorFlow.js (WebAssembly backend) in `npm run bench:start`: `tfjs.js <unused> predict|train`. */
 import { importPeer } from '#host';
-import { LARGE, numbers, report, SMALL, task } from './task.js';
+import { numbers, PREDICT_SIZES, report, TRAIN_SIZES, task } from './task.js';
 
 interface Tensor {
   dataSync(): Float32Array;
@@ -24,13 +24,13 @@ await tf.setBackend('wasm');
 const options = { recurrentActivation: 'sigmoid', recurrentInitializer: 'zeros' };
 
 if (task === 'predict') {
-  const { I, H, T } = SMALL;
+  const { I, H, T } = PREDICT_SIZES;
   const model = tf.sequential({
     layers: [tf.layers.lstm({ ...options, kernelInitializer: 'zeros', units: H, inputShape: [T, I] })],
   });
   report(model.predict(tf.tensor(numbers(T * I), [1, T, I])).dataSync()[0]);
 } else {
-  const { I, H, B, T, steps } = LARGE;
+  const { I, H, B, T, steps } = TRAIN_SIZES;
   const recurrent = tf.layers.lstm({ ...options, units: H, inputShape: [T, I] });
   const model = tf.sequential({ layers: [recurrent, tf.layers.dense({ units: 1 })] });
   model.compile({ optimizer: 'adam', loss: 'meanSquaredError' });

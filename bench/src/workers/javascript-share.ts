@@ -8,7 +8,7 @@ import { cpuBackend } from '@unroll/core/internal';
 import { type KernelChoice, loadKernels } from '@unroll/kernels';
 import { makeData } from '../data.js';
 import { parseRow } from '../rows.js';
-import { buildModel, trainingStep } from './unroll-model.js';
+import { buildModel, makeRowTrainingStep } from './unroll-model.js';
 
 /** The row that is measured. */
 const ROW = parseRow('lstm-32-64-32-50');
@@ -33,7 +33,7 @@ export async function javascriptShare(choice: KernelChoice): Promise<number> {
   setThreads(1);
   const data = makeData(ROW, 'train');
   const [x, y] = [...data.inputs, data.y].map(({ values, shape }) => tensor(values, shape));
-  const step = trainingStep(ROW, buildModel(ROW, data, 'standard'), [x], y);
+  const step = makeRowTrainingStep(ROW, buildModel(ROW, data, 'standard'), [x], y);
   const time = async (steps: number, timesKernels: boolean): Promise<number> => {
     clock.enabled = timesKernels;
     clock.milliseconds = 0;

@@ -86,7 +86,7 @@ export function serve(engine: Engine): void {
   };
   const loadSequence = async (row: SequenceRow, mode: SequenceMode, file: DataFile) => {
     await drop();
-    if (!engine.prepareSequence) throw new Error('This engine has no sequence rows.');
+    if (!engine.prepareSequence) throw new Error('This engine does not support the rows of bench:sequences.');
     loaded = await engine.prepareSequence(row, mode, await readData(file));
     work = loaded.work;
     return resultsOf(loaded);

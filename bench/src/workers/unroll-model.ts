@@ -74,16 +74,26 @@ export function buildModel(row: Row, { inputs, weights }: RowData, variant: Vari
   return network;
 }
 
-/** Returns the function of {@link trainingSteps} with the loss of the row. */
-export function trainingStep(row: Row, network: Network, x: Tensor[], y: Tensor): () => Promise<number> {
+/** Like {@link makeTrainingStep}, with the loss of the row. */
+export function makeRowTrainingStep(
+  row: Row,
+  network: Network,
+  x: Tensor[],
+  y: Tensor,
+): () => Promise<number> {
   const loss = row.textModel ? losses.sparseCategoricalCrossentropy({ fromLogits: true }) : losses.mse();
-  return trainingSteps(network, x, y, loss);
+  return makeTrainingStep(network, x, y, loss);
 }
 
 /**
  * Returns a function that runs one training step of `fit` and resolves to its loss. Every step uses the same batch.
  */
-export function trainingSteps(network: Network, x: Tensor[], y: Tensor, loss: Loss): () => Promise<number> {
+export function makeTrainingStep(
+  network: Network,
+  x: Tensor[],
+  y: Tensor,
+  loss: Loss,
+): () => Promise<number> {
   const batches = {
     *[Symbol.iterator]() {
       for (;;) yield { x, y };

@@ -23,7 +23,7 @@ import { losses } from '@unroll/train';
 import type { NamedTensor, RowData } from '../data.js';
 import type { SequenceMode, SequenceRow } from '../sequences/rows.js';
 import type { PreparedRow } from './serve.js';
-import { trainingSteps } from './unroll-model.js';
+import { makeTrainingStep } from './unroll-model.js';
 
 /** The weights are set afterwards. At these sizes the default orthogonal initialiser takes seconds. */
 const ZEROS = { kernelInitializer: 'zeros', recurrentInitializer: 'zeros' } as const;
@@ -85,7 +85,7 @@ function prepareRecurrent(
   assignWeights([layer], weights);
   const x = toTensor(inputs[0]);
   if (mode === 'train') {
-    const step = trainingSteps(network, [x], toTensor(y), losses.mse());
+    const step = makeTrainingStep(network, [x], toTensor(y), losses.mse());
     return { work: step, step };
   }
   const sequences = [{ value: x, mask: null }];
@@ -147,7 +147,7 @@ export async function prepareSequence(
     case 'attention-decoder': {
       const loss = losses.sparseCategoricalCrossentropy({ fromLogits: true });
       const network = buildTranslator(row, data.weights);
-      const step = trainingSteps(network, data.inputs.map(toTensor), toTensor(data.y), loss);
+      const step = makeTrainingStep(network, data.inputs.map(toTensor), toTensor(data.y), loss);
       return { work: step, step };
     }
     default:

@@ -20,7 +20,7 @@ import type { NamedTensor, RowData } from '../data.js';
 import type { Mode, Row, Variant } from '../rows.js';
 import { javascriptShare } from './javascript-share.js';
 import { type PreparedRow, serve, takeLastStep, Unavailable } from './serve.js';
-import { buildModel, trainingStep } from './unroll-model.js';
+import { buildModel, makeRowTrainingStep } from './unroll-model.js';
 import { prepareSequence } from './unroll-sequences.js';
 
 const toTensor = ({ values, shape }: NamedTensor): Tensor => tensor(values, shape);
@@ -43,14 +43,14 @@ function prepareStream(row: Row, data: RowData, variant: Variant): PreparedRow {
 }
 
 async function prepare(row: Row, mode: Mode, data: RowData, requested: Variant): Promise<PreparedRow> {
-  const variant = row.cell === 'grubefore' ? 'reset-before' : requested;
+  const variant = row.cell === 'gru-reset-before' ? 'reset-before' : requested;
   if (variant !== 'standard' && variant !== 'reset-before')
     throw new Unavailable(`does not support the variant "${variant}" of the ${row.kind} cell`);
   if (mode === 'stream') return { ...prepareStream(row, data, variant), variant };
   const model = buildModel(row, data, variant);
   const inputs = data.inputs.map(toTensor);
   if (mode === 'train') {
-    const step = trainingStep(row, model, inputs, toTensor(data.y));
+    const step = makeRowTrainingStep(row, model, inputs, toTensor(data.y));
     return { work: step, step, variant };
   }
   const sequences = inputs.map(sequence);

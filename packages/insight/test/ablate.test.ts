@@ -43,12 +43,12 @@ describe('a fixed gate', () => {
             const before = await (await predict(network, X)).data();
             for (const gate of gates) {
               for (const value of [0, 0.25, 1]) {
-                const view = ablate(network, { layer: layer.name, gate, value });
-                const found = (await trace(view, X)).layers[0]!;
+                const ablated = ablate(network, { layer: layer.name, gate, value });
+                const found = (await trace(ablated, X)).layers[0]!;
                 for (const gateValue of found.gates[gate]!.values)
                   assert.ok(Math.abs(gateValue - value) < 1e-6, `${name} ${gate} ${value}: ${gateValue}`);
-                const y = await (await view.predict(X)).data();
-                assert.deepEqual(y, await (await predict(view, X)).data());
+                const y = await (await ablated.predict(X)).data();
+                assert.deepEqual(y, await (await predict(ablated, X)).data());
                 assert.notDeepEqual(y, before);
                 // At the first step h is 0, so the other gates are as in the model, unless they depend on the fixed gate.
                 const plain = (await trace(network, X)).layers[0]!;
@@ -91,8 +91,8 @@ describe('fixed units', () => {
         const layer = CELLS[name]!({ returnSequences: true });
         const network = sequential([layer], { seed: 2 });
         const state = name === 'stacked' ? '1.h' : 'h';
-        const view = ablate(network, { layer: layer.name, units: [1], state, value: 0.5 });
-        const { layers, outputs } = await trace(view, X);
+        const ablated = ablate(network, { layer: layer.name, units: [1], state, value: 0.5 });
+        const { layers, outputs } = await trace(ablated, X);
         const width = layers[0]!.units;
         const plain = (await trace(network, X)).layers[0]!;
         for (let step = 0; step < B * T; step++) {

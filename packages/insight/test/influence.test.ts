@@ -183,7 +183,7 @@ describe('memoryLength', () => {
     }
   });
 
-  test('respects the threshold', async () => {
+  test('does not count lags whose influence is below the threshold', async () => {
     const leaky = sequential([simpleRNN({ units: 1, activation: 'linear', useBias: false })]);
     leaky.build([[-1, -1, 1]]);
     leaky.setWeights([

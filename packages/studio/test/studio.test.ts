@@ -1,6 +1,7 @@
 /**
  * Tests the parts of the studio that need no page: problems, training, the values for the views, opened files, texts and settings.
- * One file, because the parts are small and most tests train on the same data.
+ * A lane is one of the cells that train side by side, and a look is a kind of values that a view shows, such as a trace.
+ * All tests are in one file, because the parts are small and most tests train on the same data.
  */
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
@@ -115,7 +116,7 @@ describe('problems', () => {
           'predictions',
           'saturation',
           'influence',
-          'space',
+          'projection',
         ] as const;
         const values = await lookAt(lane, problem, { looks, cells: [cell], example: 1, step: 3 });
         for (const look of looks) assert.ok(values[look], `${cell}: ${look}`);
@@ -139,10 +140,18 @@ describe('problems', () => {
   test('the values for every view are computed for a network of one unit', async () => {
     const settings = { ...DEFAULTS.adding, ...SMALL, units: 1, layers: 1 };
     const problem = problemOf(settings, DATA);
-    const looks = ['trace', 'flow', 'lossFlow', 'predictions', 'saturation', 'influence', 'space'] as const;
+    const looks = [
+      'trace',
+      'flow',
+      'lossFlow',
+      'predictions',
+      'saturation',
+      'influence',
+      'projection',
+    ] as const;
     const lane = new Lane(problem, 'lstm', settings);
-    const { space } = await lookAt(lane, problem, { looks, cells: ['lstm'], example: 0, step: -1 });
-    assert.equal(space?.points.length, 2 * space!.indices.length * problem.steps);
+    const { projection } = await lookAt(lane, problem, { looks, cells: ['lstm'], example: 0, step: -1 });
+    assert.equal(projection?.points.length, 2 * projection!.indices.length * problem.steps);
   });
 
   test('a new learning rate or clipping keeps the number of updates, the order of batches and the moments', async () => {
@@ -156,7 +165,7 @@ describe('problems', () => {
     assert.deepEqual(changed.takePoints().loss, steady.takePoints().loss);
   });
 
-  test('a loss that is not finite stops the lane and is stored as its error', async () => {
+  test('a loss that is not finite stops the training of a cell, and the error is stored', async () => {
     const settings = { ...DEFAULTS.sine, ...SMALL, learningRate: 1, clip: 0, init: 'large' } as const;
     const problem = problemOf(settings, DATA);
     const lane = new Lane(
@@ -417,7 +426,7 @@ describe('views', () => {
     const heat = { values: Float32Array.of(0, 1, 0.5, -3), steps: 2, units: 2, low: 0, high: 1 };
     paintHeat({ ...heat, order: [1, 0], threshold: 0 }, colors, 999, pixels);
     assert.deepEqual([...pixels], [255, 0, 0, 128]);
-    paintHeat({ ...heat, order: [1, 0], threshold: 0, valid: 1 }, colors, 999, pixels);
+    paintHeat({ ...heat, order: [1, 0], threshold: 0, validSteps: 1 }, colors, 999, pixels);
     for (const row of [0, 1])
       assert.deepEqual(
         [...pixels.subarray(row * heat.steps + 1, (row + 1) * heat.steps)],

@@ -77,7 +77,9 @@ class Check {
     this.#checkDirection(byInput);
     // If the directional check fails, check more single elements to locate the error.
     const elements =
-      this.#report.problems.length > 0 ? DEFAULT_ELEMENTS : (this.#sample.elements ?? DEFAULT_ELEMENTS);
+      this.#report.problems.length > 0
+        ? DEFAULT_ELEMENTS
+        : (this.#sample.checkedElements ?? DEFAULT_ELEMENTS);
     for (const [i, grad] of byInput) this.#checkElements(i, grad, elements);
     this.#checkInputSubsets(byInput);
     this.#checkSingleOutputs(byInput);

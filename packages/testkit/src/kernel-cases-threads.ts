@@ -14,7 +14,7 @@ import type { KernelCase } from './kernel-cases.js';
 import { type LstmResult, runLstm } from './kernel-cases-lstm.js';
 
 /** Sets the number of threads and waits until all of them are active, so that a test really uses them. */
-export const withThreads = async (module: KernelModule, count: number): Promise<void> => {
+export const startThreads = async (module: KernelModule, count: number): Promise<void> => {
   module.setThreads(count);
   const deadline = performance.now() + 20_000;
   while (module.activeThreads < module.threads) {
@@ -33,7 +33,7 @@ const runOnThreadCounts = async <R>(module: KernelModule, work: () => R): Promis
   const previousCount = module.threads;
   const results: R[] = [];
   for (const count of [1, 2, 3]) {
-    await withThreads(module, count);
+    await startThreads(module, count);
     results.push(work());
   }
   module.setThreads(previousCount);
@@ -123,7 +123,7 @@ export const threadCases: KernelCase[] = [
     run: async (module) => {
       const previousCount = module.threads;
       for (const count of [2, 1, 3, 5, 2]) {
-        await withThreads(module, count);
+        await startThreads(module, count);
         const failed = module.checkPool(2000);
         if (failed) throw new Error(`${failed} of 2000 jobs failed with ${count} threads`);
       }
@@ -135,7 +135,7 @@ export const threadCases: KernelCase[] = [
     run: async (module) => {
       const previousCount = module.threads;
       for (const count of [2, 3, 2]) {
-        await withThreads(module, count);
+        await startThreads(module, count);
         await new Promise((resolve) => setTimeout(resolve, 30)); // the threads fall asleep
         const failed = module.checkPool(1);
         if (failed) throw new Error(`the job failed with ${count} threads`);

@@ -87,7 +87,7 @@ export function lagFigure(curves: readonly LagCurve[], options: LagFigureOptions
   return svg(width, height, title, [
     label(LEFT, 20, title, 'title'),
     ...axes(frame, yLabel),
-    ...(options.line ? limit(frame, options.line) : []),
+    ...(options.line ? drawHorizontalLine(frame, options.line) : []),
     ...curves.flatMap((curve, i) => drawCurve(frame, curve, i, floor)),
     ...curves.map((curve, i) => legend(frame, curve.label, i)),
   ]);
@@ -122,7 +122,10 @@ function axes(frame: Frame, yLabel: string): string[] {
 
 const powerText = (power: number): string => (power >= -2 && power <= 2 ? String(10 ** power) : `1e${power}`);
 
-function limit(frame: Frame, { value, label: text }: { value: number; label: string }): string[] {
+function drawHorizontalLine(
+  frame: Frame,
+  { value, label: text }: { value: number; label: string },
+): string[] {
   const y = yOf(frame, value);
   return [
     `<path class="arrow" stroke-dasharray="1 3" d="M${LEFT} ${px(y)}H${frame.width - RIGHT}"/>`,

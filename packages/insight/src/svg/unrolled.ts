@@ -121,14 +121,16 @@ function inputRow(
 }
 
 /**
- * Returns the output to draw above each last layer, a layer that no other layer reads. If there are as many outputs as last layers,
- * each of them has an output; otherwise, the first has the first output.
+ * Returns the output to draw above each top layer (a layer that no other layer reads). If there are as many outputs as top layers,
+ * each of these layers has its own output. Otherwise, only the first output is drawn, above the first top layer.
  */
 function outputsOf({ outputs }: Trace, layers: readonly LayerTrace[]): Map<LayerTrace, DataArray> {
   const read = new Set(layers.flatMap(({ from }) => from));
-  const last = layers.filter(({ layer }) => !read.has(layer));
-  const perBranch = outputs.length === last.length;
-  return new Map(last.flatMap((layer, n) => (perBranch || n === 0 ? [[layer, outputs[n]] as const] : [])));
+  const topLayers = layers.filter(({ layer }) => !read.has(layer));
+  const perBranch = outputs.length === topLayers.length;
+  return new Map(
+    topLayers.flatMap((layer, n) => (perBranch || n === 0 ? [[layer, outputs[n]] as const] : [])),
+  );
 }
 
 function outputRow(

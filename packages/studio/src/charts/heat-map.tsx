@@ -88,13 +88,13 @@ function draw(
   dark: boolean,
   painted: { current: Painted | null },
 ): void {
-  const { steps, order, values, low, high, threshold, scale, valid } = props;
+  const { steps, order, values, low, high, threshold, scale, validSteps } = props;
   if (steps === 0 || order.length === 0) return;
   const start = performance.now();
   const ratio = devicePixelRatio || 1;
   const [width, height] = [Math.round(canvas.clientWidth * ratio), Math.round(props.height * ratio)];
   if (canvas.width !== width || canvas.height !== height) Object.assign(canvas, { width, height });
-  const key = [values, order, low, high, threshold, scale, dark, valid];
+  const key = [values, order, low, high, threshold, scale, dark, validSteps];
   const isPainted = painted.current?.key.every((value, n) => value === key[n]) ?? false;
   if (!isPainted) {
     const image = new ImageData(steps, order.length);

@@ -11,7 +11,7 @@ export interface HeatValues {
   low: number;
   high: number;
   /** Number of valid steps; later ones are padding and blank. Default: all. */
-  valid?: number;
+  validSteps?: number;
   /** Values whose absolute value is below the threshold are blank; 0: none. */
   threshold: number;
 }
@@ -21,12 +21,12 @@ const BLOCK = 16;
 
 /** Paints rows of units and columns of steps. `pixels` has one pixel per value. */
 export function paintHeat(heat: HeatValues, colors: Uint32Array, blank: number, pixels: Uint32Array): void {
-  const { values, steps, units, order, low, high, threshold, valid = steps } = heat;
+  const { values, steps, units, order, low, high, threshold, validSteps = steps } = heat;
   const factor = 255 / (high - low);
   for (let first = 0; first < order.length; first += BLOCK) {
     const end = Math.min(order.length, first + BLOCK);
-    for (let row = first; row < end; row++) pixels.fill(blank, row * steps + valid, (row + 1) * steps);
-    for (let t = 0; t < valid; t++) {
+    for (let row = first; row < end; row++) pixels.fill(blank, row * steps + validSteps, (row + 1) * steps);
+    for (let t = 0; t < validSteps; t++) {
       for (let row = first; row < end; row++) {
         const value = values[t * units + order[row]];
         const index = (value - low) * factor;

@@ -3,7 +3,7 @@ import { attribution, connectivity, type DataArray, projection, trace } from '@u
 import type { Problem } from '../problems/problem.js';
 import type { Lane } from './lane.js';
 import { firstExamples, inputsFor } from './looks.js';
-import type { InfluenceValues, SpaceValues } from './protocol.js';
+import type { InfluenceValues, ProjectionValues } from './protocol.js';
 
 export async function influenceOf(
   lane: Lane,
@@ -28,7 +28,8 @@ export async function influenceOf(
 /** Number of examples whose states are projected. */
 const PROJECTED_EXAMPLES = 12;
 
-export async function spaceOf(lane: Lane, problem: Problem, example: number): Promise<SpaceValues> {
+/** Projects the hidden states of the last recurrent layer at all steps of some examples. */
+export async function projectionOf(lane: Lane, problem: Problem, example: number): Promise<ProjectionValues> {
   const others = firstExamples(problem, PROJECTED_EXAMPLES).filter((index) => index !== example);
   const indices = [example, ...others].slice(0, PROJECTED_EXAMPLES);
   const { x, options } = inputsFor(problem, indices);

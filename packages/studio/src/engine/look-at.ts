@@ -20,8 +20,8 @@ export async function lookAt(lane: Lane, problem: Problem, watch: Watch): Promis
         example,
         watch.step,
       );
-    if (look === 'space')
-      values.space = await (await import('./influence.js')).spaceOf(lane, problem, example);
+    if (look === 'projection')
+      values.projection = await (await import('./influence.js')).projectionOf(lane, problem, example);
   }
   return values;
 }

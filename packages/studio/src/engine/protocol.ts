@@ -2,17 +2,17 @@
 
 import type { UserData } from '../problems/index.js';
 import type { ErrorData } from '../problems/input-error.js';
-import type { ProblemKind, Series } from '../problems/problem.js';
+import type { Problem, ProblemKind, Series } from '../problems/problem.js';
 import type { CellKind, Settings } from '../state/settings.js';
 import type { FigureRequest } from './figures.js';
 
-/** Names of the values that the worker computes after updates because a view shows them. */
-export type Look = 'trace' | 'flow' | 'lossFlow' | 'predictions' | 'saturation' | 'influence' | 'space';
+/** The kinds of values that the worker computes after updates because a view shows them. `LookValues` has the values of each. */
+export type Look = 'trace' | 'flow' | 'lossFlow' | 'predictions' | 'saturation' | 'influence' | 'projection';
 
 /** What the worker must compute for the visible view. */
 export interface Watch {
   looks: readonly Look[];
-  /** The cells to look at. */
+  /** The cells for which the values are computed. */
   cells: readonly CellKind[];
   /** Index of the example. */
   example: number;
@@ -27,7 +27,7 @@ export type ToWorker =
   | { type: 'configure'; generation: number; settings: Settings; data: UserData }
   | { type: 'run'; running: boolean }
   | { type: 'step' }
-  | { type: 'rates'; learningRate: number; clip: number }
+  | { type: 'learningRateAndClipping'; learningRate: number; clip: number }
   | { type: 'watch'; watch: Watch }
   | { type: 'ask'; id: number; question: Question };
 
@@ -51,7 +51,7 @@ export interface Ablation {
 
 export type { ProblemKind };
 
-/** The part of a problem that can be sent to the page: all but its functions. */
+/** The part of a {@link Problem} that can be sent to the page: all but its functions. `Problem` documents the fields. */
 export interface ProblemInfo {
   kind: ProblemKind;
   steps: number;
@@ -62,7 +62,8 @@ export interface ProblemInfo {
   perStep: boolean;
   attention: boolean;
   baseline: number;
-  solved: number | null;
+  /** Loss below which the problem counts as solved; null: not known. */
+  solvedLoss: number | null;
   series: Series | null;
   /** The examples: inputs, targets and lengths. */
   count: number;
@@ -85,8 +86,11 @@ export interface LanePoints {
   cell: CellKind;
   update: number[];
   loss: number[];
+  /** Norm of the gradient before clipping. */
   norm: number[];
+  /** 1 if the gradient was clipped, otherwise 0. */
   clipped: number[];
+  /** Learning rate. */
   rate: number[];
   /** Milliseconds of each update. */
   ms: number[];
@@ -106,6 +110,7 @@ export interface LayerValues {
   alignment: Float32Array | null;
   /** The inputs of the layer, [T, I]. */
   x: Float32Array;
+  /** Number of inputs I. */
   inputs: number;
   weights: Readonly<Record<string, { shape: readonly number[]; values: Float32Array }>>;
 }
@@ -149,6 +154,7 @@ export interface SaturationValues {
 }
 
 export interface InfluenceValues {
+  /** Step of the output. */
   step: number;
   /** Norm of the derivative of the output at `step` with respect to each input. */
   norms: Float32Array;
@@ -156,13 +162,14 @@ export interface InfluenceValues {
   attribution: Float32Array;
 }
 
-export interface SpaceValues {
-  /** Points of all steps of some examples, in two dimensions, [N, T, 2]. */
+/** Hidden states, projected on their first two principal components. */
+export interface ProjectionValues {
+  /** The projected states of all steps of some examples, [N, T, 2]. */
   points: Float32Array;
   /** Indices of the examples. The first is the selected example. */
   indices: readonly number[];
   steps: number;
-  /** Share of the variance along each dimension. */
+  /** Share of the variance along each component. */
   explained: readonly number[];
 }
 
@@ -174,7 +181,7 @@ export interface LookValues {
   predictions?: PredictionValues;
   saturation?: readonly SaturationValues[];
   influence?: InfluenceValues;
-  space?: SpaceValues;
+  projection?: ProjectionValues;
 }
 
 export type FromWorker =

@@ -50,7 +50,7 @@ async function handle(message: ToWorker): Promise<void> {
     case 'step':
       singleStep = true;
       return;
-    case 'rates':
+    case 'learningRateAndClipping':
       for (const lane of lanes) lane.setLearningRateAndClipping(message.learningRate, message.clip);
       return;
     case 'watch':

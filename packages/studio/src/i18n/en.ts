@@ -108,7 +108,7 @@ export const en = {
   timeStep: 'Time step',
   input: 'Input',
   sort: 'Sort',
-  sortBy: 'by',
+  sortBy: 'values of',
   eachMap: 'each map',
   order_index: 'by index',
   order_mean: 'by mean',
@@ -235,8 +235,8 @@ export const en = {
   attributionHint:
     'Integrated gradients of the largest output: the contributions add up to the difference between this output and the output for an input of zeros.',
   contribution: 'contribution',
-  spaceTitle: 'Hidden states of the {cell}',
-  spaceHint:
+  projectionTitle: 'Hidden states of the {cell}',
+  projectionHint:
     'Each point is a step of an example, projected on the first two principal components. Lighter points are later steps. The line is the selected example.',
   explained: 'Share of the variance: {first} and {second}.',
   saturationTitle: 'Saturation of the {cell}',

@@ -227,8 +227,9 @@ export const zh: Readonly<Record<keyof typeof en, string>> = {
   attributionTitle: '每一步的贡献',
   attributionHint: '最大输出的积分梯度：各步贡献之和等于它与全零输入时的输出之差。',
   contribution: '贡献',
-  spaceTitle: '{cell} 的隐状态',
-  spaceHint: '每个点是某个样本的一个时间步，投影到前两个主成分上；颜色越浅，时间越晚。曲线是所选的样本。',
+  projectionTitle: '{cell} 的隐状态',
+  projectionHint:
+    '每个点是某个样本的一个时间步，投影到前两个主成分上；颜色越浅，时间越晚。曲线是所选的样本。',
   explained: '方差占比：{first} 和 {second}。',
   saturationTitle: '{cell} 的饱和程度',
   saturationHint: '蓝色：门的取值低于 0.05（关闭）的比例。橙色：高于 0.95（打开）的比例。',

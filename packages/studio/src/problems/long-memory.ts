@@ -22,7 +22,7 @@ export function addingProblem(steps: number, seed: number): Problem {
   };
   return {
     ...{ kind: 'number', steps, features: ['value', 'mark'], vocabulary: null, classes: null },
-    ...{ outputs: 1, perStep: false, loss: 'mse', baseline: 1 / 6, solved: 0.01, series: null },
+    ...{ outputs: 1, perStep: false, loss: 'mse', baseline: 1 / 6, solvedLoss: 0.01, series: null },
     batch,
     examples: batch(new RandomStream(seed, 'examples'), EXAMPLES),
   };
@@ -55,7 +55,7 @@ export function copyTask(steps: number, seed: number): Problem {
   return {
     ...{ kind: 'tokens', steps, features: [], vocabulary: [...SYMBOLS, '·', '>'], classes: SYMBOLS },
     ...{ outputs: SYMBOLS.length, perStep: true, loss: CROSS_ENTROPY, series: null },
-    ...{ baseline: Math.log(SYMBOLS.length), solved: 0.2 },
+    ...{ baseline: Math.log(SYMBOLS.length), solvedLoss: 0.2 },
     batch,
     examples: batch(new RandomStream(seed, 'examples'), EXAMPLES),
   };

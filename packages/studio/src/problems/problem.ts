@@ -48,8 +48,8 @@ export interface Problem {
   loss: LossSpec;
   /** Loss of a model without memory. */
   baseline: number;
-  /** Loss below which the problem is solved; null: not known. */
-  solved: number | null;
+  /** Loss below which the problem counts as solved; null: not known. */
+  solvedLoss: number | null;
   series: Series | null;
   /** Draws a batch for training. */
   batch(random: RandomStream, count: number): Batch;

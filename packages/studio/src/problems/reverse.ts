@@ -26,7 +26,7 @@ export function reverseProblem(steps: number, seed: number): Problem {
   return {
     ...{ kind: 'tokens', steps, features: [], vocabulary: LETTERS, classes: LETTERS, attention: true },
     ...{ outputs: LETTERS.length, perStep: true, loss: CROSS_ENTROPY, series: null },
-    ...{ baseline: Math.log(LETTERS.length), solved: 0.05 },
+    ...{ baseline: Math.log(LETTERS.length), solvedLoss: 0.05 },
     batch,
     examples: batch(new RandomStream(seed, 'examples'), EXAMPLES),
   };

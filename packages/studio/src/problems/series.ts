@@ -27,7 +27,7 @@ export function seriesProblem(name: string, values: Float64Array, steps: number)
   const series = { name, values, testStart, ...momentsOf(values.subarray(0, testStart)) };
   return {
     ...{ kind: 'series', steps, features: [name], vocabulary: null, classes: null },
-    ...{ outputs: 1, perStep: false, loss: 'mse', solved: null, series },
+    ...{ outputs: 1, perStep: false, loss: 'mse', solvedLoss: null, series },
     baseline: naiveError(series),
     batch: (random, count) => {
       const starts = random.uniform(count, 0, testStart - steps);

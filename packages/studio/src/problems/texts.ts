@@ -34,7 +34,7 @@ export function charactersProblem(text: string, steps: number, seed: number): Pr
       loss: CROSS_ENTROPY,
       series: null,
       baseline: entropyOf(ids, vocabulary.length),
-      solved: null,
+      solvedLoss: null,
     },
     batch: (random, count) => windows(random, count, 0, cut),
     examples: windows(
@@ -108,7 +108,7 @@ export function linesProblem(text: string, steps: number, seed: number): Problem
       loss: CROSS_ENTROPY,
       series: null,
       baseline: Math.log(classes.length),
-      solved: null,
+      solvedLoss: null,
     },
     batch: (random, count) =>
       encode(Array.from(random.uniform(count, 0, training.length), (n) => training[Math.floor(n)])),

@@ -143,7 +143,7 @@ function currentWatch() {
     gradients: [...gradients, 'predictions'],
     influence: ['influence', 'predictions', 'trace'],
     predictions: ['predictions'],
-    states: ['space', 'saturation', 'predictions'],
+    states: ['projection', 'saturation', 'predictions'],
     files: ['predictions'],
   };
   // Views with the curves of all cells in one chart need all cells. The other views show only the selected cell.
@@ -199,7 +199,7 @@ export function change(changes: Partial<Settings>): void {
   store.settings.value = { ...store.settings.value, ...changes };
   const { learningRate, clip } = store.settings.value;
   if (names.every((name) => LIVE_SETTINGS.has(name))) {
-    send({ type: 'rates', learningRate, clip });
+    send({ type: 'learningRateAndClipping', learningRate, clip });
     return;
   }
   clearTimeout(timer);

@@ -1,4 +1,4 @@
-/** Failures as the page shows them. */
+/** A failure that the page shows: advice for the visitor, and the error. */
 import type { TextKey } from '../i18n/index.js';
 import { type ErrorData, errorData } from '../problems/input-error.js';
 

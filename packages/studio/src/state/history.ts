@@ -1,3 +1,5 @@
+/** The curves that the page draws over the updates of a training run. */
+
 /** Number of points at which a curve is full. */
 const CAPACITY = 1024;
 
@@ -38,9 +40,13 @@ export interface History {
   /** Loss and accuracy on the examples that training does not use. */
   validation: Curve;
   accuracy: Curve;
+  /** Norm of the gradient before clipping. */
   norm: Curve;
+  /** Share of the updates whose gradient was clipped. */
   clipped: Curve;
+  /** Learning rate. */
   rate: Curve;
+  /** Sequences per second. */
   perSecond: Curve;
 }
 

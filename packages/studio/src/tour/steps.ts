@@ -9,8 +9,10 @@ import * as store from '../state/store.js';
 export interface TourStep {
   /** Settings that differ from those of the preset. */
   settings: Partial<Settings>;
+  /** The view to show, and the cell to select. */
   view: ViewName;
   cell: CellKind;
+  /** Whether training runs. */
   run: boolean;
   /** Returns whether the goal of the step is met; null: the step has no goal. */
   met: (() => boolean) | null;

@@ -28,9 +28,9 @@ function LaneCard({ cell }: { cell: CellKind }) {
   store.ticks.value;
   const { loss, perSecond } = store.histories[cell];
   const info = store.lanes.value.find((lane) => lane.cell === cell);
-  const { baseline = null, solved = null } = store.problem.value ?? {};
+  const { baseline = null, solvedLoss = null } = store.problem.value ?? {};
   const current = smooth(loss.y.slice(-40), 0.9).at(-1) ?? null;
-  const isSolved = current !== null && solved !== null && current < solved;
+  const isSolved = current !== null && solvedLoss !== null && current < solvedLoss;
   const stopped = store.stopped.value[cell];
   const speed =
     perSecond.y.length > 0

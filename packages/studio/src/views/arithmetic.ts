@@ -67,7 +67,10 @@ class UnitStep {
     return values[step * this.#layer.units + this.#unit];
   }
 
-  /** Returns the parts of gate `g` of `count`. `bh` is the second bias of a GRU, which belongs to the previous state; otherwise 0. */
+  /**
+   * Returns the parts of the pre-activation of gate number `g`, for a cell with `count` gates. `bh` is the second bias of a GRU,
+   * which belongs to the previous state; otherwise 0.
+   */
   parts(g: number, count: number): Parts & { bh: number } {
     const { weights, x, inputs, units, states } = this.#layer;
     const column = g * units + this.#unit;

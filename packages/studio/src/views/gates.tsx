@@ -115,7 +115,7 @@ function GateMap({ height, name, values, sortValues, layer: { units } }: GateMap
   );
   const heat = {
     ...{ values, steps, units, order: sorted },
-    valid: store.problem.value?.lengths[store.example.value] ?? steps,
+    validSteps: store.problem.value?.lengths[store.example.value] ?? steps,
     ...{ low: isShare ? 0 : -limit, high: limit, threshold: threshold.value * limit },
     scale: isShare ? ('sequential' as const) : ('diverging' as const),
   };

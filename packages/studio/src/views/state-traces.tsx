@@ -11,7 +11,9 @@ import { activeUnits } from './order.js';
 
 /** The brushed range of steps; null: none. */
 export const brush = signal<readonly [number, number] | null>(null);
+/** Smallest absolute value of an active unit. */
 const level = signal(0.3);
+/** True: the units may also be active just before and after the range. */
 const loose = signal(true);
 const state = signal('');
 

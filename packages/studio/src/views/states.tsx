@@ -5,7 +5,7 @@ import { useEffect, useRef } from 'preact/hooks';
 import { contextOf } from '../charts/context.js';
 import { formatNumber } from '../charts/format-number.js';
 import { cellColors, colorTable, cssColor, ink, isDark } from '../charts/palette.js';
-import type { SaturationValues, SpaceValues } from '../engine/protocol.js';
+import type { ProjectionValues, SaturationValues } from '../engine/protocol.js';
 import type { TensorInfo } from '../engine/tensors.js';
 import { t } from '../i18n/index.js';
 import { ask } from '../state/actions.js';
@@ -20,9 +20,9 @@ export function StatesView() {
   const name = cellName(store.cell.value);
   return (
     <>
-      <Panel title={t('spaceTitle', { cell: name })} hint={t('spaceHint')} id="space">
+      <Panel title={t('projectionTitle', { cell: name })} hint={t('projectionHint')} id="projection">
         <Pickers step />
-        {values?.space ? <Space space={values.space} /> : <Waiting />}
+        {values?.projection ? <Projection projection={values.projection} /> : <Waiting />}
       </Panel>
       <Panel title={t('saturationTitle', { cell: name })} hint={t('saturationHint')} id="saturation">
         {values?.saturation ? (
@@ -39,22 +39,22 @@ export function StatesView() {
   );
 }
 
-const SPACE_HEIGHT = 340;
+const PROJECTION_HEIGHT = 340;
 
-function Space({ space }: { space: SpaceValues }) {
+function Projection({ projection }: { projection: ProjectionValues }) {
   const canvas = useRef<HTMLCanvasElement>(null);
   const dark = isDark.value;
   const { value: step } = store.step;
   useEffect(() => {
-    if (canvas.current) drawSpace(canvas.current, space, step, dark);
+    if (canvas.current) drawProjection(canvas.current, projection, step, dark);
   });
-  const [first, second] = space.explained.map((share) => `${Math.round(100 * share)} %`);
+  const [first, second] = projection.explained.map((share) => `${Math.round(100 * share)} %`);
   return (
     <>
       <canvas
         ref={canvas}
         class="heat"
-        style={{ height: `${SPACE_HEIGHT}px` }}
+        style={{ height: `${PROJECTION_HEIGHT}px` }}
         role="img"
         aria-label={t('explained', { first, second })}
       />
@@ -64,14 +64,14 @@ function Space({ space }: { space: SpaceValues }) {
 }
 
 /** Draws the points of all examples, coloured by step from dark to light, and the trajectory of the selected example. */
-function drawSpace(
+function drawProjection(
   canvas: HTMLCanvasElement,
-  { points, steps }: SpaceValues,
+  { points, steps }: ProjectionValues,
   step: number,
   dark: boolean,
 ): void {
   const ratio = devicePixelRatio || 1;
-  const [width, height] = [Math.round(canvas.clientWidth * ratio), Math.round(SPACE_HEIGHT * ratio)];
+  const [width, height] = [Math.round(canvas.clientWidth * ratio), Math.round(PROJECTION_HEIGHT * ratio)];
   Object.assign(canvas, { width, height });
   const context = contextOf(canvas);
   const { low, high } = boundsOf(points);

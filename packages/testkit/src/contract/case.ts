@@ -4,7 +4,7 @@ import type { Block, KernelName } from '@unroll/core/internal';
 
 export interface ContractCase {
   readonly name: string;
-  /** The kernels that the case needs. It is skipped for backends that do not support all of them. */
+  /** The kernels that the case needs. The case is skipped for backends that do not support all these kernels. */
   readonly kernels: readonly KernelName[];
   /** Runs the case. Throws an error if it fails. Leaves the current backend unchanged. */
   run(backend: Backend): void;

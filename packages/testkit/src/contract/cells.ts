@@ -86,6 +86,7 @@ function gatesTrials(): Trial[] {
 function gatesBackwardTrials(): Trial[] {
   return STATES.flatMap(([B, H]) =>
     ACTIVATIONS.flatMap(([activation, recurrentActivation]) =>
+      // The upstream gradients that are given: of the new cell state (dAfter), of the output gate (dO), or both.
       ['both', 'dAfter', 'dO'].map(
         (given): Trial => ({
           name: `[${B}, ${H}], ${activation}, ${given}`,

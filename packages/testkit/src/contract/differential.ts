@@ -12,8 +12,8 @@ import { type ContractCase, readNow } from './case.js';
 export type Arrays = Record<string, Float64Array>;
 /** The same arrays in the memory of a backend. */
 export type Blocks = Record<string, Block>;
-/** Returns the largest allowed error of an array, given its expected values. `'bits'`: no difference is allowed. */
-export type Allowed = 'bits' | ((expected: Float64Array, name: string) => number);
+/** Returns the largest allowed error of an array, given its expected values. `'exact'`: the bits must be equal. */
+export type Tolerance = 'exact' | ((expected: Float64Array, name: string) => number);
 
 /** One call of a kernel. */
 export interface Trial {
@@ -22,7 +22,7 @@ export interface Trial {
   arrays: Arrays;
   call(kernels: Kernels, blocks: Blocks): void;
   /** Default: the allowed error of the case. */
-  allowed?: Allowed;
+  tolerance?: Tolerance;
 }
 
 const float64 = referenceBackend('float64');
@@ -69,7 +69,7 @@ export function differentialCase(
   kernel: KernelName,
   name: string,
   trials: () => readonly Trial[],
-  allowed: Allowed = outputTolerance,
+  tolerance: Tolerance = outputTolerance,
 ): ContractCase {
   let prepared: { trial: Trial; expected: Arrays }[] | null = null;
   return {
@@ -79,12 +79,12 @@ export function differentialCase(
       prepared ??= trials().map((trial) => ({ trial, expected: runTrial(float64, trial) }));
       const problems = prepared.flatMap(({ trial, expected }) => {
         const actual = runTrial(backend, trial);
-        const limit = trial.allowed ?? allowed;
+        const limit = trial.tolerance ?? tolerance;
         return Object.entries(expected).map(([key, exact]) => {
           // If a value exceeds the range of float32, the correct result of a float32 backend is an infinity.
           const values = backend.float === Float32Array ? exact.map(Math.fround) : exact;
           const label = `${trial.name}: ${key}`;
-          return limit === 'bits'
+          return limit === 'exact'
             ? bitMismatch(label, actual[key], values)
             : mismatch(label, actual[key], values, limit(values, key));
         });

@@ -174,10 +174,10 @@ export function gemmCases(): ContractCase[] {
   return [
     ...TRANSPOSES.map((transposes) => {
       const name = `${transposes.transA ? 'aᵀ' : 'a'} ${transposes.transB ? 'bᵀ' : 'b'}`;
-      return differentialCase('gemm', name, () => exactTrials(transposes), 'bits');
+      return differentialCase('gemm', name, () => exactTrials(transposes), 'exact');
     }),
-    differentialCase('gemm', 'batches', batchTrials, 'bits'),
-    differentialCase('gemm', 'sizes of 0', emptyTrials, 'bits'),
+    differentialCase('gemm', 'batches', batchTrials, 'exact'),
+    differentialCase('gemm', 'sizes of 0', emptyTrials, 'exact'),
     differentialCase('gemm', 'large', largeTrials),
   ];
 }

@@ -8,7 +8,7 @@ import type { ContractCase } from './case.js';
 import { cellCases } from './cells.js';
 import { crfKernelCases } from './crf.js';
 import { ctcCases } from './ctc.js';
-import { type Allowed, differentialCase, draw, MANY, SIZES, type Trial } from './differential.js';
+import { differentialCase, draw, MANY, SIZES, type Tolerance, type Trial } from './differential.js';
 import { gemmCases } from './gemm.js';
 import { optimizerCases } from './optimizers.js';
 import { recurrentKernelCases } from './recurrent.js';
@@ -33,7 +33,7 @@ const SPECIAL = [
 ].map(Math.fround); // biome-ignore format: a list
 
 /** Allows errors of `factor` times the largest element, and at least the smallest normal number of float32. */
-function relative(factor: number): Allowed {
+function relative(factor: number): Tolerance {
   return (expected) => Math.max(factor * largestMagnitude(expected), 2 ** -126);
 }
 
@@ -125,7 +125,7 @@ function unaryTrials(op: UnaryName): Trial[] {
   const special = SPECIAL.map((x) => ({
     name: `${op} of ${x}`,
     arrays: { x: new Float64Array(3).fill(x), y: draw.nan(3) },
-    allowed: relative(op === 'hardSigmoid' ? 1e-5 : 1e-6),
+    tolerance: relative(op === 'hardSigmoid' ? 1e-5 : 1e-6),
   }));
   const many = { name: `${op} of many`, arrays: { x: draw.normal(MANY, 'many'), y: draw.nan(MANY) } };
   const outOfPlace = [...ordinary, ...special, ...(op === 'tanh' ? [many] : [])].map(
@@ -180,7 +180,7 @@ function binaryTrials(op: BinaryName): Trial[] {
       name: `${op} of ${a} and ${b}`,
       arrays: { a: new Float64Array(2).fill(a), b: new Float64Array(2).fill(b), y: draw.nan(2) },
       call: (kernels, blocks) => kernels.binary({ op, a: blocks.a, b: blocks.b, y: blocks.y }),
-      allowed: relative(1e-6),
+      tolerance: relative(1e-6),
     }),
   );
   const inPlace: Trial = {
@@ -229,7 +229,7 @@ function longSums(): Trial[] {
     name: op,
     arrays: { x, y: draw.nan(1) },
     call: (kernels, blocks) => kernels.reduce(op, blocks.x, blocks.y, 1),
-    allowed: relative(1e-5),
+    tolerance: relative(1e-5),
   }));
 }
 
@@ -293,7 +293,7 @@ function gatherTrials(): Trial[] {
       y: draw.nan(ids.length * width),
     },
     call: (kernels, blocks) => kernels.gather(blocks.table, blocks.ids, blocks.y, width),
-    allowed: 'bits',
+    tolerance: 'exact',
   }));
 }
 
@@ -311,7 +311,7 @@ function topKTrials(): Trial[] {
         name: `${k} of [${rows}, ${n}]${special ? ' with NaN and infinities' : ''}`,
         arrays: { x, values: draw.nan(rows * k), indices: draw.nan(rows * k) },
         call: (kernels, blocks) => kernels.topK(blocks.x, blocks.values, blocks.indices, n),
-        allowed: 'bits',
+        tolerance: 'exact',
       };
     }),
   );
@@ -326,7 +326,7 @@ function scatterTrials(): Trial[] {
       g: draw.integers(ids.length * width, 'rows'),
     },
     call: (kernels, blocks) => kernels.scatterAdd(blocks.table, blocks.ids, blocks.g, width),
-    allowed: 'bits',
+    tolerance: 'exact',
   }));
 }
 
@@ -360,8 +360,8 @@ function maskTrials(): Trial[] {
 
 /** The cases of each kernel. The type requires cases for every kernel of the interface. */
 const cases: { readonly [K in KernelName]: readonly ContractCase[] } = {
-  fill: [differentialCase('fill', 'sizes', fillTrials, 'bits')],
-  copy: [differentialCase('copy', 'strides', copyTrials, 'bits')],
+  fill: [differentialCase('fill', 'sizes', fillTrials, 'exact')],
+  copy: [differentialCase('copy', 'strides', copyTrials, 'exact')],
   unary: UNARY.map((op) => differentialCase('unary', op, () => unaryTrials(op))),
   binary: BINARY.map((op) => differentialCase('binary', op, () => binaryTrials(op))),
   reduce: [
@@ -384,10 +384,10 @@ const cases: { readonly [K in KernelName]: readonly ContractCase[] } = {
             (kernels, { y }) =>
               kernels.randomUniform(key, counter, y),
         ),
-      'bits',
+      'exact',
     ),
   ],
-  randomMask: [differentialCase('randomMask', 'the same integers on every backend', maskTrials, 'bits')],
+  randomMask: [differentialCase('randomMask', 'the same integers on every backend', maskTrials, 'exact')],
   ...ctcCases,
   ...optimizerCases,
   ...recurrentKernelCases,

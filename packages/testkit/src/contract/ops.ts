@@ -20,7 +20,7 @@ function recordingReference(used: Set<KernelName>): Backend {
 }
 
 /** A sample, and its results on the reference. */
-interface Expected {
+interface ExpectedResults {
   title: string;
   sample: AnySample;
   inputs: (DrawnTensor | null)[];
@@ -41,7 +41,7 @@ class OpCase implements ContractCase {
   readonly #op: AnyOp;
   readonly #samples: readonly AnySample[];
   readonly #used = new Set<KernelName>();
-  #expected: Expected[] | null = null;
+  #expected: ExpectedResults[] | null = null;
 
   constructor(opName: OpName, op: AnyOp, samples: readonly AnySample[], part: string) {
     this.name = `op ${opName}${part}`;
@@ -62,7 +62,7 @@ class OpCase implements ContractCase {
   }
 
   /** Returns the results of the reference, computed once for all backends. */
-  #reference(): Expected[] {
+  #reference(): ExpectedResults[] {
     this.#expected ??= onBackend(recordingReference(this.#used), () =>
       this.#samples.map((sample) => {
         const inputs = drawInputs(this.#opName, sample);
@@ -78,7 +78,10 @@ class OpCase implements ContractCase {
     return this.#expected;
   }
 
-  #compare(backend: Backend, { title, sample, inputs, upstream, results }: Expected): (string | null)[] {
+  #compare(
+    backend: Backend,
+    { title, sample, inputs, upstream, results }: ExpectedResults,
+  ): (string | null)[] {
     leaveNaN(backend);
     const actual = gradientsOf(this.#op, inputs, sample.attrs, () => upstream);
     leaveNaN(backend);

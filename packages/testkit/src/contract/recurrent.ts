@@ -392,8 +392,8 @@ function gruBackwardTrial(settings: Settings, variant: GruVariant): Trial {
 const kernelCase = (
   kernel: RecurrentKernel,
   trials: () => Trial[],
-  allowed: (expected: Float64Array) => number,
-): ContractCase[] => [differentialCase(kernel, 'sizes and options', trials, allowed)];
+  tolerance: (expected: Float64Array) => number,
+): ContractCase[] => [differentialCase(kernel, 'sizes and options', trials, tolerance)];
 
 export const recurrentKernelCases: { readonly [K in RecurrentKernel]: readonly ContractCase[] } = {
   rnnForward: kernelCase('rnnForward', () => SETTINGS.map(rnnForwardTrial), outputTolerance),

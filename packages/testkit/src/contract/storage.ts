@@ -13,7 +13,7 @@ const storageCase = (name: string, run: (backend: Backend) => (string | null)[])
 const counting = (length: number, first = 0): Float64Array =>
   Float64Array.from({ length }, (_, i) => first + i);
 
-/** Fills blocks of two nested arenas and a resident block with different numbers, and checks that all keep their values. */
+/** Fills blocks of two nested arenas and a block from `allocate` with different numbers. Checks that all keep their values. */
 function checkOverlap(backend: Backend): (string | null)[] {
   backend.openArena();
   const outer = [1, 17, 300_000, 5].map((length, i) => {
@@ -24,18 +24,18 @@ function checkOverlap(backend: Backend): (string | null)[] {
   backend.openArena();
   const inner = backend.temporary(400_000);
   backend.write(inner, counting(400_000, 0.5));
-  const resident = backend.allocate(100);
-  backend.write(resident, counting(100, -100));
+  const allocated = backend.allocate(100);
+  backend.write(allocated, counting(100, -100));
   backend.closeArena();
   const later = backend.temporary(400_000);
   backend.write(later, counting(400_000, 0.25));
   const problems = outer.map(({ block, length, from }) =>
     bitMismatch(`block of ${length}`, readNow(backend, block), counting(length, from)),
   );
-  problems.push(bitMismatch('resident block', readNow(backend, resident), counting(100, -100)));
+  problems.push(bitMismatch('allocated block', readNow(backend, allocated), counting(100, -100)));
   problems.push(bitMismatch('later block', readNow(backend, later), counting(400_000, 0.25)));
   backend.closeArena();
-  backend.release(resident);
+  backend.release(allocated);
   return problems;
 }
 

@@ -58,6 +58,7 @@ export const crfSamples = {
     sample({ name: 'plain', shape: [3, 4, 3] }),
     sample({ name: 'many tags', shape: [2, 5, 20] }),
     sample({ name: 'more tags than a vector', shape: [2, 3, 33] }),
+    // The kernels split a batch into parts for threads.
     sample({ name: 'more sequences than parts', shape: [37, 3, 2] }),
     sample({ name: 'no sequence', shape: [0, 3, 2] }),
     sample({ name: 'no step', shape: [2, 0, 3] }),

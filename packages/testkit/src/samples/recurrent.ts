@@ -95,18 +95,18 @@ function gradientChecks({ bias, states }: Options) {
 
 /**
  * Builds a sample of a cell.
- * @param elements number of elements of each input whose gradients are checked one at a time
+ * @param checkedElements number of elements of each input whose gradients are checked one at a time
  */
-type Build<I extends Inputs> = <A extends object>(
+type SampleBuilder<I extends Inputs> = <A extends object>(
   options: Options,
   attrs: A,
-  elements: number,
+  checkedElements: number,
 ) => Sample<A, I>;
 
 /** Returns the builder for a cell with one state. */
 const oneState =
-  (kind: CellKind): Build<InputsOf<'rnn'>> =>
-  (options, attrs, elements) => {
+  (kind: CellKind): SampleBuilder<InputsOf<'rnn'>> =>
+  (options, attrs, checkedElements) => {
     const generators = inputGenerators(kind, options);
     const checks = gradientChecks(options);
     return {
@@ -114,14 +114,14 @@ const oneState =
       inputs: [...generators.before, generators.state, ...generators.after],
       attrs,
       gradients: [...checks.before, checks.state, ...checks.after],
-      elements,
+      checkedElements,
     };
   };
 
 /** Returns the builder for a cell with two states. */
 const twoStates =
-  (kind: CellKind): Build<InputsOf<'lstm'>> =>
-  (options, attrs, elements) => {
+  (kind: CellKind): SampleBuilder<InputsOf<'lstm'>> =>
+  (options, attrs, checkedElements) => {
     const generators = inputGenerators(kind, options);
     const checks = gradientChecks(options);
     return {
@@ -129,7 +129,7 @@ const twoStates =
       inputs: [...generators.before, generators.state, generators.state, ...generators.after],
       attrs,
       gradients: [...checks.before, checks.state, checks.state, ...checks.after],
-      elements,
+      checkedElements,
     };
   };
 
@@ -212,7 +212,7 @@ const sharedAttributes = ({ returnSequences, reverse, realign, zeroOutputForMask
 
 /** Returns one sample for each set of options. `attributes` converts options to the attributes of the op. */
 function cellSamples<A extends object, I extends Inputs>(
-  build: Build<I>,
+  build: SampleBuilder<I>,
   attributes: (options: Options) => A,
   optionSets = combinations(),
 ): Sample<A, I>[] {
@@ -243,7 +243,7 @@ const activationOptions = ACTIVATIONS.map((activation): Options => ({ ...FULL, a
 
 /** Returns samples of every pair of an activation and a gate activation, except the default pair. */
 function activationPairs<A extends { recurrentActivation: ActivationName }, I extends Inputs>(
-  build: Build<I>,
+  build: SampleBuilder<I>,
   attributes: (options: Options) => A,
 ): Sample<A, I>[] {
   return activationOptions.flatMap((options) =>
@@ -280,7 +280,7 @@ function scanSamples(): Sample<AttributesOf<'linearScan'>, InputsOf<'linearScan'
           ],
           attrs: { reverse },
           gradients: [true, true, hasState || ABSENT, 'masks are constants'],
-          elements: 5,
+          checkedElements: 5,
         } satisfies Sample<AttributesOf<'linearScan'>, InputsOf<'linearScan'>>;
       }),
     ),

@@ -10,7 +10,7 @@ export interface Sample<A, I extends Inputs> {
   /** For each input: true if its gradient is checked, otherwise the reason why it has none. */
   readonly gradients: { readonly [K in keyof I]: true | string };
   /** Number of elements of each input to check one at a time, in addition to the directional check. Default 40. */
-  readonly elements?: number;
+  readonly checkedElements?: number;
 }
 
 type OpTypes<O> = O extends Op<infer A, infer I, Outputs> ? { attrs: A; inputs: I } : never;

@@ -78,7 +78,7 @@ function product(a: Shape, b: Shape, attrs: MatmulOptions = {}): SampleFor<'matm
     inputs: [normal(a), normal(b), null],
     attrs,
     gradients: [true, true, ABSENT],
-    elements: 3,
+    checkedElements: 3,
   };
 }
 
