@@ -173,7 +173,7 @@ export class Tensor {
     throw new UnrollError(
       'scope',
       `This tensor of shape ${formatShape(this.shape)} was freed when its scope() or training step ended. ` +
-        'Return it from there, or keep() it there.',
+        'Return or keep() it.',
       { shape: this.shape },
     );
   }

@@ -29,7 +29,7 @@ import { onBackend, tensorOf } from '@unroll/testkit';
 import { testBackends } from '@unroll/testkit/node';
 
 const ENDED =
-  'This tensor of shape [2] was freed when its scope() or training step ended. Return it from there, or keep() it there.';
+  'This tensor of shape [2] was freed when its scope() or training step ended. Return or keep() it.';
 
 const isEnded = (error: unknown): boolean => error instanceof UnrollError && error.code === 'scope';
 

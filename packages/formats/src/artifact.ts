@@ -186,11 +186,10 @@ export function artifactOf(files: ArtifactFiles, modelOf: (config: unknown) => N
   const lossParameters: Artifact['lossParameters'] = {};
   for (const [name, declared] of Object.entries(objectOf(config.lossParameters ?? {}, CONFIG))) {
     const shape = tensors.get(name)?.shape;
-    if (!shape) throw artifactError(`${WEIGHTS} has no tensor "${name}" for this loss parameter`, { name });
-    if (JSON.stringify(declared) !== JSON.stringify(shape)) {
+    const [expected, actual] = [declared, shape].map((each) => JSON.stringify(each));
+    if (!shape || expected !== actual) {
       throw artifactError(
-        `${CONFIG} gives the loss parameter "${name}" the shape ${JSON.stringify(declared).slice(0, 80)}, ` +
-          `but its tensor in ${WEIGHTS} has the shape ${JSON.stringify(shape)}`,
+        `the loss parameter "${name}" has the shape ${expected} in ${CONFIG}, but ${actual ?? 'no tensor'} in ${WEIGHTS}`,
         { name, shape, declared },
       );
     }

@@ -152,11 +152,7 @@ export const instantiateWasm = (options: WasmOptions): KernelModule => {
   calls.address = firstWorker + (maxThreads - 1) * workerBytes;
   memory.heapBase = calls.address + CALL_BYTES;
   if (!memory.reserve(memory.heapBase)) {
-    throw new KernelLoadError(
-      `not enough memory to start the WebAssembly kernels with up to ${maxThreads} threads: free memory` +
-        `${options.threads ? ', or set threads to false' : ''}`,
-      'wasm-failed',
-    );
+    throw new KernelLoadError(`not enough memory for kernels with ${maxThreads} threads`, 'wasm-failed');
   }
   memory.updateCallViews();
   pool.pool_configure(options.cores, options.mayWait ? 1 : 0, firstScratch);

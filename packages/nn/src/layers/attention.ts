@@ -97,9 +97,7 @@ export abstract class AttentionLayer<O extends AttentionBaseOptions = AttentionB
   /** Returns whether the outputs are streamed: they are if the queries are. @throws UnrollError unless the values are fixed */
   override streaming([query, ...others]: readonly (boolean | null)[]): boolean[] {
     if (others.some((input) => input !== null))
-      throw this.nonCausal(
-        'attends to a whole sequence, which must be a fixed input, as in stream({ inputs: { memory } })',
-      );
+      throw this.nonCausal('attends to a whole sequence, which must be a fixed input of stream()');
     if (this.options.useCausalMask) throw this.nonCausal('has a causal mask, which depends on the step');
     return this.options.returnAttentionScores ? [query === true, query === true] : [query === true];
   }

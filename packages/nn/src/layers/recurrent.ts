@@ -208,7 +208,7 @@ export class Recurrent extends Layer<RecurrentOptions> {
   override streaming([x, ...statesAndConstants]: readonly (boolean | null)[]): boolean[] {
     if (this.goBackwards) throw this.nonCausal('runs backwards, from the end of a sequence');
     if (statesAndConstants.some((isStreamed) => isStreamed !== null)) {
-      throw this.nonCausal('takes states or constants from another layer; stream the two layers separately');
+      throw this.nonCausal('takes states or constants from another layer; stream both separately');
     }
     if (!x) throw this.nonCausal('computes a whole sequence from one vector');
     return [
@@ -339,10 +339,7 @@ export class Recurrent extends Layer<RecurrentOptions> {
       const stateNames = sizes.map(([name]) => name).join(', ');
       const suffix = names.length > 0 ? `, then the constants ${names.join(', ')}` : '';
       const got = states.length + constants.length;
-      throw this.error(
-        'shape',
-        `takes the initial states ${stateNames}, or none${suffix}; got ${got} input${got === 1 ? '' : 's'} after the sequence.`,
-      );
+      throw this.error('shape', `takes the initial states ${stateNames}, or none${suffix}; got ${got}.`);
     }
     const check = (shape: Shape, label: string, rank: number, width: number): void => {
       const fits = shape.length === rank && (width === -1 || shape[rank - 1] === width);
