@@ -1,6 +1,6 @@
 /**
- * A tape that can also report the gradients of intermediate tensors. It ignores parameters, because instruments
- * differentiate with respect to inputs and states; weight gradients would take most of the time.
+ * A tape that can also report the gradients of intermediate tensors. It ignores parameters, because the analyses of this
+ * package differentiate with respect to inputs and states; weight gradients would take most of the time.
  */
 import { Parameter, type Tensor } from '@unroll/core';
 import { type AnyOp, type Inputs, type Outputs, Tape } from '@unroll/core/internal';

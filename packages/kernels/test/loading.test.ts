@@ -74,6 +74,7 @@ describe('choice', () => {
   }, () => {
     assertRejected({ relaxed: true }, 'relaxed-unavailable', /use Node 21 or later/);
   });
+  // The variable limits the slices in which kernels read weights; 0: weights are not sliced.
   test('UNROLL_SLICE_BYTES applies to the kernels that are loaded next, not to those loaded before', {
     skip: variants.some(isNative) ? false : 'no native kernels were built',
   }, () => {
@@ -250,7 +251,8 @@ describe('processes', () => {
         while (module.activeThreads < module.threads && performance.now() - start < 10000) {
           await new Promise((resolve) => setTimeout(resolve, 5));
         }
-        if (module.checkPool(50)) throw new Error('wrong');
+        const errors = module.checkPool(50);
+        if (errors > 0) throw new Error(errors + ' wrong results');
         await new Promise((resolve) => setTimeout(resolve, 100));
         console.log(module.activeThreads === module.threads, Date.now());`;
       const { stdout, stderr } = await runScript(script);

@@ -174,7 +174,7 @@ describe('a cell with a constant', () => {
             return { found: outputsAndGradients(work, [...values, ...layer.parameters]), rows };
           };
           const plain = numbers(recurrent(make(), layerOptions));
-          // With 1e9 weights, splitting the batch saves time, so the batch shrinks.
+          // Sequences that have ended leave the batch only if the layer is so large that this saves time.
           const shrinking = numbers(
             Object.assign(recurrent(make(), layerOptions), { countParams: () => 1e9 }),
           );

@@ -17,9 +17,9 @@ Video
   --colour, --grey      keep the colours, or convert them to grey (default: keep them, unless the
                         middle frames of 50 clips are grey)
   --optical-difference  also read the difference between each frame and the previous frame
-  --frames-per-clip <n> read at most n frames of each clip: the middle frame, or in training a
-                        random one, of each of n equal parts (default: all, or 16 if a clip has
-                        more)
+  --frames-per-clip <n> read at most n frames of each clip: the clip is divided into n equal
+                        parts, and the middle frame of each part is read (in training, a random
+                        one) (default: all, or 16 if a clip has more)
   --no-augment          train without augmentation (random changes of position, size, angle,
                         contrast and brightness)
 `;

@@ -17,12 +17,13 @@ const TRAINING =
   '{"seed":7,"data":{"file":"hills.csv","rows":3},"tries":[{"model":"a","score":0.5},{"model":"b"}]}';
 
 before(async () => {
-  for (const name of ['echo', 'desert', 'later', 'nobody']) mkdirSync(join(temp.folder, name));
+  for (const name of ['echo', 'no-evaluation', 'newer-version', 'unknown-task'])
+    mkdirSync(join(temp.folder, name));
   write('echo/pipeline.json', PIPELINE);
   write('echo/training.json', TRAINING);
-  write('later/pipeline.json', PIPELINE.replace('-2', '-3'));
-  write('nobody/pipeline.json', PIPELINE.replace('echo', 'ghost'));
-  write('desert/pipeline.json', PIPELINE.replace('valley', 'desert'));
+  write('newer-version/pipeline.json', PIPELINE.replace('-2', '-3'));
+  write('unknown-task/pipeline.json', PIPELINE.replace('echo', 'ghost'));
+  write('no-evaluation/pipeline.json', PIPELINE.replace('valley', 'no-evaluation'));
   write('said.csv', 'said,heard\nho,ho\n"a, b",a\n');
   write('more.csv', 'said\nhey\n');
   const encode = (text: string) => new TextEncoder().encode(text);
@@ -82,7 +83,7 @@ describe('predict', () => {
     'an invalid integer': [['echo', '--times', '0'], '--times must be an integer of at least 1, got "0".'],
     'an invalid number': [['echo', '--gain', 'loud'], '--gain must be a number, got "loud".'],
     'two models': [
-      ['echo', 'later'],
+      ['echo', 'newer-version'],
       'Exactly one model is required: unroll predict <model folder> [--data <file>]',
     ],
     'a file that is not a model': [
@@ -90,11 +91,11 @@ describe('predict', () => {
       'said.csv: this is neither a folder nor a .zip. A model is the folder of a saved model, or a zip of its files.',
     ],
     'a newer format version': [
-      ['later'],
+      ['newer-version'],
       'This version of Unroll reads the task "echo" up to format version 2, got version 3. Update Unroll.',
     ],
     'an unknown task': [
-      ['nobody'],
+      ['unknown-task'],
       `Unknown task "ghost". This version of Unroll supports: ${TASKS.map(({ name }) => name).join(', ')}, echo.`,
     ],
   };
@@ -140,7 +141,7 @@ describe('evaluate', () => {
 });
 
 test('rejects a model that does not support evaluation', async () => {
-  const { code, stderr } = await unroll(['evaluate', 'desert', '--data', 'said.csv']);
+  const { code, stderr } = await unroll(['evaluate', 'no-evaluation', '--data', 'said.csv']);
   assert.deepEqual([code, stderr], [2, 'unroll: Models of the task "echo" do not support evaluation.\n']);
 });
 
@@ -183,7 +184,7 @@ describe('inspect', () => {
     });
   });
   test('reports an unsupported format version and a missing training record', async () => {
-    const later = (await unroll(['inspect', 'later'])).stdout;
+    const later = (await unroll(['inspect', 'newer-version'])).stdout;
     assert.match(later, /^task {3}echo, format version 3, not supported by this version$/m);
     assert.match(later, /\n\nNo training record\.\n$/);
   });

@@ -31,7 +31,7 @@ export interface BatchWindows {
   count: number;
   /** Number of steps in a window. */
   size: number;
-  /** For each step of each window its row in x [B * T, features]; B * T if the step is masked or outside, [B, count, size]. */
+  /** [B, count, size]: the row in x [B * T, features] of each step of each window, or B * T if it is masked or outside x. */
   rows: Float32Array | Float64Array;
   /** Number of valid steps in each window, [B, count]. */
   validSteps: Float32Array | Float64Array;

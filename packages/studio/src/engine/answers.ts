@@ -1,4 +1,4 @@
-/** Answers questions of the page. Code that few visitors need is loaded on demand. */
+/** Answers the requests that the page sends to the worker. Code that few visitors need is loaded on demand. */
 import type { Problem } from '../problems/problem.js';
 import type { Lane } from './lane.js';
 import type { Question } from './protocol.js';

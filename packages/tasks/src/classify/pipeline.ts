@@ -111,7 +111,7 @@ function checkLength(length: unknown): void {
   throw new UnrollError('format', `pipeline.json is damaged: ${problem}.`, { length });
 }
 
-/** Checks the n-grams. @throws UnrollError `format` for impossible n-grams, or if the network does not read them */
+/** Checks the n-grams. @throws UnrollError `format` for invalid settings of the n-grams, or if the network does not read them */
 function checkNGrams(ngrams: unknown, network: Network, labels: number): void {
   const { tokens, characters, buckets, weight } = Object(ngrams) as NGramConfig & { weight: number };
   const range: readonly unknown[] =
@@ -126,8 +126,10 @@ function checkNGrams(ngrams: unknown, network: Network, labels: number): void {
   const fits =
     table instanceof Embedding && table.inputDim === buckets && table.outputDim === labels && buckets >= 2;
   if (isValid && fits && outputs >= 2) return;
-  const problem = isValid ? 'the network has no table or output for them' : JSON.stringify(ngrams);
-  throw new UnrollError('format', `pipeline.json is damaged: impossible n-grams (${problem}).`, { ngrams });
+  const problem = isValid
+    ? 'the network has no table or output for the n-grams'
+    : `invalid settings of the n-grams, ${JSON.stringify(ngrams)}`;
+  throw new UnrollError('format', `pipeline.json is damaged: ${problem}.`, { ngrams });
 }
 
 function checkedPipeline(json: JsonObject): ClassifyPipeline {

@@ -35,7 +35,7 @@ test('by hand: the mean change at each position, shrunk towards the mean of the 
   const panel = panelFromTable(tableOf(0, 120), { target: 'y', time: 't' });
   const changes = Float64Array.from({ length: 40 }, (_, i) => (i % 2 === 0 ? 3 : 1));
   const spread = seasonalSpread(panel, 2, [changes], [2])!;
-  // 20 changes of 3 and of 1, whose mean is 2: (20·1.5 + 20)/40 and (20·0.5 + 20)/40.
+  // 20 changes of 3 and 20 of 1: 1.5 and 0.5 relative to their mean. The mean, 1, counts as 20 changes: (20·1.5 + 20·1)/40 = 1.25.
   assert.deepEqual(spread.byPosition, [1.25, 0.75]);
   assert.deepEqual(
     [4, 5, 7].map((index) => spreadAt(spread, panel)(0, index)),
@@ -72,7 +72,7 @@ const opposite = makeTable({
   ],
 });
 
-test('errors by hand: the sizes of each series are shrunk towards those of all series, and several errors of a row count as one', () => {
+test('the spread of errors, computed by hand: that of each series is shrunk towards that of all series, and several errors of a row count as one', () => {
   const panel = panelFromTable(opposite, { target: 'y', time: 't', series: 'id' });
   const rows = Array.from({ length: 80 }, (_, n) => Math.floor(n / 2));
   const step = {
@@ -95,13 +95,13 @@ test('errors by hand: the sizes of each series are shrunk towards those of all s
   }
   const silent = { ...step, size: step.size.map((size, n) => (n % 2 === 1 ? 0 : size)) };
   const { byPosition: all, bySeries: own } = spreadOfErrors(panel, 2, [silent])!;
-  assert.deepEqual(own!.early, all, 'a series without errors has the sizes of all series');
+  assert.deepEqual(own!.early, all, 'a series without errors has the spread of all series');
   const few = { ...step, size: step.size.map((size, n) => (n < 42 ? Number.NaN : size)) };
   assert.equal(spreadOfErrors(panel, 2, [few]), null, 'errors of fewer than 10 seasons');
   assert.equal(spreadOfErrors(panel, 1, [step]), null, 'no season');
 });
 
-test('a series that is not in the spread has the sizes of all series, whatever its name', () => {
+test('a series without a spread of its own has that of all series, whatever its name', () => {
   const cells = [
     [0, 1, 0, 1],
     ['a', 'a', 'constructor', 'constructor'],
