@@ -2,7 +2,8 @@
  * Calibrates prediction intervals from past errors: split conformal prediction or, with a probabilistic head, conformalised
  * quantile regression. For each horizon step, the conformity score of an earlier forecast is the distance of the actual
  * value from the forecast's interval (for a point forecast, an interval of zero width). A new interval is widened by the
- * `level` quantile of these scores. Only errors known at the forecast origin are used.
+ * `level` quantile of these scores; with many errors, each bound has its own quantile. Only errors known at the forecast origin are
+ * used.
  *
  * Scores are computed on the scale of the forecast (log, if the plan uses a log transform) and divided by their expected size, so
  * that the scores of many rows and series can be pooled. The expected size is the mean absolute change of the series, where a change

@@ -170,6 +170,7 @@ export function marginsOf(
       positions.map((n, i) => distances[n] / sizes[i]),
       (1 + level) / 2,
       step,
+      normalQuantile,
     ),
   );
   return { lower, upper };
@@ -181,14 +182,23 @@ const rowsSpanned = (index: readonly number[]): number =>
   index.reduce((a, b) => Math.max(a, b), Number.NEGATIVE_INFINITY) -
   index.reduce((a, b) => Math.min(a, b), Number.POSITIVE_INFINITY);
 
+/** Returns the p quantile of the absolute value of a standard normal variable. */
+const absoluteNormalQuantile = (p: number): number => normalQuantile((1 + p) / 2);
+
 /**
  * Returns the score that a new score at horizon step `step` exceeds with a probability of at most 1 - level. For n
  * independent scores, this is the score of rank ceil((n + 1) level). Forecasts from neighbouring origins have almost all
  * steps in common, so n scores are worth about n / sqrt(step) independent ones; the rank is therefore
  * ceil((n + sqrt(step)) level). If it exceeds n, the largest score, which covers a fraction n / (n + sqrt(step)), is
  * extrapolated to the level with normal quantiles; if the largest score is not positive, the result is 0.
+ * @param quantileOf the quantiles for extrapolation. Default: those of the absolute value of a standard normal variable
  */
-export function marginOf(scores: readonly number[], level: number, step: number): number {
+export function marginOf(
+  scores: readonly number[],
+  level: number,
+  step: number,
+  quantileOf = absoluteNormalQuantile,
+): number {
   const known = Float64Array.from(scores).sort();
   const n = known.length;
   if (n === 0) return Number.NaN;
@@ -199,8 +209,5 @@ export function marginOf(scores: readonly number[], level: number, step: number)
   // All actual values lie inside the intervals. n scores do not show by how much an interval of this level may be narrowed.
   if (largest <= 0) return 0;
   const covered = n / total;
-  return largest * Math.max(1, absoluteNormalQuantile(level) / absoluteNormalQuantile(covered));
+  return largest * Math.max(1, quantileOf(level) / quantileOf(covered));
 }
-
-/** Returns the p quantile of the absolute value of a standard normal variable. */
-const absoluteNormalQuantile = (p: number): number => normalQuantile((1 + p) / 2);

@@ -122,6 +122,16 @@ describe('margins of skewed errors', () => {
     // With fewer errors, both bounds have the same margin: the 153rd of 190 absolute errors, rank ceil(191·0.8).
     assert.deepEqual(intervalAt(190, 1), [-8, 8]);
   });
+  test('extrapolate the largest distance of each bound with normal quantiles if the level has too few errors', () => {
+    const panel = panelOf([...valuesOf(210), 0]);
+    const calibration = new Calibration([0.999], 1, plain);
+    for (let origin = 0; origin < 210; origin++) calibration.learn(panel, { series: 0, origin }, point(0, 1));
+    const { lower, upper } = calibration.widen(panel, { series: 0, origin: 210 }, point(0, 1));
+    // 210 of 211 values are 2.5943 deviations, 99.95 % are 3.2905.
+    const factor = 3.2905 / 2.5943;
+    assert.ok(Math.abs(upper[0]![0]! - 9 * factor) < 1e-3, `${upper[0]}`);
+    assert.ok(Math.abs(lower[0]![0]! + factor) < 1e-3, `${lower[0]}`);
+  });
   test('are equal for both bounds if the errors span fewer than ten horizons', () => {
     const [lower, upper] = intervalAt(230, 25);
     assert.equal(lower, -upper!);
