@@ -16,6 +16,7 @@ import {
   minimum,
   mul,
   Parameter,
+  pow,
   reshape,
   scope,
   setBackend,
@@ -90,6 +91,17 @@ describe('valueAndGrad', () => {
       gradOf(() => sum(mul(before, x)), x),
       [[1, 4]],
       'square(x) counts as a constant',
+    );
+  });
+
+  test('of powers is 0, not NaN, at a base of 0 with a positive exponent and at an exponent of 0', () => {
+    const [a, b] = [tensor([0, 0, 2, -1]), tensor([3, 0, 0, 0])];
+    const [da, db] = gradOf(() => sum(pow(a, b)), a, b) as number[][];
+    assert.deepEqual(da, [0, 0, 0, 0]);
+    assert.deepEqual(db!.slice(0, 3), [0, 0, Math.log(2)]);
+    assert.deepEqual(
+      gradOf(() => sum(pow(a, 2)), a),
+      [[0, 0, 4, -2]],
     );
   });
 

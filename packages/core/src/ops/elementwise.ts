@@ -92,8 +92,12 @@ const divOp = /* @__PURE__ */ binaryOp('div', (g, _a, b) => div(g, b), (g, _a, b
 const maxOp = /* @__PURE__ */ binaryOp('max', (g, a, b) => mul(g, greaterEqual(a, b)), (g, a, b) => mul(g, greater(b, a)));
 // biome-ignore format: a table
 const minOp = /* @__PURE__ */ binaryOp('min', (g, a, b) => mul(g, greaterEqual(b, a)), (g, a, b) => mul(g, greater(a, b)));
-// biome-ignore format: a table
-const powOp = /* @__PURE__ */ binaryOp('pow', (g, a, b) => mul(g, mul(b, pow(a, sub(b, 1)))), (g, a, _b, y) => mul(g, mul(y, log(a))));
+// Where b is 0, the first gradient is 0 also for a = 0; where a is 0 and b is positive, the second gradient is 0.
+const powOp = /* @__PURE__ */ binaryOp(
+  'pow',
+  (g, a, b) => mul(g, mul(b, pow(a, sub(add(b, equal(b, 0)), 1)))),
+  (g, a, _b, y) => mul(g, mul(y, log(add(a, equal(a, 0))))),
+);
 const eqOp = /* @__PURE__ */ binaryOp('eq', noGradient, noGradient);
 const gtOp = /* @__PURE__ */ binaryOp('gt', noGradient, noGradient);
 const geOp = /* @__PURE__ */ binaryOp('ge', noGradient, noGradient);
