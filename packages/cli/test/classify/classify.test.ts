@@ -117,7 +117,7 @@ describe('train classify', () => {
     const { stdout } = await unroll(['train', '--help']);
     assert.match(
       stdout,
-      /^ {2}classify {3}predict the label of a text, a numeric sequence, a sound or a video clip$/m,
+      /^ {2}classify {4}predict the label of a text, a numeric sequence, a sound or a video clip$/m,
     );
     const help = (await unroll(['train', 'classify', '--help'])).stdout;
     assert.match(help, /^ {2}--label <column> {6}column with the labels \(not needed for \.ts files\)$/m);

@@ -23,7 +23,7 @@ before(async () => {
   write('echo/training.json', TRAINING);
   write('newer-version/pipeline.json', PIPELINE.replace('-2', '-3'));
   write('unknown-task/pipeline.json', PIPELINE.replace('echo', 'ghost'));
-  write('no-evaluation/pipeline.json', PIPELINE.replace('valley', 'no-evaluation'));
+  write('no-evaluation/pipeline.json', PIPELINE.replace('valley', 'desert'));
   write('said.csv', 'said,heard\nho,ho\n"a, b",a\n');
   write('more.csv', 'said\nhey\n');
   const encode = (text: string) => new TextEncoder().encode(text);

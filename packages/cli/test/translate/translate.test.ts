@@ -99,7 +99,7 @@ describe('train translate', () => {
   });
   test('help lists the task and its options', async () => {
     const { stdout } = await unroll(['train', '--help']);
-    assert.match(stdout, /^ {2}translate {2}translate or summarise texts$/m);
+    assert.match(stdout, /^ {2}translate {3}translate or summarise texts$/m);
     const help = (await unroll(['train', 'translate', '--help'])).stdout;
     assert.match(help, /^ {2}--target-file <file> {2}target texts: line n/m);
   });

@@ -126,8 +126,8 @@ const nameOf = ({ lag, anchor }: Candidate): string => `${lag} ${anchor}`;
 export function describeView({ lag, anchor = 'last' }: Pick<NetworkView, 'lag' | 'anchor'>): string {
   const what = lag === 1 ? 'values' : `seasonal differences (lag ${lag})`;
   const subtracted = {
-    last: ', each minus the last one in the window',
-    mean: ', each minus the mean of the window',
+    last: ', each minus the last',
+    mean: ', each minus their mean',
     zero: '',
   }[anchor];
   return `${what}${subtracted}`;

@@ -90,8 +90,8 @@ test('the spread of errors, computed by hand: that of each series is shrunk towa
   for (const steps of [[step], [step, step]]) {
     const { byPosition, bySeries } = spreadOfErrors(panel, 2, steps)!;
     close(byPosition, [7 / 6, 5 / 6]);
-    close(bySeries!['late']!, [4 / 3, 2 / 3]);
-    close(bySeries!['early']!, [13 / 12, 11 / 12]);
+    close(bySeries!.late!, [4 / 3, 2 / 3]);
+    close(bySeries!.early!, [13 / 12, 11 / 12]);
   }
   const silent = { ...step, size: step.size.map((size, n) => (n % 2 === 1 ? 0 : size)) };
   const { byPosition: all, bySeries: own } = spreadOfErrors(panel, 2, [silent])!;
