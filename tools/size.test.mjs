@@ -21,7 +21,10 @@ test('a bundle without weight initializers runs models; building a model throws 
   const { model } = await bundled(`import { Dense, runnable, Sequential, setBackend } from 'unrolljs/infer';
     await setBackend('reference');
     export const model = runnable(new Sequential([new Dense({ units: 1, kernelRegularizer: 'l2' })]));`);
-  const expected = { code: 'state', message: /can only run models\. For all other functions, use load\(\), sequential\(\) or model\(\)\./ };
+  const expected = {
+    code: 'state',
+    message: /can only run models\. For all other functions, use load\(\), sequential\(\) or model\(\)\./,
+  };
   assert.throws(() => model.build([[-1, 2]]), expected);
   model.build([[-1, 2]], { values: (_name, [rows]) => [3, 4].slice(0, rows) });
   assert.deepEqual((await model.predict([[1, 2]])).toArray(), [[14]]);
