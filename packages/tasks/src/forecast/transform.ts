@@ -133,8 +133,8 @@ export class WindowTransform {
     for (let i = 0; i < horizon; i++) {
       const change = scaledOutputs[i] * scale + centre;
       const seasons = Math.ceil((i + 1) / lag);
-      const z1 = lag === 1 ? change : z[row + i - seasons * lag] + seasons * change;
-      forecast[i] = log ? Math.exp(z1) : z1;
+      const transformed = lag === 1 ? change : z[row + i - seasons * lag] + seasons * change;
+      forecast[i] = log ? Math.exp(transformed) : transformed;
     }
     return forecast;
   }
