@@ -18,6 +18,7 @@ export { growsWithLevel, planForecast } from './forecast/plan.js';
 export { chooseViews } from './forecast/representation.js';
 export { fillGaps, subsample } from './forecast/rows.js';
 export { scoreScale } from './forecast/score-scale.js';
+export { searchEpochs, validationFolds } from './forecast/search.js';
 export { seasonalSpread, spreadAt, spreadOfErrors } from './forecast/seasonal-spread.js';
 export { chooseSeason } from './forecast/seasons.js';
 export { type WindowScaler, WindowTransform, warmUp } from './forecast/transform.js';

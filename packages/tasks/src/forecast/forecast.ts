@@ -21,7 +21,7 @@ import { NetworkForecaster, type RunContext, RunProgress, stagesOf } from './for
 import { checkFutureCovariates } from './future.js';
 import { type HeadName, makeHead } from './heads.js';
 import { ForecastModel, type SeriesForecast } from './model.js';
-import type { CellName, FittedNetwork } from './network.js';
+import { type CellName, type FittedNetwork, networkPlanOf, type Split } from './network.js';
 import { backtestOrigins, calibrationOrigins } from './origins.js';
 import {
   DISCONTINUED,
@@ -276,11 +276,17 @@ function setUp(
   // The networks for calibration are trained on the rows before each validation fold of the epoch search, and forecast later rows.
   const folds = levels.length === 0 ? [] : validationFolds(panel, { ...plan, absolute: false }, plan.cut);
   const calibrationCuts = folds.map(({ cut }) => cut).sort((x, y) => x - y);
-  const stages = stagesOf(calibrationCuts.length, refit ? plan.origins.length : 1, plan.views.length);
+  const isOnlyCut = (folds: readonly Split[]): boolean =>
+    folds.length === 1 && folds[0].cut === calibrationCuts[0];
+  const searchCalibrates = plan.views.every((view) =>
+    isOnlyCut(validationFolds(panel, networkPlanOf(plan, view), plan.cut)),
+  );
+  const calibrations = searchCalibrates ? 0 : calibrationCuts.length;
+  const stages = stagesOf(calibrations, refit ? plan.origins.length : 1, plan.views.length);
   const finalStages = plan.views.map(() => 'final' as const);
   const progress = new RunProgress([...cells.flatMap(() => stages), ...finalStages]);
   const context: RunContext = {
-    ...{ panel, plan, levels, calibrationCuts, epochs, refit, signal, progress },
+    ...{ panel, plan, levels, calibrationCuts, searchCalibrates, epochs, refit, signal, progress },
     baselines: options.baselines,
     select: options.select ?? 'all',
   };

@@ -46,6 +46,11 @@ export interface RunContext {
    * cutoff. Empty if there are too few rows.
    */
   calibrationCuts: readonly number[];
+  /**
+   * Whether the search trains the calibration networks, because its only fold has the only cutoff. Otherwise, they are trained
+   * after the search.
+   */
+  searchCalibrates: boolean;
   /** The fitted baselines to compare; undefined: the default ones. */
   baselines: readonly FittedBaselineName[] | undefined;
   /** Whether to select one model for all series, or one model for each series. */
@@ -123,14 +128,18 @@ export class NetworkForecaster {
 
   /** Chooses the number of epochs, then trains the networks for calibration and backtest. */
   async *prepare(): AsyncGenerator<RunEvent, void, void> {
-    const { panel, plan, epochs, refit, calibrationCuts, progress } = this.#context;
+    const { panel, plan, epochs, refit, calibrationCuts, searchCalibrates, progress } = this.#context;
+    const searched: FittedNetwork[] = [];
     for (const view of plan.views) {
       const limits = { maxEpochs: epochs, deadline: this.#options.trainer.deadline(progress.left) };
       const search = searchEpochs(panel, networkPlanOf(plan, view), plan.cut, this.#options, limits);
-      this.#epochs.push(yield* this.#runStage('search', search));
+      const choice = yield* this.#runStage('search', search);
+      this.#epochs.push(choice.epochs);
+      if (choice.network !== null) searched.push(choice.network);
     }
-    for (const cut of calibrationCuts) yield* this.#fit('calibrate', cut);
-    for (const cut of refit ? plan.origins : [plan.cut]) yield* this.#fit('backtest', cut);
+    if (searchCalibrates) this.#add(calibrationCuts[0], searched);
+    else for (const cut of calibrationCuts) this.#add(cut, yield* this.#train('calibrate', cut));
+    for (const cut of refit ? plan.origins : [plan.cut]) this.#add(cut, yield* this.#train('backtest', cut));
   }
 
   /** Trains the networks of the final forecast on all rows. */
@@ -168,9 +177,8 @@ export class NetworkForecaster {
     return this.#fitted.findLast(({ from }) => from <= origin)?.networks;
   }
 
-  /** Trains networks on the rows before the cutoff `cut`, for forecasts from origins at or after it. */
-  async *#fit(stage: StageName, cut: number): AsyncGenerator<RunEvent, void, void> {
-    const networks = yield* this.#train(stage, cut);
+  /** Adds networks that were trained on the rows before the cutoff `cut`, for forecasts from origins at or after it. */
+  #add(cut: number, networks: readonly FittedNetwork[]): void {
     const { plan, levels } = this.#context;
     const encoders = networks.map(({ encoder }) => encoder);
     const parts = { model: joinNetworks(networks), encoders, views: plan.views, plan, levels };

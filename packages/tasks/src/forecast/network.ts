@@ -9,7 +9,7 @@
 import { currentBackend, type Tensor } from '@unroll/core';
 import { hostTensor } from '@unroll/core/internal';
 import { dense, type Functional, input, model, reshapeLayer, type SymbolicTensor } from '@unroll/nn';
-import { adam, type TrainEvent } from '@unroll/train';
+import { adam, type Callback, type TrainEvent } from '@unroll/train';
 import { cellMakers, type RecurrentCellName } from '../shared/recurrent-cells.js';
 import type { CheckpointedTrainer } from '../shared/resume.js';
 import { type EncodedRows, type NetworkPlan, PanelEncoder } from './encoder.js';
@@ -160,17 +160,25 @@ export interface Split {
   validationEnd?: number;
 }
 
+/** A network and the events of its training. The network is trained when the events have ended. */
+interface NetworkTraining {
+  network: FittedNetwork;
+  events: AsyncGenerator<TrainEvent, void, void>;
+}
+
 /**
- * Trains a network on the pairs before `cut` for a fixed number of epochs. With `validationEnd`, epoch events report the
- * validation loss.
+ * Prepares the training of a network on the pairs before `cut`. With `validationEnd`, epoch events report the validation loss.
+ * @param epochs number of epochs, unless a callback stops the training earlier
+ * @param callbacks callbacks of the training, given its number of steps per epoch. Default: none
  */
-export async function* fitNetwork(
+export function networkTraining(
   rawPanel: Panel,
   plan: NetworkPlan,
   { cut, validationEnd }: Split,
   options: NetworkOptions,
   epochs: number,
-): AsyncGenerator<TrainEvent, FittedNetwork, void> {
+  callbacks: (stepsPerEpoch: number) => readonly Callback[] = () => [],
+): NetworkTraining {
   const encoder = PanelEncoder.fit(levelledPanel(rawPanel, plan, cut), plan, cut);
   const network = makeModel(encoder, plan, options);
   const { float } = currentBackend();
@@ -182,18 +190,35 @@ export async function* fitNetwork(
       : encoder.pairs({ from: cut, to: validationEnd, maxPairs: MAX_PAIRS / 4 }, float);
   const { learningRate, head, seed, signal, trainer } = options;
   const batchSize = batchSizeFor(pairs.count);
-  yield* trainer.train(network, {
+  const stepsPerEpoch = Math.ceil(pairs.count / batchSize);
+  const trainOptions = {
     ...examples(pairs, encoder, plan),
     ...(validation === null ? {} : { validationData: examples(validation, encoder, plan) }),
     ...(signal === undefined ? {} : { signal }),
     loss: head.loss(),
     optimizer: adam({ learningRate }),
     batchSize,
-    average: { momentum: averageMomentum(Math.ceil(pairs.count / batchSize)) },
+    average: { momentum: averageMomentum(stepsPerEpoch) },
     shuffle: true,
     seed,
     clip: { globalNorm: 1 },
     epochs,
-  });
-  return { model: network, encoder, plan, head, epochs };
+  };
+  return {
+    network: { model: network, encoder, plan, head, epochs },
+    events: trainer.train(network, trainOptions, callbacks(stepsPerEpoch)),
+  };
+}
+
+/** Trains a network on the pairs before `cut` for a fixed number of epochs. */
+export async function* fitNetwork(
+  panel: Panel,
+  plan: NetworkPlan,
+  split: Split,
+  options: NetworkOptions,
+  epochs: number,
+): AsyncGenerator<TrainEvent, FittedNetwork, void> {
+  const { network, events } = networkTraining(panel, plan, split, options, epochs);
+  yield* events;
+  return network;
 }

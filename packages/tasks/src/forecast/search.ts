@@ -1,8 +1,9 @@
 /** Chooses the number of epochs by the validation loss. The validation rows are the last training rows before the backtest. */
 import { quantile } from '@unroll/data';
-import type { TrainEvent } from '@unroll/train';
+import { type Callback, earlyStopping, type TrainEvent } from '@unroll/train';
+import { stopAt } from '../shared/training.js';
 import { type NetworkPlan, PanelEncoder } from './encoder.js';
-import { fitNetwork, type NetworkOptions, type Split } from './network.js';
+import { type FittedNetwork, type NetworkOptions, networkTraining, type Split } from './network.js';
 import type { Panel } from './panel.js';
 import { warmUp } from './transform.js';
 
@@ -36,9 +37,16 @@ export function validationFolds(panel: Panel, plan: NetworkPlan, cut: number): R
   );
 }
 
+/** The number of epochs for later trainings of a network, and the network that the search has trained. */
+export interface EpochChoice {
+  epochs: number;
+  /** With a single fold, the network of this fold, with its weights after `epochs` epochs; null otherwise. */
+  network: FittedNetwork | null;
+}
+
 /**
- * Trains a network on each fold and measures the validation loss after every epoch. Returns the number of epochs with the
- * lowest sum of validation losses over the folds. If there are too few rows for a fold, returns a third of `maxEpochs`.
+ * Trains a network on each fold and measures the validation loss after every epoch. Chooses the number of epochs with the lowest
+ * sum of validation losses over the folds. If there are too few rows for a fold, it is a third of `maxEpochs`.
  * @param limits maximum number of epochs of a fold, and the time (of `performance.now`) by which the search must end; each
  * fold trains for at least one epoch
  */
@@ -48,31 +56,39 @@ export async function* searchEpochs(
   cut: number,
   options: NetworkOptions,
   { maxEpochs, deadline }: { maxEpochs: number; deadline: number },
-): AsyncGenerator<TrainEvent, number, void> {
+): AsyncGenerator<TrainEvent, EpochChoice, void> {
   const folds = validationFolds(panel, plan, cut);
-  if (folds.length === 0) return Math.max(1, Math.round(maxEpochs / 3));
+  if (folds.length === 0) return { epochs: Math.max(1, Math.round(maxEpochs / 3)), network: null };
   const losses: number[] = [];
   let compared = maxEpochs; // number of epochs that every fold has completed
+  let onlyNetwork: FittedNetwork | null = null;
   for (const [f, fold] of folds.entries()) {
-    let epoch = 0;
-    let steps = 1;
     const now = performance.now();
     const end = now + (deadline - now) / (folds.length - f);
-    for await (const event of fitNetwork(panel, plan, fold, options, maxEpochs)) {
+    const { network, events } = networkTraining(panel, plan, fold, options, maxEpochs, (stepsPerEpoch) =>
+      folds.length === 1 ? [stopAt(end), stopWithoutProgress(stepsPerEpoch)] : [stopAt(end)],
+    );
+    let epoch = 0;
+    for await (const event of events) {
       // The folds are reported as one training whose epochs are numbered consecutively.
       if (event.type === 'step' || event.type === 'epoch') {
         yield { ...event, epoch: event.epoch + f * maxEpochs, epochs: maxEpochs * folds.length };
       } else yield event;
-      if (event.type === 'step') steps = event.step;
       if (event.type !== 'epoch') continue;
       losses[epoch] = (losses[epoch] ?? 0) + event.validationLoss!;
       epoch++;
-      const patience = Math.max(3, Math.min(10, Math.ceil(PATIENCE_STEPS / steps)));
-      if (folds.length === 1 && epoch - losses.indexOf(Math.min(...losses)) > patience) break;
-      if (performance.now() >= end) break;
     }
     compared = Math.min(compared, epoch);
+    if (folds.length === 1) onlyNetwork = network;
   }
   const comparable = losses.slice(0, compared);
-  return comparable.indexOf(Math.min(...comparable)) + 1;
+  const epochs = comparable.indexOf(Math.min(...comparable)) + 1;
+  return { epochs, network: onlyNetwork && { ...onlyNetwork, epochs } };
 }
+
+/** Returns a callback that stops without a better validation loss, and restores the weights of the best epoch. */
+const stopWithoutProgress = (stepsPerEpoch: number): Callback =>
+  earlyStopping({
+    monitor: 'validationLoss',
+    patience: Math.max(3, Math.min(10, Math.ceil(PATIENCE_STEPS / stepsPerEpoch))),
+  });

@@ -117,8 +117,8 @@ function monitorOf(metric: string | undefined): EarlyStoppingOptions {
   return { monitor: `validation${metric[0].toUpperCase()}${metric.slice(1)}`, mode: 'max' };
 }
 
-/** Returns a callback that ends the training with the first epoch that ends after the deadline. */
-const stopAt = (deadline: number): Callback => ({
+/** Returns a callback that ends the training with the first epoch that ends at or after the deadline (of `performance.now`). */
+export const stopAt = (deadline: number): Callback => ({
   name: 'deadline',
   onEvent(event, run) {
     if (event.type === 'epoch' && performance.now() >= deadline) run.stop();

@@ -1,0 +1,111 @@
+// The choice of the number of epochs. With a single fold, the network of the search also calibrates the intervals, so it must be
+// the network that a separate training with the chosen number of epochs gives.
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { RandomStream } from '@unroll/core';
+import { makeTable, type Table } from '@unroll/data';
+import { type FittedNetwork, forecast, panelFromTable, type RunEvent, type RunStore } from '@unroll/tasks';
+import {
+  CheckpointedTrainer,
+  fitNetwork,
+  makeHead,
+  networkPlanOf,
+  planForecast,
+  searchEpochs,
+  validationFolds,
+} from '@unroll/tasks/internal';
+
+/** Noise with a little memory, which networks soon overfit. From about 2,500 rows on, there is a single fold. */
+function seriesTable(rows: number): Table {
+  const noise = new RandomStream(3, 'series').normal(rows);
+  let value = 0;
+  const values = Array.from(noise, (each) => (value = 0.2 * value + each));
+  return makeTable({ source: 's', names: ['y'], cells: [values] });
+}
+const [LONG, SHORT] = [3000, 160];
+const settings = { target: 'y', horizon: 3, season: 1, window: 24 };
+
+/** Runs a search of up to 12 epochs. The learning rate is high, so that the network overfits within these epochs. */
+async function search(rows: number) {
+  const panel = panelFromTable(seriesTable(rows), { target: 'y' });
+  const plan = planForecast(panel, settings);
+  const networkPlan = networkPlanOf(plan, plan.views[0]!);
+  const trainer = new CheckpointedTrainer(null);
+  const sizes = { cell: 'lstm' as const, units: 32, layers: 1 };
+  const options = { ...sizes, seed: 0, learningRate: 0.1, head: makeHead('point', []), trainer };
+  const limits = { maxEpochs: 12, deadline: Number.POSITIVE_INFINITY };
+  const run = searchEpochs(panel, networkPlan, plan.cut, options, limits);
+  const validationLosses: number[] = [];
+  let next = await run.next();
+  for (; !next.done; next = await run.next())
+    if (next.value.type === 'epoch') validationLosses.push(next.value.validationLoss!);
+  const folds = validationFolds(panel, networkPlan, plan.cut);
+  const trainSeparately = async (epochs: number): Promise<FittedNetwork> => {
+    const training = fitNetwork(panel, networkPlan, { cut: folds[0]!.cut }, options, epochs);
+    let step = await training.next();
+    while (!step.done) step = await training.next();
+    return step.value;
+  };
+  return { choice: next.value, validationLosses, folds, trainSeparately };
+}
+
+const weightsOf = async ({ model }: FittedNetwork): Promise<number[][]> =>
+  Promise.all(model.parameters.map(async (parameter) => [...(await parameter.data())]));
+
+test('the network of a single fold has the weights of a separate training with the chosen number of epochs', async () => {
+  const { choice, validationLosses, folds, trainSeparately } = await search(LONG);
+  assert.equal(folds.length, 1);
+  assert.equal(validationLosses.length, 12);
+  assert.equal(choice.epochs, 1 + validationLosses.indexOf(Math.min(...validationLosses)));
+  assert.ok(choice.epochs < 12, `all epochs improve: ${validationLosses}`);
+  assert.equal(choice.network?.epochs, choice.epochs);
+  const weights = await weightsOf(choice.network!);
+  assert.deepEqual(weights, await weightsOf(await trainSeparately(choice.epochs)));
+  assert.notDeepEqual(weights, await weightsOf(await trainSeparately(12)));
+});
+
+test('with several folds, the search returns no network', async () => {
+  const { choice, validationLosses, folds } = await search(SHORT);
+  assert.equal(folds.length, 3);
+  assert.equal(validationLosses.length, 36);
+  assert.equal(choice.network, null);
+});
+
+test('calibration networks are trained only with several folds', async () => {
+  const stagesOf = async (rows: number): Promise<string[]> => {
+    const stages: string[] = [];
+    const onEvent = (event: RunEvent) =>
+      void (event.event === 'stage' && event.stage !== 'final' && stages.push(event.stage));
+    await forecast(seriesTable(rows), { ...settings, units: 4, epochs: 2, baselines: [], onEvent });
+    return stages;
+  };
+  const twice = (...names: string[]) => names.flatMap((name) => [name, name]);
+  assert.deepEqual(await stagesOf(LONG), twice('search', 'backtest'));
+  assert.deepEqual(await stagesOf(SHORT), twice('search', 'calibrate', 'calibrate', 'calibrate', 'backtest'));
+});
+
+for (const stopAt of ['in the second epoch of the search', 'after the search'] as const) {
+  test(`a run of a single fold that is interrupted ${stopAt} resumes with the same forecast`, async () => {
+    const files = new Map<string, Uint8Array>();
+    const store: RunStore = {
+      read: async (name) => files.get(name) ?? null,
+      write: async (name, bytes) => void files.set(name, bytes),
+    };
+    const options = { ...settings, units: 4, epochs: 3, baselines: [], levels: [0.8] };
+    const table = seriesTable(LONG);
+    const { forecasts } = await forecast(table, options);
+    const controller = new AbortController();
+    const isReached = (event: RunEvent): boolean =>
+      stopAt === 'after the search'
+        ? event.event === 'step' && event.stage === 'backtest'
+        : event.event === 'step' && event.stage === 'search' && event.epoch === 2;
+    const onEvent = (event: RunEvent) => void (isReached(event) && controller.abort(new Error('stopped')));
+    await assert.rejects(
+      forecast(table, { ...options, store, signal: controller.signal, onEvent }),
+      /stopped/,
+    );
+    assert.ok(files.size > 0);
+    const resumed = await forecast(table, { ...options, store });
+    assert.deepEqual(resumed.forecasts, forecasts);
+  });
+}
