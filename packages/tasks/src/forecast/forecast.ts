@@ -274,10 +274,15 @@ function setUp(
   const levels = [...new Set(options.levels ?? DEFAULTS.levels)].sort((a, b) => a - b);
   const cells = [...new Set(options.cells ?? ['lstm' as const])];
   // The networks for calibration are trained on the rows before each validation fold of the epoch search, and forecast later rows.
-  const folds = levels.length === 0 ? [] : validationFolds(panel, { ...plan, absolute: false }, plan.cut);
+  const folds =
+    levels.length === 0 ? [] : validationFolds(panel, { ...plan, hasUnsubtractedChannel: false }, plan.cut);
   const calibrationCuts = folds.map(({ cut }) => cut).sort((x, y) => x - y);
-  const stages = stagesOf(calibrationCuts.length, refit ? plan.origins.length : 1, plan.views.length);
-  const finalStages = plan.views.map(() => 'final' as const);
+  const stages = stagesOf(
+    calibrationCuts.length,
+    refit ? plan.origins.length : 1,
+    plan.representations.length,
+  );
+  const finalStages = plan.representations.map(() => 'final' as const);
   const progress = new RunProgress([...cells.flatMap(() => stages), ...finalStages]);
   const context: RunContext = {
     ...{ panel, plan, levels, calibrationCuts, epochs, refit, signal, progress },

@@ -105,7 +105,7 @@ export function stagesOf(calibrations: number, backtests: number, networks: numb
   ];
 }
 
-/** Trains the networks of one cell type in every stage of a run: one network for each entry of `plan.views` (network.ts). */
+/** Trains the networks of one cell type in every stage of a run: one network for each entry of `plan.representations` (network.ts). */
 export class NetworkForecaster {
   readonly name: string;
   readonly #context: RunContext;
@@ -124,9 +124,15 @@ export class NetworkForecaster {
   /** Chooses the number of epochs, then trains the networks for calibration and backtest. */
   async *prepare(): AsyncGenerator<RunEvent, void, void> {
     const { panel, plan, epochs, refit, calibrationCuts, progress } = this.#context;
-    for (const view of plan.views) {
+    for (const representation of plan.representations) {
       const limits = { maxEpochs: epochs, deadline: this.#options.trainer.deadline(progress.left) };
-      const search = searchEpochs(panel, networkPlanOf(plan, view), plan.cut, this.#options, limits);
+      const search = searchEpochs(
+        panel,
+        networkPlanOf(plan, representation),
+        plan.cut,
+        this.#options,
+        limits,
+      );
       this.#epochs.push(yield* this.#runStage('search', search));
     }
     for (const cut of calibrationCuts) yield* this.#fit('calibrate', cut);
@@ -173,7 +179,13 @@ export class NetworkForecaster {
     const networks = yield* this.#train(stage, cut);
     const { plan, levels } = this.#context;
     const encoders = networks.map(({ encoder }) => encoder);
-    const parts = { model: joinNetworks(networks), encoders, views: plan.views, plan, levels };
+    const parts = {
+      model: joinNetworks(networks),
+      encoders,
+      representations: plan.representations,
+      plan,
+      levels,
+    };
     this.#fitted.push({ from: cut, networks: new JoinedNetworks({ ...parts, head: this.#options.head }) });
   }
 
@@ -181,8 +193,14 @@ export class NetworkForecaster {
   async *#train(stage: StageName, cut: number): AsyncGenerator<RunEvent, FittedNetwork[], void> {
     const { panel, plan } = this.#context;
     const networks: FittedNetwork[] = [];
-    for (const [i, view] of plan.views.entries()) {
-      const events = fitNetwork(panel, networkPlanOf(plan, view), { cut }, this.#options, this.#epochs[i]);
+    for (const [i, representation] of plan.representations.entries()) {
+      const events = fitNetwork(
+        panel,
+        networkPlanOf(plan, representation),
+        { cut },
+        this.#options,
+        this.#epochs[i],
+      );
       networks.push(yield* this.#runStage(stage, events));
     }
     return networks;

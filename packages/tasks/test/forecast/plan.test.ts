@@ -25,11 +25,11 @@ test('air passengers: season 12, logarithm, four origins in the last third', () 
     scaler: 'changes',
     log: true,
     calendar: [],
-    views: [
-      { lag: 12, anchor: 'last', absolute: false },
-      { lag: 12, anchor: 'last', absolute: true },
+    representations: [
+      { lag: 12, reference: 'last', hasUnsubtractedChannel: false },
+      { lag: 12, reference: 'last', hasUnsubtractedChannel: true },
     ],
-    viewReason: '',
+    representationReason: '',
     cut: 96,
     origins: [96, 108, 120, 132],
   });
