@@ -129,8 +129,8 @@ export function describeRepresentation({
 }: Pick<Representation, 'lag' | 'reference'>): string {
   const what = lag === 1 ? 'values' : `seasonal differences (lag ${lag})`;
   const subtracted = {
-    last: ', each minus the last',
-    mean: ', each minus their mean',
+    last: ', minus their last value',
+    mean: ', minus their mean',
     zero: '',
   }[reference];
   return `${what}${subtracted}`;
