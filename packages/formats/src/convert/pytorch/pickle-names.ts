@@ -15,7 +15,7 @@ export type PyValue =
   | PyStorage
   | PyTensor;
 
-/** A function or class by its name: `collections.OrderedDict`. */
+/** A function or class by its name, such as `collections.OrderedDict`. */
 export class PyGlobal {
   readonly name: string;
   constructor(name: string) {
