@@ -80,7 +80,7 @@ function checkPipeline(json: JsonObject): Pipeline {
 /** A representation, or the transform of a series, with the keys of earlier versions. */
 type EarlierKeys = Record<string, unknown> & { absolute: boolean; anchor?: Reference };
 
-/** Returns the pipeline with the current names: earlier versions store the representations as `views`, and name two keys differently. */
+/** Returns the pipeline with the current names. Earlier versions store the representations as `views`, with two other keys. */
 function withCurrentNames(json: JsonObject): object {
   if (!('views' in json)) return json;
   const { views, series, ...rest } = json as unknown as {

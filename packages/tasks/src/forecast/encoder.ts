@@ -299,7 +299,7 @@ export class PanelEncoder {
     }
   }
 
-  /** Whether there are two different channels of the target: with and without the subtraction of the centre. */
+  /** Whether there are two different channels of the target: with and without the subtraction of the reference. */
   get #hasBoth(): boolean {
     const { hasUnsubtractedChannel, scaler, reference } = this.#plan;
     return hasUnsubtractedChannel && scaler === 'changes' && reference !== 'zero';

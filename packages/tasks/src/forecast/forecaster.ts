@@ -105,7 +105,7 @@ export function stagesOf(calibrations: number, backtests: number, networks: numb
   ];
 }
 
-/** Trains the networks of one cell type in every stage of a run: one network for each entry of `plan.representations` (network.ts). */
+/** Trains the networks of one cell type in every stage of a run: one network for each representation of the plan (network.ts). */
 export class NetworkForecaster {
   readonly name: string;
   readonly #context: RunContext;

@@ -21,7 +21,7 @@ type Statistic = number | 'mean';
 export interface JoinedParts {
   /**
    * The joined networks. The inputs are those of the first network, then those of the second, and so on. There is one output
-   * [N, chunk, head.outputs] for each network.
+   * [N, plan.chunk, head.outputs] for each network.
    */
   model: Network;
   head: Head;
@@ -112,7 +112,7 @@ export class JoinedNetworks {
   }
 
   /**
-   * Converts the outputs [N, chunk, head.outputs] of one network to statistics. `result[origin][statistic]` is an array of
+   * Converts the outputs [N, plan.chunk, head.outputs] of one network to statistics. `result[origin][statistic]` is an array of
    * `chunk` values.
    */
   #toStatistics(

@@ -83,8 +83,8 @@ const OPTIONS: readonly TaskOption[] = [
 export class ForecastModel implements TaskModel {
   readonly pipeline: Pipeline;
   /**
-   * The joined networks, with one output [N, plan.chunk, head.outputs] for each network; plan.chunk is the number of horizon steps that a
-   * network outputs at once. Null if the model is a baseline.
+   * The joined networks, with one output [N, plan.chunk, head.outputs] for each network; plan.chunk is the number of horizon steps
+   * that a network outputs at once. Null if the model is a baseline.
    */
   readonly network: Network | null;
   readonly options = OPTIONS;

@@ -203,7 +203,7 @@ function chooseTransform(
 /** The choice of {@link needsLog} is reversed if that lowers the error by at least this share. */
 const MIN_LOG_GAIN = 0.05;
 
-/** Chooses the representation for each network and whether to use logarithms. The `lag` of the result is the largest of their lags. */
+/** Chooses the representation for each network, and whether to use logarithms. The `lag` of the result is the largest lag. */
 function representationsOf(
   training: readonly Float64Array[],
   choice: TransformChoice,

@@ -78,8 +78,8 @@ test('the window grows with the history in whole seasons, up to a limit', () => 
       season,
       windows: 1,
     }).window;
-  // The length of the window is 1/20 of the training rows. With a season, it is rounded down to whole seasons, here 24 to 96 rows.
-  // Without a season, it is at least 8 rows and at least two horizons, but at most 48 rows.
+  // The length of the window is 1/20 of the training rows. With a season, it is rounded down to whole seasons, here 24 to 96
+  // rows. Without a season, it is at least 8 rows and at least two horizons, but at most 48 rows.
   assert.deepEqual(
     [300, 900, 1100, 9000].map((rows) => windowOf(rows, 24, 12)),
     [24, 24, 48, 96],

@@ -35,7 +35,7 @@ test('the inputs and targets of one training pair, computed by hand', () => {
   const transform = new WindowTransform({ ...plan, centre: 0, scale: 2, mean: 1, deviation: 4, floor: 0 });
   const { count, first, inputs, targets } = examples(transform, Float64Array.of(1, 2, 4, 6, 9, 11, 15));
   assert.deepEqual([count, first], [1, 4]);
-  // the window ends in row 3, whose difference is 4: (3-4)/2 and (4-4)/2; absolute (3-1)/4 and (4-1)/4
+  // the window ends in row 3, whose difference is 4: (3-4)/2 and (4-4)/2; without the subtraction (3-1)/4 and (4-1)/4
   assert.deepEqual([...inputs], [-0.5, 0.5, 0, 0.75]);
   // differences of the horizon: 9-4=5, 11-6=5, and over two seasons (15-4)/2=5.5; minus the centre 4, divided by the scale 2
   assert.deepEqual([...targets], [0.5, 0.5, 0.75]);

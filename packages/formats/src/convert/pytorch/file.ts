@@ -132,8 +132,8 @@ async function openLegacy(source: ByteSource): Promise<OpenedFile> {
     if (Array.isArray(id) && id.length > 5 && id[5] !== null)
       throw new UnrollError(
         'value',
-        `${source.name} contains views of storages, which only PyTorch before version 0.4 wrote and Unroll does not read. Load it with ` +
-          "a newer PyTorch, and save the weights again: torch.save(model.state_dict(), 'weights.pt').",
+        `${source.name} contains views of storages, which only PyTorch before version 0.4 wrote and Unroll does not read. ` +
+          "Load it with a newer PyTorch, and save the weights again: torch.save(model.state_dict(), 'weights.pt').",
       );
     const storage = storageOf(source, id);
     storagesByKey.set(storage.key, storage);

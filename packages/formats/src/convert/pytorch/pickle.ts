@@ -8,7 +8,7 @@ import { decodeUtf8 } from '@unroll/core/internal';
 import { globalNamed, PyGlobal, type PyValue, REMEDY, reduce } from './pickle-names.js';
 
 /**
- * Maximum number of values on the stack other than numbers, strings and booleans, and of entries in the memo. A state dict needs about
+ * Maximum number of pushed values that are not numbers, strings or booleans, and of entries in the memo. A state dict needs about
  * ten for each tensor.
  */
 const MAX_OBJECTS = 250_000;
@@ -29,7 +29,7 @@ type StackItem = PyValue | typeof MARK;
  * Reads one pickle.
  * @param load returns the object of a persistent id, which is a storage of tensors
  * @param name name of the file, for error messages
- * @throws UnrollError `format` for a damaged pickle, `value` for a pickle that Unroll does not read, such as one with other objects
+ * @throws UnrollError `format` for a damaged pickle, `value` for one that Unroll does not read, such as one with other objects
  */
 export function readPickle(
   bytes: Uint8Array,
