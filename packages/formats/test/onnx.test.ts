@@ -552,6 +552,11 @@ describe('errors of the importer name the node, the weight or the version', asyn
       code: 'value',
       message: /LSTM "\/lstm\/LSTM": the attribute cell is not supported\./,
     }));
+  test('attributes of an unsupported type', () =>
+    rejects((graph) => node(graph, 'LSTM').attribute.push({ name: 'cell', type: 13 }), {
+      code: 'value',
+      message: /LSTM.*: the type 13 of the attribute cell is not supported\.$/,
+    }));
   test('cycles', () =>
     rejects((graph) => node(graph, 'LSTM').input.splice(0, 1, node(graph, 'LSTM').output[0]), {
       code: 'format',

@@ -1,4 +1,4 @@
-/** Layers of every cell, masks, and a loop over single rows and valid steps that computes the expected gates and states. */
+/** Layers of every cell, masks, and a loop over single rows and steps that computes the expected gates and states. */
 import {
   add,
   matmul,

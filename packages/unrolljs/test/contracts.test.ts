@@ -33,7 +33,7 @@ import {
   toArtifact,
   UnrollError,
 } from 'unrolljs';
-import { load as loadToRun } from 'unrolljs/infer';
+import { load as loadForInference } from 'unrolljs/infer';
 
 /** Sequences, steps, steps of the memory, features of the memory and units of the cell, and labels per target. */
 const [N, T, S, D, L] = [12, 4, 3, 2, 2];
@@ -155,7 +155,7 @@ describe('a cell with a memory and a loss with a parameter', () => {
 
   test('run with unrolljs/infer, and stream with the memory given once', async () => {
     const network = await trained();
-    const loaded = await loadToRun(await filesOf(network));
+    const loaded = await loadForInference(await filesOf(network));
     const whole = await network.predict(x);
     assert.deepEqual((await loaded.predict(x)).toArray(), whole.toArray());
     const stream = loaded.stream({ inputs: { memory: x.memory } });

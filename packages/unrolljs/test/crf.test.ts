@@ -25,7 +25,7 @@ import {
   toZip,
   type UnrollError,
 } from 'unrolljs';
-import { decodeTags as decodeToRun, load as loadToRun } from 'unrolljs/infer';
+import { decodeTags as decodeTagsForInference, load as loadForInference } from 'unrolljs/infer';
 
 const K = 3;
 const STEPS = 14;
@@ -92,7 +92,7 @@ test('a tagger learns tags that depend on the previous tag, and decodes the same
   const loaded = await load(toZip(files));
   assert.deepEqual(await decodeTags(loaded, x), decoded);
   assert.deepEqual(await loaded.evaluate(x, y), { loss, crfAccuracy });
-  assert.deepEqual(await decodeToRun(await loadToRun(toZip(files)), x), decoded);
+  assert.deepEqual(await decodeTagsForInference(await loadForInference(toZip(files)), x), decoded);
   await loaded.fit(x, y, { epochs: 1 });
 });
 

@@ -6,7 +6,7 @@ import { after, before, beforeEach, test } from 'node:test';
 import { runtime } from '@unroll/core/internal';
 import { dense, findLearningRate, load, lstm, sequential, setBackend, toArtifact } from 'unrolljs';
 import { forecast, parseCsv } from 'unrolljs/forecast';
-import { load as loadToRun } from 'unrolljs/infer';
+import { load as loadForInference } from 'unrolljs/infer';
 
 const x = Array.from({ length: 8 }, (_, i) => Array.from({ length: 4 }, (_, t) => [Math.sin(i + t)]));
 const y = x.map((_, i) => [Math.sin(i + 4)]);
@@ -51,7 +51,7 @@ const calls: Record<string, () => Promise<unknown>> = {
   predictArray: () => network().predictArray(x, { mask }),
   predictOnBatch: () => network().predictOnBatch(x, { mask }),
   load: () => load(files),
-  'load of unrolljs/infer': () => loadToRun(files),
+  'load of unrolljs/infer': () => loadForInference(files),
   forecast: () =>
     forecast(table, { target: 'units', horizon: 2, window: 4, epochs: 1, units: 2, levels: [] }),
   findLearningRate: () => findLearningRate(network(), { x, y, loss: 'mse', optimizer: 'sgd', steps: 2 }),

@@ -16,7 +16,7 @@ import {
   trainable,
   UnrollError,
 } from 'unrolljs';
-import { load as loadToRun } from 'unrolljs/infer';
+import { load as loadForInference } from 'unrolljs/infer';
 
 const x = Array.from({ length: 24 }, (_, i) => Array.from({ length: 5 }, (_, t) => [Math.sin((i + t) / 3)]));
 const y = Array.from({ length: 24 }, (_, i) => [Math.sin((i + 5) / 3)]);
@@ -52,7 +52,7 @@ test('a saved model predicts the same, with and without training code, from a fo
     await toArtifact(model),
     toZip(await toArtifact(model)),
   ]) {
-    for (const loaded of [await load(source), await loadToRun(source)]) {
+    for (const loaded of [await load(source), await loadForInference(source)]) {
       assert.deepEqual((await loaded.predict(x)).toArray(), expected);
     }
   }
@@ -74,7 +74,12 @@ test('weights saved as float16 are loaded rounded, with and without training cod
   roundWeights(model, 'float16');
   const expected = (await model.predict(x)).toArray();
   assert.notDeepEqual(expected, before);
-  for (const loaded of [await load(folder), await load(zip), await loadToRun(folder), await loadToRun(zip)]) {
+  for (const loaded of [
+    await load(folder),
+    await load(zip),
+    await loadForInference(folder),
+    await loadForInference(zip),
+  ]) {
     assert.deepEqual((await loaded.predict(x)).toArray(), expected);
   }
   const again = await load(folder);

@@ -111,11 +111,11 @@ Network
                         number of rows)
   --head <name>         output head: point, quantile, gaussian, studentt, or negbin for counts
                         (default: point)
-  --scaler <name>       scaling of the input windows: "changes" subtracts the last row of the
-                        window, "log" does the same on logarithms; "standard", "robust" and "minmax"
-                        use statistics of the training rows, "instance" uses statistics of the
-                        window (default: changes or log; the data decide which of the two is used,
-                        and what is subtracted)
+  --scaler <name>       scaling of the input windows: "changes" subtracts the last value or the last
+                        seasonal difference of the window, "log" does the same on logarithms;
+                        "standard", "robust" and "minmax" use statistics of the training rows,
+                        "instance" uses statistics of the window (default: changes or log; the data
+                        decide which of the two is used, and what is subtracted)
   --decoding <name>     direct (all horizon steps at once) or recursive (step by step) (default:
                         direct)
   --epochs <n>          maximum number of epochs (default: 60)

@@ -57,7 +57,8 @@ function checkFolder(folder: string, option: string): void {
 export type FileContents = ReadonlyMap<string, string | Uint8Array>;
 
 /**
- * Writes files under temporary names and then renames them, so no file is ever incomplete.
+ * Writes files under temporary names, flushes them to disk, and then renames them, so no file is ever incomplete, also after a
+ * power failure.
  * @param stale names of files of an earlier run, which are deleted
  * @throws UsageError if the folder cannot be created or written to
  */
@@ -68,7 +69,7 @@ export function writeAtomically(folder: string, files: FileContents, stale: read
     for (const [name, content] of files) {
       path = join(folder, name);
       mkdirSync(dirname(path), { recursive: true });
-      writeFileSync(temporary(name), content);
+      writeFileSync(temporary(name), content, { flush: true });
     }
     for (const name of files.keys()) {
       path = join(folder, name);

@@ -1,6 +1,6 @@
 /** Builds the model of an imported file from a config and arrays. */
 import { type FloatArray, formatShape, type Shape, shapeError, UnrollError, valueError } from '@unroll/core';
-import { modelFromConfig, type Network } from '@unroll/nn';
+import { layerFromConfig, modelFromConfig, type Network } from '@unroll/nn';
 import type { ImportReport } from './format.js';
 
 /** The values of one parameter. */
@@ -70,14 +70,37 @@ function buildModel(
   return model;
 }
 
-/** Creates the model. Options of a wrong type can cause a TypeError in a layer, which is reported as a `format` error. */
+/** Creates the model. An option of a wrong type can cause a TypeError in a layer, which is reported as a `format` error. */
 function validModel(config: unknown): Network {
   try {
     return modelFromConfig(config);
   } catch (error) {
     if (error instanceof UnrollError || error instanceof RangeError) throw error;
-    throw new UnrollError('format', `The layers of the file are not valid: ${(error as Error).message}.`);
+    throw new UnrollError(
+      'format',
+      `${invalidLayer(config)} has an option of a wrong type (${(error as Error).message}). ` +
+        'Correct it in the file or in its map, or save the model again.',
+    );
   }
+}
+
+/** Returns the name of the first layer that cannot be created. */
+function invalidLayer(config: unknown): string {
+  const { layers = [] } = (config as { config: { layers?: LayerEntry[] } }).config;
+  const invalid = layers.find((layer) => {
+    try {
+      layerFromConfig(layer);
+      return false;
+    } catch {
+      return true;
+    }
+  });
+  return invalid ? `Layer "${invalid.config.name ?? '?'}" (${invalid.className})` : 'A layer';
+}
+
+interface LayerEntry {
+  className: string;
+  config: { name?: string };
 }
 
 function checkFinite({ values, from }: ImportedArray): void {

@@ -34,7 +34,7 @@ export interface ZipEntry {
 export type ZipIndex = ReadonlyMap<string, ZipEntry>;
 
 const zipError = (source: ByteSource, problem: string): UnrollError =>
-  new UnrollError('format', `${source.name} is not a valid zip file: ${problem}.`);
+  new UnrollError('format', `${source.name} cannot be read as a zip file: ${problem}.`);
 
 const viewOf = (bytes: Uint8Array): DataView =>
   new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);

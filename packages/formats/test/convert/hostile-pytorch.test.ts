@@ -167,6 +167,40 @@ describe('hostile files of PyTorch', () => {
     });
   }
 
+  const declined: Record<string, [pickle: string, message: RegExp]> = {
+    'a newer protocol': ['\x80\x06}.', /its protocol is 6, the newest supported one is 5/],
+    'an unknown opcode': ['\x80\x05\x97.', /byte 2 is the opcode 0x97, which Unroll does not know/],
+    'an object of a class': ['\x80\x02ccollections\nOrderedDict\n)\x81.', /it creates an object of a class/],
+    'a long integer': [`\x80\x02\x8a\x40${'\x01'.repeat(64)}.`, /an integer of 64 bytes, the maximum is 32/],
+    'a big-endian NumPy number': [
+      '\x80\x02cnumpy\ndtype\nU\x02f8\x85R(K\x03U\x01>tb.',
+      /a big-endian NumPy number/,
+    ],
+    'a NumPy number of another type': [
+      '\x80\x02cnumpy.core.multiarray\nscalar\ncnumpy\ndtype\nU\x03c16\x85RU\x00\x86R.',
+      /a NumPy number of type c16, which Unroll does not read/,
+    ],
+  };
+  for (const [name, [pickle, message]] of Object.entries(declined)) {
+    test(`${name} is not called damage, and the message says how to save the weights`, async () => {
+      const error = await refusal(archive(pickle));
+      assert.equal(error.code, 'value');
+      assert.match(error.message, message);
+      assert.match(error.message, /Save the weights alone: torch\.save/);
+    });
+  }
+  test('a truncated pickle is damaged', async () => {
+    const error = await refusal(archive('\x80\x02}(U\x09x'));
+    assert.deepEqual(
+      [error.code, error.message],
+      ['format', 'The pickle in evil.pt is damaged: it is truncated.'],
+    );
+  });
+  test('strings of protocol 0 may have Latin-1 characters and escapes', async () => {
+    const { message } = await refusal(archive('}Vcaf\xe9 \\u5c42 \\u005cn \\U0001f600\nK\x01s.'));
+    assert.match(message, /It has the keys café 层 \\n 😀\./);
+  });
+
   test('a TorchScript archive is refused, and the message says how to save the weights instead', async () => {
     const script = archive('\x80\x02}.', {
       'a/code/__torch__.py': latin('x'),

@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { before, describe, test } from 'node:test';
 import { predict, ready, tensor } from '@unroll/core';
-import { formatOfFile, readNpz } from '@unroll/formats/convert';
+import { formatNamed, formatOfFile, readNpz } from '@unroll/formats/convert';
 import { fileSource } from '@unroll/formats/convert/node';
 import { cases, decode, FOLDER, largestError, others } from './torch-cases.js';
 
@@ -79,6 +79,20 @@ describe('other files of PyTorch', {
     for (let r = 0; r < rows; r++)
       for (let c = 0; c < columns; c++) assert.equal(kernel?.[c * rows + r], values[r * columns + c]);
   });
+});
+
+test('a layer of a map with an option of a wrong type is named', async () => {
+  const { file, map } = Object.values(cases).find((each) => each.map !== null)!;
+  const { layers, ...rest } = map as { layers: unknown[] };
+  const permute = { layer: 'Permute', config: { name: 'swap', dims: 'x' } };
+  const format = await formatNamed('pytorch');
+  await assert.rejects(
+    format.read(await fileSource(join(FOLDER, file)), { map: { ...rest, layers: [...layers, permute] } }),
+    {
+      code: 'format',
+      message: /^Layer "swap" \(Permute\) has an option of a wrong type \(.*dims.*\)\. Correct it in/,
+    },
+  );
 });
 
 describe('NumPy arrays', {

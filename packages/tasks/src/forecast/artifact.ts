@@ -5,6 +5,7 @@ import { toArtifact } from '@unroll/formats';
 import type { Network } from '@unroll/nn';
 import { PIPELINE_FILE, readNetwork, readPipeline } from '../shared/pipeline-file.js';
 import { PIPELINE_FORMAT, type Pipeline } from './pipeline.js';
+import type { Reference } from './transform.js';
 
 export interface ForecastArtifact {
   pipeline: Pipeline;
@@ -37,7 +38,7 @@ export function readForecast(
 ): ForecastArtifact {
   const pipeline = checkPipeline(json);
   if (files.has('config.json')) return { pipeline, network: readNetwork(files) };
-  if (pipeline.views.length === 0) return { pipeline, network: null };
+  if (pipeline.representations.length === 0) return { pipeline, network: null };
   throw new UnrollError('format', 'config.json is missing, so the network cannot be restored.');
 }
 
@@ -53,7 +54,7 @@ const REQUIRED_KEYS = [
     'plan',
     'head',
     'levels',
-    'views',
+    'representations',
     'series',
   ],
   ...['margins', 'fallbackMargins', 'history', 'covariates'],
@@ -70,18 +71,43 @@ function checkPipeline(json: JsonObject): Pipeline {
       },
     );
   }
-  const missing = REQUIRED_KEYS.filter((name) => !(name in json));
-  if (missing.length === 0) return withCurrentPlan(json as unknown as Pipeline);
+  const current = withCurrentNames(json);
+  const missing = REQUIRED_KEYS.filter((name) => !(name in current));
+  if (missing.length === 0) return withCurrentPlan(current as unknown as Pipeline);
   throw new UnrollError('format', `pipeline.json is damaged: ${missing.join(', ')} missing.`, { missing });
+}
+
+/** A representation, or the transform of a series, with the keys of earlier versions. */
+type EarlierKeys = Record<string, unknown> & { absolute: boolean; anchor?: Reference };
+
+/** Returns the pipeline with the current names. Earlier versions store the representations as `views`, with two other keys. */
+function withCurrentNames(json: JsonObject): object {
+  if (!('views' in json)) return json;
+  const { views, series, ...rest } = json as unknown as {
+    views: EarlierKeys[];
+    series: { transforms: (EarlierKeys | null)[] }[];
+  };
+  const renamed = ({ absolute, anchor = 'last', ...others }: EarlierKeys) => ({
+    ...others,
+    ...{ hasUnsubtractedChannel: absolute, reference: anchor },
+  });
+  return {
+    ...rest,
+    representations: views.map(renamed),
+    series: series.map(({ transforms, ...others }) => ({
+      ...others,
+      transforms: transforms.map((transform) => (transform === null ? null : renamed(transform))),
+    })),
+  };
 }
 
 /**
  * Returns the pipeline with all current keys of the plan. Earlier versions store the horizon chunk as `reach`, and store neither
- * `period` and `seasons` nor the lag of each network (`views`).
+ * `period` and `seasons` nor the lag of each network (`representations`).
  */
 function withCurrentPlan(pipeline: Pipeline): Pipeline {
   const { reach, ...plan }: Pipeline['plan'] & { reach?: number } = pipeline.plan;
   const { season, period = season, seasons = season > 1 ? [season] : [] } = plan;
-  const views = pipeline.views.map((view) => ({ ...view, lag: view.lag ?? plan.lag }));
-  return { ...pipeline, views, plan: { ...plan, chunk: plan.chunk ?? reach, period, seasons } };
+  const representations = pipeline.representations.map((each) => ({ ...each, lag: each.lag ?? plan.lag }));
+  return { ...pipeline, representations, plan: { ...plan, chunk: plan.chunk ?? reach, period, seasons } };
 }

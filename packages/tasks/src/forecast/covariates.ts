@@ -81,7 +81,7 @@ export type ChannelConfig = {
   name: string;
   role: Role;
   /**
-   * Whether the channel is relative to the centre of the window, like the target (encoder.ts). Missing in models of earlier versions,
+   * Whether the reference is subtracted from the channel, as from the target (encoder.ts). Missing in models of earlier versions,
    * which read the values of past covariates, and the changes of future covariates relative to the last row.
    */
   isRelative?: boolean;

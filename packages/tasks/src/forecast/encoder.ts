@@ -134,7 +134,7 @@ export class PanelEncoder {
     const { past, calendar, future, static: fixed } = this.#channels[0];
     const pastWidth = past.reduce((sum, { isRelative }) => sum + (isRelative && this.#hasBoth ? 2 : 1), 0);
     this.inputWidth =
-      (plan.absolute ? 2 : 1) + pastWidth + calendar.length + 2 * future.length + fixed.length;
+      (plan.hasUnsubtractedChannel ? 2 : 1) + pastWidth + calendar.length + 2 * future.length + fixed.length;
     this.futureWidth = future.length === 0 ? 0 : 2 * future.length + 1;
     this.targetWidth = plan.scaler === 'counts' ? 2 : 1;
   }
@@ -299,16 +299,16 @@ export class PanelEncoder {
     }
   }
 
-  /** Whether there are two different channels of the target: with and without the subtraction of the centre. */
+  /** Whether there are two different channels of the target: with and without the subtraction of the reference. */
   get #hasBoth(): boolean {
-    const { absolute, scaler, anchor } = this.#plan;
-    return absolute && scaler === 'changes' && anchor !== 'zero';
+    const { hasUnsubtractedChannel, scaler, reference } = this.#plan;
+    return hasUnsubtractedChannel && scaler === 'changes' && reference !== 'zero';
   }
 
   /** Returns what is subtracted from the changes of a covariate in the window before `row`, by the same rule as for the target. */
   #centre(changes: Float64Array, row: number): number {
-    const { scaler, anchor, window } = this.#plan;
-    return scaler === 'changes' ? centreOf(changes.subarray(row - window, row), anchor) : 0;
+    const { scaler, reference, window } = this.#plan;
+    return scaler === 'changes' ? centreOf(changes.subarray(row - window, row), reference) : 0;
   }
 
   #futureCentres({ channels, row }: EncodingPoint): number[] {

@@ -274,16 +274,16 @@ function setUp(
   const levels = [...new Set(options.levels ?? DEFAULTS.levels)].sort((a, b) => a - b);
   const cells = [...new Set(options.cells ?? ['lstm' as const])];
   // The networks for calibration are trained on the rows before each validation fold of the epoch search, and forecast later rows.
-  const folds = levels.length === 0 ? [] : validationFolds(panel, { ...plan, absolute: false }, plan.cut);
+  const folds =
+    levels.length === 0 ? [] : validationFolds(panel, { ...plan, hasUnsubtractedChannel: false }, plan.cut);
   const calibrationCuts = folds.map(({ cut }) => cut).sort((x, y) => x - y);
-  const isOnlyCut = (folds: readonly Split[]): boolean =>
-    folds.length === 1 && folds[0].cut === calibrationCuts[0];
-  const searchCalibrates = plan.views.every((view) =>
-    isOnlyCut(validationFolds(panel, networkPlanOf(plan, view), plan.cut)),
+  const searchCalibrates = searchHasOnlyCut(panel, plan, calibrationCuts);
+  const stages = stagesOf(
+    searchCalibrates ? 0 : calibrationCuts.length,
+    refit ? plan.origins.length : 1,
+    plan.representations.length,
   );
-  const calibrations = searchCalibrates ? 0 : calibrationCuts.length;
-  const stages = stagesOf(calibrations, refit ? plan.origins.length : 1, plan.views.length);
-  const finalStages = plan.views.map(() => 'final' as const);
+  const finalStages = plan.representations.map(() => 'final' as const);
   const progress = new RunProgress([...cells.flatMap(() => stages), ...finalStages]);
   const context: RunContext = {
     ...{ panel, plan, levels, calibrationCuts, searchCalibrates, epochs, refit, signal, progress },
@@ -309,4 +309,12 @@ function setUp(
     );
   });
   return { context, networks };
+}
+
+/** Returns whether the epoch search of every network has a single fold, whose cutoff is the only cutoff of the calibration. */
+function searchHasOnlyCut(panel: Panel, plan: ForecastPlan, calibrationCuts: readonly number[]): boolean {
+  const isOnlyCut = (folds: readonly Split[]) => folds.length === 1 && folds[0].cut === calibrationCuts[0];
+  return plan.representations.every((representation) =>
+    isOnlyCut(validationFolds(panel, networkPlanOf(plan, representation), plan.cut)),
+  );
 }

@@ -110,7 +110,7 @@ export function stagesOf(calibrations: number, backtests: number, networks: numb
   ];
 }
 
-/** Trains the networks of one cell type in every stage of a run: one network for each entry of `plan.views` (network.ts). */
+/** Trains the networks of one cell type in every stage of a run: one network for each representation of the plan (network.ts). */
 export class NetworkForecaster {
   readonly name: string;
   readonly #context: RunContext;
@@ -130,9 +130,10 @@ export class NetworkForecaster {
   async *prepare(): AsyncGenerator<RunEvent, void, void> {
     const { panel, plan, epochs, refit, calibrationCuts, searchCalibrates, progress } = this.#context;
     const searched: FittedNetwork[] = [];
-    for (const view of plan.views) {
+    for (const representation of plan.representations) {
       const limits = { maxEpochs: epochs, deadline: this.#options.trainer.deadline(progress.left) };
-      const search = searchEpochs(panel, networkPlanOf(plan, view), plan.cut, this.#options, limits);
+      const networkPlan = networkPlanOf(plan, representation);
+      const search = searchEpochs(panel, networkPlan, plan.cut, this.#options, limits);
       const choice = yield* this.#runStage('search', search);
       this.#epochs.push(choice.epochs);
       if (choice.network !== null) searched.push(choice.network);
@@ -181,7 +182,13 @@ export class NetworkForecaster {
   #add(cut: number, networks: readonly FittedNetwork[]): void {
     const { plan, levels } = this.#context;
     const encoders = networks.map(({ encoder }) => encoder);
-    const parts = { model: joinNetworks(networks), encoders, views: plan.views, plan, levels };
+    const parts = {
+      model: joinNetworks(networks),
+      encoders,
+      representations: plan.representations,
+      plan,
+      levels,
+    };
     this.#fitted.push({ from: cut, networks: new JoinedNetworks({ ...parts, head: this.#options.head }) });
   }
 
@@ -189,8 +196,14 @@ export class NetworkForecaster {
   async *#train(stage: StageName, cut: number): AsyncGenerator<RunEvent, FittedNetwork[], void> {
     const { panel, plan } = this.#context;
     const networks: FittedNetwork[] = [];
-    for (const [i, view] of plan.views.entries()) {
-      const events = fitNetwork(panel, networkPlanOf(plan, view), { cut }, this.#options, this.#epochs[i]);
+    for (const [i, representation] of plan.representations.entries()) {
+      const events = fitNetwork(
+        panel,
+        networkPlanOf(plan, representation),
+        { cut },
+        this.#options,
+        this.#epochs[i],
+      );
       networks.push(yield* this.#runStage(stage, events));
     }
     return networks;

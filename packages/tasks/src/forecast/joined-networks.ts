@@ -9,7 +9,7 @@ import type { Intervals } from './calibration.js';
 import type { Origin, PanelEncoder } from './encoder.js';
 import type { Head } from './heads.js';
 import { levelledOrigins } from './levelled.js';
-import { type FittedNetwork, inputTensors, type NetworkView, networkPlanOf } from './network.js';
+import { type FittedNetwork, inputTensors, networkPlanOf, type Representation } from './network.js';
 import type { Panel } from './panel.js';
 import type { StoredPlan } from './plan.js';
 import { type ForecastOrigins, rollOut } from './rollout.js';
@@ -21,15 +21,15 @@ type Statistic = number | 'mean';
 export interface JoinedParts {
   /**
    * The joined networks. The inputs are those of the first network, then those of the second, and so on. There is one output
-   * [N, chunk, head.outputs] for each network.
+   * [N, plan.chunk, head.outputs] for each network.
    */
   model: Network;
   head: Head;
   /** The encoder of each network, for the panel to forecast. */
   encoders: readonly PanelEncoder[];
-  /** The view of each network: its representation of the target, and whether it has the second input channel. */
-  views: readonly NetworkView[];
-  plan: Omit<StoredPlan, 'views'>;
+  /** What each network reads of the target. */
+  representations: readonly Representation[];
+  plan: Omit<StoredPlan, 'representations'>;
   /** Probabilities of the intervals. */
   levels: readonly number[];
 }
@@ -83,21 +83,25 @@ export class JoinedNetworks {
 
   /** Returns the inputs of all networks for one origin. */
   inputsOf(origin: Origin): Tensor[] {
-    const { plan, views, encoders } = this.#parts;
+    const { plan, representations, encoders } = this.#parts;
     const { float } = currentBackend();
     return encoders.flatMap((encoder, i) =>
-      inputTensors(encoder.encode([origin], { floats: float }), encoder, networkPlanOf(plan, views[i])),
+      inputTensors(
+        encoder.encode([origin], { floats: float }),
+        encoder,
+        networkPlanOf(plan, representations[i]),
+      ),
     );
   }
 
   /** Forecasts one horizon chunk (`plan.chunk` steps) from each origin. */
   async #forecastChunk(from: ForecastOrigins): Promise<Intervals[]> {
-    const { model, plan, views } = this.#parts;
+    const { model, plan, representations } = this.#parts;
     const { float } = currentBackend();
     const encoders = this.#parts.encoders.map((encoder) => encoder.forPanel(from));
     const inputs = encoders.flatMap((encoder, i) => {
       const rows = encoder.encode(from.origins, { floats: float });
-      return inputTensors(rows, encoder, networkPlanOf(plan, views[i]));
+      return inputTensors(rows, encoder, networkPlanOf(plan, representations[i]));
     });
     const outputs = await predictAll(model, inputs);
     const statistics: Float64Array[][][] = [];
@@ -108,7 +112,7 @@ export class JoinedNetworks {
   }
 
   /**
-   * Converts the outputs [N, chunk, head.outputs] of one network to statistics. `result[origin][statistic]` is an array of
+   * Converts the outputs [N, plan.chunk, head.outputs] of one network to statistics. `result[origin][statistic]` is an array of
    * `chunk` values.
    */
   #toStatistics(

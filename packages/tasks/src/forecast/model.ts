@@ -82,7 +82,10 @@ const OPTIONS: readonly TaskOption[] = [
 
 export class ForecastModel implements TaskModel {
   readonly pipeline: Pipeline;
-  /** The joined networks, with one output [N, chunk, head.outputs] for each network. Null if the model is a baseline. */
+  /**
+   * The joined networks, with one output [N, plan.chunk, head.outputs] for each network; plan.chunk is the number of horizon steps
+   * that a network outputs at once. Null if the model is a baseline.
+   */
   readonly network: Network | null;
   readonly options = OPTIONS;
   readonly about =
@@ -348,12 +351,19 @@ export class ForecastModel implements TaskModel {
   }
 
   #networks(panel: Panel, model: Network): JoinedNetworks {
-    const { plan, levels, head, views } = this.pipeline;
-    const encoders = views.map(({ channels, ...view }, network) => {
+    const { plan, levels, head, representations } = this.pipeline;
+    const encoders = representations.map(({ channels, ...representation }, network) => {
       const transforms = this.#transforms(panel, network);
-      return new PanelEncoder(panel, networkPlanOf(plan, view), { channels, transforms });
+      return new PanelEncoder(panel, networkPlanOf(plan, representation), { channels, transforms });
     });
-    return new JoinedNetworks({ model, head: makeHead(head, levels), encoders, views, plan, levels });
+    return new JoinedNetworks({
+      model,
+      head: makeHead(head, levels),
+      encoders,
+      representations,
+      plan,
+      levels,
+    });
   }
 
   /**
@@ -361,9 +371,9 @@ export class ForecastModel implements TaskModel {
    * fitted on its rows, or null if it has too few rows or, with a log transform, no positive value.
    */
   #transforms(panel: Panel, network: number): (TransformConfig | null)[] {
-    const { plan, series, views } = this.pipeline;
+    const { plan, series, representations } = this.pipeline;
     const storedTransforms = new Map(series.map(({ id, transforms }) => [id, transforms[network]]));
-    const networkPlan = networkPlanOf(plan, views[network]);
+    const networkPlan = networkPlanOf(plan, representations[network]);
     return panel.series.map(({ id, values }) => {
       const stored = storedTransforms.get(id);
       if (stored !== undefined && stored !== null) return stored;

@@ -44,24 +44,26 @@ export interface FittedNetwork {
   epochs: number;
 }
 
-/** What one network of a forecaster reads of the target, in which the networks differ: the representation and the channels. */
-export interface NetworkView extends Pick<NetworkPlan, 'lag' | 'anchor'> {
-  /** Whether there is a second input channel, standardised by training statistics. */
-  absolute: boolean;
+/** What one network of a forecaster reads of the target. The networks of a forecaster differ only in this. */
+export interface Representation extends Pick<NetworkPlan, 'lag' | 'reference'> {
+  /** Whether there is a second input channel: the rows of the window, standardised, without the subtraction of the reference. */
+  hasUnsubtractedChannel: boolean;
 }
 
-/** Returns the views of a forecaster whose networks differ only in their second input channel. */
-export const sameViews = (view: Pick<NetworkView, 'lag' | 'anchor'>): NetworkView[] => [
-  { ...view, absolute: false },
-  { ...view, absolute: true },
+/** Returns the representations of a forecaster whose networks differ only in their second input channel. */
+export const sameRepresentations = (
+  representation: Pick<Representation, 'lag' | 'reference'>,
+): Representation[] => [
+  { ...representation, hasUnsubtractedChannel: false },
+  { ...representation, hasUnsubtractedChannel: true },
 ];
 
 /** Returns the plan of one network. Its horizon is one chunk. */
 export function networkPlanOf(
-  { scaler, log, window, chunk, season, calendar = [] }: Omit<StoredPlan, 'views'>,
-  view: NetworkView,
+  { scaler, log, window, chunk, season, calendar = [] }: Omit<StoredPlan, 'representations'>,
+  representation: Representation,
 ): NetworkPlan {
-  return { scaler, log, window, horizon: chunk, season, calendar, ...view };
+  return { scaler, log, window, horizon: chunk, season, calendar, ...representation };
 }
 
 /** Maximum number of training pairs. If there are more, a sample is used: neighbouring pairs overlap almost completely. */
@@ -84,7 +86,9 @@ const averageMomentum = (stepsPerEpoch: number): number => 1 - 1 / Math.max(2, s
 function makeModel(encoder: PanelEncoder, plan: NetworkPlan, options: NetworkOptions): Functional {
   const { cell, units, layers, head, seed } = options;
   // Layer names differ between the two networks, because both are stored in one artifact.
-  const named = (name: string) => ({ name: `${plan.absolute ? 'absolute' : 'relative'}_${name}` });
+  const named = (name: string) => ({
+    name: `${plan.hasUnsubtractedChannel ? 'absolute' : 'relative'}_${name}`,
+  });
   const window = input({ shape: [plan.window, encoder.inputWidth], ...named('window') });
   const first = withSeveralFeatures(window, encoder.inputWidth, cell, named('window_features'));
   const layerOutputs = stackLayers(first, options, encoder.futureWidth > 0, named);

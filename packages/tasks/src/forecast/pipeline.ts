@@ -11,7 +11,7 @@ import type { ChannelConfig, Role } from './covariates.js';
 import type { HeadName } from './heads.js';
 import { REMEMBERED_ROWS, searchedRows } from './level-shifts.js';
 import { hasSameShifts } from './levelled.js';
-import type { FittedNetwork, NetworkView } from './network.js';
+import type { FittedNetwork, Representation } from './network.js';
 import { type Panel, type PanelSeries, panelEnd } from './panel.js';
 import type { ForecastPlan, StoredPlan } from './plan.js';
 import { isNonNegative } from './rows.js';
@@ -42,12 +42,12 @@ export interface Pipeline {
   /** Time of grid index 0. */
   start: number;
   covariates: { name: string; role: Role; categories: string[] | null }[];
-  plan: Omit<StoredPlan, 'views'>;
+  plan: Omit<StoredPlan, 'representations'>;
   head: HeadName;
   /** Probabilities of the intervals. */
   levels: number[];
-  /** For each network: its representation of the target ({@link NetworkView}), and the channels of its covariates. */
-  views: (NetworkView & { channels: ChannelConfig[] })[];
+  /** For each network: its representation of the target ({@link Representation}), and the channels of its covariates. */
+  representations: (Representation & { channels: ChannelConfig[] })[];
   series: {
     id: string;
     /** The transform for each network; null if the series was too short. */
@@ -243,11 +243,15 @@ function skippedRows(values: Float64Array, rows: number, plan: ForecastPlan): nu
 function fittedParts(
   { panel, networks, scale }: ModelParts,
   unitsOf: (series: number) => { unit: number; fallbackUnit?: number },
-): Pick<Pipeline, 'views' | 'series'> {
+): Pick<Pipeline, 'representations' | 'series'> {
   const trainedNetworks = networks ?? [];
   return {
-    views: trainedNetworks.map(({ plan, encoder }) => ({
-      ...{ absolute: plan.absolute, lag: plan.lag, anchor: plan.anchor ?? 'last' },
+    representations: trainedNetworks.map(({ plan, encoder }) => ({
+      ...{
+        hasUnsubtractedChannel: plan.hasUnsubtractedChannel,
+        lag: plan.lag,
+        reference: plan.reference ?? 'last',
+      },
       channels: encoder.config.channels,
     })),
     series: panel.series.map(({ id, values }, s) => ({

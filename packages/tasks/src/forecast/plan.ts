@@ -7,9 +7,9 @@ import { seasonCandidates } from '@unroll/data';
 import { type CalendarOption, chooseCalendar } from './calendar.js';
 import type { NetworkPlan } from './encoder.js';
 import { withoutShifts } from './levelled.js';
-import { type NetworkView, sameViews } from './network.js';
+import { type Representation, sameRepresentations } from './network.js';
 import { type Panel, type PanelSeries, panelEnd } from './panel.js';
-import { chooseViews } from './representation.js';
+import { chooseRepresentations } from './representation.js';
 import { fillGaps, ofSeries, rowsWithKnownHorizon } from './rows.js';
 import { chooseSeason } from './seasons.js';
 import { changePerSeason, warmUp } from './transform.js';
@@ -47,7 +47,7 @@ export type Decoding = (typeof DECODINGS)[number];
 export const SCALERS = ['changes', 'log', 'standard', 'robust', 'minmax', 'instance'] as const;
 export type ScalerName = (typeof SCALERS)[number];
 
-export interface ForecastPlan extends Omit<NetworkPlan, 'absolute' | 'anchor'> {
+export interface ForecastPlan extends Omit<NetworkPlan, 'hasUnsubtractedChannel' | 'reference'> {
   /** Horizon chunk: the steps of one network output. Longer horizons are forecast recursively. */
   chunk: number;
   /**
@@ -60,9 +60,9 @@ export interface ForecastPlan extends Omit<NetworkPlan, 'absolute' | 'anchor'> {
   /** Why the season of several series was chosen; empty for a single series, and if the season was given or none was found. */
   seasonReason: string;
   /** The representation of the target for each network (network.ts). The `lag` of the plan is the largest of their lags. */
-  views: readonly NetworkView[];
+  representations: readonly Representation[];
   /** Why these representations were chosen; empty if there was no choice. */
-  viewReason: string;
+  representationReason: string;
   /** Grid index of the first row after the training rows of the backtest. */
   cut: number;
   /** Grid indices of the backtest origins. Only the rows before an origin are used to forecast from it. */
@@ -70,7 +70,7 @@ export interface ForecastPlan extends Omit<NetworkPlan, 'absolute' | 'anchor'> {
 }
 
 /** The part of a plan that forecasts depend on; a saved model stores it. */
-export type StoredPlan = Omit<ForecastPlan, 'cut' | 'origins' | 'seasonReason' | 'viewReason'>;
+export type StoredPlan = Omit<ForecastPlan, 'cut' | 'origins' | 'seasonReason' | 'representationReason'>;
 
 /** Minimum number of training pairs of a network. */
 const MIN_PAIRS = 8;
@@ -167,15 +167,18 @@ function knownBefore({ offset, values }: PanelSeries, cut: number): Float64Array
   return values.slice(0, length);
 }
 
-/** A plan without the backtest and the views. */
-type TransformChoice = Omit<ForecastPlan, 'cut' | 'origins' | 'period' | 'views' | 'viewReason'>;
+/** A plan without the backtest and the representations. */
+type TransformChoice = Omit<
+  ForecastPlan,
+  'cut' | 'origins' | 'period' | 'representations' | 'representationReason'
+>;
 
 /** Chooses season, scaler, lag and window from the training rows. Returns null if there are too few rows. */
 function chooseTransform(
   panel: Panel,
   rawTraining: readonly Float64Array[],
   options: PlanOptions & { counts?: boolean },
-): (TransformChoice & Pick<ForecastPlan, 'views' | 'viewReason'>) | null {
+): (TransformChoice & Pick<ForecastPlan, 'representations' | 'representationReason'>) | null {
   const { horizon, decoding } = options;
   const chunk = decoding === 'recursive' ? 1 : horizon;
   const usual = usualSeason(panel, Math.max(...rawTraining.map(({ length }) => length)));
@@ -192,7 +195,7 @@ function chooseTransform(
   for (const lag of scaler === 'changes' ? rankLags(z, season, horizon) : [1]) {
     const choice = withWindow(training, { ...common, lag }, options.window);
     if (choice !== null)
-      return { ...choice, ...viewsOf(training, choice, options, positive.every(isPositive)) };
+      return { ...choice, ...representationsOf(training, choice, options, positive.every(isPositive)) };
   }
   return null;
 }
@@ -200,31 +203,38 @@ function chooseTransform(
 /** The choice of {@link needsLog} is reversed if that lowers the error by at least this share. */
 const MIN_LOG_GAIN = 0.05;
 
-/** Chooses the views of the networks and whether they use logarithms. The `lag` of the result is the largest lag of the views. */
-function viewsOf(
+/** Chooses the representation for each network, and whether to use logarithms. The `lag` of the result is the largest lag. */
+function representationsOf(
   training: readonly Float64Array[],
   choice: TransformChoice,
   { scaler }: PlanOptions,
   arePositive: boolean,
-): Pick<ForecastPlan, 'views' | 'viewReason' | 'lag' | 'log'> {
+): Pick<ForecastPlan, 'representations' | 'representationReason' | 'lag' | 'log'> {
   const { lag, log } = choice;
   if (choice.scaler !== 'changes' || scaler === 'changes')
-    return { views: sameViews({ lag, anchor: 'last' }), viewReason: '', lag, log };
+    return {
+      representations: sameRepresentations({ lag, reference: 'last' }),
+      representationReason: '',
+      lag,
+      log,
+    };
   const lags = [...new Set([lag, 1, ...choice.seasons])].filter(
     (each) => each <= lag || isLongEnough(training, { ...choice, lag: each }),
   );
   const plan = { ...choice, horizon: choice.chunk };
-  const found = chooseViews(training, plan, lags);
+  const found = chooseRepresentations(training, plan, lags);
   const mayReverse = scaler === undefined && arePositive;
-  const other = mayReverse ? chooseViews(training, { ...plan, log: !log }, lags) : found;
+  const other = mayReverse ? chooseRepresentations(training, { ...plan, log: !log }, lags) : found;
   const isOtherBetter = other.error < (1 - MIN_LOG_GAIN) * found.error;
-  const { views, reason } = isOtherBetter ? other : found;
+  const { representations, reason } = isOtherBetter ? other : found;
   const gain = `${(100 * (1 - other.error / found.error)).toFixed(0)} %`;
   const logReason = `${log ? 'without' : 'with'} logarithms the held-out error of a linear model is ${gain} lower`;
   return {
-    views,
-    viewReason: isOtherBetter ? [logReason, reason].filter((text) => text !== '').join('; ') : reason,
-    lag: Math.max(...views.map((view) => view.lag)),
+    representations,
+    representationReason: isOtherBetter
+      ? [logReason, reason].filter((text) => text !== '').join('; ')
+      : reason,
+    lag: Math.max(...representations.map((each) => each.lag)),
     log: isOtherBetter ? !log : log,
   };
 }

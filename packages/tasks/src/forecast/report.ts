@@ -15,7 +15,7 @@ import { actualAt, levelName } from './backtest.js';
 import { PER_SERIES } from './combination.js';
 import type { ForecastOptions, ForecastResult } from './forecast.js';
 import { panelEnd, timeAt } from './panel.js';
-import { additionalInputs, scoreTable, seasonText, viewsText } from './run-events.js';
+import { additionalInputs, scoreTable, seasonText, windowText } from './run-events.js';
 
 /** What the report shows in addition to the result of the run. */
 export interface ReportInfo {
@@ -259,7 +259,7 @@ function settingsOf(
   return [
     ['Season length', seasonText(plan)],
     ['Scale', scaleText(plan, options)],
-    ['Window', viewsText(plan)],
+    ['Window', windowText(plan)],
     ['Network', network],
     ['Seed', String(options.seed ?? 0)],
     ['Intervals', 'calibrated with past errors at each horizon step (conformal prediction)'],

@@ -1,22 +1,22 @@
 /**
- * Chooses how the target is represented for the two networks: the lag of the changes, and what is subtracted from a window. To
- * compare the candidates, linear models take the place of networks: a ridge regression from the scaled window to the scaled horizon,
- * fitted on the first training rows and scored on the last ones. Linear models are fitted in milliseconds, and the representation
- * that is best for a linear model also suits a network, because the series varies least in it. The forecast is the mean of the
- * forecasts of two networks, so pairs of candidates are scored by the mean of their forecasts.
+ * Chooses how the target is represented for the two networks: the lag of the changes, and the reference that is subtracted from a
+ * window. To compare the candidates, linear models take the place of networks: a ridge regression from the scaled window to the
+ * scaled horizon, fitted on the first training rows and scored on the last ones. Linear models are fitted in milliseconds, and the
+ * representation that is best for a linear model also suits a network, because the series varies least in it. The forecast is the
+ * mean of the forecasts of two networks, so pairs of candidates are scored by the mean of their forecasts.
  */
-import type { NetworkView } from './network.js';
+import type { Representation } from './network.js';
 import { fillGaps, rowsWithKnownHorizon, subsample } from './rows.js';
 import {
-  type Anchor,
   type PreparedSeries,
+  type Reference,
   type TransformPlan,
   WindowTransform,
   warmUp,
 } from './transform.js';
 
-type Candidate = Pick<NetworkView, 'lag'> & { anchor: Anchor };
-type ChoicePlan = Omit<TransformPlan, 'absolute' | 'lag' | 'anchor'> & {
+type Candidate = Pick<Representation, 'lag'> & { reference: Reference };
+type ChoicePlan = Omit<TransformPlan, 'hasUnsubtractedChannel' | 'lag' | 'reference'> & {
   season: number;
   chunk: number;
   lag: number;
@@ -48,8 +48,8 @@ interface Start {
   row: number;
 }
 
-export interface ViewChoice {
-  views: NetworkView[];
+export interface RepresentationChoice {
+  representations: Representation[];
   /** Why these representations were chosen; empty if there are too few rows for a comparison. */
   reason: string;
   /** Error of the linear models on the held-out rows; NaN if there are too few rows. */
@@ -57,19 +57,19 @@ export interface ViewChoice {
 }
 
 /**
- * Chooses the representation of the target (`view`) for each of the two networks.
+ * Chooses the representation of the target for each of the two networks.
  * @param training the training rows of each series
  * @param plan plan with the default lag
  * @param lags lags of the candidates
  */
-export function chooseViews(
+export function chooseRepresentations(
   training: readonly Float64Array[],
   plan: ChoicePlan,
   lags: readonly number[],
-): ViewChoice {
-  const defaultCandidate: Candidate = { lag: plan.lag, anchor: 'last' };
+): RepresentationChoice {
+  const defaultCandidate: Candidate = { lag: plan.lag, reference: 'last' };
   const candidates = lags.flatMap((lag) =>
-    (lag === 1 ? ANCHORS_OF_VALUES : ANCHORS_OF_CHANGES).map((anchor) => ({ lag, anchor })),
+    (lag === 1 ? REFERENCES_OF_VALUES : REFERENCES_OF_CHANGES).map((reference) => ({ lag, reference })),
   );
   const series = splitSeries(training, plan);
   const longest = warmUp({ ...plan, lag: Math.max(...lags) });
@@ -79,13 +79,13 @@ export function chooseViews(
     const forecasts = linearForecasts(series, plan, candidate, scored);
     if (forecasts !== null) errors.set(nameOf(candidate), forecasts);
   }
-  const views = (first: Candidate, second: Candidate): NetworkView[] => [
-    { ...first, absolute: false },
-    { ...second, absolute: true },
+  const pairOf = (first: Candidate, second: Candidate): Representation[] => [
+    { ...first, hasUnsubtractedChannel: false },
+    { ...second, hasUnsubtractedChannel: true },
   ];
   const defaultForecasts = errors.get(nameOf(defaultCandidate));
   if (defaultForecasts === undefined)
-    return { views: views(defaultCandidate, defaultCandidate), reason: '', error: Number.NaN };
+    return { representations: pairOf(defaultCandidate, defaultCandidate), reason: '', error: Number.NaN };
   const compared = candidates.filter((candidate) => errors.has(nameOf(candidate)));
   const pairs = compared.flatMap((a, i) => compared.slice(i).map((b) => [a, b] as const));
   const scoreOf = (a: Candidate, b: Candidate): number =>
@@ -107,29 +107,32 @@ export function chooseViews(
   const gain = 1 - best.error / defaultError;
   if (!(gain >= MIN_GAIN)) {
     const reason = 'no other representation lowers the held-out error of a linear model';
-    return { views: views(defaultCandidate, defaultCandidate), reason, error: defaultError };
+    return { representations: pairOf(defaultCandidate, defaultCandidate), reason, error: defaultError };
   }
   return {
-    views: views(...best.pair),
+    representations: pairOf(...best.pair),
     error: best.error,
-    reason: `the held-out error of a linear model is ${(100 * gain).toFixed(0)} % lower than with ${describeView(defaultCandidate)}`,
+    reason: `the held-out error of a linear model is ${(100 * gain).toFixed(0)} % lower than with ${describeRepresentation(defaultCandidate)}`,
   };
 }
 
-/** What may be subtracted from a window: the last element or the mean; for changes, also nothing, because changes vary around 0. */
-const ANCHORS_OF_VALUES: readonly Anchor[] = ['last', 'mean'];
-const ANCHORS_OF_CHANGES: readonly Anchor[] = ['last', 'mean', 'zero'];
+/** The references of a window: the last element or the mean; for changes, also 0, because changes vary around 0. */
+const REFERENCES_OF_VALUES: readonly Reference[] = ['last', 'mean'];
+const REFERENCES_OF_CHANGES: readonly Reference[] = ['last', 'mean', 'zero'];
 
-const nameOf = ({ lag, anchor }: Candidate): string => `${lag} ${anchor}`;
+const nameOf = ({ lag, reference }: Candidate): string => `${lag} ${reference}`;
 
 /** Describes the representation of one network for the plan and the report. */
-export function describeView({ lag, anchor = 'last' }: Pick<NetworkView, 'lag' | 'anchor'>): string {
+export function describeRepresentation({
+  lag,
+  reference = 'last',
+}: Pick<Representation, 'lag' | 'reference'>): string {
   const what = lag === 1 ? 'values' : `seasonal differences (lag ${lag})`;
   const subtracted = {
-    last: ', each minus the last',
-    mean: ', each minus their mean',
+    last: ', minus their last value',
+    mean: ', minus their mean',
     zero: '',
-  }[anchor];
+  }[reference];
   return `${what}${subtracted}`;
 }
 
@@ -176,7 +179,7 @@ function linearForecasts(
   candidate: Candidate,
   scored: readonly Start[],
 ): Float64Array[] | null {
-  const candidatePlan = { ...plan, ...candidate, absolute: false };
+  const candidatePlan = { ...plan, ...candidate, hasUnsubtractedChannel: false };
   const fitted = series.map(({ values, split }) => {
     const filled = fillGaps(values, plan.season);
     const training = filled.subarray(0, Math.max(0, split));

@@ -7,7 +7,7 @@ import { type Combination, ENSEMBLE, PER_SERIES, weightsText } from './combinati
 import { backtestOrigins } from './origins.js';
 import { type Panel, panelEnd, timeAt } from './panel.js';
 import type { ForecastPlan } from './plan.js';
-import { describeView } from './representation.js';
+import { describeRepresentation } from './representation.js';
 
 /** The panel read from a table, and the plan of the run. */
 export interface PreparedForecast {
@@ -37,11 +37,11 @@ export function seasonText({ season, seasons, seasonReason }: ForecastPlan): str
 }
 
 /** Returns the window and its representation for each network as text, with the reason for this choice. */
-export function viewsText({ window, scaler, views, viewReason }: ForecastPlan): string {
+export function windowText({ window, scaler, representations, representationReason }: ForecastPlan): string {
   const rows = `window ${withCount(window, 'row')}`;
   if (scaler !== 'changes') return rows;
-  const inputs = [...new Set(views.map(describeView))].join(', and ');
-  return `${rows}: ${inputs}${viewReason === '' ? '' : ` (${viewReason})`}`;
+  const inputs = [...new Set(representations.map(describeRepresentation))].join(', and ');
+  return `${rows}: ${inputs}${representationReason === '' ? '' : ` (${representationReason})`}`;
 }
 
 const withCount = (count: number, noun: string): string => `${count} ${noun}${count === 1 ? '' : 's'}`;
@@ -70,7 +70,11 @@ export function planEvent({ panel, plan, frequency }: PreparedForecast): PlanEve
     log: plan.log,
     scaler: plan.scaler,
     window: plan.window,
-    views: plan.views.map(({ lag, anchor = 'last', absolute }) => ({ lag, anchor, absolute })),
+    representations: plan.representations.map(({ lag, reference = 'last', hasUnsubtractedChannel }) => ({
+      lag,
+      reference,
+      hasUnsubtractedChannel,
+    })),
     horizon: plan.horizon,
     origins: plan.origins.map((origin) => timeAt(panel, origin)),
     covariates: panel.covariates.map(({ name, role }) => ({ name, role })),
@@ -96,7 +100,7 @@ function planLines(
       text: `${rows} rows${seriesText} of "${panel.target}" by "${panel.time.name}", ${from} to ${to}`,
     },
     unlabelled(`${frequency}, ${season}${scalingText(plan)}`),
-    unlabelled(viewsText(plan)),
+    unlabelled(windowText(plan)),
     ...(inputs === '' ? [] : [unlabelled(`additional inputs: ${inputs}`)]),
     ...panel.notes.map(unlabelled),
     {

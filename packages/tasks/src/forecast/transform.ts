@@ -7,13 +7,13 @@
  *             (d_{t-i} - mean) / deviation     second channel (optional): standardised by training statistics
  *   target_k = ((z_{t+k} - z_{t+k-m·s}) / m - centre) / scale,  m = ceil(k / s); with lag 1, (z_{t+k} - centre) / scale
  *
- * With the default scaler (`changes`), the centre is d_t, the latest change, and the scale is a constant of the series. This
- * removes level, trend and season from every window: a network that outputs 0 forecasts last season's values plus the latest
- * change or, with lag 1, the last value. The second channel shows the network whether the latest change is unusual. `scale`,
- * `mean` and `deviation` are fitted on training rows only.
+ * With the default scaler (`changes`), the centre is the reference of the window, by default d_t, the latest change. The scale
+ * is a constant of the series. This removes level, trend and season from every window: a network that outputs 0 forecasts last
+ * season's values plus the latest change or, with lag 1, the last value. The second channel shows the network whether the latest
+ * change is unusual. `scale`, `mean` and `deviation` are fitted on training rows only.
  *
- * With the anchor `mean`, the centre is the mean of the window; with `zero`, it is 0. Then the noise of the latest change does not
- * affect all steps of the forecast, but the forecast follows a change of level more slowly.
+ * The reference may also be the mean of the window (`mean`) or 0 (`zero`). Then the noise of the latest change does not affect all
+ * steps of the forecast, but the forecast follows a change of level more slowly.
  *
  * Other scalers have lag 1. `standard`, `robust` and `minmax` use statistics of the training rows of a series, `instance`
  * the mean and deviation of each window (reversible instance normalisation). `counts` divides a window by 1 + its mean (its unit) and
@@ -25,8 +25,8 @@ import { MinMaxScaler, RobustScaler, StandardScaler } from '@unroll/data';
 /** How the values of a window are scaled. */
 export type WindowScaler = 'changes' | 'standard' | 'robust' | 'minmax' | 'instance' | 'counts';
 
-/** What the scaler `changes` subtracts from a window: its last change, its mean, or nothing. */
-export type Anchor = 'last' | 'mean' | 'zero';
+/** The reference that the scaler `changes` subtracts from every row of a window: its last change, its mean, or 0. */
+export type Reference = 'last' | 'mean' | 'zero';
 
 export interface TransformPlan {
   scaler: WindowScaler;
@@ -34,13 +34,13 @@ export interface TransformPlan {
   log: boolean;
   /** Rows over which changes are computed, s above. If 1, the values themselves are used. */
   lag: number;
-  /** The centre with the scaler `changes`. Default `last`. */
-  anchor?: Anchor;
+  /** The reference of a window with the scaler `changes`. Default `last`. */
+  reference?: Reference;
   /** Input rows, L above. */
   window: number;
   horizon: number;
-  /** Whether to add the second input channel. */
-  absolute: boolean;
+  /** Whether to add the second input channel, from which the reference is not subtracted. */
+  hasUnsubtractedChannel: boolean;
 }
 
 export interface TransformConfig extends TransformPlan {
@@ -75,7 +75,7 @@ export class WindowTransform {
 
   constructor(config: TransformConfig) {
     this.config = config;
-    this.channels = config.absolute ? 2 : 1;
+    this.channels = config.hasUnsubtractedChannel ? 2 : 1;
   }
 
   /**
@@ -152,7 +152,7 @@ export class WindowTransform {
   /** Returns the centre and scale of the inputs of a window, given its changes. */
   #scaling(changes: Float64Array): Scaling {
     const { scaler, centre, scale } = this.config;
-    if (scaler === 'changes') return { centre: centreOf(changes, this.config.anchor), scale };
+    if (scaler === 'changes') return { centre: centreOf(changes, this.config.reference), scale };
     if (scaler === 'counts') return { centre: 0, scale: 1 + meanOf(changes) };
     if (scaler !== 'instance') return { centre, scale };
     const mean = meanOf(changes);
@@ -175,13 +175,13 @@ interface Scaling {
 const SCALERS = { standard: StandardScaler, robust: RobustScaler, minmax: MinMaxScaler };
 
 /** Returns the centre of a window for the scaler `changes`. */
-export function centreOf(changes: Float64Array, anchor: Anchor = 'last'): number {
-  if (anchor === 'mean') return meanOf(changes);
-  return anchor === 'zero' ? 0 : changes[changes.length - 1];
+export function centreOf(changes: Float64Array, reference: Reference = 'last'): number {
+  if (reference === 'mean') return meanOf(changes);
+  return reference === 'zero' ? 0 : changes[changes.length - 1];
 }
 
 /** Fits the `centre` and `scale` of the config on the changes of the training rows. */
-function fitScaling(changes: Float64Array, { scaler, window, lag, anchor }: TransformPlan): Scaling {
+function fitScaling(changes: Float64Array, { scaler, window, lag, reference }: TransformPlan): Scaling {
   if (scaler in SCALERS) {
     const [centre, one] = new SCALERS[scaler as keyof typeof SCALERS]().fit(changes).inverse([0, 1]);
     return { centre, scale: one - centre };
@@ -189,7 +189,7 @@ function fitScaling(changes: Float64Array, { scaler, window, lag, anchor }: Tran
   let total = 0;
   let count = 0;
   for (let t = warmUp({ lag, window }) - 1; t < changes.length; t++) {
-    const centre = centreOf(changes.subarray(t - window + 1, t + 1), anchor);
+    const centre = centreOf(changes.subarray(t - window + 1, t + 1), reference);
     for (let i = 0; i < window; i++, count++) total += (changes[t - i] - centre) ** 2;
   }
   return { centre: 0, scale: Math.sqrt(total / count) || 1 };

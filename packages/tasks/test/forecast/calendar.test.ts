@@ -22,7 +22,7 @@ const plan = {
   lag: 1,
   window: 2,
   horizon: 1,
-  absolute: false,
+  hasUnsubtractedChannel: false,
 };
 const tableOf = (times: readonly string[], values: readonly number[] = times.map((_, i) => i * i)): Table =>
   makeTable({ source: 'made-up.csv', names: ['t', 'y'], cells: [[...times], [...values]] });

@@ -14,7 +14,7 @@ const plan = {
   lag: 1,
   window: 2,
   horizon: 2,
-  absolute: false,
+  hasUnsubtractedChannel: false,
 };
 const everything = { from: Number.NEGATIVE_INFINITY, to: 99, maxPairs: 99 };
 
@@ -51,7 +51,7 @@ test('a past covariate is relative to the window like the target, a category is 
     const { deviation } = encoder.config.channels[0] as { deviation: number };
     const rows = encoder.encode([{ series: 0, origin: 6 }]).inputs;
     const width = encoder.inputWidth;
-    const first = own.absolute ? 2 : 1; // after the channels of the target
+    const first = own.hasUnsubtractedChannel ? 2 : 1; // after the channels of the target
     return [0, 1].map((i) => {
       const channels = Array.from(rows.subarray(i * width + first, (i + 1) * width));
       return [
@@ -65,11 +65,11 @@ test('a past covariate is relative to the window like the target, a category is 
     [-4, 0, 1],
     [0, 0, 1],
   ]);
-  assert.deepEqual(channelsOf({ anchor: 'mean' }), [
+  assert.deepEqual(channelsOf({ reference: 'mean' }), [
     [-2, 0, 1],
     [2, 0, 1],
   ]);
-  assert.deepEqual(channelsOf({ absolute: true }), [
+  assert.deepEqual(channelsOf({ hasUnsubtractedChannel: true }), [
     [-4, -2.5, 0, 1],
     [0, 1.5, 0, 1],
   ]);
@@ -78,7 +78,7 @@ test('a past covariate is relative to the window like the target, a category is 
     [1, 0, 1],
     [0, 0, 1],
   ]);
-  assert.deepEqual(channelsOf({ lag: 2, anchor: 'zero', absolute: true }), [
+  assert.deepEqual(channelsOf({ lag: 2, reference: 'zero', hasUnsubtractedChannel: true }), [
     [-3, 0, 1],
     [-4, 0, 1],
   ]);
@@ -92,9 +92,9 @@ test('a past covariate is relative to the window like the target, a category is 
 test('saved models of earlier versions encode past covariates as values, and future covariates also as differences from the last row', () => {
   const text = 't,y,sun,price\n0,1,0,10\n1,2,2,20\n2,4,4,40\n3,7,8,50\n4,,,70\n5,,,60\n';
   const panel = read(text, { time: 't', past: ['sun'], future: ['price'] });
-  const { config } = PanelEncoder.fit(panel, { ...plan, anchor: 'mean' }, 4);
+  const { config } = PanelEncoder.fit(panel, { ...plan, reference: 'mean' }, 4);
   const channels = config.channels.map(({ name, role }) => ({ name, role, mean: 0, deviation: 1 }));
-  const encoder = new PanelEncoder(panel, { ...plan, anchor: 'mean' }, { ...config, channels });
+  const encoder = new PanelEncoder(panel, { ...plan, reference: 'mean' }, { ...config, channels });
   const { inputs, future } = encoder.encode([{ series: 0, origin: 4 }]);
   const covariates = [0, 1].map((i) => Array.from(inputs.subarray(4 * i + 1, 4 * i + 4)));
   assert.deepEqual(covariates, [[4, 40, -10], [8, 50, 0]]); // biome-ignore format: one line

@@ -36,7 +36,12 @@ const seasonalNaiveModel = async (changes: Partial<Pipeline> = {}): Promise<Fore
     [0.5, 0.5, 0.5, 0.5],
     [2, 2, 2, 2],
   ];
-  const rule = { model: 'seasonal-naive', fallback: 'seasonal-naive', views: [], head: 'point' as const };
+  const rule = {
+    model: 'seasonal-naive',
+    fallback: 'seasonal-naive',
+    representations: [],
+    head: 'point' as const,
+  };
   const series = pipeline.series.map((stored) => ({ ...stored, unit: 1, transforms: [] }));
   const baseline = { ...pipeline, ...rule, series, margins, fallbackMargins: margins };
   return new ForecastModel(

@@ -55,8 +55,8 @@ for (const [name, quantile] of Object.entries(BY_HAND)) {
       trainer,
     };
     const networks: FittedNetwork[] = [];
-    for (const view of plan.views) {
-      const run = fitNetwork(panel, networkPlanOf(plan, view), { cut: plan.cut }, options, 2);
+    for (const representation of plan.representations) {
+      const run = fitNetwork(panel, networkPlanOf(plan, representation), { cut: plan.cut }, options, 2);
       let next = await run.next();
       while (!next.done) next = await run.next();
       networks.push(next.value);
@@ -66,7 +66,7 @@ for (const [name, quantile] of Object.entries(BY_HAND)) {
       model: joinNetworks(networks),
       head,
       encoders,
-      views: plan.views,
+      representations: plan.representations,
       plan,
       levels: [0.8, 0.95],
     };

@@ -112,7 +112,7 @@ describe('categories', () => {
     const plan = {
       ...{ scaler: 'changes' as const, log: false, lag: 1, window: 2, horizon: 1 },
       season: 1,
-      absolute: false,
+      hasUnsubtractedChannel: false,
     };
     const { inputs } = PanelEncoder.fit(panel, plan, 160).encode([{ series: 0, origin: 50 }]);
     assert.deepEqual([inputs[1], inputs[3]], [1, 1], 'a missing category is that of the other rows');
@@ -137,7 +137,7 @@ describe('categories', () => {
     const plan = {
       ...{ scaler: 'changes' as const, log: false, lag: 1, window: 1, horizon: 1 },
       season: 1,
-      absolute: false,
+      hasUnsubtractedChannel: false,
     };
     const encoder = PanelEncoder.fit(panel, plan, 160);
     const range = { from: 0, to: 160, maxPairs: 1000 };

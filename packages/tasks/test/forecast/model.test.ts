@@ -71,6 +71,26 @@ describe('a saved and loaded model', () => {
     assert.deepEqual((await loaded.forecast()).forecasts, forecasts);
   });
 
+  test('files of an earlier version, which store the representations as views, give the same forecast', async () => {
+    const { model, forecasts } = await trained;
+    const files = await model.toFiles();
+    const text = new TextDecoder()
+      .decode(files.get('pipeline.json'))
+      .replaceAll('"representations"', '"views"')
+      .replaceAll('"hasUnsubtractedChannel"', '"absolute"')
+      .replaceAll('"reference"', '"anchor"');
+    assert.deepEqual(
+      [text.includes('"views"'), text.includes('"absolute"'), text.includes('"anchor"')],
+      [true, true, true],
+    );
+    const loaded = ForecastModel.fromFiles(
+      new Map([...files, ['pipeline.json', new TextEncoder().encode(text)]]),
+    );
+    assert.deepEqual((await loaded.forecast()).forecasts, forecasts);
+    const plain = ({ pipeline }: ForecastModel) => JSON.parse(JSON.stringify(pipeline));
+    assert.deepEqual(plain(loaded), plain(ForecastModel.fromFiles(files)));
+  });
+
   test('the encoding of categories does not change if a table contains only some of them', async () => {
     const { model, forecasts } = await trained;
     const { forecasts: one } = await model.forecast(tableOf(rowsOf('B', 'big')));

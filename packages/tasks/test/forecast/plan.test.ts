@@ -25,11 +25,11 @@ test('air passengers: season 12, logarithm, four origins in the last third', () 
     scaler: 'changes',
     log: true,
     calendar: [],
-    views: [
-      { lag: 12, anchor: 'last', absolute: false },
-      { lag: 12, anchor: 'last', absolute: true },
+    representations: [
+      { lag: 12, reference: 'last', hasUnsubtractedChannel: false },
+      { lag: 12, reference: 'last', hasUnsubtractedChannel: true },
     ],
-    viewReason: '',
+    representationReason: '',
     cut: 96,
     origins: [96, 108, 120, 132],
   });
@@ -78,8 +78,8 @@ test('the window grows with the history in whole seasons, up to a limit', () => 
       season,
       windows: 1,
     }).window;
-  // The window has one row for every 20 rows: whole seasons, 24 to 96 rows; without a season, at least 8 rows and two horizons, at
-  // most 48 rows.
+  // The length of the window is 1/20 of the training rows. With a season, it is rounded down to whole seasons, here 24 to 96
+  // rows. Without a season, it is at least 8 rows and at least two horizons, but at most 48 rows.
   assert.deepEqual(
     [300, 900, 1100, 9000].map((rows) => windowOf(rows, 24, 12)),
     [24, 24, 48, 96],

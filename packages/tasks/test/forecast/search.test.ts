@@ -29,7 +29,7 @@ const settings = { target: 'y', horizon: 3, season: 1, window: 24 };
 async function search(rows: number) {
   const panel = panelFromTable(seriesTable(rows), { target: 'y' });
   const plan = planForecast(panel, settings);
-  const networkPlan = networkPlanOf(plan, plan.views[0]!);
+  const networkPlan = networkPlanOf(plan, plan.representations[0]!);
   const trainer = new CheckpointedTrainer(null);
   const sizes = { cell: 'lstm' as const, units: 32, layers: 1 };
   const options = { ...sizes, seed: 0, learningRate: 0.1, head: makeHead('point', []), trainer };

@@ -21,14 +21,21 @@ const output = (transform: WindowTransform, history: Float64Array, scaled: Array
 const unit = (transform: WindowTransform, history: Float64Array) =>
   transform.unit(transform.prepare(history), history.length);
 
-const plan = { scaler: 'changes' as const, log: false, lag: 2, window: 2, horizon: 3, absolute: true };
+const plan = {
+  scaler: 'changes' as const,
+  log: false,
+  lag: 2,
+  window: 2,
+  horizon: 3,
+  hasUnsubtractedChannel: true,
+};
 
 test('the inputs and targets of one training pair, computed by hand', () => {
   // values 1 2 4 6 9 11 15; differences over two rows: 3 4 5 5 6 (from row 2 on)
   const transform = new WindowTransform({ ...plan, centre: 0, scale: 2, mean: 1, deviation: 4, floor: 0 });
   const { count, first, inputs, targets } = examples(transform, Float64Array.of(1, 2, 4, 6, 9, 11, 15));
   assert.deepEqual([count, first], [1, 4]);
-  // the window ends in row 3, whose difference is 4: (3-4)/2 and (4-4)/2; absolute (3-1)/4 and (4-1)/4
+  // the window ends in row 3, whose difference is 4: (3-4)/2 and (4-4)/2; without the subtraction (3-1)/4 and (4-1)/4
   assert.deepEqual([...inputs], [-0.5, 0.5, 0, 0.75]);
   // differences of the horizon: 9-4=5, 11-6=5, and over two seasons (15-4)/2=5.5; minus the centre 4, divided by the scale 2
   assert.deepEqual([...targets], [0.5, 0.5, 0.75]);
@@ -60,10 +67,17 @@ function close(got: Float64Array, expected: Float64Array): void {
 describe('outputs invert targets', () => {
   for (const log of [false, true]) {
     for (const lag of [1, 2, 5]) {
-      for (const absolute of [false, true]) {
-        test(`log ${log}, lag ${lag}, absolute ${absolute}`, () => {
+      for (const hasUnsubtractedChannel of [false, true]) {
+        test(`log ${log}, lag ${lag}, ${hasUnsubtractedChannel ? 2 : 1} channels`, () => {
           const values = Float64Array.from(new RandomStream(1, 'series').uniform(24, 5, 9));
-          const transformPlan = { scaler: 'changes' as const, log, lag, absolute, window: 4, horizon: 7 };
+          const transformPlan = {
+            scaler: 'changes' as const,
+            log,
+            lag,
+            hasUnsubtractedChannel,
+            window: 4,
+            horizon: 7,
+          };
           const transform = WindowTransform.fit(values, transformPlan);
           const { count, inputs, targets } = examples(transform, values);
           const width = 4 * transform.channels;
@@ -84,7 +98,7 @@ describe('outputs invert targets', () => {
 test('a network that outputs 0 forecasts the last season plus the latest seasonal difference', () => {
   const transform = new WindowTransform({
     ...plan,
-    absolute: false,
+    hasUnsubtractedChannel: false,
     centre: 0,
     scale: 1,
     mean: 0,
@@ -114,7 +128,7 @@ test('rejects too few rows and logarithms of zero', () => {
 
 describe('other scalers', () => {
   const values = Float64Array.of(3, 1, 4, 1, 5, 9, 2, 6);
-  const common = { log: false, lag: 1, window: 2, horizon: 1, absolute: false };
+  const common = { log: false, lag: 1, window: 2, horizon: 1, hasUnsubtractedChannel: false };
   // Inputs 2 and 6 (the last window), and the target 2 after 5 and 9.
   const spread = Math.sqrt(values.reduce((sum, value) => sum + (value - 3.875) ** 2, 0) / 8);
   const cases: [WindowScaler, (value: number) => number][] = [

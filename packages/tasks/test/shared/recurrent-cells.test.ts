@@ -89,9 +89,9 @@ test('a forecaster with layer normalisation reads the size of a single feature, 
   const table = makeTable({ source: 'shop', names: ['sold'], cells: [sold] });
   const panel = panelFromTable(table, { target: 'sold' });
   const plan = planForecast(panel, { horizon: 2 });
-  const view = plan.views.find(({ absolute }) => !absolute)!;
+  const representation = plan.representations.find(({ hasUnsubtractedChannel }) => !hasUnsubtractedChannel)!;
   const run = fitNetwork(
-    ...([panel, networkPlanOf(plan, view), { cut: plan.cut }] as const),
+    ...([panel, networkPlanOf(plan, representation), { cut: plan.cut }] as const),
     {
       ...{ cell: 'layerNormLSTM', units: 4, layers: 1, seed: 0, learningRate: 0.01 },
       ...{ head: makeHead('point', []), trainer: new CheckpointedTrainer(null) },

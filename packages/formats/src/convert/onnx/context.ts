@@ -167,7 +167,7 @@ export class NodeContext {
 
   /**
    * Checks that an axis of a tensor is the batch, or that the tensor has no batch.
-   * @param axis atoms of the axis, see values.ts
+   * @param axis the axis, as a list of atoms (values.ts)
    * @param what names the axis in messages
    * @throws OtherBatchAxis if an input of the graph must have its batch on another axis
    */

@@ -1,5 +1,5 @@
 /** Reads the graph of an ONNX model: its nodes in topological order, without nodes that no output depends on. */
-import { UnrollError } from '@unroll/core';
+import { UnrollError, valueError } from '@unroll/core';
 import { decodeUtf8 } from '@unroll/core/internal';
 import type { ByteSource } from '../source.js';
 import { type Dimension, size, symbol } from './dimensions.js';
@@ -231,5 +231,7 @@ async function readAttribute(
   if (type === TYPES.floats) return attribute.floats;
   if (type === TYPES.ints) return attribute.ints;
   if (type === TYPES.strings) return attribute.strings.map(text);
-  throw damaged(source.name, `the attribute ${name} of ${node} has the unsupported type ${type}`);
+  if (type === TYPES.tensor || type === TYPES.graph)
+    throw damaged(source.name, `the attribute ${name} of ${node} has no value`);
+  throw valueError(`${node}: the type ${type} of the attribute ${name} is not supported.`, { node, name });
 }

@@ -2,9 +2,9 @@
 import { fromFloat16Bits } from '@unroll/core/internal';
 
 export interface TorchType {
-  /** `float32` */
+  /** Name in PyTorch, such as `float32`. */
   name: string;
-  /** Class of its storage: `FloatStorage`. */
+  /** Class of its storage, such as `FloatStorage`. */
   storage: string;
   /** Bytes per element. */
   size: number;

@@ -130,7 +130,11 @@ async function openLegacy(source: ByteSource): Promise<OpenedFile> {
   const storagesByKey = new Map<string, PyStorage>();
   const load = (id: PyValue): PyValue => {
     if (Array.isArray(id) && id.length > 5 && id[5] !== null)
-      throw damaged(source, 'it has views of storages, which PyTorch has not written since version 0.4');
+      throw new UnrollError(
+        'value',
+        `${source.name} contains views of storages, which only PyTorch before version 0.4 wrote and Unroll does not read. ` +
+          "Load it with a newer PyTorch, and save the weights again: torch.save(model.state_dict(), 'weights.pt').",
+      );
     const storage = storageOf(source, id);
     storagesByKey.set(storage.key, storage);
     return storage;

@@ -15,7 +15,7 @@ export type PyValue =
   | PyStorage
   | PyTensor;
 
-/** A function or class by its name: `collections.OrderedDict`. */
+/** A function or class by its name, such as `collections.OrderedDict`. */
 export class PyGlobal {
   readonly name: string;
   constructor(name: string) {
@@ -65,7 +65,7 @@ export class PyTensor {
   }
 }
 
-const REMEDY = "Save the weights alone: torch.save(model.state_dict(), 'weights.pt').";
+export const REMEDY = "Save the weights alone: torch.save(model.state_dict(), 'weights.pt').";
 
 const valueError = (message: string, name: string): UnrollError =>
   new UnrollError('value', message, { name });
@@ -209,7 +209,12 @@ function numpyScalar(type: PyValue, bytes: PyValue, file: string): number {
     b1: (view) => view.getUint8(0),
   };
   const read = Object.hasOwn(readers, name) ? readers[name] : undefined;
-  if (!read || !(bytes instanceof Uint8Array) || bytes.length !== Number(name[1]))
-    throw damaged(file, `a NumPy number of type ${name || 'unknown'} cannot be read`);
+  if (!read)
+    throw valueError(
+      `${file} contains a NumPy number of type ${name.slice(0, 20) || 'unknown'}, which Unroll does not read. ${REMEDY}`,
+      name,
+    );
+  if (!(bytes instanceof Uint8Array) || bytes.length !== Number(name[1]))
+    throw damaged(file, `a NumPy number of type ${name} has the wrong length`);
   return read(new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength));
 }

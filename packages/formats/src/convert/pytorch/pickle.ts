@@ -5,9 +5,12 @@
  */
 import { UnrollError } from '@unroll/core';
 import { decodeUtf8 } from '@unroll/core/internal';
-import { globalNamed, PyGlobal, type PyValue, reduce } from './pickle-names.js';
+import { globalNamed, PyGlobal, type PyValue, REMEDY, reduce } from './pickle-names.js';
 
-/** Maximum number of containers, and of entries in the memo. A state dict needs about ten for each tensor. */
+/**
+ * Maximum number of pushed values that are not numbers, strings or booleans, and of entries in the memo. A state dict needs about
+ * ten for each tensor.
+ */
 const MAX_OBJECTS = 250_000;
 /** Size in bytes of the longest integer. The magic number of the format before PyTorch 1.6 has 10 bytes. */
 const MAX_INTEGER = 32;
@@ -26,7 +29,7 @@ type StackItem = PyValue | typeof MARK;
  * Reads one pickle.
  * @param load returns the object of a persistent id, which is a storage of tensors
  * @param name name of the file, for error messages
- * @throws UnrollError `format` for a damaged pickle, `value` for a pickle that contains other objects
+ * @throws UnrollError `format` for a damaged pickle, `value` for one that Unroll does not read, such as one with other objects
  */
 export function readPickle(
   bytes: Uint8Array,
@@ -61,7 +64,9 @@ class Unpickler {
       if (code === 0x2e) return { value: this.#pop(), end: this.#at }; // STOP
       const op = OPS[code];
       if (op === undefined)
-        throw this.#error(`opcode 0x${code.toString(16)} at byte ${this.#at - 1} is not supported`);
+        throw this.#unsupported(
+          `byte ${this.#at - 1} is the opcode 0x${code.toString(16)}, which Unroll does not know; the file may be damaged`,
+        );
       op(this.#machine);
     }
   }
@@ -83,48 +88,53 @@ class Unpickler {
     integer: (size) => this.#integer(size),
     data: (size) => this.#data(size),
     text: (size) => decodeUtf8(this.#data(size), `A text in ${this.#name}`),
-    line: () => this.#line(),
+    line: () => decodeUtf8(this.#line(), `A text in ${this.#name}`),
+    escapedLine: () => unescaped(this.#line()),
     put: (index) => {
       const value = this.#pop();
       this.#stack.push(value);
       this.#memo.set(index ?? this.#memo.size, value);
-      if (this.#memo.size > MAX_OBJECTS) throw this.#error(`it remembers more than ${MAX_OBJECTS} objects`);
+      if (this.#memo.size > MAX_OBJECTS)
+        throw this.#unsupported(`it remembers more than ${MAX_OBJECTS} objects`);
     },
     get: (index) => {
       const value = this.#memo.get(index);
-      if (value === undefined) throw this.#error(`it refers to object ${index}, which does not exist`);
+      if (value === undefined) throw this.#damaged(`it refers to object ${index}, which does not exist`);
       this.#push(value);
     },
     global: (module, name) => this.#push(globalNamed(`${module}.${name}`, this.#name)),
     persistent: () => this.#push(this.#load(this.#pop())),
-    fail: (problem) => {
-      throw this.#error(problem);
+    damaged: (problem) => {
+      throw this.#damaged(problem);
+    },
+    unsupported: (problem) => {
+      throw this.#unsupported(problem);
     },
     fileName: () => this.#name,
   };
 
   #push(value: PyValue): void {
     if (typeof value === 'object' && ++this.#objects > MAX_OBJECTS)
-      throw this.#error(`it contains more than ${MAX_OBJECTS} objects`);
+      throw this.#unsupported(`it contains more than ${MAX_OBJECTS} objects`);
     this.#stack.push(value);
   }
 
   #pop(): PyValue {
     const value = this.#stack.pop();
-    if (value === undefined || value === MARK) throw this.#error('an operand is missing');
+    if (value === undefined || value === MARK) throw this.#damaged('an operand is missing');
     return value as PyValue;
   }
 
   #popMark(): PyValue[] {
     const at = this.#stack.lastIndexOf(MARK);
-    if (at < 0) throw this.#error('the start of a list is missing');
+    if (at < 0) throw this.#damaged('the start of a list is missing');
     const items = this.#stack.splice(at + 1) as PyValue[];
     this.#stack.pop();
     return items;
   }
 
   #take<T>(size: number, read: (at: number) => T): T {
-    if (!(size >= 0) || this.#at + size > this.#bytes.length) throw this.#error('it is truncated');
+    if (!(size >= 0) || this.#at + size > this.#bytes.length) throw this.#damaged('it is truncated');
     const value = read(this.#at);
     this.#at += size;
     return value;
@@ -144,24 +154,30 @@ class Unpickler {
 
   /** Reads a signed integer. Integers beyond 2^53 are not exact. */
   #integer(size: number): number {
-    if (size > MAX_INTEGER) throw this.#error(`it contains an integer of ${size} bytes`);
+    if (size > MAX_INTEGER)
+      throw this.#unsupported(`it contains an integer of ${size} bytes, the maximum is ${MAX_INTEGER}`);
     const bytes = this.#data(size);
     let value = 0n;
     for (let i = size - 1; i >= 0; i--) value = (value << 8n) | BigInt(bytes[i]);
     return Number(BigInt.asIntN(8 * Math.max(1, size), value));
   }
 
-  /** Reads the string up to the next line feed, as protocol 0 writes strings. */
-  #line(): string {
+  /** Reads the bytes up to the next line feed: a name, or a number or string of protocol 0. */
+  #line(): Uint8Array {
     const end = this.#bytes.indexOf(0x0a, this.#at);
-    if (end < 0) throw this.#error('it is truncated');
-    const text = decodeUtf8(this.#data(end - this.#at), `A text in ${this.#name}`);
+    if (end < 0) throw this.#damaged('it is truncated');
+    const line = this.#data(end - this.#at);
     this.#at++;
-    return text;
+    return line;
   }
 
-  #error(problem: string): UnrollError {
-    return new UnrollError('format', `${this.#name} is not a valid pickle: ${problem}.`);
+  #damaged(problem: string): UnrollError {
+    return new UnrollError('format', `The pickle in ${this.#name} is damaged: ${problem}.`);
+  }
+
+  /** Returns the error for a pickle that Python can read, but Unroll does not. */
+  #unsupported(problem: string): UnrollError {
+    return new UnrollError('value', `The pickle in ${this.#name} cannot be read: ${problem}. ${REMEDY}`);
   }
 }
 
@@ -178,11 +194,13 @@ interface Machine {
   data(size: number): Uint8Array;
   text(size: number): string;
   line(): string;
+  escapedLine(): string;
   put(index?: number): void;
   get(index: number): void;
   global(module: string, name: string): void;
   persistent(): void;
-  fail(problem: string): never;
+  damaged(problem: string): never;
+  unsupported(problem: string): never;
   fileName(): string;
 }
 
@@ -191,15 +209,23 @@ const define = (character: string | number, op: (m: Machine) => void): void => {
   OPS[typeof character === 'number' ? character : character.charCodeAt(0)] = op;
 };
 
+/** Decodes a string of protocol 0 (raw-unicode-escape): Latin-1, with other characters as `\uXXXX` or `\UXXXXXXXX`. */
+const unescaped = (line: Uint8Array): string =>
+  Array.from(line, (byte) => String.fromCharCode(byte))
+    .join('')
+    .replace(/\\(?:u([\da-fA-F]{4})|U(00(?:0[\da-fA-F]|10)[\da-fA-F]{4}))/g, (_, short, long) =>
+      String.fromCodePoint(Number.parseInt(short ?? long, 16)),
+    );
+
 /** Converts a decimal number, as protocol 0 writes numbers. */
 function decimal(m: Machine, text: string): number {
   const value = Number(text.replace(/L$/, ''));
-  return text === '' || Number.isNaN(value) ? m.fail(`"${text.slice(0, 20)}" is not a number`) : value;
+  return text === '' || Number.isNaN(value) ? m.damaged(`"${text.slice(0, 20)}" is not a number`) : value;
 }
 
 define(0x80, (m) => {
   const protocol = m.uint(1);
-  if (protocol > 5) m.fail(`its protocol is ${protocol}, the newest supported one is 5`);
+  if (protocol > 5) m.unsupported(`its protocol is ${protocol}, the newest supported one is 5`);
 });
 define(0x95, (m) => void m.uint(8)); // FRAME
 define('(', (m) => m.mark());
@@ -226,7 +252,7 @@ define('G', (m) => m.push(m.float()));
 define('X', (m) => m.push(m.text(m.uint(4))));
 define(0x8c, (m) => m.push(m.text(m.uint(1))));
 define(0x8d, (m) => m.push(m.text(m.uint(8))));
-define('V', (m) => m.push(m.line()));
+define('V', (m) => m.push(m.escapedLine()));
 define('T', (m) => m.push(m.text(m.uint(4))));
 define('U', (m) => m.push(m.text(m.uint(1))));
 define('B', (m) => m.push(m.data(m.uint(4))));
@@ -269,13 +295,13 @@ define('u', (m) => {
 
 function addItems(m: Machine, items: readonly PyValue[]): void {
   const list = m.top();
-  if (!Array.isArray(list)) m.fail('an element is added to an object that is not a list');
+  if (!Array.isArray(list)) m.damaged('an element is added to an object that is not a list');
   for (const item of items) list.push(item);
 }
 
 function setItems(m: Machine, target: PyValue, items: readonly PyValue[]): PyValue {
   if (!(target instanceof Map) || items.length % 2 !== 0)
-    return m.fail('an item is set in an object that is not a dict');
+    return m.damaged('an item is set in an object that is not a dict');
   for (let i = 0; i < items.length; i += 2) target.set(items[i], items[i + 1]);
   return target;
 }
@@ -296,12 +322,12 @@ define('c', (m) => {
 });
 define(0x93, (m) => {
   const [name, module] = [m.pop(), m.pop()];
-  if (typeof name !== 'string' || typeof module !== 'string') return m.fail('a name is not a string');
+  if (typeof name !== 'string' || typeof module !== 'string') return m.damaged('a name is not a string');
   m.global(module, name);
 });
 define('R', (m) => {
   const [args, callee] = [m.pop(), m.pop()];
-  if (!(callee instanceof PyGlobal) || !Array.isArray(args)) return m.fail('a call is damaged');
+  if (!(callee instanceof PyGlobal) || !Array.isArray(args)) return m.damaged('a call is damaged');
   m.push(reduce(callee, args, m.fileName()));
 });
 define('b', (m) => {
@@ -309,8 +335,8 @@ define('b', (m) => {
   const state = m.pop();
   const target = m.top();
   if (target instanceof PyGlobal && target.name.startsWith('numpy.dtype:')) {
-    if (Array.isArray(state) && state[1] === '>') m.fail('a NumPy number is big-endian');
-  } else if (!(target instanceof Map)) m.fail('it sets the state of an object that is not a dict');
+    if (Array.isArray(state) && state[1] === '>') m.unsupported('it contains a big-endian NumPy number');
+  } else if (!(target instanceof Map)) m.unsupported('it sets the state of an object that is not a dict');
 });
 define('Q', (m) => m.persistent());
 define('P', (m) => {
@@ -318,5 +344,5 @@ define('P', (m) => {
   m.persistent();
 });
 for (const code of ['i', 'o', 0x81, 0x92, 0x82, 0x83, 0x84]) {
-  define(code, (m) => m.fail('it creates an object of a class, which Unroll never does'));
+  define(code, (m) => m.unsupported('it creates an object of a class, which Unroll never does'));
 }

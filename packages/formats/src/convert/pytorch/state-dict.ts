@@ -7,7 +7,7 @@ import { keyText, PyTensor, type PyValue } from './pickle-names.js';
 export interface StateTensor {
   name: string;
   shape: Shape;
-  /** `float32` */
+  /** Type of the elements, such as `float32`. */
   dtype: string;
   /** Identifies the memory: equal for tensors that share it. */
   identity: string;

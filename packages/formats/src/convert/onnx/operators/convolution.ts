@@ -71,7 +71,7 @@ function padding(
   return { before: total - half, after: half };
 }
 
-/** Returns the name of the equal padding in Unroll; null if the sequence must be padded first. */
+/** Returns the name of Unroll's equivalent padding mode; null if there is none and the sequence must be padded first. */
 function paddingName({
   size: extent,
   strides,
@@ -111,18 +111,19 @@ function overSteps(
   const ref = context.writer.add({ from: context.node.label, ...layer, config, inputs: [input.ref] });
   const span = (extent - 1) * dilation + 1;
   const steps = axisSize(paddedX.onnxAxes[axis]);
-  // If the number of steps is unknown, `w` (whole windows) and `s` (one window per stride) name the operations on it.
+  // If the number of steps is unknown, the count is a symbol such as `(stepsw3)`: `w` stands for the number of whole windows
+  // of this size, `s` for the number of strides.
   const count =
     padding === 'valid'
       ? computed('w', steps, size(span), (length, window) => Math.floor((length - window) / strides) + 1)
       : computed('s', steps, size(strides), (length, stride) => Math.ceil(length / stride));
-  const atoms: Axis =
+  const outputSteps: Axis =
     (padding === 'valid' && span > 1) || strides > 1 ? newAxis(count) : current(paddedX.onnxAxes[axis]);
   const channels = newAxis(width);
   return {
     ...{ kind: 'tensor', ref, type: 'float' },
-    modelAxes: [current(input.modelAxes[0]), atoms, channels],
-    onnxAxes: x.onnxAxes.map((old, d) => (d === axis ? atoms : d === 1 ? channels : current(old))),
+    modelAxes: [current(input.modelAxes[0]), outputSteps, channels],
+    onnxAxes: x.onnxAxes.map((old, d) => (d === axis ? outputSteps : d === 1 ? channels : current(old))),
   };
 }
 

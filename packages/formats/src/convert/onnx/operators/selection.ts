@@ -131,12 +131,12 @@ export function replaceAxis(
   ref: Reference,
   extent: Dimension,
 ): ModelTensor {
-  const atoms = newAxis(extent);
+  const replacement = newAxis(extent);
   return {
     ...tensor,
     ref,
-    modelAxes: tensor.modelAxes.toSpliced(at, 1, atoms),
-    onnxAxes: tensor.onnxAxes.toSpliced(axis, 1, atoms),
+    modelAxes: tensor.modelAxes.toSpliced(at, 1, replacement),
+    onnxAxes: tensor.onnxAxes.toSpliced(axis, 1, replacement),
   };
 }
 

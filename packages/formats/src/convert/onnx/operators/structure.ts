@@ -195,12 +195,12 @@ function broadcast(context: NodeContext, tensor: ModelTensor, shape: readonly Di
   const wider = context.writer.arrange(tensor, [modelAxes[0], ...added.map(() => []), ...modelAxes.slice(1)]);
   const extents = [...sizes, ...modelAxes.slice(1).map((_, i) => ({ axis: 1 + added.length + i }))];
   const ref = context.writer.operation({ operation: 'broadcast', shape: extents }, [wider.ref]);
-  const atoms = added.map((d) => newAxis(shape[d]));
+  const addedAxes = added.map((d) => newAxis(shape[d]));
   return {
     ...tensor,
     ref,
-    modelAxes: [modelAxes[0], ...atoms, ...modelAxes.slice(1)],
-    onnxAxes: onnxAxes.map((axis, d) => (added.includes(d) ? atoms[added.indexOf(d)] : axis)),
+    modelAxes: [modelAxes[0], ...addedAxes, ...modelAxes.slice(1)],
+    onnxAxes: onnxAxes.map((axis, d) => (added.includes(d) ? addedAxes[added.indexOf(d)] : axis)),
   };
 }
 

@@ -1,0 +1,34 @@
+/** The files that commands write. */
+import assert from 'node:assert/strict';
+import fs, { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { syncBuiltinESMExports } from 'node:module';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { writeAtomically } from '@unroll/cli/internal';
+
+test('all files are flushed to disk before the first one is renamed', (t) => {
+  const folder = mkdtempSync(join(tmpdir(), 'unroll-files-'));
+  const calls: string[] = [];
+  const { fsyncSync, renameSync } = fs;
+  t.mock.method(fs, 'fsyncSync', (file: number) => {
+    calls.push('flush');
+    fsyncSync(file);
+  });
+  t.mock.method(fs, 'renameSync', (from: string, to: string) => {
+    calls.push('rename');
+    renameSync(from, to);
+  });
+  syncBuiltinESMExports();
+  try {
+    const files = { 'forecast.csv': 'a,b\n', 'model/config.json': Uint8Array.of(123, 125) };
+    writeAtomically(folder, new Map(Object.entries(files)));
+    assert.deepEqual(calls, ['flush', 'flush', 'rename', 'rename']);
+    assert.deepEqual(readdirSync(folder).sort(), ['forecast.csv', 'model']);
+    assert.equal(readFileSync(join(folder, 'model/config.json'), 'utf8'), '{}');
+  } finally {
+    t.mock.restoreAll();
+    syncBuiltinESMExports();
+    rmSync(folder, { recursive: true });
+  }
+});
