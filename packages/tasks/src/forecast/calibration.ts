@@ -186,9 +186,7 @@ export class Calibration {
     if (adapted === undefined) {
       const outcomes = this.#steps.map((step) => ({
         index: step.index,
-        scores: this.levels.map((_, l) =>
-          Float64Array.from(step.index, (_, n) => step.scoreOf(l, n) / step.sizeOf(n, scaling)),
-        ),
+        scores: this.levels.map((_, l) => step.relativeScores(l, scaling)),
       }));
       adapted = new AdaptiveLevels(outcomes, this.levels, 1 / adaptationRows);
       this.#levelsByScaling.set(scaling, adapted);

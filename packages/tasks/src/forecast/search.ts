@@ -7,8 +7,9 @@ import { type FittedNetwork, type NetworkOptions, networkTraining, type Split } 
 import type { Panel } from './panel.js';
 import { warmUp } from './transform.js';
 
-/** With one fold, the search stops after this many steps (3 to 10 epochs) without a better validation loss. */
+/** With one fold, the search stops after this many steps without a better validation loss, but after at least 3 and at most 10 epochs. */
 const PATIENCE_STEPS = 1000;
+const [MIN_PATIENCE, MAX_PATIENCE] = [3, 10];
 /** With more training pairs than this, one fold is enough. */
 const ONE_FOLD_PAIRS = 2000;
 /** Minimum number of training pairs of a fold. */
@@ -65,9 +66,10 @@ export async function* searchEpochs(
   for (const [f, fold] of folds.entries()) {
     const now = performance.now();
     const end = now + (deadline - now) / (folds.length - f);
-    const { network, events } = networkTraining(panel, plan, fold, options, maxEpochs, (stepsPerEpoch) =>
-      folds.length === 1 ? [stopAt(end), stopWithoutProgress(stepsPerEpoch)] : [stopAt(end)],
-    );
+    const { network, events } = networkTraining(panel, plan, fold, options, maxEpochs, (stepsPerEpoch) => [
+      stopAt(end),
+      ...(folds.length === 1 ? stopWithoutProgress(stepsPerEpoch, losses) : []),
+    ]);
     let epoch = 0;
     for await (const event of events) {
       // The folds are reported as one training whose epochs are numbered consecutively.
@@ -86,9 +88,22 @@ export async function* searchEpochs(
   return { epochs, network: onlyNetwork && { ...onlyNetwork, epochs } };
 }
 
-/** Returns a callback that stops without a better validation loss, and restores the weights of the best epoch. */
-const stopWithoutProgress = (stepsPerEpoch: number): Callback =>
-  earlyStopping({
-    monitor: 'validationLoss',
-    patience: Math.max(3, Math.min(10, Math.ceil(PATIENCE_STEPS / stepsPerEpoch))),
-  });
+/**
+ * Returns callbacks that stop without a better validation loss, and restore the weights of the best epoch. The training stops
+ * earlier if it has undone its progress: the loss is higher than after the first epoch.
+ * @param losses the validation losses of the earlier epochs
+ */
+function stopWithoutProgress(stepsPerEpoch: number, losses: readonly number[]): Callback[] {
+  const patience = Math.min(MAX_PATIENCE, Math.ceil(PATIENCE_STEPS / stepsPerEpoch));
+  return [
+    earlyStopping({ monitor: 'validationLoss', patience: Math.max(MIN_PATIENCE, patience) }),
+    {
+      name: 'undoneProgress',
+      onEvent(event, run) {
+        if (event.type !== 'epoch' || !(event.validationLoss! > losses[0])) return;
+        const epochsSinceBest = losses.length - losses.indexOf(Math.min(...losses));
+        if (epochsSinceBest >= MIN_PATIENCE) run.stop();
+      },
+    },
+  ];
+}

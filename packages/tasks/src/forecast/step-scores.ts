@@ -53,7 +53,9 @@ export class StepScores {
 
   /** Returns the positions of the scores that are known at an origin. */
   knownAt(origin: number): number[] {
-    return this.index.flatMap((index, n) => (index < origin ? [n] : []));
+    const positions: number[] = [];
+    for (const [n, index] of this.index.entries()) if (index < origin) positions.push(n);
+    return positions;
   }
 
   /** Returns the errors of point forecasts on rows before a grid index, relative to their mean. */
@@ -64,6 +66,13 @@ export class StepScores {
     const used = size.filter((each) => !Number.isNaN(each));
     const mean = used.reduce((sum, each) => sum + each, 0) / used.length;
     return { series: this.series, index: this.index, size: size.map((each) => each / mean) };
+  }
+
+  /** Returns all scores of a level, divided by their expected sizes. */
+  relativeScores(level: number, scaling: Scaling): Float64Array {
+    const scores = new Float64Array(this.index.length);
+    for (let n = 0; n < scores.length; n++) scores[n] = this.scoreOf(level, n) / this.sizeOf(n, scaling);
+    return scores;
   }
 
   /** Returns the expected size of an error. */
