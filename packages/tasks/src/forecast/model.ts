@@ -385,7 +385,7 @@ export class ForecastModel implements TaskModel {
 
   /**
    * Returns a function that returns the scale of the interval margins at an origin. A series that was not seen in training gets
-   * the median margin scale of all training series, and the lowest of their `floor` (pipeline.ts).
+   * the median margin scale of the training series, and their lowest `floor` (lower limit of the values before the logarithm).
    */
   #scales(
     panel: Panel,
