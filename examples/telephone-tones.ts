@@ -46,7 +46,7 @@ const tableOf = (keys: readonly string[], name: string, descriptions: readonly s
   makeTable({
     source: 'recordings',
     names: ['sound', name],
-    cells: [keys.map(() => undefined), descriptions],
+    cells: [keys.map(() => undefined), descriptions], // The values of `sound` are in `nested`.
     nested: new Map([['sound', keys.map(recording)]]),
   });
 

@@ -68,6 +68,16 @@ const WEIGHTS = 'model.safetensors';
 export const ARTIFACT_FILES: readonly string[] = [WEIGHTS, 'training.json', 'pipeline.json', CONFIG];
 
 /**
+ * Returns true for a zip that begins with a file of an artifact or with a folder entry. (Keras zips begin with metadata.json.)
+ * @param head the first bytes of the zip, at least up to the end of the first name in it
+ */
+export function isArtifactZip(head: Uint8Array): boolean {
+  if (head[0] !== 0x50 || head[1] !== 0x4b) return false;
+  const name = String.fromCharCode(...head.subarray(30, 30 + head[26] + 256 * head[27]));
+  return name.endsWith('/') || ARTIFACT_FILES.includes(name.slice(name.lastIndexOf('/') + 1));
+}
+
+/**
  * Serialises a model to files. `config.json` comes last: if the files are written in this order, a new config is never
  * combined with old weights.
  * @throws UnrollError `state` for a model that is not built yet, `value` if two parameters have the same name or a

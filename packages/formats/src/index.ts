@@ -14,6 +14,7 @@ export {
   type ArtifactFiles,
   artifactOf,
   fromArtifact,
+  isArtifactZip,
   toArtifact,
 } from './artifact.js';
 export { floatsOf } from './dtypes.js';

@@ -37,10 +37,10 @@ import {
   zoneoutCell,
 } from '@unroll/nn';
 
-/** Sequences, steps, input features and hidden units of all cases. */
+/** Numbers of sequences, steps, input features and hidden units in all cases. */
 export const [B, T, I, H] = [3, 5, 3, 4];
 
-/** Masks [B, T]: none, padding on either side, gaps, and a sequence without valid steps. */
+/** Masks [B, T]: none, padding on the right or left, holes, and a row (a sequence) without valid steps. */
 export const MASKS: Record<string, number[][] | null> = {
   none: null,
   right: [[1, 1, 0, 0, 0], [1, 1, 1, 1, 1], [1, 0, 0, 0, 0]],

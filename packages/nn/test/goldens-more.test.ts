@@ -100,7 +100,7 @@ const regularizers: Record<string, Regularizer> = {
   orthogonalColumns: orthogonalPenalty({ factor: 0.5, mode: 'columns' }),
 };
 
-/** Returns the kernel of a dense layer with the values of the case's input. */
+/** Returns the kernel of a dense layer. Its values are the input of the case. */
 function kernelOf(golden: Case, options: Partial<DenseOptions>): Parameter {
   const w = golden.inputs[0]!;
   const layer = dense({ units: w.shape[1]!, ...options });
@@ -110,7 +110,7 @@ function kernelOf(golden: Case, options: Partial<DenseOptions>): Parameter {
   return kernel!;
 }
 
-/** Compares the penalty of the kernel of a layer. */
+/** Compares the penalty of the kernel regulariser of a layer. */
 function checkRegularizer(golden: Case): void {
   const kernel = kernelOf(golden, { kernelRegularizer: regularizers[golden.options.regularizer!]! });
   compare(() => [kernel.regularizer!(kernel)], [kernel], {

@@ -1,7 +1,8 @@
 /**
- * Compares the LSTM, GRU and plain RNN with Keras 3 and PyTorch (tools/goldens/recurrent.py): outputs, states and gradients
- * for every pair of options on every backend, and also step by step, without the fused kernels. Detects a wrong
- * gate order, bias, mask rule, direction, merge, state order or position of dropout, and any wrong gradient.
+ * Compares outputs, states and gradients of the LSTM, GRU and plain RNN with Keras 3 and PyTorch (tools/goldens/recurrent.py). The
+ * cases cover every pair of options. They run with the fused kernels on every backend and, on the reference backend, also step by
+ * step without these kernels. Detects a wrong gate order, bias, mask rule, direction, merge, state order or position of dropout,
+ * and any wrong gradient.
  */
 import { describe, test } from 'node:test';
 import { mul, reshape, type Tensor } from '@unroll/core';

@@ -60,6 +60,19 @@ describe('load recognises a file of PyTorch', () => {
     const loaded = await load(toZip(await toArtifact(model)));
     assert.equal(loaded.countParams(), model.countParams());
   });
+  test('but loads a zip that begins with a folder entry, as zip -r writes it, as a model of Unroll', async () => {
+    const model = sequential([input({ shape: [null, 3] }), lstm({ units: 2 })]);
+    model.build();
+    const files = Array.from(
+      await toArtifact(model),
+      ([name, content]) => [`model/${name}`, content] as const,
+    );
+    const zip = toZip(new Map([['model/', new Uint8Array()], ...files]));
+    for (const source of [zip, new File([zip], 'model.zip')]) {
+      assert.equal((await load(source)).countParams(), model.countParams());
+      assert.equal((await importModel(source)).model.countParams(), model.countParams());
+    }
+  });
 });
 
 describe('a file at a URL', () => {

@@ -17,7 +17,10 @@ export interface AudioFeatureOptions {
   windowLength?: number;
   /** Samples between the starts of two windows. Default: 10 ms. */
   hopLength?: number;
-  /** Size of the FFT, at least `windowLength`; the window is padded with zeros. Default: the next power of two. */
+  /**
+   * Size of the FFT, at least `windowLength`; the window is padded with zeros. Default: the smallest power of two that is at least
+   * `windowLength`.
+   */
   fftSize?: number;
   /** Window function. Default `hann`. */
   window?: WindowName;
@@ -46,7 +49,7 @@ export interface AudioFeatureOptions {
   /** Lower limit of the power before the logarithm. Default 1e-10. */
   floor?: number;
   /**
-   * Values lower than the maximum of the sound minus `range` are raised to this limit; null: no limit. In units of `logarithm`.
+   * Values lower than the maximum of the sound minus `range` are raised to this limit. In the unit of `logarithm`; null: no limit.
    * Streams do not support a range, because they do not know the maximum. Default null; librosa and torchaudio use 80 dB for MFCC.
    */
   range?: number | null;

@@ -79,7 +79,7 @@ function validModel(config: unknown): Network {
     throw new UnrollError(
       'format',
       `${invalidLayer(config)} has an option of a wrong type (${(error as Error).message}). ` +
-        'Correct it in the file or in its map, or save the model again.',
+        'Correct it in the file (for a PyTorch state dict: in the map, option --map), or save the model again.',
     );
   }
 }

@@ -168,10 +168,10 @@ describe('hostile files of PyTorch', () => {
   }
 
   const declined: Record<string, [pickle: string, message: RegExp]> = {
-    'a newer protocol': ['\x80\x06}.', /its protocol is 6, the newest supported one is 5/],
+    'a newer protocol': ['\x80\x06}.', /its protocol is 6; the newest supported protocol is 5/],
     'an unknown opcode': ['\x80\x05\x97.', /byte 2 is the opcode 0x97, which Unroll does not know/],
     'an object of a class': ['\x80\x02ccollections\nOrderedDict\n)\x81.', /it creates an object of a class/],
-    'a long integer': [`\x80\x02\x8a\x40${'\x01'.repeat(64)}.`, /an integer of 64 bytes, the maximum is 32/],
+    'a long integer': [`\x80\x02\x8a\x40${'\x01'.repeat(64)}.`, /an integer of 64 bytes; the maximum is 32/],
     'a big-endian NumPy number': [
       '\x80\x02cnumpy\ndtype\nU\x02f8\x85R(K\x03U\x01>tb.',
       /a big-endian NumPy number/,

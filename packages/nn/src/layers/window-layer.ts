@@ -63,9 +63,9 @@ export abstract class WindowLayer<O extends LayerOptions> extends Layer<O> {
   }
 
   /**
-   * Processes a chunk. The memory holds the steps of earlier chunks that the next windows read, which are one less than the
-   * span of a window; if `countsValidSteps` is true, also their mask; and with strides above 1, the number of processed
-   * steps modulo `strides` (the phase).
+   * Processes a chunk. The memory holds the last `span - 1` steps of earlier chunks, which the next windows read. If
+   * `countsValidSteps` is true, it also holds their mask. With strides above 1, it also holds the phase: the number of processed
+   * steps modulo `strides`.
    */
   override streamStep([{ value, mask }]: readonly MaskedSequence[], memory: Memory): MaskedSequence[] {
     this.outputShapes([[value.shape[0], -1, value.shape[2]]]);

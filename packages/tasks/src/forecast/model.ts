@@ -192,7 +192,7 @@ export class ForecastModel implements TaskModel {
     const networks = this.#networks(extended, this.network);
     const long = origins.filter((origin) => networks.canForecast(origin));
     const short = origins.filter((origin) => !networks.canForecast(origin));
-    const scales = this.#scales(panel, spread, ({ unit }) => unit);
+    const scales = this.#scales(panel, spread, marginScale);
     const modelMargins = marginsFrom(margins, upperMargins);
     const byNetwork = await networks.forecast(extended, long, horizon);
     const uncalibrated = this.#combined(panel, long, byNetwork, horizon);
@@ -243,7 +243,7 @@ export class ForecastModel implements TaskModel {
   /** Forecasts from each origin with the best baseline. */
   baselineAt(panel: Panel, origins: readonly Origin[], horizon: number): Intervals[] {
     const { fallback, fallbackMargins, fallbackUpperMargins, fallbackSpread } = this.pipeline;
-    const scales = this.#scales(panel, fallbackSpread, ({ unit, fallbackUnit = unit }) => fallbackUnit);
+    const scales = this.#scales(panel, fallbackSpread, fallbackMarginScale);
     const margins = marginsFrom(fallbackMargins, fallbackUpperMargins);
     const uncalibrated = this.#baselineForecasts(fallback, panel, origins, horizon);
     return uncalibrated.map((each, n) => widenAnyHorizon(each, margins, scales(origins[n], horizon)));
@@ -385,12 +385,12 @@ export class ForecastModel implements TaskModel {
 
   /**
    * Returns a function that returns the scale of the interval margins at an origin. A series that was not seen in training gets
-   * the median of the `unit` of all training series, and the lowest of their `floor` (pipeline.ts).
+   * the median margin scale of the training series, and their lowest `floor` (lower limit of the values before the logarithm).
    */
   #scales(
     panel: Panel,
     spread: SeasonalSpread | undefined,
-    unitOf: (series: Pipeline['series'][number]) => number,
+    marginScaleOf: (series: StoredSeries) => number,
   ): (origin: Origin, horizon: number) => SeriesScale {
     const { plan, series } = this.pipeline;
     const spreadOf = spreadAt(spread ?? null, panel);
@@ -398,15 +398,15 @@ export class ForecastModel implements TaskModel {
       series.map((each) => {
         const { id, floor, ceiling = Number.POSITIVE_INFINITY } = each;
         const nonNegative = each.nonNegative ?? plan.scaler === 'counts';
-        return [id, { unit: unitOf(each), floor, ceiling, nonNegative }];
+        return [id, { unit: marginScaleOf(each), floor, ceiling, nonNegative }];
       }),
     );
-    const medianUnit = quantile(Float64Array.from(series, unitOf).sort(), 0.5);
+    const medianScale = quantile(Float64Array.from(series, marginScaleOf).sort(), 0.5);
     const lowestFloor = Math.min(...series.map(({ floor }) => floor));
     const bySeries = panel.series.map(({ id, values }) => ({
       log: plan.log,
       ...(stored.get(id) ?? {
-        ...{ unit: medianUnit, floor: lowestFloor, nonNegative: isNonNegative(values) },
+        ...{ unit: medianScale, floor: lowestFloor, nonNegative: isNonNegative(values) },
         ceiling: values.reduce((a, b) => Math.max(a, Number.isNaN(b) ? 0 : b), 0),
       }),
     }));
@@ -424,6 +424,14 @@ export class ForecastModel implements TaskModel {
     return [`Series that are not in the training data, scaled by their own rows: ${listSeries(unknown)}.`];
   }
 }
+
+type StoredSeries = Pipeline['series'][number];
+
+/** Returns the number by which the interval margins of the model are multiplied. */
+const marginScale = ({ unit }: StoredSeries): number => unit;
+
+/** Returns the number by which the interval margins of the fallback are multiplied. */
+const fallbackMarginScale = ({ unit, fallbackUnit = unit }: StoredSeries): number => fallbackUnit;
 
 function shortSeriesNotes(panel: Panel, short: readonly Origin[], fallback: string): string[] {
   if (short.length === 0) return [];

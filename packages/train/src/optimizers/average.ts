@@ -6,7 +6,7 @@ import { scaleInPlace } from './optimizer.js';
 export interface AverageOptions {
   /** Weight of the previous average in each update, at least 0 and below 1. Default 0.99. */
   momentum?: number;
-  /** Replace the weights by the average each time this many updates are done. Default null: never. */
+  /** The average replaces the weights every `overwriteEvery` updates. Default null: never. */
   overwriteEvery?: number | null;
 }
 
@@ -51,7 +51,7 @@ export class WeightAverage {
     this.#weights = weights;
   }
 
-  /** Number of updates. To resume from a checkpoint, set this number and the values of `buffer`. */
+  /** Number of calls of `update`. To resume from a checkpoint, set this number and the values of `buffer`. */
   get updates(): number {
     return this.#updates;
   }
@@ -65,7 +65,7 @@ export class WeightAverage {
     return this.#swapped;
   }
 
-  /** Adds the weights to the average. Must be called after each update of the optimizer. */
+  /** Updates the average with the weights. Must be called after each update of the optimizer. */
   update(): void {
     const momentum = this.#updates === 0 ? 0 : this.momentum;
     this.#updates++;

@@ -1,4 +1,4 @@
-/** Turns a plan (plan.ts) into the config of a model, and lists which tensors become which parameters. */
+/** Converts a plan (plan.ts) to the config of a model and to recipes: which tensors become which parameters, and how. */
 import type { Shape } from '@unroll/core';
 import type { RecurrentModule, SimpleModule } from './modules.js';
 import type { ModuleOptions, Plan, Step } from './plan.js';
@@ -62,14 +62,15 @@ const inputChannels = ({ tensors }: SimpleModule, width: number | null): number 
 function layersOf(step: Step, width: number | null): Layers {
   if ('layer' in step) return { layers: [step.layer], recipes: [] };
   const { module, options } = step;
-  const kind = module.kind === 'recurrent' ? module.cell : KINDS[module.kind];
+  const kind = module.kind === 'recurrent' ? module.cell : LAYER_NAMES[module.kind];
   const name = module.path.replace(/[^\w-]+/g, '_') || kind.toLowerCase();
   return module.kind === 'recurrent'
     ? recurrent(name, module, options)
     : simple(name, module, options, width);
 }
 
-const KINDS = {
+/** Layer names for modules without a path, as in the state dict of a single `nn.Linear`. */
+const LAYER_NAMES = {
   linear: 'linear',
   embedding: 'embedding',
   matrix: 'linear',

@@ -95,11 +95,11 @@ class Unpickler {
       this.#stack.push(value);
       this.#memo.set(index ?? this.#memo.size, value);
       if (this.#memo.size > MAX_OBJECTS)
-        throw this.#unsupported(`it remembers more than ${MAX_OBJECTS} objects`);
+        throw this.#unsupported(`its memo has more than ${MAX_OBJECTS} entries`);
     },
     get: (index) => {
       const value = this.#memo.get(index);
-      if (value === undefined) throw this.#damaged(`it refers to object ${index}, which does not exist`);
+      if (value === undefined) throw this.#damaged(`it reads memo entry ${index}, which does not exist`);
       this.#push(value);
     },
     global: (module, name) => this.#push(globalNamed(`${module}.${name}`, this.#name)),
@@ -155,14 +155,14 @@ class Unpickler {
   /** Reads a signed integer. Integers beyond 2^53 are not exact. */
   #integer(size: number): number {
     if (size > MAX_INTEGER)
-      throw this.#unsupported(`it contains an integer of ${size} bytes, the maximum is ${MAX_INTEGER}`);
+      throw this.#unsupported(`it contains an integer of ${size} bytes; the maximum is ${MAX_INTEGER}`);
     const bytes = this.#data(size);
     let value = 0n;
     for (let i = size - 1; i >= 0; i--) value = (value << 8n) | BigInt(bytes[i]);
     return Number(BigInt.asIntN(8 * Math.max(1, size), value));
   }
 
-  /** Reads the bytes up to the next line feed: a name, or a number or string of protocol 0. */
+  /** Reads the bytes up to the next line feed: a name, or a number or Unicode string of protocol 0. */
   #line(): Uint8Array {
     const end = this.#bytes.indexOf(0x0a, this.#at);
     if (end < 0) throw this.#damaged('it is truncated');
@@ -204,6 +204,7 @@ interface Machine {
   fileName(): string;
 }
 
+/** The action of each opcode. Comments give the names of opcodes without a character, as in Python's pickletools. */
 const OPS: (((m: Machine) => void) | undefined)[] = [];
 const define = (character: string | number, op: (m: Machine) => void): void => {
   OPS[typeof character === 'number' ? character : character.charCodeAt(0)] = op;
@@ -224,8 +225,9 @@ function decimal(m: Machine, text: string): number {
 }
 
 define(0x80, (m) => {
+  // PROTO
   const protocol = m.uint(1);
-  if (protocol > 5) m.unsupported(`its protocol is ${protocol}, the newest supported one is 5`);
+  if (protocol > 5) m.unsupported(`its protocol is ${protocol}; the newest supported protocol is 5`);
 });
 define(0x95, (m) => void m.uint(8)); // FRAME
 define('(', (m) => m.mark());
@@ -235,8 +237,8 @@ define('2', (m) => m.push(m.top())); // DUP
 
 // Values
 define('N', (m) => m.push(null));
-define(0x88, (m) => m.push(true));
-define(0x89, (m) => m.push(false));
+define(0x88, (m) => m.push(true)); // NEWTRUE
+define(0x89, (m) => m.push(false)); // NEWFALSE
 define('I', (m) => {
   const text = m.line();
   m.push(text === '01' ? true : text === '00' ? false : decimal(m, text));
@@ -245,35 +247,37 @@ define('J', (m) => m.push(m.int32()));
 define('K', (m) => m.push(m.uint(1)));
 define('M', (m) => m.push(m.uint(2)));
 define('L', (m) => m.push(decimal(m, m.line())));
-define(0x8a, (m) => m.push(m.integer(m.uint(1))));
-define(0x8b, (m) => m.push(m.integer(m.uint(4))));
+define(0x8a, (m) => m.push(m.integer(m.uint(1)))); // LONG1
+define(0x8b, (m) => m.push(m.integer(m.uint(4)))); // LONG4
 define('F', (m) => m.push(decimal(m, m.line())));
 define('G', (m) => m.push(m.float()));
 define('X', (m) => m.push(m.text(m.uint(4))));
-define(0x8c, (m) => m.push(m.text(m.uint(1))));
-define(0x8d, (m) => m.push(m.text(m.uint(8))));
+define(0x8c, (m) => m.push(m.text(m.uint(1)))); // SHORT_BINUNICODE
+define(0x8d, (m) => m.push(m.text(m.uint(8)))); // BINUNICODE8
 define('V', (m) => m.push(m.escapedLine()));
 define('T', (m) => m.push(m.text(m.uint(4))));
 define('U', (m) => m.push(m.text(m.uint(1))));
 define('B', (m) => m.push(m.data(m.uint(4))));
 define('C', (m) => m.push(m.data(m.uint(1))));
-define(0x8e, (m) => m.push(m.data(m.uint(8))));
+define(0x8e, (m) => m.push(m.data(m.uint(8)))); // BINBYTES8
 
-// Containers: tuples, lists and sets are arrays, dictionaries are maps
+// Containers: tuples, lists and sets become arrays, dicts become maps
 define(')', (m) => m.push([]));
 define(']', (m) => m.push([]));
-define(0x8f, (m) => m.push([]));
+define(0x8f, (m) => m.push([])); // EMPTY_SET
 define('}', (m) => m.push(new Map()));
 define('t', (m) => m.push(m.popMark()));
 define('l', (m) => m.push(m.popMark()));
 define(0x91, (m) => m.push(m.popMark())); // FROZENSET
 define('d', (m) => m.push(setItems(m, new Map(), m.popMark())));
-define(0x85, (m) => m.push([m.pop()]));
+define(0x85, (m) => m.push([m.pop()])); // TUPLE1
 define(0x86, (m) => {
+  // TUPLE2
   const second = m.pop();
   m.push([m.pop(), second]);
 });
 define(0x87, (m) => {
+  // TUPLE3
   const [third, second] = [m.pop(), m.pop()];
   m.push([m.pop(), second, third]);
 });
@@ -310,7 +314,7 @@ function setItems(m: Machine, target: PyValue, items: readonly PyValue[]): PyVal
 define('p', (m) => m.put(decimal(m, m.line())));
 define('q', (m) => m.put(m.uint(1)));
 define('r', (m) => m.put(m.uint(4)));
-define(0x94, (m) => m.put());
+define(0x94, (m) => m.put()); // MEMOIZE
 define('g', (m) => m.get(decimal(m, m.line())));
 define('h', (m) => m.get(m.uint(1)));
 define('j', (m) => m.get(m.uint(4)));
@@ -321,17 +325,19 @@ define('c', (m) => {
   m.global(module, m.line());
 });
 define(0x93, (m) => {
+  // STACK_GLOBAL
   const [name, module] = [m.pop(), m.pop()];
   if (typeof name !== 'string' || typeof module !== 'string') return m.damaged('a name is not a string');
   m.global(module, name);
 });
 define('R', (m) => {
   const [args, callee] = [m.pop(), m.pop()];
-  if (!(callee instanceof PyGlobal) || !Array.isArray(args)) return m.damaged('a call is damaged');
+  if (!(callee instanceof PyGlobal) || !Array.isArray(args))
+    return m.damaged('a call has no function or no arguments');
   m.push(reduce(callee, args, m.fileName()));
 });
 define('b', (m) => {
-  // Sets the state of an object. The attributes of a dictionary are ignored; the state of a dtype has its byte order.
+  // BUILD sets the state of an object. The attributes of a dict are ignored; the state of a NumPy dtype contains its byte order.
   const state = m.pop();
   const target = m.top();
   if (target instanceof PyGlobal && target.name.startsWith('numpy.dtype:')) {

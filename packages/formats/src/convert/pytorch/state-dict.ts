@@ -9,7 +9,7 @@ export interface StateTensor {
   shape: Shape;
   /** Type of the elements, such as `float32`. */
   dtype: string;
-  /** Identifies the memory: equal for tensors that share it. */
+  /** Equal for tensors that have the same memory, shape and strides, such as tied weights. */
   identity: string;
   values(): Promise<FloatArray>;
 }

@@ -1,7 +1,13 @@
-/** The format of models saved by Unroll: a folder, which is opened by its config.json, or a zip. */
+/** The format of models saved by Unroll (artifacts): a folder, which is opened through its config.json, or a zip. */
 import { ready } from '@unroll/core';
 import { decodeUtf8 } from '@unroll/core/internal';
-import { ARTIFACT_FILES, type ArtifactFiles, fromArtifact, toArtifact } from '../../artifact.js';
+import {
+  ARTIFACT_FILES,
+  type ArtifactFiles,
+  fromArtifact,
+  isArtifactZip,
+  toArtifact,
+} from '../../artifact.js';
 import { fromZip } from '../../zip.js';
 import type { FileDescription, ImportedModel, ModelFormat } from '../format.js';
 import { emptyReport } from '../imported.js';
@@ -14,7 +20,7 @@ const WEIGHTS = 'model.safetensors';
 export const unrollFormat: ModelFormat = {
   name: 'unroll',
   title: 'a model saved by Unroll',
-  recognises: (head) => (isZip(head) ? ARTIFACT_FILES.includes(firstName(head)) : isConfig(head)),
+  recognises: (head) => isArtifactZip(head) || isConfig(head),
 
   async describe(source: ByteSource): Promise<FileDescription> {
     await ready();
@@ -53,17 +59,11 @@ export const unrollFormat: ModelFormat = {
 const isZip = (head: Uint8Array): boolean =>
   head[0] === 0x50 && head[1] === 0x4b && head[2] === 3 && head[3] === 4;
 
-/** Returns the name of the first file in a zip, without its folder. */
-function firstName(head: Uint8Array): string {
-  const length = head[26] + 256 * head[27];
-  return String.fromCharCode(...head.subarray(30, 30 + length)).replace(/^[^/]+\//, '');
-}
-
 /** Returns true for the beginning of an artifact's config: `{"format":"unroll-artifact-1"`. */
 const isConfig = (head: Uint8Array): boolean =>
   /^\s*\{\s*"format"\s*:\s*"unroll-artifact-/.test(String.fromCharCode(...head.subarray(0, 80)));
 
-/** Reads the files of a zip, or of the folder that contains config.json. */
+/** Reads the files of an artifact: from the zip, or from the folder that contains config.json. */
 async function filesOf(source: ByteSource): Promise<ArtifactFiles> {
   const bytes = await readAll(source);
   if (isZip(bytes)) return fromZip(bytes, ARTIFACT_FILES);
