@@ -16,8 +16,8 @@ import { cpp } from './common.mjs';
 const H = 32;
 /**
  * Number of rows of the batch, and of rows of weights. With about a thousand rows of weights, one panel of the AVX2 build (the
- * packed weights of a few vectors of hidden units) is larger than the L1 cache. With 1024 rows of weights, the rows of the inputs are
- * 4096 bytes apart and compete for a few sets of the cache.
+ * packed weights of a few vectors of hidden units) is larger than the L1 cache. With 1024 rows of weights, the rows of the
+ * inputs are 4096 bytes apart and compete for a few sets of the cache.
  */
 const SIZES = [
   [60, 1008],

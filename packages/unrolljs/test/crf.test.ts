@@ -181,16 +181,16 @@ describe('constraints', () => {
     await fit();
     await rejects(
       () => fit([2, 1, 1]),
-      /crf: the example at index 2 of the batch, with the tags 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, \.\.\., step index 2: the constraints do not allow tag 0 after tag 1\./,
+      /crf: step index 2 of the example at index 2 of the batch \(tags 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, \.\.\.\): the constraints do not allow tag 0 after tag 1\./,
     );
     await rejects(
       () => fit([1, 0, 2]),
-      /crf: the example at index 1 of the batch, with the tags 2, .*, step index 0: the constraints do not allow a sequence to begin with tag 2\./,
+      /crf: step index 0 of the example at index 1 of the batch \(tags 2, .*\): the constraints do not allow a sequence to begin with tag 2\./,
     );
     await rejects(
       () => fit([0, last - 1, 1], [0, last, 2]),
       new RegExp(
-        `the example at index 0 of the batch, .*, step index ${last}: the constraints do not allow a sequence to end with tag 2`,
+        `step index ${last} of the example at index 0 of the batch .*: the constraints do not allow a sequence to end with tag 2`,
       ),
     );
   });
@@ -221,7 +221,7 @@ describe('rejects', () => {
   test('a label outside of the tag set', () =>
     rejects(
       () => tagger().fit(one, [[0, 1, 3]]),
-      /crf: the example at index 0 of the batch, with the tags 0, 1, 3, step index 2: the tag must be an integer from 0 to 2, got 3\. Mask padding steps\./,
+      /crf: step index 2 of the example at index 0 of the batch \(tags 0, 1, 3\): the tag must be an integer from 0 to 2, got 3\. Mask padding steps\./,
     ));
   test('a sequence of length 0, in training and in decoding', async () => {
     const inputs = [[1, 2, 3], [0, 0, 0]]; // biome-ignore format: one line

@@ -61,8 +61,9 @@ function newerOrigins(panel: Panel, pipeline: Pipeline): Origin[] {
   if (panel.start !== stored.start) {
     throw new UnrollError(
       'data',
-      `${panel.source}: the first time, ${timeAt(panel, 0)}, must be a whole number of periods from the last training row ` +
-        `of the model, ${lastTimeOf(stored)} (frequency: ${describeFrequency(panel.frequency)}). Provide rows at such times.`,
+      `${panel.source}: the time ${timeAt(panel, 0)} is not on the time grid of the training rows of the model ` +
+        `(${describeFrequency(panel.frequency)}, up to ${lastTimeOf(stored)}). Provide rows an integer number of periods ` +
+        'after the training rows.',
     );
   }
   const ends = new Map(stored.series.map((series) => [series.id, endOf(series)]));

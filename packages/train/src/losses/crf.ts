@@ -71,7 +71,7 @@ function checkTags(
     const fail = (step: number, problem: string): never => {
       const sequence = values.subarray(b * T, b * T + Math.min(T, MAX_TAGS)).join(', ');
       throw valueError(
-        `crf: ${example(b)}, with the tags ${sequence}${T > MAX_TAGS ? ', ...' : ''}, step index ${step}: ${problem}`,
+        `crf: step index ${step} of ${example(b)} (tags ${sequence}${T > MAX_TAGS ? ', ...' : ''}): ${problem}`,
         { example: b, step },
       );
     };

@@ -1,4 +1,5 @@
 /** Converts convolution and pooling over time. ONNX has the channels before the steps: [batch, channels, steps]. */
+import { formatShape } from '@unroll/core';
 import { transposed } from '../arrays.js';
 import type { NodeContext } from '../context.js';
 import { computed, type Dimension, knownSize, size } from '../dimensions.js';
@@ -42,7 +43,7 @@ function windowsOf(context: NodeContext, x: ModelTensor, kernel: readonly number
   );
   if (wide.length > 1)
     throw context.error(
-      `only convolution and pooling over one axis (time) are supported, got the kernel shape [${kernel}] and X ${formatShapeOf(x)}`,
+      `only convolution and pooling over one axis (time) are supported, got the kernel shape ${formatShape(kernel)} and X ${formatShapeOf(x)}`,
     );
   const d = wide[0] ?? rank - 1;
   const ones = kernel.map(() => 1);
@@ -54,7 +55,8 @@ function windowsOf(context: NodeContext, x: ModelTensor, kernel: readonly number
   const changesOtherAxes = [...strides, ...dilations].some((value, i) => i % rank !== d && value !== 1);
   if (changesOtherAxes || pads.some((value, i) => i % rank !== d && value !== 0))
     throw context.error(
-      `only the time axis may have strides, dilations or pads, got strides [${strides}], dilations [${dilations}] and pads [${pads}]`,
+      `only the time axis may have strides, dilations or pads, got strides ${formatShape(strides)}, ` +
+        `dilations ${formatShape(dilations)} and pads ${formatShape(pads)}`,
     );
   const window = { size: kernel[d], strides: strides[d] ?? 1, dilation: dilations[d] ?? 1, axis: d + 2 };
   return {
@@ -125,7 +127,7 @@ function overSteps(
   const span = (extent - 1) * dilation + 1;
   const steps = axisSize(paddedX.onnxAxes[axis]);
   // If the number of steps is unknown, the count is an expression: `(stepsw3)` is `steps` `w` `3`, the number of whole windows
-  // of size 3 in `steps`; `(stepss2)` is `steps` `s` `2`, the number of strides of size 2.
+  // of size 3 in `steps`; `(stepss2)` is `steps` `s` `2`, the quotient `steps` / 2, rounded up.
   const count =
     padding === 'valid'
       ? computed('w', steps, size(span), (length, window) => Math.floor((length - window) / strides) + 1)
@@ -194,7 +196,7 @@ function pooling(className: string): Operator['convert'] {
       throw context.error(
         `pads [${windows.before}, ${windows.after}] are not supported for a kernel of size ${windows.size} with strides ` +
           `${windows.strides}: use no padding, auto_pad SAME_UPPER or, with strides 1, pads that sum to the kernel size - 1, ` +
-          'all before the steps or half of them after the steps',
+          'all before the steps or half on each side',
       );
     const config = { poolSize: windows.size };
     const width = axisSize(x.onnxAxes[1]);
