@@ -53,7 +53,7 @@ async function quartiles(
 }
 
 async function printTraces(rounds: number): Promise<void> {
-  console.log('| trace | predict, ms | trace, ms | copy of the arrays, ms | (trace - copy) / predict |');
+  console.log('| network | predict, ms | trace, ms | copy of the arrays, ms | (trace - copy) / predict |');
   console.log('| --- | ---: | ---: | ---: | ---: |');
   for (const size of SIZES) {
     const [, I, , B, T] = size;

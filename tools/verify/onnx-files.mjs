@@ -88,7 +88,10 @@ for (const [reason, files] of sorted)
 
 /** Patterns of the importer's messages, with the reason that the page gives. */
 const EXPLANATIONS = [
-  [/only windows over one axis/, 'Convolution and pooling over two or three axes are not supported.'],
+  [
+    /only convolution and pooling over one axis|only the time axis/,
+    'Convolution and pooling over two or three axes are not supported.',
+  ],
   [
     /does not depend on the inputs|must be constant|its output Indices/,
     'An output is constant, or the node has a second output (mask, indices) that the layer does not have.',
@@ -113,7 +116,10 @@ if (process.argv.includes('--list')) {
     const [, text] = EXPLANATIONS.find(([pattern]) => pattern.test(reason)) ?? [null, reason];
     groups.set(text, [...(groups.get(text) ?? []), ...files]);
   }
-  const rows = [...groups].map(([text, files]) => {
+  const sortedGroups = [...groups].sort(
+    ([a, { length: m }], [b, { length: n }]) => n - m || (a < b ? -1 : 1),
+  );
+  const rows = sortedGroups.map(([text, files]) => {
     const list = files.map((file) => `\`${file}\``).sort();
     return `| ${text} | ${files.length} | ${list.join(', ')} |`;
   });

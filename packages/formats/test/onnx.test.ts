@@ -593,6 +593,34 @@ describe('errors of the importer name the node, the weight or the version', asyn
       return true;
     });
   });
+  test('pooling over two axes, and strides and pads that a layer cannot have', async () => {
+    /** Returns a model with a MaxPool node that reads x [batch, 3, ...sizes]. */
+    const poolingOf = (sizes: number[], attributes: Record<string, number[]>): Uint8Array => {
+      const dim = [{ param: 'batch' }, { value: 3 }, ...sizes.map((value) => ({ value }))];
+      const info = (name: string): Message => ({
+        name,
+        type: { tensorType: { elemType: 1, shape: { dim } } },
+      });
+      const attribute = Object.entries(attributes).map(([name, ints]) => ({ name, ints, type: 7 }));
+      const pool = { opType: 'MaxPool', name: 'pool', input: ['x'], output: ['y'], attribute };
+      const graph = { name: 'g', node: [pool], input: [info('x')], output: [info('y')] };
+      return changeModel({ irVersion: 8, opsetImport: [{ domain: '', version: 17 }], graph }, () => {});
+    };
+    const refusedWith = (bytes: Uint8Array, message: RegExp) =>
+      assert.rejects(read(bytes), { code: 'value', message });
+    await refusedWith(
+      poolingOf([8, 8], { kernel_shape: [3, 3] }),
+      /only convolution and pooling over one axis \(time\) are supported, got the kernel shape \[3, 3\] and X \[batch, 3, 8, 8\]/,
+    );
+    await refusedWith(
+      poolingOf([8, 1], { kernel_shape: [3, 1], strides: [1, 2] }),
+      /only the time axis may have strides, dilations or pads, got strides \[1, 2\], dilations \[1, 1\] and pads \[0, 0, 0, 0\]/,
+    );
+    await refusedWith(
+      poolingOf([8], { kernel_shape: [3], strides: [2], pads: [2, 0] }),
+      /pads \[2, 0\] are not supported for a kernel of size 3 with strides 2: use no padding/,
+    );
+  });
   test('unknown activations', () =>
     rejects(
       (graph) => {

@@ -16,8 +16,8 @@ import { cpp } from './common.mjs';
 const H = 32;
 /**
  * Number of rows of the batch, and of rows of weights. With about a thousand rows of weights, one panel of the AVX2 build (the
- * packed weights of a few vectors of units) is larger than the L1 cache. With 1024 rows of weights, the rows of the inputs are
- * 4096 bytes apart and compete for a few sets of the cache.
+ * packed weights of a few vectors of hidden units) is larger than the L1 cache. With 1024 rows of weights, the rows of the
+ * inputs are 4096 bytes apart and compete for a few sets of the cache.
  */
 const SIZES = [
   [60, 1008],
@@ -25,7 +25,8 @@ const SIZES = [
   [120, 1008],
 ];
 const COMPILER = process.env.CXX ?? 'c++';
-const UNITS = [
+/** Source files of the kernels, without the extension. */
+const SOURCES = [
   'tile',
   'cells',
   'lstm',
@@ -125,9 +126,9 @@ const compile = (folder, name, text, ...args) => {
 
 const folder = mkdtempSync(join(tmpdir(), 'unroll-trace-'));
 try {
-  const units = UNITS.map((name) => join(cpp, `${name}.cpp`));
+  const sources = SOURCES.map((name) => join(cpp, `${name}.cpp`));
   const flags = [...ISAS.x64.avx2, '-pthread', '-ffp-contract=off', '-DUNROLL_ISA=avx2', `-I${cpp}`];
-  const program = compile(folder, 'step', PROGRAM, ...flags, ...units);
+  const program = compile(folder, 'step', PROGRAM, ...flags, ...sources);
   const cache = compile(folder, 'cache', CACHE);
   console.log(
     '| rows of the batch | rows of weights | slice_bytes | reads of each weight from L2 | reads of each input from L2 |',

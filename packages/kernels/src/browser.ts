@@ -6,7 +6,7 @@ import { instantiateWasm, type WasmOptions, type WorkerStart } from './wasm.js';
 export * from './calls.generated.js';
 export { choiceFor } from './choice.js';
 export * from './interface.generated.js';
-export { onlyInfers } from './only-infers.js';
+export { missingKernels } from './missing-kernels.js';
 export * from './types.js';
 
 const MOST_THREADS = 16;

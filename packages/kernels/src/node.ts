@@ -10,8 +10,8 @@ import { instantiateWasm, type WasmOptions, type WorkerStart } from './wasm.js';
 export * from './calls.generated.js';
 export { choiceFor } from './choice.js';
 export * from './interface.generated.js';
+export { missingKernels } from './missing-kernels.js';
 export { kernelsAt } from './native-node.js';
-export { onlyInfers } from './only-infers.js';
 export * from './types.js';
 
 /** Returns UNROLL_THREADS, or by default the number of available cores; at most `most`. */

@@ -62,7 +62,7 @@ export type KernelLoadErrorCode =
   | 'relaxed-unavailable'
   | 'threads-unavailable'
   | 'bad-choice'
-  | 'infers-only'
+  | 'inference-only'
   | 'bad-threads'
   | 'not-ready';
 

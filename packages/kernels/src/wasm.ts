@@ -14,7 +14,7 @@ import {
   type KernelExports,
   type Pointer,
 } from './interface.generated.js';
-import { onlyInfers } from './only-infers.js';
+import { missingKernels } from './missing-kernels.js';
 import { KernelLoadError, type KernelModule, type LinearMemory } from './types.js';
 
 /** The data that a worker needs to enter the pool. */
@@ -127,7 +127,7 @@ class WasmMemory implements LinearMemory {
 /** Returns the kernels of a module. @throws KernelLoadError if the .wasm file is of another version (for example, cached) */
 const kernelsOf = (exports: WebAssembly.Exports, infer: boolean): KernelExports => {
   if ((exports as Partial<KernelExports>).interface_version?.() === interfaceVersion)
-    return Object.assign(infer ? Object.create(onlyInfers) : {}, exports);
+    return Object.assign(infer ? Object.create(missingKernels) : {}, exports);
   throw new KernelLoadError(
     "the .wasm file does not match this version: copy it again, or clear the browser's cache",
     'wasm-failed',

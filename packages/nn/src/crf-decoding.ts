@@ -116,7 +116,7 @@ function scoresOf([emissions, ...rest]: readonly Tensor[], first: number): TagSc
     const steps = Array.from({ length: T }, (_, t) => b * T + t).filter((step) => mask?.[step] !== 0);
     if (steps.length === 0) {
       throw valueError(
-        `Sequence ${first + b} has length 0: its mask has no valid step, or there are no steps.`,
+        `The sequence at index ${first + b} has length 0: its mask has no valid step, or there are no steps.`,
         {
           sequence: first + b,
         },

@@ -31,6 +31,7 @@ export interface GoldenWeight {
 export interface GoldenCase<Options, Inputs, Gradients> {
   name: string;
   options: Options;
+  /** `outputWeights`: the factors of the outputs in the sum whose gradients are compared. */
   inputs: Inputs & { outputWeights: GoldenTensor[] };
   weights: GoldenWeight[];
   outputs: GoldenTensor[];
@@ -57,7 +58,7 @@ export function camel(name: string): Activation {
 
 /**
  * Builds a layer and sets the golden weights.
- * @param shapes the shapes of the inputs; undefined: the layer is a model that knows them
+ * @param shapes the shapes of the inputs; undefined if the layer is a model, which knows them
  */
 export function withWeights<L extends Layer>(
   layer: L,

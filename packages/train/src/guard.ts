@@ -116,7 +116,10 @@ function findBadData(batch: PreparedBatch): Cause | null {
       if (index < 0) continue;
       const row = Math.floor(index / (values.length / batch.examples));
       const example = batch.indices?.[row];
-      const where = example === undefined ? `example ${row} of the batch` : `example ${example}`;
+      const where =
+        example === undefined
+          ? `the example at index ${row} of the batch`
+          : `the example at index ${example}`;
       return {
         text: `${name} has the value ${values[index]} in ${where}.`,
         data: { [name]: values[index], row, ...(example !== undefined && { example }) },

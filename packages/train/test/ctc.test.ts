@@ -175,7 +175,7 @@ describe('errors of the loss', () => {
       computeLoss([[1, 2, -1, -1], [1, 1, 1, 2]]), // biome-ignore format: one line
       fails(
         'value',
-        /target of example 1 of the batch needs 6 steps \(4 labels, and a blank between 2 pairs of equal neighbours\), but the prediction has 5\. Use longer inputs .* zeroInfinity: true/,
+        /target of the example at index 1 of the batch needs 6 steps \(4 labels, and a blank between 2 pairs of equal neighbours\), but the prediction has 5\. Use longer inputs .* zeroInfinity: true/,
       ),
     );
     const loss = computeLoss([[1, 2, -1, -1], [1, 1, 1, 2]], { zeroInfinity: true, reduction: 'none' })(); // biome-ignore format: one line
@@ -183,12 +183,12 @@ describe('errors of the loss', () => {
     assert.ok(loss.dataSync()[0] > 0);
   });
   test('labels that are not classes of the model', () => {
-    assert.throws(computeLoss([[1], [3]]), fails('value', /labels of example 1 of the batch must be classes of the model, 0 to 2, got 3 at step 0/)); // biome-ignore format: one line
-    assert.throws(computeLoss([[1.5], [1]]), fails('value', /example 0 .* got 1.5/));
-    assert.throws(computeLoss([[1, -2], [1, 1]]), fails('value', /example 0 .* got -2 at step 1\. Set padding/)); // biome-ignore format: one line
+    assert.throws(computeLoss([[1], [3]]), fails('value', /labels of the example at index 1 of the batch must be classes of the model, 0 to 2, got 3 at step 0/)); // biome-ignore format: one line
+    assert.throws(computeLoss([[1.5], [1]]), fails('value', /index 0 .* got 1.5/));
+    assert.throws(computeLoss([[1, -2], [1, 1]]), fails('value', /index 0 .* got -2 at step 1\. Set padding/)); // biome-ignore format: one line
   });
   test('a blank that is not a class of the model, or that is in a target', () => {
-    assert.throws(computeLoss([[1, 0], [1, 1]]), fails('value', /example 0 of the batch contain the blank \(0\) at step 1\. Set blank/)); // biome-ignore format: one line
+    assert.throws(computeLoss([[1, 0], [1, 1]]), fails('value', /index 0 of the batch contain the blank \(0\) at step 1\. Set blank/)); // biome-ignore format: one line
     assert.throws(computeLoss([[1], [1]], { blank: 3 }), fails('value', /blank must be a class of the model, 0 to 2, got 3\. The last layer needs one unit per label/)); // biome-ignore format: one line
     assert.throws(() => losses.ctc({ blank: -1 }), fails('value', /blank/));
   });

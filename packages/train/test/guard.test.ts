@@ -98,12 +98,12 @@ describe('the error of a diverged run', () => {
     const error = await failure(forecaster(), { x: tensor(values, x.shape) });
     assert.match(
       error.message,
-      /epoch 1, step 2 .* x has the value NaN in example 20\. Look for missing values/,
+      /epoch 1, step 2 .* x has the value NaN in the example at index 20\. Look for missing values/,
     );
     const targets = y.dataSync();
     targets[3] = Number.POSITIVE_INFINITY;
     const other = await failure(forecaster(), { y: tensor(targets, y.shape) });
-    assert.match(other.message, /y has the value Infinity in example 3\./);
+    assert.match(other.message, /y has the value Infinity in the example at index 3\./);
   });
 
   test('names the weights that an update made non-finite', async () => {
@@ -132,7 +132,7 @@ describe('the error of a diverged run', () => {
     const error = await failure(forecaster(), { validationData: { x: tensor(values, x.shape), y } });
     assert.match(
       error.message,
-      /The validation loss is not finite at epoch 1, step 3 .* x has the value NaN in example 7\./,
+      /The validation loss is not finite at epoch 1, step 3 .* x has the value NaN in the example at index 7\./,
     );
   });
 

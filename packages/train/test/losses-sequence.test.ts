@@ -170,14 +170,14 @@ describe('a loss over sequences', () => {
     const maskOfExample2 = tensor([[1, 1, 1], [1, 1, 1], [0, 0, 0], [1, 1, 1]]); // biome-ignore format: one line
     assert.throws(
       () => loss.compute(x, tensor(wrong), maskOfExample2),
-      fails('value', /the target of example 3 of the batch has the label 7/),
+      fails('value', /the target of the example at index 3 of the batch has the label 7/),
     );
     const paddingBeforeLabel = labels.map((row, b) => (b === 1 ? [1, -1, -1, 0, -1] : row));
     assert.throws(
       () => loss.compute(x, tensor(paddingBeforeLabel), null),
       fails(
         'value',
-        /target of example 1 of the batch has padding at step 1, before the value at step 3\. Padding must be at the end/,
+        /target of the example at index 1 of the batch has padding at step 1, before the value at step 3\. Padding must be at the end/,
       ),
     );
     assert.throws(

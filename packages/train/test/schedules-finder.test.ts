@@ -1,4 +1,4 @@
-/** The learning-rate finder: its suggestion for a problem whose divergence limit is known, restored weights, and errors. */
+/** The learning-rate finder: its suggestion for a problem whose highest stable rate is known, restored weights, and errors. */
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { RandomStream, type Tensor, tensor } from '@unroll/core';

@@ -255,7 +255,7 @@ test('the error for a value that is not finite names the layer or the example', 
   );
   await assert.rejects(
     collect(make(), { ...options, y: targetsWithNaN, shuffle: false }),
-    fails('nan', /at epoch 1, step 3 .*y has the value NaN in example 0/),
+    fails('nan', /at epoch 1, step 3 .*y has the value NaN in the example at index 0/),
   );
 });
 

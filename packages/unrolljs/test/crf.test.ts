@@ -181,16 +181,16 @@ describe('constraints', () => {
     await fit();
     await rejects(
       () => fit([2, 1, 1]),
-      /crf: example 2 of the batch, step 2: the constraints do not allow tag 0 after tag 1\./,
+      /crf: step index 2 of the example at index 2 of the batch \(tags 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, \.\.\.\): the constraints do not allow tag 0 after tag 1\./,
     );
     await rejects(
       () => fit([1, 0, 2]),
-      /crf: example 1 of the batch, step 0: the constraints do not allow a sequence to begin with tag 2\./,
+      /crf: step index 0 of the example at index 1 of the batch \(tags 2, .*\): the constraints do not allow a sequence to begin with tag 2\./,
     );
     await rejects(
       () => fit([0, last - 1, 1], [0, last, 2]),
       new RegExp(
-        `example 0 of the batch, step ${last}: the constraints do not allow a sequence to end with tag 2`,
+        `step index ${last} of the example at index 0 of the batch .*: the constraints do not allow a sequence to end with tag 2`,
       ),
     );
   });
@@ -221,16 +221,16 @@ describe('rejects', () => {
   test('a label outside of the tag set', () =>
     rejects(
       () => tagger().fit(one, [[0, 1, 3]]),
-      /crf: example 0 of the batch, step 2: the tag must be an integer from 0 to 2, got 3\. Mask padding steps\./,
+      /crf: step index 2 of the example at index 0 of the batch \(tags 0, 1, 3\): the tag must be an integer from 0 to 2, got 3\. Mask padding steps\./,
     ));
   test('a sequence of length 0, in training and in decoding', async () => {
     const inputs = [[1, 2, 3], [0, 0, 0]]; // biome-ignore format: one line
     const network = tagger();
     await rejects(
       () => network.fit(inputs, [[0, 1, 2], [0, 0, 0]], { shuffle: false }),
-      /crf: example 1 of the batch has length 0: its mask has no valid step, or there are no steps\. Remove empty sequences\./,
+      /crf: the example at index 1 of the batch has length 0: its mask has no valid step, or there are no steps\. Remove empty sequences\./,
     ); // biome-ignore format: one line
-    await rejects(() => decodeTags(network, inputs), /Sequence 1 has length 0/);
+    await rejects(() => decodeTags(network, inputs), /The sequence at index 1 has length 0/);
   });
   test('one-hot targets', () =>
     rejects(

@@ -58,7 +58,7 @@ test('a kernel that only training needs raises an error that names the import', 
   assert.equal(supports('lstmForward'), true);
   assert.equal(supports('adam'), false);
   assert.throws(() => kernels.adam({} as never), {
-    code: 'infers-only',
+    code: 'inference-only',
     message: /has no adam: to train, import unrolljs/,
   });
 });

@@ -78,10 +78,10 @@ describe('pipeline of a classifier', () => {
     const classify = await pipeline('classify', files);
     await assert.rejects(classify(''), {
       code: 'value',
-      message: /^Text must be a non-blank string, got ""/,
+      message: /^The text must be a non-blank string, got ""/,
     });
     await assert.rejects(classify(['good', 3 as unknown as string]), {
-      message: /^Text 2 must be a non-blank string, got 3/,
+      message: /^The text at index 1 must be a non-blank string, got 3/,
     });
     await assert.rejects(classify('good', { topK: 0 }), { code: 'value', message: /topK/ });
     await assert.rejects(classify('good', { topk: 2 } as object), {

@@ -50,7 +50,7 @@ const HELP = `Usage: unroll train classify --data <file> --text <column> --label
                              --label <field> --out <folder>
 
 Trains a recurrent network that predicts the label of a text, a numeric sequence (such as sensor
-data), a sound or a video clip. Reads tables (CSV, TSV, JSON lines or Parquet, also with gzip) with
+data), a sound or a video clip. Reads tables (CSV, TSV, JSON lines or Parquet, also gzipped) with
 one input and its label per row, and .ts files of sktime. Texts are split into words, or into
 characters if they are mostly Chinese or Japanese.
 

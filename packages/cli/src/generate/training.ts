@@ -33,7 +33,7 @@ const OPTIONS = {
 const HELP = `Usage: unroll train generate --data <file> --out <folder> [options]
 
 Trains a language model, a recurrent network that predicts the next character, word or subword, on a
-text file (also with gzip). Use unroll generate to continue a text, and unroll evaluate to measure
+text file (also gzipped). Use unroll generate to continue a text, and unroll evaluate to measure
 perplexity, and nats and bits per character.
 
 Data

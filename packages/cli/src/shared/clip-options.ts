@@ -15,11 +15,11 @@ Video
   --frame-size <HxW>    height and width to which frames are resized, such as 48x64 (default: the
                         size of the frames, with at most 64 pixels on the longer side)
   --colour, --grey      keep the colours, or convert them to grey (default: keep them, unless the
-                        middle frames of 50 clips are grey)
+                        middle frames of up to 50 training clips are all grey)
   --optical-difference  also read the difference between each frame and the previous frame
-  --frames-per-clip <n> read at most n frames of each clip: the clip is divided into n equal
-                        parts, and the middle frame of each part is read (in training, a random
-                        one) (default: all, or 16 if a clip has more)
+  --frames-per-clip <n> read at most n frames of each clip: a longer clip is divided into n equal
+                        parts, and the middle frame of each part is read, or in training a random
+                        one (default: all frames, or 16 if a training clip has more)
   --no-augment          train without augmentation (random changes of position, size, angle,
                         contrast and brightness)
 `;

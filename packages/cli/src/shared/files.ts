@@ -57,7 +57,7 @@ function checkFolder(folder: string, option: string): void {
 export type FileContents = ReadonlyMap<string, string | Uint8Array>;
 
 /**
- * Writes files under temporary names, flushes them to disk, and then renames them, so no file is ever incomplete, also after a
+ * Writes files under temporary names, flushes them to disk, and then renames them, so no file is ever incomplete, even after a
  * power failure.
  * @param stale names of files of an earlier run, which are deleted
  * @throws UsageError if the folder cannot be created or written to

@@ -34,7 +34,7 @@ const HELP = `Usage: unroll train tag --data <file> --out <folder> [options]
 
 Trains a recurrent network that tags each token of a sentence, for example with named entities or
 parts of speech. Reads CoNLL files (one token and its tag per line, separated by a tab or spaces,
-and a blank line after each sentence) and CoNLL-U files of Universal Dependencies, also with gzip.
+and a blank line after each sentence) and CoNLL-U files of Universal Dependencies, also gzipped.
 
 Data
   --data <file>         sentences to train on

@@ -2,7 +2,7 @@
  * The CPU backend: an adapter for the compiled kernels (WebAssembly or the native addon, which have the same functions and
  * one linear memory). Addresses are used only in this folder.
  */
-import { type KernelModule, onlyInfers, rowsToSplit } from '@unroll/kernels';
+import { type KernelModule, missingKernels, rowsToSplit } from '@unroll/kernels';
 import type { Backend, Block, FloatArray, Kernels } from '../backend.js';
 import { addressOf, type CpuBlock, markDirty } from './block.js';
 import { Heap } from './heap.js';
@@ -50,7 +50,7 @@ function createBackend(
   };
   const kernels: Kernels = training
     ? { ...inference, ...training(module, heap, packWeights) }
-    : Object.assign(Object.create(onlyInfers), inference); // calling any other kernel throws
+    : Object.assign(Object.create(missingKernels), inference); // calling any other kernel throws
 
   const readSync = (block: Block, to?: FloatArray): FloatArray => {
     const address = addressOf(block);

@@ -122,7 +122,7 @@ function checkTags(tags: Tensor, mask: Tensor | null, K: number): void {
   if (i < 0) return;
   const [example, step] = [Math.floor(i / tags.shape[1]), i % tags.shape[1]];
   throw valueError(
-    `crfLogLoss: the tag of example ${example}, step ${step} must be an integer from 0 to ${K - 1}, got ${values[i]}.`,
+    `crfLogLoss: the tag at index [${example}, ${step}] must be an integer from 0 to ${K - 1}, got ${values[i]}.`,
     { example, step, tag: values[i], tags: K },
   );
 }

@@ -16,7 +16,7 @@ const MAX_FORECASTS = 10_000;
 
 /**
  * Returns the scores of the model and of the best baseline, as in a backtest. The forecast origins are all rows of the table that are
- * newer than the stored rows, or a sample of them. MASE is scaled by the seasonal naive error on the rows before the first origin.
+ * newer than the training data, or a sample of them. MASE is scaled by the seasonal naive error on the rows before the first origin.
  * @throws UnrollError `data` if the table has no newer rows of a series that was trained on
  */
 export async function evaluateForecast(model: ForecastModel, table: Table): Promise<TaskScores> {
@@ -55,14 +55,15 @@ export async function evaluateForecast(model: ForecastModel, table: Table): Prom
   return { ...scoreTable(scores), notes };
 }
 
-/** Returns the origins after the stored rows of each series, without origins whose horizon has no known actual value. */
+/** Returns the origins after the training rows of each series, without origins whose horizon has no known actual value. */
 function newerOrigins(panel: Panel, pipeline: Pipeline): Origin[] {
   const stored = storedPanel(pipeline);
   if (panel.start !== stored.start) {
     throw new UnrollError(
       'data',
-      `${panel.source}: the times do not continue the training rows of the model ` +
-        `(${describeFrequency(panel.frequency)}, up to ${lastTimeOf(stored)}).`,
+      `${panel.source}: the time ${timeAt(panel, 0)} is not on the time grid of the training rows of the model ` +
+        `(${describeFrequency(panel.frequency)}, up to ${lastTimeOf(stored)}). Provide rows an integer number of periods ` +
+        'after the training rows.',
     );
   }
   const ends = new Map(stored.series.map((series) => [series.id, endOf(series)]));

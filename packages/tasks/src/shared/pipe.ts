@@ -6,8 +6,8 @@ import { formatValue } from '@unroll/core/internal';
 export function checkTexts(texts: readonly unknown[]): asserts texts is readonly string[] {
   const wrong = texts.findIndex((text) => typeof text !== 'string' || text.trim() === '');
   if (wrong < 0) return;
-  const position = texts.length === 1 ? '' : ` ${wrong + 1}`;
-  throw valueError(`Text${position} must be a non-blank string, got ${formatValue(texts[wrong])}.`);
+  const which = texts.length === 1 ? '' : ` at index ${wrong}`;
+  throw valueError(`The text${which} must be a non-blank string, got ${formatValue(texts[wrong])}.`);
 }
 
 /**

@@ -146,12 +146,12 @@ describe('an evaluation is rejected', () => {
     const model = await seasonalNaiveModel({ time: { ...pipeline.time, name: 'row' } });
     await assertRejected(model, tableOf(rows(0, 52)), /trained on rows without times/);
   });
-  test('if the times do not continue the training rows', async () => {
+  test('if the times are not on the time grid of the training rows', async () => {
     const between = rows(48, 60).map((row): typeof row => [row[0], row[1] + 0.5, row[2]]);
     await assertRejected(
       await seasonalNaiveModel(),
       tableOf(between),
-      /^new\.csv: the times do not continue the training rows of the model \(/,
+      /^new\.csv: the time 48\.5 is not on the time grid of the training rows of the model \(.*, up to 47\)\. Provide rows/,
     );
   });
   test('with texts or options', async () => {

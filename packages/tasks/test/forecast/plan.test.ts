@@ -145,7 +145,7 @@ describe('the logarithm', () => {
       ),
     );
   });
-  test('is not used for zeros', () => {
+  test('is not used if a value is zero', () => {
     assert.ok(
       !growsWithLevel(
         Float64Array.from({ length: 80 }, (_, t) => (t === 40 ? 0 : grow(t, 1.04 ** t))),

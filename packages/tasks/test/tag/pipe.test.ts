@@ -70,10 +70,10 @@ describe('the pipeline of a tagger of entities', () => {
   test('rejects invalid inputs and options', async () => {
     await assert.rejects(model.pipe(' '), {
       code: 'value',
-      message: 'Text must be a non-blank string, got " ".',
+      message: 'The text must be a non-blank string, got " ".',
     });
     await assert.rejects(model.pipe(['met Ana', 7]), {
-      message: 'Text 2 must be a non-blank string, got 7.',
+      message: 'The text at index 1 must be a non-blank string, got 7.',
     });
     await assert.rejects(model.pipe(TEXT, { aggregation: 'simple' } as object), {
       message: 'pipeline: aggregation must be "spans" or "none", got "simple".',

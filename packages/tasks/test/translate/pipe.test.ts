@@ -44,7 +44,7 @@ describe('the pipeline of a translator', () => {
     for (const row of weights) assert.ok(Math.abs(row.reduce((sum, weight) => sum + weight, 0) - 1) < 1e-5);
   });
   test('rejects invalid inputs and options', async () => {
-    await assert.rejects(model.pipe(''), { code: 'value', message: /^Text must be a non-blank string/ });
+    await assert.rejects(model.pipe(''), { code: 'value', message: /^The text must be a non-blank string/ });
     await assert.rejects(model.pipe(TEXT, { beam: 0 }), {
       message: /beam must be a positive integer, got 0/,
     });

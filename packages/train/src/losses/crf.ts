@@ -42,6 +42,9 @@ export function crf(options: LossOptions = {}): Loss {
   );
 }
 
+/** Maximum number of tags of an example in a message. */
+const MAX_TAGS = 10;
+
 /** Returns the targets as [B, T]. @throws UnrollError `value` for other shapes */
 function tagIds({ prediction, target }: SequenceBatch): Tensor {
   const [B, T] = prediction.shape;
@@ -66,7 +69,11 @@ function checkTags(
   const valid = mask && hostValues(mask, 'A mask');
   for (let b = 0; b < B; b++) {
     const fail = (step: number, problem: string): never => {
-      throw valueError(`crf: ${example(b)}, step ${step}: ${problem}`, { example: b, step });
+      const sequence = values.subarray(b * T, b * T + Math.min(T, MAX_TAGS)).join(', ');
+      throw valueError(
+        `crf: step index ${step} of ${example(b)} (tags ${sequence}${T > MAX_TAGS ? ', ...' : ''}): ${problem}`,
+        { example: b, step },
+      );
     };
     /** The last valid step before t; -1: none. */
     let last = -1;

@@ -60,7 +60,7 @@ export interface SequenceBatch {
   lengths: Uint32Array;
   /** [B]: number of valid target steps. Valid steps come before padding. */
   targetLengths: Uint32Array;
-  /** Describes sequence b for error messages: `example 3 of the batch`. */
+  /** Describes sequence b for error messages: `the example at index 3 of the batch`. */
   example(b: number): string;
 }
 
@@ -195,7 +195,7 @@ function batchOf<P extends LossParameters>(
   return batch;
 }
 
-const example = (b: number): string => `example ${b} of the batch`;
+const example = (b: number): string => `the example at index ${b} of the batch`;
 
 /** Returns the number of valid steps of each sequence, for a mask [B, T]. */
 function validSteps(mask: Tensor): Uint32Array {

@@ -1,13 +1,22 @@
 /** Converts convolution and pooling over time. ONNX has the channels before the steps: [batch, channels, steps]. */
+import { formatShape } from '@unroll/core';
 import { transposed } from '../arrays.js';
 import type { NodeContext } from '../context.js';
 import { computed, type Dimension, knownSize, size } from '../dimensions.js';
 import { withModelAxes } from '../layout.js';
-import { type Axis, axisSize, current, type ModelTensor, newAxis, type Value } from '../values.js';
+import {
+  type Axis,
+  axisSize,
+  current,
+  formatShapeOf,
+  type ModelTensor,
+  newAxis,
+  type Value,
+} from '../values.js';
 import type { Operator } from './operator.js';
 import { padded } from './selection.js';
 
-/** Windows over one axis. */
+/** The windows of a convolution or pooling over time. */
 interface Windows {
   size: number;
   strides: number;
@@ -15,7 +24,7 @@ interface Windows {
   /** Number of zeros before and after the steps. */
   before: number;
   after: number;
-  /** True if Unroll's padding `same` applies instead. */
+  /** True if Unroll's padding `same` applies instead of `before` and `after`. */
   same?: boolean;
   /** The axis of X with the steps. Other axes after the channels have size 1. */
   axis: number;
@@ -32,7 +41,10 @@ function windowsOf(context: NodeContext, x: ModelTensor, kernel: readonly number
   const wide = kernel.flatMap((extent, d) =>
     extent !== 1 || knownSize(axisSize(x.onnxAxes[d + 2])) !== 1 ? [d] : [],
   );
-  if (wide.length > 1) throw context.error('only windows over one axis, the steps, are supported');
+  if (wide.length > 1)
+    throw context.error(
+      `only convolution and pooling over one axis (time) are supported, got the kernel shape ${formatShape(kernel)} and X ${formatShapeOf(x)}`,
+    );
   const d = wide[0] ?? rank - 1;
   const ones = kernel.map(() => 1);
   const [strides, dilations] = [context.numbers('strides', ones), context.numbers('dilations', ones)];
@@ -42,7 +54,10 @@ function windowsOf(context: NodeContext, x: ModelTensor, kernel: readonly number
   );
   const changesOtherAxes = [...strides, ...dilations].some((value, i) => i % rank !== d && value !== 1);
   if (changesOtherAxes || pads.some((value, i) => i % rank !== d && value !== 0))
-    throw context.error('only windows over one axis, the steps, are supported');
+    throw context.error(
+      `only the time axis may have strides, dilations or pads, got strides ${formatShape(strides)}, ` +
+        `dilations ${formatShape(dilations)} and pads ${formatShape(pads)}`,
+    );
   const window = { size: kernel[d], strides: strides[d] ?? 1, dilation: dilations[d] ?? 1, axis: d + 2 };
   return {
     ...window,
@@ -111,8 +126,8 @@ function overSteps(
   const ref = context.writer.add({ from: context.node.label, ...layer, config, inputs: [input.ref] });
   const span = (extent - 1) * dilation + 1;
   const steps = axisSize(paddedX.onnxAxes[axis]);
-  // If the number of steps is unknown, the count is a symbol such as `(stepsw3)`: `w` stands for the number of whole windows
-  // of this size, `s` for the number of strides.
+  // If the number of steps is unknown, the count is an expression: `(stepsw3)` is `steps` `w` `3`, the number of whole windows
+  // of size 3 in `steps`; `(stepss2)` is `steps` `s` `2`, the quotient `steps` / 2, rounded up.
   const count =
     padding === 'valid'
       ? computed('w', steps, size(span), (length, window) => Math.floor((length - window) / strides) + 1)
@@ -131,7 +146,7 @@ function convolution(context: NodeContext): Value[] {
   const x = context.tensor(0);
   const { extents, values, name } = context.constant(1, 'the weight W');
   const [filters, inputs, ...kernel] = extents;
-  if (kernel.length === 0) throw context.error('W must have at least 3 axes');
+  if (kernel.length === 0) throw context.error(`W must have at least 3 axes, got ${extents.length}`);
   const windows = windowsOf(context, x, kernel);
   const groups = context.number('group', 1);
   const bias = context.optionalConstant(2, 'the bias B');
@@ -177,7 +192,12 @@ function pooling(className: string): Operator['convert'] {
     if (countsPadding && windows.same)
       throw context.error('count_include_pad with auto_pad is not supported');
     const name = paddingName(windows);
-    if (name === null && !(isAverage && countsPadding)) throw context.error('this padding is not supported');
+    if (name === null && !(isAverage && countsPadding))
+      throw context.error(
+        `pads [${windows.before}, ${windows.after}] are not supported for a kernel of size ${windows.size} with strides ` +
+          `${windows.strides}: use no padding, auto_pad SAME_UPPER or, with strides 1, pads that sum to the kernel size - 1, ` +
+          'all before the steps or half on each side',
+      );
     const config = { poolSize: windows.size };
     const width = axisSize(x.onnxAxes[1]);
     if (!isAverage || !countsPadding) return [overSteps(context, x, windows, { className, config }, width)];
