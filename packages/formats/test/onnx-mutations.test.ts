@@ -250,7 +250,12 @@ describe('attacks', () => {
     const nodes = Array.from({ length: count }, (_, i) =>
       node('Exp', [i === 0 ? 'x' : `v${i}`], [`v${i + 1}`]),
     );
-    await refuses(graphOf(nodes, [], `v${count}`), 'value', /The graph is too deep/, 4 * MAX_CPU_MS);
+    await refuses(
+      graphOf(nodes, [], `v${count}`),
+      'value',
+      /: the graph is too deep: too many layers/,
+      4 * MAX_CPU_MS,
+    );
   });
 
   test('weights outside the folder are refused', async () => {

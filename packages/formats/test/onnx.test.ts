@@ -621,6 +621,40 @@ describe('errors of the importer name the node, the weight or the version', asyn
       /pads \[2, 0\] are not supported for a kernel of size 3 with strides 2: use no padding/,
     );
   });
+  test('the ratio of the numbers of windows with different strides over an unknown number of steps', async () => {
+    const dim = [{ param: 'batch' }, { value: 3 }, { param: 'steps' }];
+    const info = (name: string): Message => ({ name, type: { tensorType: { elemType: 1, shape: { dim } } } });
+    const integer = (name: string, i: number): Message => ({ name, i, type: 2 });
+    /** Returns a model of x times the ratio of the numbers of windows of size 3 with two strides. */
+    const ratioOf = (...strides: number[]): Uint8Array => {
+      const windows = strides.flatMap((stride, i) => [
+        {
+          ...{ opType: 'MaxPool', input: ['x'], output: [`p${i}`] },
+          attribute: [
+            { name: 'kernel_shape', ints: [3], type: 7 },
+            { name: 'strides', ints: [stride], type: 7 },
+          ],
+        },
+        {
+          ...{ opType: 'Shape', input: [`p${i}`], output: [`n${i}`] },
+          attribute: [integer('start', 2), integer('end', 3)],
+        },
+      ]);
+      const nodes = [
+        ...windows,
+        { opType: 'Div', input: ['n0', 'n1'], output: ['ratio'] },
+        { opType: 'Cast', input: ['ratio'], output: ['factor'], attribute: [integer('to', 1)] },
+        { opType: 'Mul', input: ['x', 'factor'], output: ['y'] },
+      ];
+      const graph = { name: 'g', node: nodes, input: [info('x')], output: [info('y')] };
+      return changeModel({ irVersion: 8, opsetImport: [{ domain: '', version: 17 }], graph }, () => {});
+    };
+    await read(ratioOf(2, 2)); // The ratio is 1.
+    await assert.rejects(read(ratioOf(1, 2)), {
+      code: 'value',
+      message: /it computes with the unknown size \(\(stepsw3\)\/\(stepss2w3\)\)/,
+    });
+  });
   test('unknown activations', () =>
     rejects(
       (graph) => {

@@ -58,8 +58,8 @@ export async function formatOfFile(source: ByteSource): Promise<ModelFormat> {
   const head = await source.read(0, Math.min(source.size, 4096));
   // Formats with the extension of the file first: loading the code of all formats takes longer than describing a file.
   const all = Object.values(FORMATS);
-  const byExtension = all.filter((entry) => hasExtension(source.name, entry));
-  for (const entry of [...byExtension, ...all.filter((other) => !byExtension.includes(other))]) {
+  const withExtension = all.filter((entry) => hasExtension(source.name, entry));
+  for (const entry of [...withExtension, ...all.filter((other) => !withExtension.includes(other))]) {
     const loaded = await entry.load();
     if (loaded.recognises(head)) return loaded;
   }

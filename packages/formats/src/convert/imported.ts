@@ -16,6 +16,7 @@ export const emptyReport = (): ImportReport => ({ mapped: [], defaulted: [], dro
 /**
  * Creates the model of a config (`{ className, config }`, as in config.json of an artifact), with the given weights.
  * @param arrays values by parameter name: one array for each parameter of the model, and no others
+ * @param file name of the file, for error messages
  * @param inputs shapes to build the model with, if the config has no input shape
  * @throws UnrollError `format` for a missing or unused array, `shape` for an array with the wrong shape, `nan` for values
  * that are not finite, `value` for a graph that is too deep for the call stack or a size that is too large
@@ -23,14 +24,22 @@ export const emptyReport = (): ImportReport => ({ mapped: [], defaulted: [], dro
 export function buildImported(
   config: unknown,
   arrays: ReadonlyMap<string, ImportedArray>,
+  file: string,
   inputs?: readonly Shape[],
 ): Network {
   try {
     return buildModel(config, arrays, inputs);
   } catch (error) {
-    // The graph of layers is walked recursively, so a deep graph overflows the call stack.
     if (!(error instanceof RangeError)) throw error;
-    throw valueError(`The graph is too deep, or a size is too large: ${error.message}.`);
+    // The graph of layers is walked recursively, so a deep graph overflows the call stack.
+    if (/call stack/i.test(error.message))
+      throw valueError(
+        `${file}: the graph is too deep: too many layers follow one another for the call stack of JavaScript. Convert parts ` +
+          'of the model separately.',
+      );
+    throw valueError(
+      `${file}: ${invalidLayer(config)} has a size that is too large for JavaScript (${error.message}).`,
+    );
   }
 }
 

@@ -155,7 +155,7 @@ describe('hostile files of PyTorch', () => {
     'a getattr chain': ['\x80\x02cbuiltins\ngetattr\n.', /contains builtins\.getattr/],
     'an object by NEWOBJ of a listed name': ['\x80\x02ccollections\nOrderedDict\n)\x81.', /never does/],
     'a call of a value': ['\x80\x02ctorch\nFloatStorage\n)R.', /^evil\.pt calls torch\.FloatStorage/],
-    'an extension code': ['\x80\x02\x82\x01.', /never does/],
+    'an extension code': ['\x80\x02\x82\x01.', /a name in Python's extension registry/],
     'a whole module': [
       '\x80\x02ctorch.nn.modules.rnn\nLSTM\n)\x81.',
       /is a whole module .*torch\.save\(model\.state_dict\(\)/,
@@ -194,6 +194,13 @@ describe('hostile files of PyTorch', () => {
     assert.deepEqual(
       [error.code, error.message],
       ['format', 'The pickle in evil.pt is damaged: it is truncated.'],
+    );
+  });
+  test('a string that is not UTF-8 is damage, with its offset', async () => {
+    const error = await refusal(archive('\x80\x02U\x02a\xff.'));
+    assert.deepEqual(
+      [error.code, error.message],
+      ['format', 'The pickle in evil.pt is damaged: the string at byte 4 is not valid UTF-8.'],
     );
   });
   test('strings of protocol 0 may have Latin-1 characters and escapes', async () => {

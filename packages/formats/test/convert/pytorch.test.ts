@@ -4,7 +4,8 @@ import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { before, describe, test } from 'node:test';
 import { predict, ready, tensor } from '@unroll/core';
-import { formatNamed, formatOfFile, readNpz } from '@unroll/formats/convert';
+import { writeSafetensors } from '@unroll/formats';
+import { bytesSource, formatNamed, formatOfFile, readNpz } from '@unroll/formats/convert';
 import { fileSource } from '@unroll/formats/convert/node';
 import { cases, decode, FOLDER, largestError, others } from './torch-cases.js';
 
@@ -93,6 +94,64 @@ test('a layer of a map with an option of a wrong type is named', async () => {
       message: /^Layer "swap" \(Permute\) has an option of a wrong type \(.*dims.*\)\. Correct it in/,
     },
   );
+});
+
+/** Returns a state dict of zeros. */
+const stateDictOf = (shapes: Record<string, number[]>) => {
+  const tensors = Object.entries(shapes).map(([name, shape]) => {
+    const bytes = new Uint8Array(4 * shape.reduce((product, extent) => product * extent, 1));
+    return [name, { dtype: 'F32', shape, bytes }] as const;
+  });
+  return bytesSource(writeSafetensors(new Map(tensors)), 'weights.safetensors');
+};
+
+test('a layer that a map adds does not hide the width from which the groups of a convolution follow', async () => {
+  const source = stateDictOf({
+    'fc.weight': [4, 3],
+    'fc.bias': [4],
+    'conv.weight': [6, 2, 3],
+    'conv.bias': [6],
+  });
+  const dropout = { layer: 'Dropout', config: { rate: 0.5 } };
+  const map = { layers: [{ module: 'fc' }, dropout, { module: 'conv' }], omit: [] };
+  const { model, report } = await (await formatNamed('safetensors')).read(source, { map });
+  const { groups } = model.layers.at(-1)!.config.config;
+  assert.equal(groups, 2);
+  assert.ok(report.defaulted.every(({ name }) => !name.includes('groups')));
+});
+
+test('the report names every option that was set to its default', async () => {
+  const source = stateDictOf({
+    'embedding.weight': [9, 4],
+    'rnn.weight_ih_l0': [5, 4],
+    'rnn.weight_hh_l0': [5, 5],
+    'rnn.weight_ih_l1': [5, 5],
+    'rnn.weight_hh_l1': [5, 5],
+    'norm.weight': [5],
+    'norm.bias': [5],
+    'norm.running_mean': [5],
+    'norm.running_var': [5],
+    'conv.weight': [6, 5, 3],
+  });
+  const map = {
+    layers: ['embedding', 'rnn', 'norm', 'conv'].map((module) => ({
+      module,
+      ...(module === 'embedding' && { type: 'Embedding' }),
+      ...(module === 'conv' && { strides: 2 }),
+    })),
+  };
+  const format = await formatNamed('safetensors');
+  const { report } = await format.read(source, { map });
+  assert.deepEqual(
+    report.defaulted.map(({ name, value }) => `${name} ${value}`),
+    [
+      ...['embedding: maskZero false', 'rnn: output sequence', 'rnn: nonlinearity tanh', 'rnn: dropout 0'],
+      ...['norm: epsilon 1e-5', 'norm: momentum 0.9'],
+      ...['conv: activation linear', 'conv: padding valid', 'conv: dilationRate 1'],
+    ],
+  );
+  const first = await format.read(stateDictOf({ 'conv.weight': [4, 2, 3] }));
+  assert.ok(first.report.defaulted.some(({ name, value }) => name === 'conv: groups' && value === '1'));
 });
 
 describe('NumPy arrays', {

@@ -108,7 +108,12 @@ function importModel(
   const arrays = readWeights(h5, translated);
   for (const { name: layer } of translated.layers) report.mapped.push({ from: layer, to: layer });
   const inputs = inputShapesOf(config as JsonObject, translated);
-  const model = buildImported({ className: translated.className, config: translated.config }, arrays, inputs);
+  const model = buildImported(
+    { className: translated.className, config: translated.config },
+    arrays,
+    name,
+    inputs,
+  );
   const compile = compileFrom(training, report);
   const optimizer = optimizerFrom({
     ...{ training, h5, report },

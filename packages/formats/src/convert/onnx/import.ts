@@ -145,7 +145,7 @@ class Conversion {
     const { arrays, names, ...graphConfig } = written;
     this.#reportLayers(names, outputs, written);
     const config = { className: 'Functional', config: { name: nameOf(graph.name, file), ...graphConfig } };
-    const model = buildImported(config, arrays);
+    const model = buildImported(config, arrays, file);
     const orders = (tensors: readonly ModelTensor[], names: readonly string[]): AxisOrder[] =>
       tensors.map((tensor, i) => ({ name: names[i], axes: axisOrder(tensor) }));
     return {

@@ -1,7 +1,8 @@
 /** Converts a plan (plan.ts) to the config of a model and to recipes: which tensors become which parameters, and how. */
 import type { Shape } from '@unroll/core';
+import { layerFromConfig } from '@unroll/nn';
 import type { RecurrentModule, SimpleModule } from './modules.js';
-import type { ModuleOptions, Plan, Step } from './plan.js';
+import { type ModuleOptions, NOT_IN_FILE, type Plan, type Step } from './plan.js';
 import { convolutionRecipe, copyRecipe, type Recipe, recurrentRecipes, transposeRecipe } from './weights.js';
 
 interface LayerConfig {
@@ -14,11 +15,18 @@ export interface PlannedModel {
   config: LayerConfig;
   inputShape: Shape;
   recipes: Recipe[];
+  /** Values that neither the file nor the map contains. */
+  defaulted: Plan['defaulted'];
   /** Tensors that no parameter needs. */
   dropped: { name: string; reason: string }[];
 }
 
-type Layers = { layers: LayerConfig[]; recipes: Recipe[]; dropped?: PlannedModel['dropped'] };
+interface Layers {
+  layers: LayerConfig[];
+  recipes: Recipe[];
+  defaulted?: PlannedModel['defaulted'];
+  dropped?: PlannedModel['dropped'];
+}
 
 export function plannedModel({ steps }: Plan): PlannedModel {
   const parts = steps.map((step, i) => layersOf(step, widthBefore(steps, i)));
@@ -35,6 +43,7 @@ export function plannedModel({ steps }: Plan): PlannedModel {
     },
     inputShape,
     recipes: parts.flatMap(({ recipes }) => recipes),
+    defaulted: parts.flatMap(({ defaulted = [] }) => defaulted),
     dropped: parts.flatMap(({ dropped = [] }) => dropped),
   };
 }
@@ -49,10 +58,24 @@ function inputShapeOf(steps: readonly Step[]): Shape {
   return isSequence ? [-1, -1, width] : [-1, width];
 }
 
-/** Returns the output width of the module before a step; null if it is unknown. */
+/** Returns the width of the sequence that a step reads; null if it is unknown. */
 function widthBefore(steps: readonly Step[], index: number): number | null {
-  const before = steps[index - 1];
-  return before && 'module' in before ? before.module.output : null;
+  const previous = steps[index - 1];
+  if (previous === undefined) return null;
+  if ('module' in previous) return previous.module.output;
+  const width = widthBefore(steps, index - 1);
+  return width === null ? null : widthAfter(previous.layer, width);
+}
+
+/** Returns the width of the output of a layer from a map for a sequence of this width; null if it is unknown. */
+function widthAfter(layer: LayerConfig, width: number): number | null {
+  try {
+    const [shape] = layerFromConfig(layer).outputShapes([[-1, -1, width]]);
+    const last = shape[shape.length - 1];
+    return last < 0 ? null : last;
+  } catch {
+    return null; // `buildImported` reports what is wrong with the layer.
+  }
 }
 
 /** Returns the number of input channels of a convolution. If `width` is unknown, the convolution is taken to have one group. */
@@ -156,6 +179,8 @@ function simple(
       return {
         layers: [{ className: 'Conv1D', config: defined({ ...config, useBias, name, ...options }) }],
         recipes: [convolutionRecipe(`${name}/kernel`, tensor('weight'), weight), ...bias],
+        defaulted:
+          inputWidth === null ? [{ name: `${path || name}: groups`, value: '1', reason: NOT_IN_FILE }] : [],
       };
     }
     case 'layerNorm':

@@ -87,8 +87,8 @@ class Unpickler {
     float: () => this.#take(8, (at) => this.#view.getFloat64(at, false)),
     integer: (size) => this.#integer(size),
     data: (size) => this.#data(size),
-    text: (size) => decodeUtf8(this.#data(size), `A text in ${this.#name}`),
-    line: () => decodeUtf8(this.#line(), `A text in ${this.#name}`),
+    string: (size) => this.#string(this.#data(size)),
+    line: () => this.#string(this.#line()),
     escapedLine: () => unescaped(this.#line()),
     put: (index) => {
       const value = this.#pop();
@@ -171,6 +171,15 @@ class Unpickler {
     return line;
   }
 
+  #string(bytes: Uint8Array): string {
+    try {
+      return decodeUtf8(bytes, this.#name);
+    } catch {
+      const offset = bytes.byteOffset - this.#bytes.byteOffset;
+      throw this.#damaged(`the string at byte ${offset} is not valid UTF-8`);
+    }
+  }
+
   #damaged(problem: string): UnrollError {
     return new UnrollError('format', `The pickle in ${this.#name} is damaged: ${problem}.`);
   }
@@ -192,7 +201,7 @@ interface Machine {
   float(): number;
   integer(size: number): number;
   data(size: number): Uint8Array;
-  text(size: number): string;
+  string(size: number): string;
   line(): string;
   escapedLine(): string;
   put(index?: number): void;
@@ -204,7 +213,7 @@ interface Machine {
   fileName(): string;
 }
 
-/** The action of each opcode. Comments give the names of opcodes without a character, as in Python's pickletools. */
+/** The action of each opcode. Comments give names from Python's pickletools where the character does not suggest the name. */
 const OPS: (((m: Machine) => void) | undefined)[] = [];
 const define = (character: string | number, op: (m: Machine) => void): void => {
   OPS[typeof character === 'number' ? character : character.charCodeAt(0)] = op;
@@ -251,12 +260,12 @@ define(0x8a, (m) => m.push(m.integer(m.uint(1)))); // LONG1
 define(0x8b, (m) => m.push(m.integer(m.uint(4)))); // LONG4
 define('F', (m) => m.push(decimal(m, m.line())));
 define('G', (m) => m.push(m.float()));
-define('X', (m) => m.push(m.text(m.uint(4))));
-define(0x8c, (m) => m.push(m.text(m.uint(1)))); // SHORT_BINUNICODE
-define(0x8d, (m) => m.push(m.text(m.uint(8)))); // BINUNICODE8
+define('X', (m) => m.push(m.string(m.uint(4))));
+define(0x8c, (m) => m.push(m.string(m.uint(1)))); // SHORT_BINUNICODE
+define(0x8d, (m) => m.push(m.string(m.uint(8)))); // BINUNICODE8
 define('V', (m) => m.push(m.escapedLine()));
-define('T', (m) => m.push(m.text(m.uint(4))));
-define('U', (m) => m.push(m.text(m.uint(1))));
+define('T', (m) => m.push(m.string(m.uint(4))));
+define('U', (m) => m.push(m.string(m.uint(1))));
 define('B', (m) => m.push(m.data(m.uint(4))));
 define('C', (m) => m.push(m.data(m.uint(1))));
 define(0x8e, (m) => m.push(m.data(m.uint(8)))); // BINBYTES8
@@ -349,6 +358,11 @@ define('P', (m) => {
   m.push(m.line());
   m.persistent();
 });
-for (const code of ['i', 'o', 0x81, 0x92, 0x82, 0x83, 0x84]) {
+// INST, OBJ, NEWOBJ, NEWOBJ_EX
+for (const code of ['i', 'o', 0x81, 0x92]) {
   define(code, (m) => m.unsupported('it creates an object of a class, which Unroll never does'));
+}
+// EXT1, EXT2, EXT4
+for (const code of [0x82, 0x83, 0x84]) {
+  define(code, (m) => m.unsupported("it refers to a name in Python's extension registry (copyreg)"));
 }

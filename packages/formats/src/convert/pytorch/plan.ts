@@ -172,23 +172,39 @@ function layersWithoutActivation(order: readonly KnownModule[]): [KnownModule, K
   return at < 0 ? null : [layers[at - 1], layers[at]];
 }
 
+/** The reason of a value in the report that is not in the file. */
+export const NOT_IN_FILE = 'a state dict does not contain it';
+
+/** Returns the options of the modules that neither the file nor the map contains, with their default values. */
 function defaultsOf(steps: readonly Step[]): Plan['defaulted'] {
-  const reason = 'a state dict does not contain it';
   return steps.flatMap((step) => {
     if ('layer' in step) return [];
     const { module, options } = step;
     const name = nameOf(module);
     const defaulted = (key: keyof ModuleOptions, value: string) =>
-      options[key] === undefined ? [{ name: `${name}: ${key}`, value, reason }] : [];
+      options[key] === undefined ? [{ name: `${name}: ${key}`, value, reason: NOT_IN_FILE }] : [];
     if (module.kind === 'recurrent')
       return [
         ...defaulted('output', 'sequence'),
         ...(module.cell === 'RNN' ? defaulted('nonlinearity', 'tanh') : []),
+        ...(module.depth > 1 ? defaulted('dropout', '0') : []),
       ];
     if (module.kind === 'linear') return defaulted('activation', 'linear');
     if (module.kind === 'conv1d')
-      return [...defaulted('activation', 'linear'), ...defaulted('padding', 'valid')];
-    return module.kind === 'embedding' ? [] : defaulted('epsilon', '1e-5');
+      return [
+        ...defaulted('activation', 'linear'),
+        ...defaulted('padding', 'valid'),
+        ...defaulted('strides', '1'),
+        ...defaulted('dilationRate', '1'),
+      ];
+    if (module.kind === 'embedding') return defaulted('maskZero', 'false');
+    if (module.kind !== 'batchNorm') return defaulted('epsilon', '1e-5');
+    const momentum = {
+      name: `${name}: momentum`,
+      value: '0.9',
+      reason: `${NOT_IN_FILE}; equals PyTorch's default momentum of 0.1`,
+    };
+    return [...defaulted('epsilon', '1e-5'), momentum];
   });
 }
 

@@ -33,10 +33,14 @@ export async function modelOfStateDict(
   const report = emptyReport();
   for (const { from, parameter, isSum } of planned.recipes)
     report.mapped.push({ from: from.join(isSum ? ' + ' : ', '), to: parameter });
-  report.defaulted.push(...plan.defaulted, ...sharedTensorNotes(planned.recipes, byName));
+  report.defaulted.push(
+    ...plan.defaulted,
+    ...planned.defaulted,
+    ...sharedTensorNotes(planned.recipes, byName),
+  );
   report.dropped.push(...dropped, ...planned.dropped);
   for (const { path } of plan.omitted) report.dropped.push({ name: path, reason: 'the map omits it' });
-  const model = buildImported(planned.config, arrays, [planned.inputShape]);
+  const model = buildImported(planned.config, arrays, file, [planned.inputShape]);
   if (!optimizer || !torchFile) return { model, report, optimizer: null, compile: null };
   const part = await optimizerPart(optimizer, torchFile, tensors, planned.recipes);
   report.defaulted.push(...part.defaulted);

@@ -18,7 +18,7 @@ export interface StateDict {
   tensors: StateTensor[];
   /** True if the tensors are in the order of the model's definition. */
   ordered: boolean;
-  /** Parts of the checkpoint that are not weights: name and reason. */
+  /** Keys of the checkpoint that are not read, such as the epoch or a second state dict: name and reason. */
   dropped: { name: string; reason: string }[];
   /** The optimizer's state dict, if there is one. */
   optimizer: Map<PyValue, PyValue> | null;

@@ -56,7 +56,11 @@ export const tfjsFormat: ModelFormat = {
     const weights = all.filter(({ isOptimizer }) => !isOptimizer).map(({ array }) => array);
     const arrays = assignWeights(translated, weights);
     for (const { name } of translated.layers) report.mapped.push({ from: name, to: name });
-    const model = buildImported({ className: translated.className, config: translated.config }, arrays);
+    const model = buildImported(
+      { className: translated.className, config: translated.config },
+      arrays,
+      source.name,
+    );
     return { model, report, optimizer: null, compile: compileFrom(training, report) };
   },
 };

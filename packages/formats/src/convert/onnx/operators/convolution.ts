@@ -126,11 +126,18 @@ function overSteps(
   const ref = context.writer.add({ from: context.node.label, ...layer, config, inputs: [input.ref] });
   const span = (extent - 1) * dilation + 1;
   const steps = axisSize(paddedX.onnxAxes[axis]);
-  // If the number of steps is unknown, the count is an expression: `(stepsw3)` is `steps` `w` `3`, the number of whole windows
-  // of size 3 in `steps`; `(stepss2)` is `steps` `s` `2`, the quotient `steps` / 2, rounded up.
+  // If the number of steps is unknown, the count is an expression. `(stepsw3)`: the number of positions of a sliding window of
+  // size 3 in `steps` steps; `(stepss2w3)`: the same with strides 2, floor((steps - 3) / 2) + 1; `(stepss2)`: steps / 2, rounded
+  // up.
+  const windowName = strides === 1 ? 'w' : `s${strides}w`;
   const count =
     padding === 'valid'
-      ? computed('w', steps, size(span), (length, window) => Math.floor((length - window) / strides) + 1)
+      ? computed(
+          windowName,
+          steps,
+          size(span),
+          (length, window) => Math.floor((length - window) / strides) + 1,
+        )
       : computed('s', steps, size(strides), (length, stride) => Math.ceil(length / stride));
   const outputSteps: Axis =
     (padding === 'valid' && span > 1) || strides > 1 ? newAxis(count) : current(paddedX.onnxAxes[axis]);

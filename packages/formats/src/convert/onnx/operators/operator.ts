@@ -9,6 +9,6 @@ export interface Operator {
   attributes: readonly string[];
   /** Restrictions, for the documentation. */
   note?: string;
-  /** Converts a node. Returns the values of its outputs; undefined for outputs that are not read. */
+  /** Converts a node. Returns the values of its outputs; undefined for an output that nothing in the graph uses. */
   convert(context: NodeContext): readonly (Value | undefined)[];
 }

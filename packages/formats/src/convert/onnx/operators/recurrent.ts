@@ -154,8 +154,8 @@ function initialStates(context: NodeContext, properties: NodeProperties, input: 
   const isZero = (value: Value | null): boolean =>
     value === null || (value.kind === 'constant' && value.values.every((number) => number === 0));
   if (values.every(isZero)) return [];
-  const byState = values.map((value) => stateParts(context, properties, input, value));
-  return Array.from({ length: directions }, (_, d) => byState.map((parts) => parts[d])).flat();
+  const partsOfStates = values.map((value) => stateParts(context, properties, input, value));
+  return Array.from({ length: directions }, (_, d) => partsOfStates.map((parts) => parts[d])).flat();
 }
 
 /** Returns an initial state [batch, units] for each direction. */

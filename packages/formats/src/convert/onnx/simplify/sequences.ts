@@ -28,7 +28,7 @@ export function reversedSequence(graph: LayerGraph, at: number): boolean {
   return true;
 }
 
-/** Replaces zeros before the steps of a convolution by its padding `causal`, and zeros on both sides by `same`. */
+/** Replaces zero padding before the steps of a convolution by its mode `causal`, and zero padding on both sides by `same`. */
 export function convolutionPadding(graph: LayerGraph, at: number): boolean {
   const { className, config } = graph.layer(at);
   const { inputs } = graph.node(at);
