@@ -114,8 +114,9 @@ Network
   --scaler <name>       scaling of the input windows: "changes" subtracts the last value or the last
                         seasonal difference of the window, "log" does the same on logarithms;
                         "standard", "robust" and "minmax" use statistics of the training rows,
-                        "instance" uses statistics of the window (default: changes or log; the data
-                        decide which of the two is used, and what is subtracted)
+                        "instance" uses statistics of the window (default: the data decide
+                        between changes and log, and which value is subtracted; with --scaler
+                        changes, candidates for this value are not compared)
   --decoding <name>     direct (all horizon steps at once) or recursive (step by step) (default:
                         direct)
   --epochs <n>          maximum number of epochs (default: 60)

@@ -5,14 +5,24 @@ import { UsageError } from './args.js';
 
 /** Describes why a file operation failed. @param otherwise the description for any other error code */
 export function reasonOf(error: unknown, otherwise: string): string {
-  const { code } = error as NodeJS.ErrnoException;
+  const { code, path } = error as NodeJS.ErrnoException;
   if (code === 'ENOENT') return 'file not found';
   if (code === 'EISDIR') return 'this is a folder, expected a file';
   if (code === 'EACCES' || code === 'EPERM') return 'permission denied';
-  if (code === 'ENOTDIR' || code === 'EEXIST') return 'this is a file, expected a folder';
+  if (code === 'ENOTDIR' || code === 'EEXIST') {
+    const file = path === undefined ? path : nearestExisting(path);
+    return `${file === path ? 'this' : file} is a file, expected a folder`;
+  }
   if (code === 'EROFS') return 'the file system is read-only';
   if (code === 'ENOSPC') return 'the disk is full';
   return `${otherwise} (${code ?? String(error)})`;
+}
+
+/** Returns the path if there is a file or folder, otherwise its nearest parent that exists. */
+function nearestExisting(path: string): string {
+  let nearest = path;
+  while (!existsSync(nearest)) nearest = dirname(nearest);
+  return nearest;
 }
 
 /**
@@ -35,8 +45,7 @@ export function checkWritable(folder: string, names: readonly string[], option =
 
 /** Checks a folder by writing a file: pseudo file systems such as /proc grant write access but reject new files. */
 function checkFolder(folder: string, option: string): void {
-  let nearestFolder = resolve(folder);
-  while (!existsSync(nearestFolder)) nearestFolder = dirname(nearestFolder);
+  const nearestFolder = nearestExisting(resolve(folder));
   if (!statSync(nearestFolder).isDirectory()) {
     throw new UsageError(`${option} ${folder}: ${nearestFolder} is a file, expected a folder.`);
   }
@@ -65,10 +74,13 @@ export type FileContents = ReadonlyMap<string, string | Uint8Array>;
 export function writeAtomically(folder: string, files: FileContents, stale: readonly string[] = []): void {
   const temporary = (name: string) => join(folder, dirname(name), `.${basename(name)}.tmp`);
   let path = folder;
+  const started: string[] = [];
   try {
     for (const [name, content] of files) {
+      path = dirname(join(folder, name));
+      mkdirSync(path, { recursive: true });
       path = join(folder, name);
-      mkdirSync(dirname(path), { recursive: true });
+      started.push(temporary(name));
       writeFileSync(temporary(name), content, { flush: true });
     }
     for (const name of files.keys()) {
@@ -77,7 +89,7 @@ export function writeAtomically(folder: string, files: FileContents, stale: read
     }
     for (const name of stale) if (!files.has(name)) rmSync(join(folder, name), { force: true });
   } catch (error) {
-    for (const name of files.keys()) rmSync(temporary(name), { force: true });
+    for (const file of started) rmSync(file, { force: true });
     throw new UsageError(`${path}: ${reasonOf(error, 'cannot be written')}.`);
   }
 }

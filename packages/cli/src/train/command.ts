@@ -3,7 +3,7 @@ import { nearest } from '@unroll/core/internal';
 import { classifyTraining } from '../classify/training.js';
 import { describeTraining } from '../describe/training.js';
 import { generateTraining } from '../generate/training.js';
-import { parseOptions, UsageError } from '../shared/args.js';
+import { type ParsedArgs, parseOptions, UsageError } from '../shared/args.js';
 import type { Command } from '../shared/command.js';
 import { speakTraining } from '../speak/training.js';
 import { tagTraining } from '../tag/training.js';
@@ -52,10 +52,16 @@ export const trainCommand: Command = {
       throw new UsageError(`--${unsupported} is not an option of unroll train ${name}.`);
     const [extra] = parsed.positionals;
     if (extra !== undefined)
-      throw new UsageError(`Unexpected argument "${extra}". The file is the value of --data.`);
+      throw new UsageError(
+        `Unexpected argument "${extra}".${hasData(parsed) ? '' : ` Pass the training data as --data ${extra}.`}`,
+      );
     await runTraining(name, task, parsed, signal);
   },
 };
+
+/** Returns true if an option gives the training data, or one of two files with sentence pairs. */
+const hasData = ({ values }: ParsedArgs): boolean =>
+  ['data', 'source-file', 'target-file'].some((option) => values[option] !== undefined);
 
 /** @throws UsageError for an unknown name */
 function taskNamed(name: string): TrainableTask {

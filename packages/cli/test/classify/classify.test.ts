@@ -224,6 +224,11 @@ describe('invalid input', () => {
       /has no column "reviews"\. Did you mean "review"\?/,
     ],
     'no folder': [['train', 'classify', '--data', 'train.tsv', ...COLUMNS], /--out <folder> is required/],
+    'a file without --data': [
+      ['train', 'classify', 'train.tsv'],
+      /Unexpected argument "train\.tsv"\. Pass the training data as --data train\.tsv\.$/m,
+    ],
+    'an argument besides --data': [train('--data', 'train.tsv', 'x'), /Unexpected argument "x"\.$/m],
     'no data': [train(), /--data <file> is required: the rows to train on\./],
     'an unknown cell': [
       train('--data', 'train.tsv', '--cell', 'ltsm'),

@@ -6,6 +6,7 @@ import {
   openSync,
   readdirSync,
   readFileSync,
+  rmSync,
   writeFileSync,
   writeSync,
 } from 'node:fs';
@@ -54,6 +55,15 @@ function sparseSafetensors(path: string, gigabytes: number): void {
 }
 
 describe('convert', () => {
+  test('names the file that is in the place of a folder, not the files in it', async () => {
+    writeFileSync(pathOf('notes'), 'no folder');
+    for (const output of ['notes', 'notes/model']) {
+      const { code, stderr } = await unroll(['convert', 'model', output]);
+      const reason = output === 'notes' ? 'this' : 'notes';
+      assert.deepEqual([code, stderr], [2, `unroll: ${output}: ${reason} is a file, expected a folder.\n`]);
+    }
+    rmSync(pathOf('notes'));
+  });
   test('converts a folder to a zip and back', async () => {
     const { code, stdout, stderr } = await unroll(['convert', 'model', 'model.zip']);
     assert.deepEqual([code, stderr], [0, '']);
