@@ -1,5 +1,5 @@
 /**
- * Maps a tensor of emissions to the other scores of its conditional random field. The layer `crf` adds an entry for its output;
+ * Maps a tensor of emissions to the other scores of its conditional random field. The `crf` layer adds an entry for its output;
  * the loss, the metric and the decoders read the entry. They therefore need no reference to the layer, and a saved model stores
  * only the names of the loss and the metric.
  */
@@ -29,7 +29,7 @@ export function setCrfOutput(emissions: Tensor, output: CrfOutput): void {
   outputs.set(emissions, output);
 }
 
-/** Returns the conditional random field of the emissions; null if they are not the output of a layer `crf`. */
+/** Returns the conditional random field of the emissions; null if they are not the output of a `crf` layer. */
 export function crfOutputOf(emissions: Tensor): CrfOutput | null {
   return outputs.get(emissions) ?? null;
 }

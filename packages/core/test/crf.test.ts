@@ -203,10 +203,10 @@ describe('invalid arguments are rejected', () => {
   // biome-ignore format: one mistake per line
   const mistakes: Record<string, [() => unknown, RegExp]> = {
     'a matrix of emissions': [() => crfLogLoss(zeros([2, 3]), scores, [[0]]), /crfLogLoss: the emissions must be \[batch, time, tags\], got \[2, 3\]/],
-    'transitions of another width': [() => crfLogLoss(e, { ...scores, transitions: zeros([3, 2]) }, [[0, 0], [0, 0]]), /transitions must be \[3, 3\] for emissions \[2, 2, 3\], got \[3, 2\]/],
-    'a missing start score': [() => crfLogLoss(e, { ...scores, start: zeros([2]) }, [[0, 0], [0, 0]]), /start must be \[3\]/],
-    'tags of another length': [() => crfLogLoss(e, scores, [[0, 0, 0], [0, 0, 0]]), /tags must be \[2, 2\]/],
-    'a mask of another length': [() => crfLogLoss(e, scores, [[0, 0], [0, 0]], [[1], [1]]), /mask must be \[2, 2\]/],
+    'transitions of another width': [() => crfLogLoss(e, { ...scores, transitions: zeros([3, 2]) }, [[0, 0], [0, 0]]), /transitions must have shape \[3, 3\] for emissions \[2, 2, 3\], got \[3, 2\]/],
+    'a missing start score': [() => crfLogLoss(e, { ...scores, start: zeros([2]) }, [[0, 0], [0, 0]]), /start must have shape \[3\]/],
+    'tags of another length': [() => crfLogLoss(e, scores, [[0, 0, 0], [0, 0, 0]]), /tags must have shape \[2, 2\]/],
+    'a mask of another length': [() => crfLogLoss(e, scores, [[0, 0], [0, 0]], [[1], [1]]), /mask must have shape \[2, 2\]/],
     'a tag out of range': [() => crfLogLoss(e, scores, [[0, 0], [0, 3]]), /the tag at index \[1, 1\] must be an integer from 0 to 2, got 3/],
     'a tag that is not an integer': [() => crfLogLoss(e, scores, [[0, 0.5], [0, 0]]), /index \[0, 1\] must be an integer from 0 to 2, got 0\.5/],
     'scores that do not fit each other': [() => viterbi({ emissions: [1, 2, 3], transitions: [1, 2, 3, 4], start: [0, 0], end: [0, 0] }), /For 2 start scores, there must be 2 end scores, 4 transitions and a multiple of 2 emissions, got 2, 4 and 3/],

@@ -1,4 +1,4 @@
-/** Decodes the outputs of models with an output layer `crf`. */
+/** Decodes the outputs of models whose output layer is `crf`. */
 import {
   type MaskedSequence,
   type Model,
@@ -27,7 +27,7 @@ import {
 /**
  * Returns the best tags of the valid steps of each sequence (Viterbi).
  * @param x a tensor [N, ...], or a list with one tensor for each input of the model
- * @throws UnrollError `value` unless exactly one output of the model is from a layer `crf`, for a sequence without a valid
+ * @throws UnrollError `value` unless exactly one output of the model is from a `crf` layer, for a sequence without a valid
  * step, and if the constraints of the layer allow no tag path of this length
  */
 export async function decodeTags(
@@ -89,7 +89,7 @@ async function decodeEach<R>(
   return results;
 }
 
-/** Returns the output of the layer `crf`. @throws UnrollError `value` unless exactly one output is from such a layer */
+/** Returns the output of the `crf` layer. @throws UnrollError `value` unless exactly one output is from such a layer */
 function crfOutputIn(
   model: Model,
   outputs: readonly MaskedSequence[],
@@ -102,7 +102,7 @@ function crfOutputIn(
   const remedy =
     found.length > 0 ? 'Build a model with one of these outputs.' : 'Make crf({ tags }) the last layer.';
   throw valueError(
-    `To decode tags, exactly one output of ${model.name} must come from a layer crf, got ${found.length}. ${remedy}`,
+    `To decode tags, exactly one output of ${model.name} must come from a crf layer, but ${found.length} do. ${remedy}`,
     { found: found.length },
   );
 }

@@ -31,7 +31,7 @@ export interface GoldenWeight {
 export interface GoldenCase<Options, Inputs, Gradients> {
   name: string;
   options: Options;
-  /** `outputWeights`: the factors of the outputs in the sum whose gradients are compared. */
+  /** The gradients are those of the scalar Σ outputWeights · outputs; these are its coefficients, one tensor per output. */
   inputs: Inputs & { outputWeights: GoldenTensor[] };
   weights: GoldenWeight[];
   outputs: GoldenTensor[];

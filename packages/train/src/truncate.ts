@@ -281,7 +281,7 @@ export class Truncation {
       if (mask === null || (mask.rank === 2 && mask.shape[1] === T)) return;
       const expected = formatShape([inputs[i].shape[0], T]);
       throw shapeError(
-        `truncate: the mask of ${names[i] ?? 'x'} must be ${expected}, got ${formatShape(mask.shape)}.`,
+        `truncate: the mask of ${names[i] ?? 'x'} must have the shape ${expected}, got ${formatShape(mask.shape)}.`,
         { got: mask.shape },
       );
     });
@@ -290,7 +290,7 @@ export class Truncation {
       const name = this.#objective.outputs[i]?.name ?? null;
       const owner = name === null ? 'the model' : `the output "${name}"`;
       throw shapeError(
-        `truncate: y must have one target per step, [batch, ${T}, ...] for ${owner}, got ${formatShape(shape)}. Leave out ` +
+        `truncate: y must have one target per step, shape [batch, ${T}, ...], for ${owner}, got the shape ${formatShape(shape)}. Leave out ` +
           'truncate for targets of whole sequences.',
         { output: name ?? owner, got: shape },
       );

@@ -29,7 +29,7 @@ function close(got: ArrayLike<number>, want: ArrayLike<number>, allowed: number,
     assert.ok(Math.abs(got[i] - want[i]) <= allowed * largest, `${what} ${i}: ${got[i]} is not ${want[i]}`);
 }
 
-describe('the layer crf against pytorch-crf', () => {
+describe('the crf layer against pytorch-crf', () => {
   for (const golden of cases) {
     const tensors = () => {
       const [emissions, transitions, start, end] = (
@@ -38,7 +38,7 @@ describe('the layer crf against pytorch-crf', () => {
       return { emissions, scores: { transitions, start, end } };
     };
     const [tags, mask] = [toTensor(golden.tags), toTensorOrNull(golden.mask)];
-    /** Returns the emissions as the output of a layer crf with these scores. */
+    /** Returns the emissions as the output of a crf layer with these scores. */
     const crfOutput = (emissions: Tensor, scores: ReturnType<typeof tensors>['scores']): Tensor => {
       const output = mul(emissions, 1);
       setCrfOutput(output, { scores: () => scores, allowed: null });

@@ -1,5 +1,5 @@
 /**
- * Compares the gradients of the loss `crf`, for every weight and the input of the layer `crf`, with central differences in float64.
+ * Compares the gradients of the loss `crf`, for every weight and the input of the `crf` layer, with central differences in float64.
  * Detects a weight that gets no gradient from the loss, and constraints that change the gradient of allowed transitions.
  */
 import assert from 'node:assert/strict';
@@ -39,7 +39,7 @@ const cases: Record<string, Partial<CrfOptions>> = {
   'no bias': { useBias: false, constraints },
 };
 
-describe('gradients of the layer crf and its loss equal central differences', () => {
+describe('gradients of the crf layer and its loss equal central differences', () => {
   for (const [name, options] of Object.entries(cases)) {
     test(name, () => {
       onBackend(backendSync('reference:float64'), () => {

@@ -194,7 +194,7 @@ describe('errors of the loss', () => {
   });
   test('wrong shapes and options, and padding before a label', () => {
     const target = tensor([[[1, 2]], [[1, 2]]]); // biome-ignore format: one line
-    assert.throws(() => losses.ctc().compute(LOGITS, target, null), fails('shape', /target must be labels \[2, steps\], got \[2, 1, 2\]/)); // biome-ignore format: one line
+    assert.throws(() => losses.ctc().compute(LOGITS, target, null), fails('shape', /target must be labels of the shape \[2, steps\], got the shape \[2, 1, 2\]/)); // biome-ignore format: one line
     assert.throws(() => losses.ctc().compute(tensor([[1, 2]]), tensor([[1]]), null), fails('shape', /returnSequences: true/)); // biome-ignore format: one line
     assert.throws(() => losses.ctc({ normalize: 'x' as 'none' }), fails('value', /normalize/));
     assert.throws(computeLoss([[-1, 1], [1, 1]]), fails('value', /padding at step 0/)); // biome-ignore format: one line
@@ -228,7 +228,7 @@ describe('the label error rate', () => {
     assert.equal(metric.result(), (2 * 1 + 1) / (2 * 3));
     assert.throws(
       () => metric.update(scores, tensor([[1]])),
-      fails('shape', /labelErrorRate: predictions must be/),
+      fails('shape', /labelErrorRate: predictions must have the shape/),
     );
   });
 });

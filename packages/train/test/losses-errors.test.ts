@@ -38,7 +38,7 @@ describe('errors of losses', () => {
       'one-hot targets for class indices',
       compute('sparseCategoricalCrossentropy', [[1, 2]], [[0, 1]]),
       'shape',
-      /class index for each row, \[1\], or use categoricalCrossentropy/,
+      /class index for each row \(shape \[1\]\), or use categoricalCrossentropy/,
     ],
     [
       'a class index that is too large',

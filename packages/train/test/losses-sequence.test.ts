@@ -158,7 +158,7 @@ describe('a loss over sequences', () => {
     assert.deepEqual(lengthsOf({ padding: 0.1 }, tensor([[0.5, 0.1], [0.1, 0.1]])), [1, 0]); // biome-ignore format: one line
     assert.throws(
       () => lengthsOf({ targetMask: () => zeros([1, 2]) }, zeros([2, 3])),
-      fails('shape', /recorder: the target mask must be \[2, 3\], got \[1, 2\]/),
+      fails('shape', /recorder: the target mask must have the shape \[2, 3\], got \[1, 2\]/),
     );
   });
 
@@ -186,11 +186,11 @@ describe('a loss over sequences', () => {
     );
     assert.throws(
       () => loss.compute(x, zeros([3, 5]), null),
-      fails('shape', /the target must be \[4, steps, \.\.\.\] .* got \[3, 5\]/),
+      fails('shape', /the target must have the shape \[4, steps, \.\.\.\] .* got \[3, 5\]/),
     );
     assert.throws(
       () => loss.compute(x, tensor(labels), zeros([4])),
-      fails('shape', /the mask must be \[4, 3\], got \[4\]/),
+      fails('shape', /the mask must have the shape \[4, 3\], got \[4\]/),
     );
     assert.throws(
       () => loss.compute(x, tensor(labels), null, zeros([4, 3])),
@@ -200,7 +200,7 @@ describe('a loss over sequences', () => {
     const one = losses.sequence({ name: 'one', losses: () => zeros([]) });
     assert.throws(
       () => one.compute(x, tensor(labels), null),
-      fails('shape', /one: losses\(\) must return one number per sequence, \[4\], got \[\]/),
+      fails('shape', /one: losses\(\) must return one number per sequence, shape \[4\], got the shape \[\]/),
     );
     assert.throws(
       () => bagOfLabels().compute(x, tensor(labels), null),
@@ -208,7 +208,10 @@ describe('a loss over sequences', () => {
     );
     assert.throws(
       () => loss.build!([-1, -1, 5], null as never),
-      fails('shape', /parameters were built for predictions with a last axis of 3, got \[-1, -1, 5\]/),
+      fails(
+        'shape',
+        /parameters were built for predictions with a last axis of 3, got the shape \[-1, -1, 5\]/,
+      ),
     );
     assert.throws(
       () => bagOfLabels().build!([-1, 5], null as never),

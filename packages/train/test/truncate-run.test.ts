@@ -308,7 +308,7 @@ describe('errors', () => {
 
   test('of losses and data that cannot be divided into chunks', async () => {
     await rejects(make(), { loss: bagOfLabels() }, 'value', /truncate: the loss bagOfLabels of the output "output" is computed from whole sequences/); // biome-ignore format: one message
-    await rejects(make(), { y: normal('y', [N, 1]) }, 'shape', /y must have one target per step, \[batch, 7, \.\.\.\] for the output "output", got \[4, 1\]/); // biome-ignore format: one message
+    await rejects(make(), { y: normal('y', [N, 1]) }, 'shape', /y must have one target per step, shape \[batch, 7, \.\.\.\], for the output "output", got the shape \[4, 1\]/); // biome-ignore format: one message
     const [a, b] = [input({ shape: [null, I], name: 'a' }), input({ shape: [3], name: 'b' })];
     const outputs = dense({ units: 1 }).apply(lstm({ units: 2, returnSequences: true }).apply(a));
     const twoInputs = model({ inputs: [a, b], outputs: [outputs, dense({ units: 1 }).apply(b)] });

@@ -43,7 +43,7 @@ export {
 } from './trainable.js';
 export type { ModelValues, NestedNumbers, NumberArray, Values } from './values.js';
 
-// Decoding of tags, for models with an output layer crf
+// Decoding of tags, for models whose output layer is crf
 export {
   logPartition,
   nBestPaths,

@@ -112,7 +112,7 @@ export {
   ZoneoutCell,
 } from '@unroll/nn';
 
-// Decoding of tags, for models with an output layer crf
+// Decoding of tags, for models whose output layer is crf
 export type { RankedTagPath } from '@unroll/core';
 export { decodeTags, nBestTags, tagMarginals } from './infer-tags.js';
 

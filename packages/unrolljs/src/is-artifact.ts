@@ -7,8 +7,9 @@ import type { ArtifactSource } from './load.js';
 const HEAD = 256;
 
 /**
- * Returns true for the folder, the files or the zip of an artifact. Also returns true for a path at which there is no file, because
- * `load` reports the missing file. Returns false for a File object, because `importModel` reads these in every format.
+ * Returns true for a source that `load` reads as an artifact: a zip of an artifact, any folder, and any Map of files. Also returns
+ * true for a path at which there is no file, because `load` reports the missing file. Returns false for a File object and, in Node,
+ * for a URL, because `importModel` reads these in every format.
  */
 export async function isArtifact(source: ArtifactSource | Blob): Promise<boolean> {
   if (typeof source === 'string') {

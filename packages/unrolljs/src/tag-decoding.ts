@@ -1,5 +1,5 @@
 /**
- * The functions that decode the output of taggers (models with an output layer `crf`). The entry points `unrolljs` and
+ * The functions that decode the output of taggers (models whose output layer is `crf`). The entry points `unrolljs` and
  * `unrolljs/infer` have their own copies, which load different kernels.
  */
 import type { Model as Network, PredictOptions as Options, RankedTagPath, Tensor } from '@unroll/core';
@@ -14,7 +14,7 @@ export interface TagDecoders {
    *
    *     const tags = await decodeTags(tagger, x);    // [[0, 3, 4, 0], [1, 2], ...]
    *
-   * @param network a model with a layer `crf` as an output
+   * @param network a model with a `crf` layer as an output
    * @throws UnrollError `value` for another model, for a sequence without a valid step, and if the constraints of the layer
    * allow no tags of this length
    */

@@ -1,5 +1,5 @@
 /**
- * Taggers with the layer `crf`: training, decoding, constraints, saving, and errors. Detects transitions that are not
+ * Taggers with a `crf` layer: training, decoding, constraints, saving, and errors. Detects transitions that are not
  * trained, not saved or not used by the decoder; masked steps that are decoded; constraints that hold only in training or
  * only in decoding; and errors that do not say where the training data are wrong.
  */
@@ -235,12 +235,12 @@ describe('rejects', () => {
   test('one-hot targets', () =>
     rejects(
       () => tagger().fit(one, [[[1, 0, 0], [0, 1, 0], [0, 0, 1]]]),
-      /crf: the target must be a tag id for each step, \[1, 3\], got \[1, 3, 3\]/,
+      /crf: the target must have the shape \[1, 3\], one tag id per step; got the shape \[1, 3, 3\]/,
     )); // biome-ignore format: one line
   test('targets of another length', () =>
     rejects(
       () => tagger().fit(one, [[0, 1]]),
-      /target must be a tag id for each step, \[1, 3\], got \[1, 2\]/,
+      /target must have the shape \[1, 3\], one tag id per step; got the shape \[1, 2\]/,
     ));
   test('the loss and the metric without the layer', async () => {
     const plain = () => sequential([embedding({ inputDim: 4, outputDim: 3 })]);
@@ -249,25 +249,25 @@ describe('rejects', () => {
         plain()
           .compile({ loss: 'crf' })
           .fit(one, [[0, 1, 2]]),
-      /crf: the loss needs the output of a layer crf\. Make crf\(\{ tags \}\) the last layer of the model\./,
+      /crf: the loss needs the output of a crf layer\. Make crf\(\{ tags \}\) the last layer of the model\./,
     );
     await rejects(
       () =>
         plain()
           .compile({ loss: 'sparseCategoricalCrossentropy', metrics: ['crfAccuracy'] })
           .fit(one, [[0, 1, 2]]),
-      /crfAccuracy needs the output of a layer crf/,
+      /crfAccuracy needs the output of a crf layer/,
     );
     await rejects(
       () => decodeTags(plain(), one),
-      /one output of sequential must come from a layer crf, got 0\. Make crf\(\{ tags \}\) the last layer\./,
+      /one output of sequential must come from a crf layer, but 0 do\. Make crf\(\{ tags \}\) the last layer\./,
     );
     const words = input({ shape: [null] });
     const states = embedding({ inputDim: 9, outputDim: 4, maskZero: true }).apply(words);
     const outputs = [crf({ tags: 2 }).apply(states), crf({ tags: 3 }).apply(states)];
     await rejects(
       () => decodeTags(model({ inputs: words, outputs }), one),
-      /must come from a layer crf, got 2\. Build a model with one of these outputs\./,
+      /must come from a crf layer, but 2 do\. Build a model with one of these outputs\./,
     );
   });
   test('wrong options of the decoders', async () => {

@@ -99,7 +99,7 @@ export function crfLogLoss(
   const check = (what: string, { shape }: Tensor, expected: Shape): void => {
     if (formatShape(shape) === formatShape(expected)) return;
     throw shapeError(
-      `crfLogLoss: ${what} must be ${formatShape(expected)} for emissions ${formatShape(emissions.shape)}, got ${formatShape(shape)}.`,
+      `crfLogLoss: ${what} must have shape ${formatShape(expected)} for emissions ${formatShape(emissions.shape)}, got ${formatShape(shape)}.`,
       { emissions: emissions.shape, expected, got: shape },
     );
   };

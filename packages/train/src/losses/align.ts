@@ -42,7 +42,7 @@ export function alignOnePerRow(
   if (reshaped) return { prediction, target: reshaped };
   throw shapeError(
     `${mismatch(loss, output, target)} ` +
-      `Give ${what} for each row, ${formatShape(prediction.shape.slice(0, -1))}${hint}.`,
+      `Give ${what} for each row (shape ${formatShape(prediction.shape.slice(0, -1))})${hint}.`,
     { prediction: output.shape, target: target.shape },
   );
 }
@@ -71,7 +71,7 @@ export function alignParts(loss: string, output: Tensor, target: Tensor, parts: 
 /** Returns the first sentence of an error. */
 function mismatch(loss: string, prediction: Tensor, target: Tensor): string {
   const [predicted, expected] = [formatShape(prediction.shape), formatShape(target.shape)];
-  return `${loss}: the model predicts ${predicted}, but the target is ${expected}.`;
+  return `${loss}: the prediction has shape ${predicted}, but the target has shape ${expected}.`;
 }
 
 /** Returns the target in `shape` if it has this shape or only lacks a last axis of size 1, otherwise null. */

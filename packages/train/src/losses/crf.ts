@@ -1,4 +1,4 @@
-/** The loss of taggers with the output layer `crf`. */
+/** The loss of taggers whose output layer is `crf`. */
 import { crfLogLoss, formatShape, reshape, type Tensor, valueError } from '@unroll/core';
 import { type AllowedTags, checkOptions, crfOutputOf, hostValues } from '@unroll/core/internal';
 import { LOSS_OPTIONS, type Loss, type LossOptions } from './loss.js';
@@ -6,7 +6,7 @@ import { type SequenceBatch, sequenceLoss } from './sequence.js';
 
 /**
  * Negative log-likelihood of the tags under a linear-chain conditional random field (Lafferty et al. 2001): one number per
- * sequence, as in pytorch-crf. The output of the model must be that of a layer `crf`, which has the transitions.
+ * sequence, as in pytorch-crf. The output of the model must be that of a `crf` layer, which has the transitions.
  *
  * Targets are the ids of the tags, [B, T] or [B, T, 1], from 0 to K - 1. Tags of masked steps are ignored.
  * @throws UnrollError (in training) `value` for the output of another layer, a target of the wrong shape, a tag out of range,
@@ -30,7 +30,7 @@ export function crf(options: LossOptions = {}): Loss {
         const output = crfOutputOf(prediction);
         if (!output) {
           throw valueError(
-            'crf: the loss needs the output of a layer crf. Make crf({ tags }) the last layer of the model.',
+            'crf: the loss needs the output of a crf layer. Make crf({ tags }) the last layer of the model.',
           );
         }
         const tags = tagIds(batch);
@@ -50,7 +50,7 @@ function tagIds({ prediction, target }: SequenceBatch): Tensor {
   const [B, T] = prediction.shape;
   if ([`[${B}, ${T}]`, `[${B}, ${T}, 1]`].includes(formatShape(target.shape))) return reshape(target, [B, T]);
   throw valueError(
-    `crf: the target must be a tag id for each step, [${B}, ${T}], got ${formatShape(target.shape)}.`,
+    `crf: the target must have the shape [${B}, ${T}], one tag id per step; got the shape ${formatShape(target.shape)}.`,
     {
       target: target.shape,
       prediction: prediction.shape,

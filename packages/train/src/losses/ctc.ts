@@ -102,9 +102,12 @@ function checkTargets(batch: SequenceBatch, blank: number, zeroInfinity: boolean
   const [B, , C] = prediction.shape;
   const L = target.shape[1];
   if (target.size !== B * L) {
-    throw shapeError(`ctc: the target must be labels [${B}, steps], got ${formatShape(target.shape)}.`, {
-      target: target.shape,
-    });
+    throw shapeError(
+      `ctc: the target must be labels of the shape [${B}, steps], got the shape ${formatShape(target.shape)}.`,
+      {
+        target: target.shape,
+      },
+    );
   }
   if (blank >= C) {
     throw valueError(

@@ -114,7 +114,7 @@ export function sequenceLoss<P extends LossParameters = LossParameters>(
     const losses = definition.losses(sequences, parametersOf());
     if (formatShape(losses.shape) === `[${sequences.lengths.length}]`) return losses;
     throw shapeError(
-      `${name}: losses() must return one number per sequence, [${sequences.lengths.length}], got ${formatShape(losses.shape)}.`,
+      `${name}: losses() must return one number per sequence, shape [${sequences.lengths.length}], got the shape ${formatShape(losses.shape)}.`,
       { name, got: losses.shape },
     );
   };
@@ -129,7 +129,7 @@ export function sequenceLoss<P extends LossParameters = LossParameters>(
       const newWidth = prediction[prediction.length - 1];
       if (builtParameters && newWidth !== width) {
         throw shapeError(
-          `${name}: the parameters were built for predictions with a last axis of ${width}, got ${formatShape(prediction)}.`,
+          `${name}: the parameters were built for predictions with a last axis of ${width}, got the shape ${formatShape(prediction)}.`,
           {
             ...{ name, width, got: prediction },
           },
@@ -173,13 +173,13 @@ function batchOf<P extends LossParameters>(
   const [B, T] = prediction.shape;
   if (target.rank < 2 || target.shape[0] !== B) {
     throw shapeError(
-      `${name}: the target must be [${B}, steps, ...] for predictions ${formatShape(prediction.shape)}, got ` +
+      `${name}: the target must have the shape [${B}, steps, ...] for predictions of shape ${formatShape(prediction.shape)}, got ` +
         `${formatShape(target.shape)}.`,
       { prediction: prediction.shape, target: target.shape },
     );
   }
   if (mask && formatShape(mask.shape) !== `[${B}, ${T}]`) {
-    throw shapeError(`${name}: the mask must be [${B}, ${T}], got ${formatShape(mask.shape)}.`, {
+    throw shapeError(`${name}: the mask must have the shape [${B}, ${T}], got ${formatShape(mask.shape)}.`, {
       mask: mask.shape,
     });
   }
@@ -253,9 +253,12 @@ function paddingTest(target: Tensor, padding: number): StepTest {
 function targetMaskTest(name: string, mask: Tensor | null, { shape: [B, L] }: Tensor): StepTest | null {
   if (!mask) return null;
   if (formatShape(mask.shape) !== `[${B}, ${L}]`) {
-    throw shapeError(`${name}: the target mask must be [${B}, ${L}], got ${formatShape(mask.shape)}.`, {
-      mask: mask.shape,
-    });
+    throw shapeError(
+      `${name}: the target mask must have the shape [${B}, ${L}], got ${formatShape(mask.shape)}.`,
+      {
+        mask: mask.shape,
+      },
+    );
   }
   const values = hostValues(mask, `${name}: the target mask`);
   return (step) => values[step] !== 0;

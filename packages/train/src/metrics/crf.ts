@@ -1,4 +1,4 @@
-/** Accuracy of taggers with the output layer `crf`. */
+/** Accuracy of taggers whose output layer is `crf`. */
 import {
   concat,
   formatShape,
@@ -42,7 +42,7 @@ function withScores(emissions: Tensor): Tensor {
   const output = crfOutputOf(emissions);
   if (!output) {
     throw valueError(
-      `${NAME} needs the output of a layer crf. Make crf({ tags }) the last layer of the model, or use accuracy.`,
+      `${NAME} needs the output of a crf layer. Make crf({ tags }) the last layer of the model, or use accuracy.`,
     );
   }
   const [B, T, K] = emissions.shape;
@@ -59,7 +59,7 @@ function bestTags(packed: Tensor, target: Tensor, mask: Tensor | null): [tags: T
   const [B, T] = target.shape;
   if (B * T + K + 2 !== rows || target.size !== B * T) {
     throw shapeError(
-      `${NAME}: the target must be a tag id for each step, got ${formatShape(target.shape)} for ${rows - K - 2} steps in all.`,
+      `${NAME}: the target must have one tag id for each of the ${rows - K - 2} steps of the batch, got the shape ${formatShape(target.shape)}.`,
       { target: target.shape },
     );
   }

@@ -53,7 +53,7 @@ function editsOf(
   const L = target.shape[1];
   if (prediction.rank !== 3 || target.shape[0] !== B || target.size !== B * L) {
     throw shapeError(
-      `${name}: predictions must be [batch, time, classes] and targets must be labels [batch, steps], got ` +
+      `${name}: predictions must have the shape [batch, time, classes] and targets the shape [batch, steps], got ` +
         `${formatShape(prediction.shape)} and ${formatShape(target.shape)}.`,
       { prediction: prediction.shape, target: target.shape },
     );

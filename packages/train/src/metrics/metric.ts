@@ -138,7 +138,7 @@ export function alignElements(name: string, hint = CLASSES_HINT): MetricDefiniti
   return (prediction, target, mask, weights) => {
     if (!sameShape(withoutUnitAxis(prediction.shape), withoutUnitAxis(target.shape))) {
       throw shapeError(
-        `${name}: the model predicts ${formatShape(prediction.shape)}, but the target is ` +
+        `${name}: the prediction has shape ${formatShape(prediction.shape)}, but the target has shape ` +
           `${formatShape(target.shape)}. ${hint}`,
         { prediction: prediction.shape, target: target.shape },
       );
@@ -181,9 +181,9 @@ export function alignClasses(name: string): MetricDefinition<unknown>['align'] {
       !sameShape(target.shape, [...lead, 1])
     ) {
       throw shapeError(
-        `${name}: the model predicts ${formatShape(prediction.shape)}, but the target is ` +
-          `${formatShape(target.shape)}. Pass a class index for each row, ${formatShape(lead)}, ` +
-          `or one-hot classes, ${formatShape(prediction.shape)}.`,
+        `${name}: the prediction has shape ${formatShape(prediction.shape)}, but the target has shape ` +
+          `${formatShape(target.shape)}. Pass a class index for each row (shape ${formatShape(lead)}) ` +
+          `or one-hot classes (shape ${formatShape(prediction.shape)}).`,
         { prediction: prediction.shape, target: target.shape },
       );
     }
