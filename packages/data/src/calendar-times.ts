@@ -192,9 +192,8 @@ function chooseReading(
     return withNote(readings[filledShares.indexOf(first)], 'only then do they follow a regular step');
   const ordered = readings.filter(({ values }) => isOrdered(values));
   if (ordered.length === 1) return withNote(ordered[0], 'only then are the rows in order');
-  const byConvention = readings.filter(({ template }) => template.startsWith('DD.'));
-  if (byConvention.length === 1)
-    return withNote(byConvention[0], 'dates with dots usually begin with the day');
+  const dayFirst = readings.filter(({ template }) => template.startsWith('DD.'));
+  if (dayFirst.length === 1) return withNote(dayFirst[0], 'dates with dots usually begin with the day');
   const row = texts.findIndex((_, i) => readings.some(({ values }) => values[i] !== readings[0].values[i]));
   const [a, b] = readings.map(({ values }) => writeByTemplate(values[row], 'DD MMMM YYYY', null));
   const message =

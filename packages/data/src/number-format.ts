@@ -56,8 +56,8 @@ const ERROR_VALUE = /^#(?:[^\s#]{1,16}[!?]|N\/[ADV]|NV)$/i;
 export const isErrorValue = (text: string): boolean => text.startsWith('#') && ERROR_VALUE.test(text);
 
 /**
- * Returns whether a cell is null or has a usual notation of a missing value: empty, NA, n/a, NaN, null, none, a dash, ?, or an
- * error value of a spreadsheet.
+ * Returns whether a cell is null, the number NaN, an invalid date, or a text with a usual notation of a missing value: empty, NA,
+ * n/a, NaN, null, none, a dash, ?, or an error value of a spreadsheet.
  */
 export function isMissing(cell: Cell): boolean {
   if (cell === null) return true;

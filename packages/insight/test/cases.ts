@@ -76,7 +76,7 @@ export class LeakyCell implements Cell<{ h: Tensor; s: Tensor }> {
   }
 }
 
-/** Random biases; by default they are 0. */
+/** Random biases; by default they are 0, except the forget bias of the LSTM, which is 1. */
 const bias = { biasInitializer: 'randomUniform' } as const;
 
 type MakeLayer = (options: RecurrentOptions) => Recurrent;

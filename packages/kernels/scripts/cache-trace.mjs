@@ -15,9 +15,10 @@ import { cpp } from './common.mjs';
 
 const H = 32;
 /**
- * Number of rows of the batch, and of rows of weights. With about a thousand rows of weights, one panel of the AVX2 build (the
- * packed weights of a few vectors of hidden units) is larger than the L1 cache. With 1024 rows of weights, the rows of the
- * inputs are 4096 bytes apart and compete for a few sets of the cache.
+ * Batch size, and the number of rows of the weight matrix: I + H, input features plus hidden units (the depth of the matrix
+ * product). With about a thousand of these rows, one panel of the AVX2 build (the packed weights of a few vectors of hidden units)
+ * is larger than the L1 cache. With 1024 of them, the inputs of consecutive sequences of the batch are 4096 bytes apart and compete
+ * for a few sets of the cache.
  */
 const SIZES = [
   [60, 1008],
@@ -131,13 +132,13 @@ try {
   const program = compile(folder, 'step', PROGRAM, ...flags, ...sources);
   const cache = compile(folder, 'cache', CACHE);
   console.log(
-    '| rows of the batch | rows of weights | slice_bytes | reads of each weight from L2 | reads of each input from L2 |',
+    '| batch size | rows of the weight matrix | slice_bytes | reads of each weight from L2 | reads of each input from L2 |',
   );
   console.log('| ---: | ---: | ---: | ---: | ---: |');
-  for (const [rows, depth] of SIZES)
+  for (const [batch, depth] of SIZES)
     for (const sliceBytes of [0, 16384, 24576]) {
       const valgrind = 'valgrind --tool=lackey --trace-mem=yes --log-fd=2';
-      const command = `${valgrind} ${program} ${rows} ${depth} ${sliceBytes} 2>&1 >/dev/null | ${cache}`;
+      const command = `${valgrind} ${program} ${batch} ${depth} ${sliceBytes} 2>&1 >/dev/null | ${cache}`;
       const found = run('sh', ['-c', command])
         .trim()
         .split('\n')
@@ -149,9 +150,9 @@ try {
       // A step reads one of the two entries of `xh`. A cache line has 16 numbers.
       const [weights, inputs] = [
         times('weights', (depth * 4 * H) / 16),
-        times('inputs', (rows * depth) / 16),
+        times('inputs', (batch * depth) / 16),
       ];
-      console.log(`| ${rows} | ${depth} | ${sliceBytes} | ${weights} | ${inputs} |`);
+      console.log(`| ${batch} | ${depth} | ${sliceBytes} | ${weights} | ${inputs} |`);
     }
 } catch (error) {
   console.error(error.message);

@@ -188,9 +188,11 @@ export class ClassifyModel implements TaskModel {
       const outputs = await predictAll(this.network, ngrams ? [x, ngrams] : x, mask && { mask });
       const logits = await Promise.all(outputs.map((output) => output.data()));
       for (const [i, row] of rows.entries()) {
-        const byOutput = logits.map((values) => activation(values.subarray(i * length, (i + 1) * length)));
-        const last = byOutput[byOutput.length - 1];
-        result[row] = [meanOf(ngrams ? byOutput.slice(0, -1) : byOutput), last];
+        const probabilities = logits.map((values) =>
+          activation(values.subarray(i * length, (i + 1) * length)),
+        );
+        const last = probabilities[probabilities.length - 1];
+        result[row] = [meanOf(ngrams ? probabilities.slice(0, -1) : probabilities), last];
       }
     }
     return result;

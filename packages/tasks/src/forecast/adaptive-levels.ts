@@ -89,19 +89,19 @@ function ranked(index: readonly number[], values: Float64Array, k: number): Rank
   const sorted = values.toSorted();
   /** For each score, the number of smaller scores. */
   const smaller = Int32Array.from(values, (value) => lowerBound(sorted, value));
-  const byTime = sortedByIndex(index);
+  const timeOrder = sortedByIndex(index);
   const known = new PrefixCounts(values.length);
   const rank = new Float64Array(values.length).fill(Number.NaN);
   const highest = new Float64Array(values.length);
   let count = 0;
-  for (const [i, n] of byTime.entries()) {
+  for (const [i, n] of timeOrder.entries()) {
     // The origin is index[n] - k. Scores of actual values before it are known there.
-    for (; index[byTime[count]] < index[n] - k; count++) known.add(smaller[byTime[count]]);
+    for (; index[timeOrder[count]] < index[n] - k; count++) known.add(smaller[timeOrder[count]]);
     const total = count + Math.sqrt(k + 1);
     if (count >= MIN_SCORES) rank[i] = known.countBelow(smaller[n]) / total;
     highest[i] = count / total;
   }
-  return { index: byTime.map((n) => index[n]), rank, highest };
+  return { index: timeOrder.map((n) => index[n]), rank, highest };
 }
 
 /** Returns the number of sorted values that are smaller than a value. */

@@ -62,8 +62,8 @@ function newerOrigins(panel: Panel, pipeline: Pipeline): Origin[] {
     throw new UnrollError(
       'data',
       `${panel.source}: the time ${timeAt(panel, 0)} is not on the time grid of the training rows of the model ` +
-        `(${describeFrequency(panel.frequency)}, up to ${lastTimeOf(stored)}). Provide rows an integer number of periods ` +
-        'after the training rows.',
+        `(${describeFrequency(panel.frequency)}, up to ${lastTimeOf(stored)}). Provide rows whose times are ` +
+        'an integer number of periods after the last training row.',
     );
   }
   const ends = new Map(stored.series.map((series) => [series.id, endOf(series)]));

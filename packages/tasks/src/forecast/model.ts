@@ -19,7 +19,7 @@ import type {
 } from '../shared/task.js';
 import { readForecast, writeForecast } from './artifact.js';
 import { baselineForecasts, baselines } from './baselines.js';
-import { type Intervals, type SeriesScale, widenAnyHorizon } from './calibration.js';
+import { type Intervals, type SeriesScale, widenLongIntervals } from './calibration.js';
 import { combine, weightsText } from './combination.js';
 import { normalQuantile } from './distributions.js';
 import { type Origin, PanelEncoder } from './encoder.js';
@@ -194,15 +194,17 @@ export class ForecastModel implements TaskModel {
     const short = origins.filter((origin) => !networks.canForecast(origin));
     const scales = this.#scales(panel, spread, marginScale);
     const modelMargins = marginsFrom(margins, upperMargins);
-    const byNetwork = await networks.forecast(extended, long, horizon);
-    const uncalibrated = this.#combined(panel, long, byNetwork, horizon);
-    const byModel = uncalibrated.map((each, n) =>
-      widenAnyHorizon(each, modelMargins, scales(long[n], horizon)),
+    const networkForecasts = await networks.forecast(extended, long, horizon);
+    const uncalibrated = this.#combined(panel, long, networkForecasts, horizon);
+    const calibrated = uncalibrated.map((each, n) =>
+      widenLongIntervals(each, modelMargins, scales(long[n], horizon)),
     );
-    const byBaseline = this.baselineAt(panel, short, horizon);
+    const fallbackForecasts = this.baselineAt(panel, short, horizon);
     // Restore the order of the origins.
     let [n, m] = [0, 0];
-    const intervals = origins.map((origin) => (origin === short[m] ? byBaseline[m++] : byModel[n++]));
+    const intervals = origins.map((origin) =>
+      origin === short[m] ? fallbackForecasts[m++] : calibrated[n++],
+    );
     return { intervals, short };
   }
 
@@ -210,11 +212,11 @@ export class ForecastModel implements TaskModel {
   #combined(
     panel: Panel,
     origins: readonly Origin[],
-    byNetwork: readonly Intervals[],
+    networkForecasts: readonly Intervals[],
     horizon: number,
   ): readonly Intervals[] {
     const { combination } = this.pipeline;
-    if (combination === undefined) return byNetwork;
+    if (combination === undefined) return networkForecasts;
     const shared = new Map(Object.entries(combination.weights));
     const { series: weightsById = {} } = combination;
     const bySeries = panel.series.map(({ id }) =>
@@ -222,11 +224,11 @@ export class ForecastModel implements TaskModel {
     );
     const names = new Set(origins.flatMap(({ series }) => [...bySeries[series].keys()]));
     names.delete(combination.network);
-    const members = new Map(
+    const baselineMembers = new Map(
       Array.from(names, (name) => [name, this.#baselineForecasts(name, panel, origins, horizon)]),
     );
     return origins.map(({ series }, n) =>
-      combine(bySeries[series], (name) => (members.get(name) ?? byNetwork)[n]),
+      combine(bySeries[series], (name) => (baselineMembers.get(name) ?? networkForecasts)[n]),
     );
   }
 
@@ -246,7 +248,7 @@ export class ForecastModel implements TaskModel {
     const scales = this.#scales(panel, fallbackSpread, fallbackMarginScale);
     const margins = marginsFrom(fallbackMargins, fallbackUpperMargins);
     const uncalibrated = this.#baselineForecasts(fallback, panel, origins, horizon);
-    return uncalibrated.map((each, n) => widenAnyHorizon(each, margins, scales(origins[n], horizon)));
+    return uncalibrated.map((each, n) => widenLongIntervals(each, margins, scales(origins[n], horizon)));
   }
 
   async predict(request: TaskRequest): Promise<TaskResult> {
