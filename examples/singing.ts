@@ -1,6 +1,6 @@
 /**
- * Speech synthesis: a model learns to sing the names of notes from generated recordings, and writes a WAV file. `unroll train
- * speak` does the same with recordings of a voice.
+ * Speech synthesis: a model learns to play notes, given their names, from generated recordings (sine tones), and writes a WAV
+ * file. `unroll train speak` does the same with recordings of a voice.
  */
 import { RandomStream } from 'unrolljs';
 import { audioFeatures } from 'unrolljs/audio';
