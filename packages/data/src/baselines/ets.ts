@@ -195,7 +195,7 @@ function fitForm(y: Float64Array, form: EtsForm, m: number): { aicc: number; par
   const initial = initialStates(y, form, m);
   const hasTrend = form.trend !== 'none';
   const isDamped = form.trend === 'damped';
-  const toParameters = (x: ArrayLike<number>): EtsParameters => {
+  const toParameters = (x: readonly number[]): EtsParameters => {
     const interpolate = (low: number, high: number, fraction: number) => low + fraction * (high - low);
     let i = 0;
     const alpha = interpolate(MIN_SMOOTHING, 1 - MIN_SMOOTHING, x[i++]);
@@ -211,7 +211,7 @@ function fitForm(y: Float64Array, form: EtsForm, m: number): { aicc: number; par
     ...(isDamped ? [0.9] : []),
   ];
   const states = new EtsStates(form, toParameters(start));
-  const minusTwoLogLikelihood = (point: Float64Array): number => {
+  const minusTwoLogLikelihood = (point: readonly number[]): number => {
     states.restart(toParameters(point));
     const value = states.update(y, y.length);
     return Number.isFinite(value) ? value : Number.MAX_VALUE;

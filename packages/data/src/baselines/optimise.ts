@@ -27,54 +27,69 @@ export function minimiseOnInterval(f: (x: number) => number, low: number, high: 
   return f(refined) < errors[best] ? refined : grid[best];
 }
 
+/** A point and its value. */
+interface Vertex {
+  x: number[];
+  value: number;
+}
+
 /**
  * Minimises a function of a few variables in [0, 1] with the simplex method of Nelder & Mead 1965. Variables are clipped to [0, 1].
  * @param start initial point
  * @returns the best point found and its value
  */
 export function minimiseInBox(
-  f: (x: Float64Array) => number,
+  f: (x: readonly number[]) => number,
   start: readonly number[],
   maxEvaluations: number,
-): { x: Float64Array; value: number } {
-  const evaluate = (x: Float64Array) => ({ x, value: f(x) });
-  const simplex = [evaluate(Float64Array.from(start))];
-  for (let i = 0; i < start.length; i++) {
-    const vertex = Float64Array.from(start);
+): Vertex {
+  const evaluate = (x: number[]): Vertex => ({ x, value: f(x) });
+  const size = start.length;
+  const simplex = [evaluate([...start])];
+  for (let i = 0; i < size; i++) {
+    const vertex = [...start];
     vertex[i] += vertex[i] > 0.5 ? -0.25 : 0.25;
     simplex.push(evaluate(vertex));
   }
-  const byValue = (a: { value: number }, b: { value: number }) => a.value - b.value;
+  const centre = start.map(() => 0);
   for (let evaluations = simplex.length; evaluations < maxEvaluations; ) {
-    simplex.sort(byValue);
-    const [best, worst] = [simplex[0], simplex[simplex.length - 1]];
+    sortByValue(simplex);
+    const [best, worst] = [simplex[0], simplex[size]];
     if (worst.value - best.value <= 1e-9 * (Math.abs(best.value) + 1e-9)) break;
-    const centre = new Float64Array(start.length);
-    for (const vertex of simplex)
-      if (vertex !== worst) for (let i = 0; i < centre.length; i++) centre[i] += vertex.x[i] / centre.length;
+    centre.fill(0);
+    for (let v = 0; v < size; v++) for (let i = 0; i < size; i++) centre[i] += simplex[v].x[i] / size;
     // The point at `scale` on the line from the worst vertex (-1) through the centre (0).
-    const pointAt = (scale: number) => {
+    const pointAt = (scale: number): Vertex => {
       evaluations++;
-      const point = new Float64Array(centre.length); // Float64Array.from takes longer than a short function to minimise
-      for (let i = 0; i < point.length; i++) point[i] = clip(centre[i] + scale * (centre[i] - worst.x[i]));
-      return evaluate(point);
+      return evaluate(centre.map((value, i) => clip(value + scale * (value - worst.x[i]))));
     };
     let next = pointAt(1);
     if (next.value < best.value) {
       const further = pointAt(2);
       if (further.value < next.value) next = further;
-    } else if (next.value >= simplex[simplex.length - 2].value) {
+    } else if (next.value >= simplex[size - 1].value) {
       next = pointAt(next.value < worst.value ? 0.5 : -0.5);
     }
-    if (next.value < worst.value) simplex[simplex.length - 1] = next;
+    if (next.value < worst.value) simplex[size] = next;
     else {
-      for (let v = 1; v < simplex.length; v++) {
+      for (let v = 1; v <= size; v++) {
         simplex[v] = evaluate(simplex[v].x.map((value, i) => (value + best.x[i]) / 2));
         evaluations++;
       }
     }
   }
-  return simplex.sort(byValue)[0];
+  return sortByValue(simplex)[0];
+}
+
+/** Sorts a few vertices in place by insertion, which is faster than `sort` for a list that is nearly sorted. */
+function sortByValue(simplex: Vertex[]): Vertex[] {
+  for (let i = 1; i < simplex.length; i++) {
+    const vertex = simplex[i];
+    let to = i;
+    for (; to > 0 && simplex[to - 1].value > vertex.value; to--) simplex[to] = simplex[to - 1];
+    simplex[to] = vertex;
+  }
+  return simplex;
 }
 
 const clip = (value: number): number => Math.min(1, Math.max(0, value));

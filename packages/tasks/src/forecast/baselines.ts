@@ -14,7 +14,7 @@ import {
   naive,
   seasonalNaive,
 } from '@unroll/data';
-import type { Intervals } from './calibration.js';
+import { asIntervals, type Intervals } from './calibration.js';
 import type { Origin } from './encoder.js';
 import { levelledOrigins } from './levelled.js';
 import { type Panel, panelEnd } from './panel.js';
@@ -152,11 +152,6 @@ function fittedBaseline(
       }).flat();
     },
   };
-}
-
-/** Converts a point forecast to intervals of zero width. */
-function asIntervals(median: Float64Array, levels: readonly number[]): Intervals {
-  return { median, lower: levels.map(() => median), upper: levels.map(() => median) };
 }
 
 /**

@@ -27,6 +27,11 @@ export interface Intervals {
   mean?: Float64Array;
 }
 
+/** Converts a point forecast to intervals of zero width. */
+export function asIntervals(median: Float64Array, levels: readonly number[]): Intervals {
+  return { median, lower: levels.map(() => median), upper: levels.map(() => median) };
+}
+
 /** The scale of the scores of a run. */
 export interface ScoreScale {
   /** Whether scores are computed on logarithms. */

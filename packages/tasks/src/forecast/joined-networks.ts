@@ -5,7 +5,7 @@
  */
 import { currentBackend, predictAll, type Tensor } from '@unroll/core';
 import { model as joined, type Network } from '@unroll/nn';
-import type { Intervals } from './calibration.js';
+import { asIntervals, type Intervals } from './calibration.js';
 import type { Origin, PanelEncoder } from './encoder.js';
 import type { Head } from './heads.js';
 import { levelledOrigins } from './levelled.js';
@@ -44,16 +44,19 @@ export function joinNetworks(networks: readonly FittedNetwork[]): Network {
 
 export class JoinedNetworks {
   readonly #parts: JoinedParts;
-  /** The median, the lower and upper bound of each interval, and the mean if the head has one. */
+  /** The median, the lower and upper bound of each interval, and the mean if the head has one; for point forecasts, only the median. */
   readonly #statistics: readonly Statistic[];
 
   constructor(parts: JoinedParts) {
     this.#parts = parts;
-    this.#statistics = [
-      0.5,
-      ...parts.levels.flatMap((level) => [(1 - level) / 2, (1 + level) / 2]),
-      ...(parts.head.mean === undefined ? [] : ['mean' as const]),
-    ];
+    this.#statistics =
+      parts.head.name === 'point'
+        ? [0.5]
+        : [
+            0.5,
+            ...parts.levels.flatMap((level) => [(1 - level) / 2, (1 + level) / 2]),
+            ...(parts.head.mean === undefined ? [] : ['mean' as const]),
+          ];
   }
 
   /** Returns whether all networks can forecast from the origin. */
@@ -143,6 +146,7 @@ export class JoinedNetworks {
       const [median, ...rest] = statistics[0][n].map((__, s) =>
         meanOf(statistics.map((ofNetwork) => ofNetwork[n][s])),
       );
+      if (rest.length === 0) return asIntervals(median, levels);
       const bounds = rest.slice(0, 2 * levels.length);
       const mean = rest.at(2 * levels.length);
       return {
