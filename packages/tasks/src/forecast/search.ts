@@ -10,6 +10,8 @@ import { warmUp } from './transform.js';
 /** With one fold, the search stops after this many steps without a better validation loss, but after at least 3 and at most 10 epochs. */
 const PATIENCE_STEPS = 1000;
 const [MIN_PATIENCE, MAX_PATIENCE] = [3, 10];
+/** It stops after 3 epochs already if the loss is above that of the first epoch, and by more than this share above the best one. */
+const MAX_RISE = 0.03;
 /** With more training pairs than this, one fold is enough. */
 const ONE_FOLD_PAIRS = 2000;
 /** Minimum number of training pairs of a fold. */
@@ -90,7 +92,7 @@ export async function* searchEpochs(
 
 /**
  * Returns callbacks that stop without a better validation loss, and restore the weights of the best epoch. The training stops
- * earlier if it has undone its progress: the loss is higher than after the first epoch.
+ * earlier if the loss rises again: above that of the first epoch, and clearly above the best one.
  * @param losses the validation losses of the earlier epochs
  */
 function stopWithoutProgress(stepsPerEpoch: number, losses: readonly number[]): Callback[] {
@@ -98,11 +100,13 @@ function stopWithoutProgress(stepsPerEpoch: number, losses: readonly number[]): 
   return [
     earlyStopping({ monitor: 'validationLoss', patience: Math.max(MIN_PATIENCE, patience) }),
     {
-      name: 'undoneProgress',
+      name: 'risingLoss',
       onEvent(event, run) {
-        if (event.type !== 'epoch' || !(event.validationLoss! > losses[0])) return;
-        const epochsSinceBest = losses.length - losses.indexOf(Math.min(...losses));
-        if (epochsSinceBest >= MIN_PATIENCE) run.stop();
+        if (event.type !== 'epoch') return;
+        const best = Math.min(...losses);
+        const epochsSinceBest = losses.length - losses.indexOf(best);
+        const limit = Math.max(losses[0], best + MAX_RISE * Math.abs(best));
+        if (epochsSinceBest >= MIN_PATIENCE && event.validationLoss! > limit) run.stop();
       },
     },
   ];

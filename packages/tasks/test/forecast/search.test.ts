@@ -15,25 +15,30 @@ import {
   validationFolds,
 } from '@unroll/tasks/internal';
 
+const smallMemory = (): number => 0.2;
+
 /** Noise with a little memory, which networks soon overfit. From about 2,500 rows on, there is a single fold. */
-function seriesTable(rows: number): Table {
+function seriesTable(rows: number, memoryAt: (row: number) => number = smallMemory): Table {
   const noise = new RandomStream(3, 'series').normal(rows);
   let value = 0;
-  const values = Array.from(noise, (each) => (value = 0.2 * value + each));
+  const values = Array.from(noise, (each, row) => (value = memoryAt(row) * value + each));
   return makeTable({ source: 's', names: ['y'], cells: [values] });
 }
 const [LONG, SHORT] = [3000, 160];
 const settings = { target: 'y', horizon: 3, season: 1, window: 24 };
 
-/** Runs a search of up to 12 epochs. The learning rate is high, so that the network overfits within these epochs. */
-async function search(rows: number) {
-  const panel = panelFromTable(seriesTable(rows), { target: 'y' });
+/** Runs a search. The learning rate is high, so that the network overfits within the 12 epochs. */
+async function search(
+  rows: number,
+  { memoryAt = smallMemory as (row: number) => number, maxEpochs = 12 } = {},
+) {
+  const panel = panelFromTable(seriesTable(rows, memoryAt), { target: 'y' });
   const plan = planForecast(panel, settings);
   const networkPlan = networkPlanOf(plan, plan.representations[0]!);
   const trainer = new CheckpointedTrainer(null);
   const sizes = { cell: 'lstm' as const, units: 32, layers: 1 };
   const options = { ...sizes, seed: 0, learningRate: 0.1, head: makeHead('point', []), trainer };
-  const limits = { maxEpochs: 12, deadline: Number.POSITIVE_INFINITY };
+  const limits = { maxEpochs, deadline: Number.POSITIVE_INFINITY };
   const run = searchEpochs(panel, networkPlan, plan.cut, options, limits);
   const validationLosses: number[] = [];
   let next = await run.next();
@@ -62,6 +67,20 @@ test('the network of a single fold has the weights of a separate training with t
   const weights = await weightsOf(choice.network!);
   assert.deepEqual(weights, await weightsOf(await trainSeparately(choice.epochs)));
   assert.notDeepEqual(weights, await weightsOf(await trainSeparately(12)));
+});
+
+test('stops soon if the loss rises above that of the first epoch', async () => {
+  // What the network learns from the training rows is wrong in the validation rows, the last fifth.
+  const memoryAt = (row: number): number => (row < 0.75 * LONG ? 0.8 : -0.8);
+  const { choice, validationLosses: losses } = await search(LONG, { memoryAt, maxEpochs: 40 });
+  const [best, last] = [losses[choice.epochs - 1]!, losses.at(-1)!];
+  assert.ok(last > losses[0]! && last > 1.03 * best, `the loss does not rise: ${losses}`);
+  assert.ok(losses.length < choice.epochs + 10, `as many epochs as without the rule: ${losses}`);
+  const before = losses.slice(choice.epochs + 2, -1);
+  assert.ok(
+    before.every((loss) => loss <= Math.max(losses[0]!, 1.03 * best)),
+    `an earlier epoch has such a loss: ${losses}`,
+  );
 });
 
 test('with several folds, the search returns no network', async () => {
