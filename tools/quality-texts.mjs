@@ -51,7 +51,7 @@ const bookOf = (text) => {
 };
 
 /**
- * Returns a function that trains a language model of characters and scores the last part of the text once.
+ * Returns a function that trains a character-level language model and scores the last part of the text once.
  * @param options.train end of the training text, as a fraction of the characters
  * @param options.validation end of the validation text, which follows the training text; undefined: the validation text is taken
  *   from the training text

@@ -1,4 +1,4 @@
-/** Encodes messages in the wire format of Protocol Buffers, as far as ONNX files need. */
+/** Encodes messages in the wire format of Protocol Buffers. Supports only what ONNX files need. */
 
 /** The parts of an encoded field: its key (field number and wire type) and its value. */
 export type Field = Uint8Array[];

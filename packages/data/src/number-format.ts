@@ -15,7 +15,7 @@ export interface NumberOptions {
   thousands?: Thousands;
 }
 
-/** The types of {@link NumberOptions}, for `checkOptions`. */
+/** The allowed values of {@link NumberOptions}, for `checkOptions`. */
 export const SEPARATOR_OPTIONS = {
   decimal: ['.', ','],
   thousands: ['.', ',', ' ', "'", 'none'],

@@ -16,9 +16,9 @@ import { cpp } from './common.mjs';
 const H = 32;
 /**
  * Batch size, and the number of rows of the weight matrix: I + H, input features plus hidden units (the depth of the matrix
- * product). With about a thousand of these rows, one panel of the AVX2 build (the packed weights of a few vectors of hidden units)
- * is larger than the L1 cache. With 1024 of them, the inputs of consecutive sequences of the batch are 4096 bytes apart and compete
- * for a few sets of the cache.
+ * product). With about a thousand of these rows, one panel of the AVX2 build (the packed weights of as many hidden units as fit in a
+ * few SIMD registers) is larger than the L1 cache. With 1024 of them, the inputs of consecutive sequences of the batch are 4096
+ * bytes apart and compete for a few sets of the cache.
  */
 const SIZES = [
   [60, 1008],

@@ -47,6 +47,7 @@ interface Case {
   masks: (GoldenTensor | null)[];
   weights: GoldenTensor[];
   outputs: GoldenTensor[];
+  /** Coefficients of the scalar Σ outputWeights · outputs, whose gradients are compared; one tensor per output. */
   outputWeights: GoldenTensor[];
   gradients: GoldenTensor[];
 }

@@ -31,8 +31,10 @@ export interface GoldenWeight {
 export interface GoldenCase<Options, Inputs, Gradients> {
   name: string;
   options: Options;
-  /** The gradients are those of the scalar Σ outputWeights · outputs; these are its coefficients, one tensor per output. */
-  inputs: Inputs & { outputWeights: GoldenTensor[] };
+  inputs: Inputs & {
+    /** Coefficients of the scalar Σ outputWeights · outputs, whose gradients are compared; one tensor per output. */
+    outputWeights: GoldenTensor[];
+  };
   weights: GoldenWeight[];
   outputs: GoldenTensor[];
   gradients: Gradients;
@@ -72,6 +74,7 @@ export function withWeights<L extends Layer>(
 
 export interface Expected {
   outputs: readonly GoldenTensor[];
+  /** Coefficients of the scalar Σ outputWeights · outputs, whose gradients are compared; one tensor per output. */
   outputWeights: readonly GoldenTensor[];
   gradients: readonly GoldenTensor[];
 }

@@ -48,6 +48,7 @@ interface Case {
   uniform?: GoldenTensor;
   weights: GoldenTensor[];
   outputs: GoldenTensor[];
+  /** Coefficients of the scalar Σ outputWeights · outputs, whose gradients are compared; one tensor per output. */
   outputWeights: GoldenTensor[];
   gradients: { inputs: GoldenTensor[]; weights: GoldenTensor[] };
 }

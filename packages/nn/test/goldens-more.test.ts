@@ -59,6 +59,7 @@ interface Case {
   options: Record<string, never>;
   inputs: GoldenTensor[];
   weights: GoldenTensor[];
+  /** Coefficients of the scalar Σ outputWeights · outputs, whose gradients are compared; one tensor per output. */
   outputWeights: GoldenTensor[];
   outputs: GoldenTensor[];
   gradients: { inputs: GoldenTensor[]; weights: GoldenTensor[] };

@@ -152,10 +152,10 @@ describe('biases of gates', () => {
     assert.deepEqual(biasOf(lstm({ units: 1, biasInitializer: constant({ value: 3 }) })), [3, 1, 3, 3]);
   });
 
-  test('chronoInitializer distributes forget times from 1 to maxSteps', () => {
+  test('chronoInitializer distributes forget times from 2 to maxSteps', () => {
     const bias = biasOf(lstm({ units: 200, biasInitializer: chronoInitializer({ maxSteps: 100 }) }));
     const forget = bias.slice(200, 400);
-    // A forget gate σ(ln u) = u/(1+u) retains the state for about 1 + u steps.
+    // A forget gate σ(ln u) = u/(1+u) retains the state for about 1 + u steps, here u is from 1 to 99.
     const times = forget.map(Math.exp);
     assert.ok(Math.min(...times) >= 1 && Math.max(...times) <= 99 + 1e-3);
     assert.ok(Math.abs(moments(times).mean - 50) < 6);

@@ -4,7 +4,7 @@ export { naiveBayes, ngramBatch, ngramBatchSize, ngramParts, ngramsOf } from './
 export { bestWeight } from './classify/probabilities.js';
 export { AdaptiveLevels, partOfHorizon, type StepOutcomes } from './forecast/adaptive-levels.js';
 export { baselineFits, baselines } from './forecast/baselines.js';
-export { Calibration, widenLongIntervals } from './forecast/calibration.js';
+export { Calibration, calibrateIntervals } from './forecast/calibration.js';
 export { combine, ensembleWeights, HeldOutErrors } from './forecast/combination.js';
 export { negativeBinomialQuantile, normalQuantile, studentTQuantile } from './forecast/distributions.js';
 export { PanelEncoder } from './forecast/encoder.js';

@@ -48,10 +48,11 @@ Data
 `;
 
 export const generateTraining: TrainableTask = {
-  about: 'generate text with a language model of characters, words or subwords',
+  about: 'generate text with a character-, word- or subword-level language model',
   options: OPTIONS,
   help: HELP,
   unsupported: ['decimal', 'thousands', 'no-header'],
+  units: 'hidden units per layer',
   batch: 'number of parallel streams: parts of the text that are trained together',
   open,
 };

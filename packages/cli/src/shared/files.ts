@@ -54,12 +54,14 @@ function checkFolder(folder: string, option: string): void {
     writeFileSync(probe, '');
     rmSync(probe);
   } catch (error) {
-    const isMissing = (error as NodeJS.ErrnoException).code === 'ENOENT';
-    const reason = isMissing
-      ? `no files can be created in ${nearestFolder}`
-      : reasonOf(error, 'cannot be written to');
-    throw new UsageError(`${option} ${folder}: ${reason}.`);
+    throw new UsageError(`${option} ${folder}: ${reasonNotWritten(error, nearestFolder)}.`);
   }
+}
+
+/** Describes why a file or folder cannot be created. ENOENT then means that its parent folder accepts no new files. */
+function reasonNotWritten(error: unknown, path: string): string {
+  if ((error as NodeJS.ErrnoException).code !== 'ENOENT') return reasonOf(error, 'cannot be written');
+  return `no files can be created in ${nearestExisting(resolve(path))}`;
 }
 
 /** Contents of files by name; names may include folders (`model/config.json`). */
@@ -90,6 +92,6 @@ export function writeAtomically(folder: string, files: FileContents, stale: read
     for (const name of stale) if (!files.has(name)) rmSync(join(folder, name), { force: true });
   } catch (error) {
     for (const file of started) rmSync(file, { force: true });
-    throw new UsageError(`${path}: ${reasonOf(error, 'cannot be written')}.`);
+    throw new UsageError(`${path}: ${reasonNotWritten(error, path)}.`);
   }
 }

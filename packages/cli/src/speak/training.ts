@@ -59,6 +59,7 @@ export const speakTraining: TrainableTask = {
   about: 'synthesise speech from texts',
   options: OPTIONS,
   help: HELP,
+  units: 'hidden units per decoder layer; each direction of the encoder has half as many',
   open,
 };
 

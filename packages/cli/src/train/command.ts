@@ -39,8 +39,8 @@ export const trainCommand: Command = {
   about: 'train a model for a task, such as text classification',
   help([name]) {
     if (name === undefined) return HELP;
-    const { help, unsupported, batch, metric } = taskNamed(name);
-    return help + trainingHelp(unsupported, batch, metric);
+    const { help, unsupported, batch, metric, units } = taskNamed(name);
+    return help + trainingHelp(unsupported, batch, metric, units);
   },
   async run([name, ...args], { signal }) {
     if (name === undefined)

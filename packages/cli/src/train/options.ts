@@ -39,7 +39,7 @@ const TRAINING_HELP = `
 Network (default: chosen from the data; the plan shows the choice)
   --cell <name>         recurrent cell, one of ${CELL_NAMES.slice(0, 4).join(', ')},
                         ${CELL_NAMES.slice(4).join(', ')} (default: lstm)
-  --units <n>           hidden units per layer and direction
+  --units <n>           UNITS
   --layers <n>          number of recurrent layers
   --embedding <n>       width of the token embeddings
   --dropout <rate>      dropout rate, from 0 to below 1
@@ -69,14 +69,17 @@ Run
  * @param unsupported options that a task does not accept, which are left out
  * @param batch help of --batch
  * @param metric the validation metric that ends training early: `loss` or `score`
+ * @param units help of --units
  */
 export const trainingHelp = (
   unsupported: readonly string[] = [],
   batch = 'examples per training step',
   metric = 'loss',
+  units = 'hidden units per layer and direction',
 ): string =>
   TRAINING_HELP.replace('BATCH', batch)
     .replace('METRIC', metric)
+    .replace('UNITS', units)
     .split('\n')
     .filter((line) => !unsupported.some((name) => line.startsWith(`  --${name} `)))
     .join('\n');

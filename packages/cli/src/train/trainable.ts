@@ -19,6 +19,8 @@ export interface TrainableTask {
   batch?: string;
   /** The validation metric that ends training early, in the help of `--epochs`. Default: `loss`. */
   metric?: 'score';
+  /** The help of `--units`. Default: "hidden units per layer and direction". */
+  units?: string;
   /**
    * Reads the options and files of a run.
    * @throws UsageError for invalid options

@@ -32,3 +32,11 @@ test('all files are flushed to disk before the first one is renamed', (t) => {
     rmSync(folder, { recursive: true });
   }
 });
+
+test('a folder that accepts no new files is named in the error', {
+  skip: process.platform !== 'linux',
+}, () => {
+  assert.throws(() => writeAtomically('/proc', new Map([['a.csv', 'a']])), {
+    message: '/proc/a.csv: no files can be created in /proc.',
+  });
+});

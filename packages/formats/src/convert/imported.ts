@@ -16,10 +16,10 @@ export const emptyReport = (): ImportReport => ({ mapped: [], defaulted: [], dro
 /**
  * Creates the model of a config (`{ className, config }`, as in config.json of an artifact), with the given weights.
  * @param arrays values by parameter name: one array for each parameter of the model, and no others
- * @param file name of the file, for error messages
+ * @param file name of the file, for the errors about a model that is too large
  * @param inputs shapes to build the model with, if the config has no input shape
- * @throws UnrollError `format` for a missing or unused array, `shape` for an array with the wrong shape, `nan` for values
- * that are not finite, `value` for a graph that is too deep for the call stack or a size that is too large
+ * @throws UnrollError `format` for a missing or unused array or an option of a wrong type, `shape` for an array with the wrong
+ * shape, `nan` for values that are not finite, `value` for a graph that is too deep for the call stack or a size that is too large
  */
 export function buildImported(
   config: unknown,

@@ -270,10 +270,11 @@ export function widenIntervals(
 }
 
 /**
- * Widens intervals like {@link widenIntervals}, but the intervals may have more steps than the margins. For the additional steps, the model
- * continues from its own forecast, chunk by chunk. The errors of the chunks are treated as independent, so their squares are added.
+ * Widens intervals like {@link widenIntervals}, but the intervals may have more steps than the margins. For the additional steps,
+ * the model continues from its own forecast, chunk by chunk. The errors of the chunks are treated as independent, so their squares
+ * are added.
  */
-export function widenLongIntervals(intervals: Intervals, margins: Margins, scale: SeriesScale): Intervals {
+export function calibrateIntervals(intervals: Intervals, margins: Margins, scale: SeriesScale): Intervals {
   const { median } = intervals;
   const chunk = margins.lower[0]?.length ?? median.length;
   const repeat = (byLevel: readonly ArrayLike<number>[]) =>

@@ -1,6 +1,6 @@
 /**
  * Trains the networks of a run and forecasts with them. There are separate networks for calibration, for the backtest and for the
- * final forecast.
+ * final forecast. If the epoch search has a single fold, its networks are also those for calibration.
  */
 import type { EpochEvent as TrainEpoch, TrainEvent, StepEvent as TrainStep } from '@unroll/train';
 import {

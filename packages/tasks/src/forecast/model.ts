@@ -19,7 +19,7 @@ import type {
 } from '../shared/task.js';
 import { readForecast, writeForecast } from './artifact.js';
 import { baselineForecasts, baselines } from './baselines.js';
-import { type Intervals, type SeriesScale, widenLongIntervals } from './calibration.js';
+import { calibrateIntervals, type Intervals, type SeriesScale } from './calibration.js';
 import { combine, weightsText } from './combination.js';
 import { normalQuantile } from './distributions.js';
 import { type Origin, PanelEncoder } from './encoder.js';
@@ -190,14 +190,14 @@ export class ForecastModel implements TaskModel {
     if (this.network === null) return { intervals: this.baselineAt(panel, origins, horizon), short: [] };
     const extended = withFutureCells(panel, horizon + this.pipeline.plan.chunk);
     const networks = this.#networks(extended, this.network);
-    const long = origins.filter((origin) => networks.canForecast(origin));
+    const forecastable = origins.filter((origin) => networks.canForecast(origin));
     const short = origins.filter((origin) => !networks.canForecast(origin));
     const scales = this.#scales(panel, spread, marginScale);
     const modelMargins = marginsFrom(margins, upperMargins);
-    const networkForecasts = await networks.forecast(extended, long, horizon);
-    const uncalibrated = this.#combined(panel, long, networkForecasts, horizon);
+    const networkForecasts = await networks.forecast(extended, forecastable, horizon);
+    const uncalibrated = this.#combined(panel, forecastable, networkForecasts, horizon);
     const calibrated = uncalibrated.map((each, n) =>
-      widenLongIntervals(each, modelMargins, scales(long[n], horizon)),
+      calibrateIntervals(each, modelMargins, scales(forecastable[n], horizon)),
     );
     const fallbackForecasts = this.baselineAt(panel, short, horizon);
     // Restore the order of the origins.
@@ -248,7 +248,7 @@ export class ForecastModel implements TaskModel {
     const scales = this.#scales(panel, fallbackSpread, fallbackMarginScale);
     const margins = marginsFrom(fallbackMargins, fallbackUpperMargins);
     const uncalibrated = this.#baselineForecasts(fallback, panel, origins, horizon);
-    return uncalibrated.map((each, n) => widenLongIntervals(each, margins, scales(origins[n], horizon)));
+    return uncalibrated.map((each, n) => calibrateIntervals(each, margins, scales(origins[n], horizon)));
   }
 
   async predict(request: TaskRequest): Promise<TaskResult> {
@@ -273,7 +273,7 @@ export class ForecastModel implements TaskModel {
     const { horizon, 'future-rows': futureRows, dates, timezone } = request.options ?? {};
     const { rows } = request;
     if (typeof futureRows === 'object' && rows === undefined) {
-      throw valueError('The option future-rows requires data with the preceding rows.');
+      throw valueError('Future rows require data with the rows before them.');
     }
     const reading = {
       ...(dates !== undefined && { dates: dates as DateOrder }),
@@ -286,8 +286,8 @@ export class ForecastModel implements TaskModel {
   }
 
   /**
-   * Returns the inputs of the joined networks for a forecast after one row.
-   * @param wantedRow index of the row; the rows of all series are counted one series after the other. Default: the last row
+   * Returns the inputs of the joined networks for the forecast that starts after a given row.
+   * @param wantedRow index of this row; the rows of all series are counted one series after the other. Default: the last row
    */
   async example(request: TaskRequest, wantedRow?: number): Promise<NetworkExample> {
     const { network, pipeline } = this;

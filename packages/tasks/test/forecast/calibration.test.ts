@@ -4,7 +4,7 @@ import { describe, test } from 'node:test';
 import { RandomStream } from '@unroll/core';
 import { makeTable } from '@unroll/data';
 import { actualAt, forecast, type Intervals, panelFromTable } from '@unroll/tasks';
-import { Calibration, widenLongIntervals } from '@unroll/tasks/internal';
+import { Calibration, calibrateIntervals } from '@unroll/tasks/internal';
 
 const panelOf = (values: ArrayLike<number>) =>
   panelFromTable(makeTable({ source: 's', names: ['y'], cells: [Array.from(values)] }), { target: 'y' });
@@ -159,7 +159,7 @@ test('beyond the calibrated steps, half-widths add up like independent errors', 
   const zeros = new Float64Array(5);
   const flat = { median: zeros, lower: [zeros], upper: [zeros] };
   const scale = { log: false, nonNegative: false, unit: 2, floor: 0, ceiling: 1 };
-  const { lower, upper } = widenLongIntervals(flat, symmetric([[1, 2]]), scale);
+  const { lower, upper } = calibrateIntervals(flat, symmetric([[1, 2]]), scale);
   const expected = [2, 4, Math.hypot(2, 4), Math.hypot(4, 4), Math.hypot(2, 4, 4)];
   for (const [k, half] of expected.entries()) {
     assert.ok(
@@ -167,7 +167,7 @@ test('beyond the calibrated steps, half-widths add up like independent errors', 
       `${upper[0]}`,
     );
   }
-  const { lower: clipped } = widenLongIntervals(flat, symmetric([[1, 2]]), { ...scale, nonNegative: true });
+  const { lower: clipped } = calibrateIntervals(flat, symmetric([[1, 2]]), { ...scale, nonNegative: true });
   assert.ok(clipped[0]!.every((value) => value === 0));
 });
 
@@ -175,8 +175,8 @@ test('beyond the calibrated steps, clipping at 0 changes neither the width of la
   const median = Float64Array.of(3, -1, 1, -2, 1);
   const points = { median, lower: [median], upper: [median] };
   const scale = { log: false, unit: 2, floor: 0, ceiling: 1 };
-  const { lower, upper } = widenLongIntervals(points, symmetric([[1, 2]]), { ...scale, nonNegative: true });
-  const free = widenLongIntervals(points, symmetric([[1, 2]]), { ...scale, nonNegative: false });
+  const { lower, upper } = calibrateIntervals(points, symmetric([[1, 2]]), { ...scale, nonNegative: true });
+  const free = calibrateIntervals(points, symmetric([[1, 2]]), { ...scale, nonNegative: false });
   for (const k of median.keys()) {
     assert.equal(lower[0]![k], Math.min(median[k]!, Math.max(0, free.lower[0]![k]!)));
     assert.equal(upper[0]![k], Math.max(median[k]!, free.upper[0]![k]!));

@@ -186,7 +186,7 @@ describe('a forecasting model', () => {
     assert.rejects(
       (await seasonalNaiveModel()).predict({ options: { 'future-rows': tableOf(rows(48, 50)) } }),
       {
-        message: 'The option future-rows requires data with the preceding rows.',
+        message: 'Future rows require data with the rows before them.',
       },
     ));
   test('rejects an unknown baseline', async () =>

@@ -50,7 +50,7 @@ test('rows after the first origin do not affect season or log transform', () => 
   assert.deepEqual(planForecast(changed, { horizon: 12 }), planForecast(passengers, { horizon: 12 }));
 });
 
-test('uses seasonal differences only if they help: with a noisy season, differences from the last value are better', () => {
+test('uses seasonal differences only if they help: with a noisy level, values relative to the last one are better', () => {
   const random = new RandomStream(1, 'walk').normal(240);
   let level = 50;
   const walk = Array.from(random, (noise, t) => (level += 3 * noise) + 4 * Math.sin((2 * Math.PI * t) / 12));

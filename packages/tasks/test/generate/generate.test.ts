@@ -39,7 +39,7 @@ const generated = async (model: LanguageModel, ...[request]: Parameters<Language
   return pieces;
 };
 
-describe('a language model of characters', () => {
+describe('a character-level language model', () => {
   const events: RunEvent[] = [];
   let result: LanguageModelResult;
   let model: LanguageModel;

@@ -155,7 +155,7 @@ describe('a trained translator', () => {
   });
 });
 
-test('a model of words copies unknown words', async () => {
+test('a word-level model copies unknown words', async () => {
   const { german, english } = phrases(300);
   const names = german.map((_, i) => `Name${i}`);
   const named = (texts: readonly string[]) => texts.map((text, i) => text.replace(/[.?]$/, ` ${names[i]}`));

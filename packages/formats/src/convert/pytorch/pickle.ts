@@ -29,7 +29,8 @@ type StackItem = PyValue | typeof MARK;
  * Reads one pickle.
  * @param load returns the object of a persistent id, which is a storage of tensors
  * @param name name of the file, for error messages
- * @throws UnrollError `format` for a damaged pickle, `value` for one that Unroll does not read, such as one with other objects
+ * @throws UnrollError `format` for a damaged pickle, `value` for one that Unroll does not read, such as one that
+ * contains an instance of an unknown class
  */
 export function readPickle(
   bytes: Uint8Array,

@@ -55,9 +55,10 @@ export function findStateDict(file: TorchFile, name: string): StateDict {
   if (!best || (priority(best[0]) === KEYS.length && found.length > 1)) throw noStateDict(name, value);
   const optimizerKey = OPTIMIZER_KEYS.find((key) => value.has(key));
   const optimizer = optimizerKey === undefined ? null : optimizerOf(value.get(optimizerKey));
+  const read = `only the weights in "${keyText(best[0])}"${optimizer ? ' and the optimizer' : ''} are read`;
   const dropped = [...value.keys()]
     .filter((key) => key !== best[0] && (key !== optimizerKey || optimizer === null))
-    .map((key) => ({ name: keyText(key), reason: `only the weights in "${keyText(best[0])}" are read` }));
+    .map((key) => ({ name: keyText(key), reason: read }));
   return { tensors: tensorsOf(file, best[1] as Map<PyValue, PyValue>), ordered: true, dropped, optimizer };
 }
 

@@ -126,9 +126,10 @@ function overSteps(
   const ref = context.writer.add({ from: context.node.label, ...layer, config, inputs: [input.ref] });
   const span = (extent - 1) * dilation + 1;
   const steps = axisSize(paddedX.onnxAxes[axis]);
-  // If the number of steps is unknown, the count is an expression. `(stepsw3)`: the number of positions of a sliding window of
-  // size 3 in `steps` steps; `(stepss2w3)`: the same with strides 2, floor((steps - 3) / 2) + 1; `(stepss2)`: steps / 2, rounded
-  // up.
+  // If the number of steps is unknown, the count is a symbol named by operand, operator and number. For the operand `steps`:
+  // - operator `w`, number 3, `(stepsw3)`: the number of positions of a sliding window of size 3
+  // - operator `s2w`, number 3, `(stepss2w3)`: the same with strides 2, floor((steps - 3) / 2) + 1
+  // - operator `s`, number 2, `(stepss2)`: steps / 2, rounded up
   const windowName = strides === 1 ? 'w' : `s${strides}w`;
   const count =
     padding === 'valid'
