@@ -1,6 +1,17 @@
 /** Atomic file writes, used for checkpoints and artifacts. */
-import { mkdir, open, rename, rm } from 'node:fs/promises';
+import { existsSync, mkdirSync, statSync } from 'node:fs';
+import { open, rename, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
+
+/**
+ * Creates a folder and its parents, unless they exist. For a folder in /proc, this throws an error; `mkdirSync` with `recursive`
+ * never returns.
+ */
+export function createFolder(path: string): void {
+  const parent = dirname(path);
+  if (!existsSync(parent)) createFolder(parent);
+  if (!existsSync(path) || !statSync(path).isDirectory()) mkdirSync(path);
+}
 
 /**
  * Replaces the content of `file` atomically: at any time, also after a crash, the file has either the old bytes or the
@@ -9,7 +20,7 @@ import { dirname } from 'node:path';
  */
 export async function writeFileAtomically(file: string, bytes: Uint8Array): Promise<void> {
   const folder = dirname(file);
-  await mkdir(folder, { recursive: true });
+  createFolder(folder);
   const temporary = `${file}.tmp`;
   try {
     const handle = await open(temporary, 'w');

@@ -1,6 +1,7 @@
 /** Writes files, and describes failed file operations in one line. */
-import { existsSync, mkdirSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
+import { createFolder } from '@unroll/core/node';
 import { UsageError } from './args.js';
 
 /** Describes why a file operation failed. @param otherwise the description for any other error code */
@@ -80,7 +81,7 @@ export function writeAtomically(folder: string, files: FileContents, stale: read
   try {
     for (const [name, content] of files) {
       path = dirname(join(folder, name));
-      mkdirSync(path, { recursive: true });
+      createFolder(path);
       path = join(folder, name);
       started.push(temporary(name));
       writeFileSync(temporary(name), content, { flush: true });

@@ -39,4 +39,8 @@ test('a folder that accepts no new files is named in the error', {
   assert.throws(() => writeAtomically('/proc', new Map([['a.csv', 'a']])), {
     message: '/proc/a.csv: no files can be created in /proc.',
   });
+  // mkdir with the option recursive would never return.
+  assert.throws(() => writeAtomically('/proc/model', new Map([['weights/a.csv', 'a']])), {
+    message: '/proc/model/weights: no files can be created in /proc.',
+  });
 });

@@ -4,13 +4,13 @@ import {
   closeSync,
   existsSync,
   fsyncSync,
-  mkdirSync,
   openSync,
   statSync,
   truncateSync,
   writeFileSync,
 } from 'node:fs';
 import { dirname } from 'node:path';
+import { createFolder } from '@unroll/core/node';
 
 export class LogFile {
   readonly path: string;
@@ -30,7 +30,7 @@ export class LogFile {
   /** Appends to the file; creates the file and its folder first if necessary. */
   append(bytes: Uint8Array | string): void {
     if (!this.#opened) {
-      mkdirSync(dirname(this.path), { recursive: true });
+      createFolder(dirname(this.path));
       writeFileSync(this.path, '');
       this.#opened = true;
     }
