@@ -106,7 +106,7 @@ function stopWithoutProgress(stepsPerEpoch: number, losses: readonly number[]): 
         const best = Math.min(...losses);
         const epochsSinceBest = losses.length - losses.indexOf(best);
         const limit = Math.max(losses[0], best + MAX_RISE * Math.abs(best));
-        if (epochsSinceBest >= MIN_PATIENCE && event.validationLoss! > limit) run.stop();
+        if (epochsSinceBest >= MIN_PATIENCE && (event.validationLoss ?? 0) > limit) run.stop();
       },
     },
   ];
