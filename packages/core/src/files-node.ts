@@ -9,8 +9,13 @@ import { dirname } from 'node:path';
  */
 export function createFolder(path: string): void {
   const parent = dirname(path);
-  if (!existsSync(parent)) createFolder(parent);
-  if (!existsSync(path) || !statSync(path).isDirectory()) mkdirSync(path);
+  if (parent !== path && !existsSync(parent)) createFolder(parent);
+  try {
+    mkdirSync(path);
+  } catch (error) {
+    // The folder exists already, or another process has just created it.
+    if (!statSync(path, { throwIfNoEntry: false })?.isDirectory()) throw error;
+  }
 }
 
 /**

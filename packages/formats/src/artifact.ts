@@ -68,13 +68,20 @@ const WEIGHTS = 'model.safetensors';
 export const ARTIFACT_FILES: readonly string[] = [WEIGHTS, 'training.json', 'pipeline.json', CONFIG];
 
 /**
- * Returns true for a zip that begins with a file of an artifact or with a folder entry. (Keras zips begin with metadata.json.)
- * @param head the first bytes of the zip, at least up to the end of the first name in it
+ * Returns true for a zip whose first file, after entries of folders, is a file of an artifact. (Keras zips begin with metadata.json.)
+ * @param head the first bytes of the zip. If they contain only entries of folders, the result is true.
  */
 export function isArtifactZip(head: Uint8Array): boolean {
-  if (head[0] !== 0x50 || head[1] !== 0x4b) return false;
-  const name = String.fromCharCode(...head.subarray(30, 30 + head[26] + 256 * head[27]));
-  return name.endsWith('/') || ARTIFACT_FILES.includes(name.slice(name.lastIndexOf('/') + 1));
+  let at = 0;
+  while (at + 30 <= head.length) {
+    if (![0x50, 0x4b, 3, 4].every((byte, i) => head[at + i] === byte)) return false;
+    const end = at + 30 + head[at + 26] + 256 * head[at + 27];
+    if (at > 0 && end > head.length) break;
+    const name = String.fromCharCode(...head.subarray(at + 30, end));
+    if (!name.endsWith('/')) return ARTIFACT_FILES.includes(name.slice(name.lastIndexOf('/') + 1));
+    at = end + head[at + 28] + 256 * head[at + 29];
+  }
+  return at > 0;
 }
 
 /**

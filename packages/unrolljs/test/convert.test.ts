@@ -60,6 +60,19 @@ describe('load recognises a file of PyTorch', () => {
     const loaded = await load(toZip(await toArtifact(model)));
     assert.equal(loaded.countParams(), model.countParams());
   });
+  test('names the formats for a zip of another tool that begins with a folder entry', async () => {
+    const zip = toZip(
+      new Map([
+        ['archive/', new Uint8Array()],
+        ['archive/data.pkl', Uint8Array.of(0x80, 2)],
+      ]),
+    );
+    await assert.rejects(
+      importModel(new File([zip], 'w.pt')),
+      /w\.pt is not a model file that Unroll can read/,
+    );
+  });
+
   test('but loads a zip that begins with a folder entry, as zip -r writes it, as a model of Unroll', async () => {
     const model = sequential([input({ shape: [null, 3] }), lstm({ units: 2 })]);
     model.build();

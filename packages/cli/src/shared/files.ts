@@ -1,29 +1,42 @@
 /** Writes files, and describes failed file operations in one line. */
-import { existsSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, lstatSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
 import { createFolder } from '@unroll/core/node';
 import { UsageError } from './args.js';
 
-/** Describes why a file operation failed. @param otherwise the description for any other error code */
-export function reasonOf(error: unknown, otherwise: string): string {
+/**
+ * Describes why a file operation failed.
+ * @param otherwise the description for any other error code
+ * @param shownPath the path that stands before the description in the message. Default: the path of the error
+ */
+export function reasonOf(error: unknown, otherwise: string, shownPath?: string): string {
   const { code, path } = error as NodeJS.ErrnoException;
   if (code === 'ENOENT') return 'file not found';
   if (code === 'EISDIR') return 'this is a folder, expected a file';
   if (code === 'EACCES' || code === 'EPERM') return 'permission denied';
   if (code === 'ENOTDIR' || code === 'EEXIST') {
     const file = path === undefined ? path : nearestExisting(path);
-    return `${file === path ? 'this' : file} is a file, expected a folder`;
+    const isLost = file !== undefined && statSync(file, { throwIfNoEntry: false }) === undefined;
+    return `${file === (shownPath ?? path) ? 'this' : file} is a ${isLost ? 'link to a missing' : 'file, expected a'} folder`;
   }
   if (code === 'EROFS') return 'the file system is read-only';
   if (code === 'ENOSPC') return 'the disk is full';
   return `${otherwise} (${code ?? String(error)})`;
 }
 
-/** Returns the path if there is a file or folder, otherwise its nearest parent that exists. */
+/** Returns the path if there is a file, folder or link, otherwise its nearest parent that exists, or the missing root of a drive. */
 function nearestExisting(path: string): string {
-  let nearest = path;
-  while (!existsSync(nearest)) nearest = dirname(nearest);
-  return nearest;
+  const parent = dirname(path);
+  return existsSync(path) || isLink(path) || parent === path ? path : nearestExisting(parent);
+}
+
+/** Returns whether there is a link at the path, even if nothing is at the path that the link contains. */
+function isLink(path: string): boolean {
+  try {
+    return lstatSync(path).isSymbolicLink();
+  } catch {
+    return false;
+  }
 }
 
 /**
@@ -47,7 +60,11 @@ export function checkWritable(folder: string, names: readonly string[], option =
 /** Checks a folder by writing a file: pseudo file systems such as /proc grant write access but reject new files. */
 function checkFolder(folder: string, option: string): void {
   const nearestFolder = nearestExisting(resolve(folder));
-  if (!statSync(nearestFolder).isDirectory()) {
+  const found = statSync(nearestFolder, { throwIfNoEntry: false });
+  if (found === undefined) {
+    throw new UsageError(`${option} ${folder}: ${nearestFolder} is missing or a link to a missing folder.`);
+  }
+  if (!found.isDirectory()) {
     throw new UsageError(`${option} ${folder}: ${nearestFolder} is a file, expected a folder.`);
   }
   const probe = join(nearestFolder, `.unroll-${process.pid}.tmp`);
@@ -61,7 +78,7 @@ function checkFolder(folder: string, option: string): void {
 
 /** Describes why a file or folder cannot be created. ENOENT then means that its parent folder accepts no new files. */
 function reasonNotWritten(error: unknown, path: string): string {
-  if ((error as NodeJS.ErrnoException).code !== 'ENOENT') return reasonOf(error, 'cannot be written');
+  if ((error as NodeJS.ErrnoException).code !== 'ENOENT') return reasonOf(error, 'cannot be written', path);
   return `no files can be created in ${nearestExisting(resolve(path))}`;
 }
 

@@ -1,6 +1,6 @@
 /** The files that commands write. */
 import assert from 'node:assert/strict';
-import fs, { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import fs, { mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync } from 'node:fs';
 import { syncBuiltinESMExports } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -43,4 +43,36 @@ test('a folder that accepts no new files is named in the error', {
   assert.throws(() => writeAtomically('/proc/model', new Map([['weights/a.csv', 'a']])), {
     message: '/proc/model/weights: no files can be created in /proc.',
   });
+});
+
+test('a link to a missing folder is named as such', { skip: process.platform === 'win32' }, () => {
+  const folder = mkdtempSync(join(tmpdir(), 'unroll-files-'));
+  const link = join(folder, 'link');
+  symlinkSync(join(folder, 'nowhere'), link);
+  const files = new Map([['a.csv', 'a']]);
+  assert.throws(() => writeAtomically(link, files), {
+    message: `${link}: this is a link to a missing folder.`,
+  });
+  assert.throws(() => writeAtomically(join(link, 'model'), files), {
+    message: `${join(link, 'model')}: ${link} is a link to a missing folder.`,
+  });
+  rmSync(folder, { recursive: true });
+});
+
+test('a folder that another process creates at the same time is not an error', (t) => {
+  const folder = mkdtempSync(join(tmpdir(), 'unroll-files-'));
+  const { mkdirSync } = fs;
+  t.mock.method(fs, 'mkdirSync', (path: string) => {
+    mkdirSync(path); // by the other process
+    mkdirSync(path);
+  });
+  syncBuiltinESMExports();
+  try {
+    writeAtomically(join(folder, 'runs/a'), new Map([['a.csv', 'a']]));
+    assert.equal(readFileSync(join(folder, 'runs/a/a.csv'), 'utf8'), 'a');
+  } finally {
+    t.mock.restoreAll();
+    syncBuiltinESMExports();
+    rmSync(folder, { recursive: true });
+  }
 });

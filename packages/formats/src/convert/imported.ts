@@ -95,8 +95,8 @@ function validModel(config: unknown): Network {
 
 /** Returns the name of the first layer that cannot be created. */
 function invalidLayer(config: unknown): string {
-  const { layers = [] } = (config as { config: { layers?: LayerEntry[] } }).config;
-  const invalid = layers.find((layer) => {
+  const { layers } = (config as { config: { layers?: LayerEntry[] } }).config;
+  const invalid = (Array.isArray(layers) ? layers : []).find((layer: LayerEntry) => {
     try {
       layerFromConfig(layer);
       return false;

@@ -82,10 +82,10 @@ type EarlierKeys = Record<string, unknown> & { absolute: boolean; anchor?: Refer
 
 /** Returns the pipeline with the current names. Earlier versions store the representations as `views`, with two other keys. */
 function withCurrentNames(json: JsonObject): object {
-  if (!('views' in json)) return json;
+  if (!Array.isArray(json.views) || !Array.isArray(json.series)) return json;
   const { views, series, ...rest } = json as unknown as {
     views: EarlierKeys[];
-    series: { transforms: (EarlierKeys | null)[] }[];
+    series: { transforms?: (EarlierKeys | null)[] }[];
   };
   const renamed = ({ absolute, anchor = 'last', ...others }: EarlierKeys) => ({
     ...others,
@@ -96,7 +96,7 @@ function withCurrentNames(json: JsonObject): object {
     representations: views.map(renamed),
     series: series.map(({ transforms, ...others }) => ({
       ...others,
-      transforms: transforms.map((transform) => (transform === null ? null : renamed(transform))),
+      transforms: transforms?.map((transform) => (transform === null ? null : renamed(transform))),
     })),
   };
 }

@@ -314,7 +314,10 @@ function setUp(
 /** Returns whether the epoch search of every network has a single fold, whose cutoff is the only cutoff of the calibration. */
 function searchHasOnlyCut(panel: Panel, plan: ForecastPlan, calibrationCuts: readonly number[]): boolean {
   const isOnlyCut = (folds: readonly Split[]) => folds.length === 1 && folds[0].cut === calibrationCuts[0];
-  return plan.representations.every((representation) =>
-    isOnlyCut(validationFolds(panel, networkPlanOf(plan, representation), plan.cut)),
+  return (
+    calibrationCuts.length === 1 &&
+    plan.representations.every((representation) =>
+      isOnlyCut(validationFolds(panel, networkPlanOf(plan, representation), plan.cut)),
+    )
   );
 }

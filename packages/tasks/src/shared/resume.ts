@@ -88,7 +88,7 @@ export class CheckpointedTrainer {
         yield event;
       }
     } finally {
-      await save(); // The training has ended, or the epoch search or Ctrl-C has stopped it.
+      await save(); // The training has ended, or Ctrl-C has stopped it.
     }
   }
 }

@@ -247,6 +247,7 @@ describe('invalid model files', () => {
       [{}, /pipeline\.json is missing/],
       [{ 'pipeline.json': '{' }, /pipeline\.json is not valid JSON: /],
       [{ 'pipeline.json': '{"format":"other"}' }, /does not belong to a forecasting model/],
+      [{ 'pipeline.json': '{"format":"unroll-forecast-1","views":[]}' }, /representations, series.* missing/],
       [
         { 'pipeline.json': '{"format":"unroll-forecast-1","model":"naive"}' },
         /damaged: fallback, target, .* missing/,

@@ -112,7 +112,7 @@ for (const stopAt of ['in the second epoch of the search', 'after the search'] a
     };
     const options = { ...settings, units: 4, epochs: 3, baselines: [], levels: [0.8] };
     const table = seriesTable(LONG);
-    const { forecasts } = await forecast(table, options);
+    const { forecasts, backtest } = await forecast(table, options);
     const controller = new AbortController();
     const isReached = (event: RunEvent): boolean =>
       stopAt === 'after the search'
@@ -126,5 +126,6 @@ for (const stopAt of ['in the second epoch of the search', 'after the search'] a
     assert.ok(files.size > 0);
     const resumed = await forecast(table, { ...options, store });
     assert.deepEqual(resumed.forecasts, forecasts);
+    assert.deepEqual(resumed.backtest, backtest); // also of the network, if a baseline makes the forecast
   });
 }
