@@ -21,7 +21,7 @@ import { NetworkForecaster, type RunContext, RunProgress, stagesOf } from './for
 import { checkFutureCovariates } from './future.js';
 import { type HeadName, makeHead } from './heads.js';
 import { ForecastModel, type SeriesForecast } from './model.js';
-import { type CellName, type FittedNetwork, networkPlanOf, type Split } from './network.js';
+import { type CellName, type FittedNetwork, networkPlanOf } from './network.js';
 import { backtestOrigins, calibrationOrigins } from './origins.js';
 import {
   DISCONTINUED,
@@ -274,10 +274,15 @@ function setUp(
   const levels = [...new Set(options.levels ?? DEFAULTS.levels)].sort((a, b) => a - b);
   const cells = [...new Set(options.cells ?? ['lstm' as const])];
   // The networks for calibration are trained on the rows before each validation fold of the epoch search, and forecast later rows.
-  const folds =
+  const calibrationFolds =
     levels.length === 0 ? [] : validationFolds(panel, { ...plan, hasUnsubtractedChannel: false }, plan.cut);
-  const calibrationCuts = folds.map(({ cut }) => cut).sort((x, y) => x - y);
-  const searchCalibrates = searchHasOnlyCut(panel, plan, calibrationCuts);
+  const calibrationCuts = calibrationFolds.map(({ cut }) => cut).sort((x, y) => x - y);
+  const folds = plan.representations.map((each) =>
+    validationFolds(panel, networkPlanOf(plan, each), plan.cut),
+  );
+  const [onlyCut, ...otherCuts] = calibrationCuts;
+  const searchCalibrates =
+    otherCuts.length === 0 && folds.every((each) => each.length === 1 && each[0].cut === onlyCut);
   const stages = stagesOf(
     searchCalibrates ? 0 : calibrationCuts.length,
     refit ? plan.origins.length : 1,
@@ -286,7 +291,7 @@ function setUp(
   const finalStages = plan.representations.map(() => 'final' as const);
   const progress = new RunProgress([...cells.flatMap(() => stages), ...finalStages]);
   const context: RunContext = {
-    ...{ panel, plan, levels, calibrationCuts, searchCalibrates, epochs, refit, signal, progress },
+    ...{ panel, plan, levels, folds, calibrationCuts, searchCalibrates, epochs, refit, signal, progress },
     baselines: options.baselines,
     select: options.select ?? 'all',
   };
@@ -309,15 +314,4 @@ function setUp(
     );
   });
   return { context, networks };
-}
-
-/** Returns whether the epoch search of every network has a single fold, whose cutoff is the only cutoff of the calibration. */
-function searchHasOnlyCut(panel: Panel, plan: ForecastPlan, calibrationCuts: readonly number[]): boolean {
-  const isOnlyCut = (folds: readonly Split[]) => folds.length === 1 && folds[0].cut === calibrationCuts[0];
-  return (
-    calibrationCuts.length === 1 &&
-    plan.representations.every((representation) =>
-      isOnlyCut(validationFolds(panel, networkPlanOf(plan, representation), plan.cut)),
-    )
-  );
 }

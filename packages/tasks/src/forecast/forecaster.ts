@@ -15,7 +15,7 @@ import type { FittedBaselineName } from './baselines.js';
 import type { Intervals } from './calibration.js';
 import type { Origin } from './encoder.js';
 import { JoinedNetworks, joinNetworks } from './joined-networks.js';
-import { type FittedNetwork, fitNetwork, type NetworkOptions, networkPlanOf } from './network.js';
+import { type FittedNetwork, fitNetwork, type NetworkOptions, networkPlanOf, type Split } from './network.js';
 import { type Panel, panelEnd } from './panel.js';
 import type { ForecastPlan } from './plan.js';
 import { searchEpochs } from './search.js';
@@ -41,6 +41,8 @@ export interface RunContext {
   panel: Panel;
   plan: ForecastPlan;
   levels: readonly number[];
+  /** The validation splits of the epoch search, for each representation. */
+  folds: readonly (readonly Required<Split>[])[];
   /**
    * Cutoffs (grid indices of the panel), ascending. For each cutoff, calibration networks are trained on the rows before the
    * cutoff. Empty if there are too few rows.
@@ -128,12 +130,12 @@ export class NetworkForecaster {
 
   /** Chooses the number of epochs, then trains the networks for calibration and backtest. */
   async *prepare(): AsyncGenerator<RunEvent, void, void> {
-    const { panel, plan, epochs, refit, calibrationCuts, searchCalibrates, progress } = this.#context;
+    const { panel, plan, folds, epochs, refit, calibrationCuts, searchCalibrates, progress } = this.#context;
     const searched: FittedNetwork[] = [];
-    for (const representation of plan.representations) {
+    for (const [i, representation] of plan.representations.entries()) {
       const limits = { maxEpochs: epochs, deadline: this.#options.trainer.deadline(progress.left) };
       const networkPlan = networkPlanOf(plan, representation);
-      const search = searchEpochs(panel, networkPlan, plan.cut, this.#options, limits);
+      const search = searchEpochs(panel, networkPlan, folds[i], this.#options, limits);
       const choice = yield* this.#runStage('search', search);
       this.#epochs.push(choice.epochs);
       if (choice.network !== null) searched.push(choice.network);

@@ -50,17 +50,17 @@ export interface EpochChoice {
 /**
  * Trains a network on each fold and measures the validation loss after every epoch. Chooses the number of epochs with the lowest
  * sum of validation losses over the folds. If there are too few rows for a fold, it is a third of `maxEpochs`.
+ * @param folds the splits of {@link validationFolds}
  * @param limits maximum number of epochs of a fold, and the time (of `performance.now`) by which the search must end; each
  * fold trains for at least one epoch
  */
 export async function* searchEpochs(
   panel: Panel,
   plan: NetworkPlan,
-  cut: number,
+  folds: readonly Required<Split>[],
   options: NetworkOptions,
   { maxEpochs, deadline }: { maxEpochs: number; deadline: number },
 ): AsyncGenerator<TrainEvent, EpochChoice, void> {
-  const folds = validationFolds(panel, plan, cut);
   if (folds.length === 0) return { epochs: Math.max(1, Math.round(maxEpochs / 3)), network: null };
   const losses: number[] = [];
   let compared = maxEpochs; // number of epochs that every fold has completed

@@ -39,12 +39,12 @@ async function search(
   const sizes = { cell: 'lstm' as const, units: 32, layers: 1 };
   const options = { ...sizes, seed: 0, learningRate: 0.1, head: makeHead('point', []), trainer };
   const limits = { maxEpochs, deadline: Number.POSITIVE_INFINITY };
-  const run = searchEpochs(panel, networkPlan, plan.cut, options, limits);
+  const folds = validationFolds(panel, networkPlan, plan.cut);
+  const run = searchEpochs(panel, networkPlan, folds, options, limits);
   const validationLosses: number[] = [];
   let next = await run.next();
   for (; !next.done; next = await run.next())
     if (next.value.type === 'epoch') validationLosses.push(next.value.validationLoss!);
-  const folds = validationFolds(panel, networkPlan, plan.cut);
   const trainSeparately = async (epochs: number): Promise<FittedNetwork> => {
     const training = fitNetwork(panel, networkPlan, { cut: folds[0]!.cut }, options, epochs);
     let step = await training.next();
