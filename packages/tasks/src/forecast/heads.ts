@@ -39,7 +39,8 @@ const softplus = (x: number): number => Math.max(x, 0) + Math.log1p(Math.exp(-Ma
 export function makeHead(name: HeadName, levels: readonly number[]): Head {
   switch (name) {
     case 'point':
-      return { name, outputs: 1, loss: () => losses.mse(), quantile: (outputs) => outputs[0] };
+      // With squared error, a few large errors, such as those of level shifts and peaks, dominate the gradient.
+      return { name, outputs: 1, loss: () => losses.huber(), quantile: (outputs) => outputs[0] };
     case 'quantile':
       return quantileHead(levels);
     case 'gaussian':
