@@ -1,8 +1,9 @@
 """Runs PyTorch for the benchmark: `pytorch.py <threads>`. The protocol is in bench/src/protocol.ts.
 
-All computations are in float32 (no bfloat16 in products), inference runs without autograd, and Adam is fused. If
-PyTorch has several implementations of a call (with or without oneDNN's fused LSTM, a module of one step or a
-cell), the warm-up tries each of them, and the fastest is timed.
+All computations are in float32 (matrix products never use bfloat16), inference runs without autograd, and Adam is
+fused. If PyTorch has several implementations of a call (with oneDNN on or off; in a stream, with a cell such as
+nn.LSTMCell or with a module such as nn.LSTM, called for one step), the warm-up tries each of them, and the fastest is
+timed.
 """
 
 import base64
@@ -145,7 +146,10 @@ def encode(tensor):
 
 
 class Task:
-    """A row that is ready to run. `ways`: the implementations of a call by name, as (with oneDNN, function)."""
+    """A row that is ready to run.
+
+    `implementations` maps the name of each implementation of the call to a pair: whether oneDNN is on, and the function.
+    """
 
     def __init__(self, row, mode, data):
         tensors, count = read_tensors(data), data["inputs"]
@@ -162,7 +166,7 @@ class Task:
             if mode == "train":
                 self.prepare_training()
             work = self.step if mode == "train" else self.infer
-            self.ways = {None: (True, work), "oneDNN off": (False, work)}
+            self.implementations = {None: (True, work), "oneDNN off": (False, work)}
 
     def infer(self):
         return self.module(*self.inputs)
@@ -208,7 +212,7 @@ class Task:
         initial = ((zero, zero), (module_zero, module_zero)) if lstm else (zero, module_zero)
         as_cell = stream(cell, steps, initial[0])
         as_module = stream(lambda x, s: module(x, s)[1], sequences, initial[1])
-        self.ways = {
+        self.implementations = {
             "cell": (True, as_cell),
             "module of one step": (True, as_module),
             "module of one step, oneDNN off": (False, as_module),
@@ -239,11 +243,11 @@ def timed(work, seconds):
 class Server:
     def __init__(self):
         self.task = None
-        self.way = (True, None)
+        self.selected = (True, None)
 
     def hello(self, _request):
         if torch.get_num_threads() != THREADS:
-            raise RuntimeError(f"{torch.get_num_threads()} of {THREADS} threads")
+            raise RuntimeError(f"the number of threads must be {THREADS}, got {torch.get_num_threads()}")
         onednn = "with oneDNN" if torch.backends.mkldnn.is_available() else "without oneDNN"
         return {"version": f"torch {torch.__version__}", "description": f"CPU, float32, {onednn}"}
 
@@ -254,20 +258,20 @@ class Server:
         return {"variant": "standard", **self.task.results()}
 
     def warm(self, request):
-        seconds = request["milliseconds"] / 1e3 / len(self.task.ways) / 2
+        seconds = request["milliseconds"] / 1e3 / len(self.task.implementations) / 2
         best = {"milliseconds": float("inf")}
-        for note, (onednn, work) in self.task.ways.items():
+        for note, (onednn, work) in self.task.implementations.items():
             torch.backends.mkldnn.set_flags(onednn)
             timed(work, seconds)
             milliseconds = timed(work, seconds)
             if milliseconds < best["milliseconds"]:
                 best = {"milliseconds": milliseconds, **({"note": note} if note else {})}
-                self.way = (onednn, work)
+                self.selected = (onednn, work)
         torch.backends.mkldnn.set_flags(True)
         return best
 
     def round(self, request):
-        (onednn, work), calls = self.way, request["calls"]
+        (onednn, work), calls = self.selected, request["calls"]
         torch.backends.mkldnn.set_flags(onednn)
         if calls > 1:
             work()
@@ -279,7 +283,7 @@ class Server:
         return {"milliseconds": milliseconds}
 
     def drop(self, _request):
-        self.task, self.way = None, (True, None)
+        self.task, self.selected = None, (True, None)
         return {}
 
 
@@ -288,8 +292,8 @@ def main(server):
         request = json.loads(line)
         try:
             training = server.task is not None and server.task.mode in ("train", "gradient")
-            quiet = request["do"] in ("warm", "round") and not training
-            with torch.inference_mode(quiet):
+            inference = request["do"] in ("warm", "round") and not training
+            with torch.inference_mode(inference):
                 answer = {"id": request["id"], "ok": getattr(server, request["do"])(request)}
         except Exception as error:  # noqa: BLE001 - the coordinator shows it in the table
             answer = {"id": request["id"], "error": f"{type(error).__name__}: {error}"}

@@ -25,8 +25,9 @@ def compiled(function):
     return torch.compile(function, dynamic=False)
 
 
-class Trained:
-    """A form of a row with a module. `call` computes the outputs of the inputs, `loss` the loss of outputs and y."""
+class ModuleForm:
+    """A form that runs a module (mode infer or train). `call` computes the outputs from the inputs, `loss` the loss from the
+    outputs and y."""
 
     def __init__(self, mode, module, call, inputs, y, loss):
         self.call, self.inputs, self.y, self.loss = call, inputs, y, loss
@@ -52,8 +53,9 @@ class Trained:
         return self.infer()
 
 
-class Differentiated:
-    """A form of a row with a loss and its gradients. `layout` undoes a transposition of the first gradient."""
+class GradientForm:
+    """A form that computes a loss and its gradients (mode gradient). If the first variable is a transposed input, `layout`
+    transposes its gradient back."""
 
     def __init__(self, loss, variables, layout=lambda gradient: gradient):
         self.loss, self.variables, self.layout = loss, variables, layout
@@ -71,7 +73,7 @@ class Differentiated:
         return torch.cat([g.flatten() for g in (loss, self.layout(first), *others)])
 
 
-class Searching:
+class SearchForm:
     def __init__(self, work):
         self.work = work
 
@@ -99,7 +101,7 @@ def projected_lstm(mode, sizes, inputs, y, weights):
         *matrices, R = weights
         module = nn.LSTM(sizes["I"], sizes["H"], proj_size=sizes["P"])
         set_lstm(module, module.all_weights[0], *matrices, R.t())
-        return Trained(mode, module, lambda x: module(x)[0][-1], [x], y, F.mse_loss)
+        return ModuleForm(mode, module, lambda x: module(x)[0][-1], [x], y, F.mse_loss)
 
     return {"nn.LSTM": build}
 
@@ -148,7 +150,7 @@ def layer_norm_lstm(mode, _sizes, inputs, y, weights):
     def form(transform, hoist):
         def build():
             module = LayerNormLstm(weights, hoist)
-            return Trained(mode, module, transform(module), [x], y, F.mse_loss)
+            return ModuleForm(mode, module, transform(module), [x], y, F.mse_loss)
 
         return build
 
@@ -202,7 +204,7 @@ def min_gru(mode, _sizes, inputs, y, weights):
         def build():
             x = inputs[0].transpose(0, 1).contiguous() if loop else inputs[0]
             module = MinGru(weights, loop)
-            return Trained(mode, module, transform(module), [x], y, F.mse_loss)
+            return ModuleForm(mode, module, transform(module), [x], y, F.mse_loss)
 
         return build
 
@@ -224,7 +226,7 @@ def ctc(_mode, sizes, inputs, y, _weights):
             log_probabilities = F.log_softmax(logits, 2)
             return F.ctc_loss(log_probabilities, labels, lengths, label_lengths, reduction="sum")
 
-        return Differentiated(loss, [logits], lambda gradient: gradient.transpose(0, 1))
+        return GradientForm(loss, [logits], lambda gradient: gradient.transpose(0, 1))
 
     return {"log_softmax, ctc_loss": build}
 
@@ -241,7 +243,7 @@ def crf(_mode, sizes, inputs, y, weights):
             emissions, tags = layout(inputs[0]).clone().requires_grad_(), layout(y.long())
             call = transform(module)
             variables = [emissions, module.transitions, module.start_transitions, module.end_transitions]
-            return Differentiated(lambda: -call(emissions, tags), variables, layout)
+            return GradientForm(lambda: -call(emissions, tags), variables, layout)
 
         return build
 
@@ -328,7 +330,7 @@ def attention_decoder(mode, sizes, inputs, y, weights):
     def form(transform):
         def build():
             module = Translator(sizes, weights)
-            return Trained(mode, module, transform(module), [source, previous], target, loss)
+            return ModuleForm(mode, module, transform(module), [source, previous], target, loss)
 
         return build
 
@@ -351,7 +353,7 @@ def beam_search(_mode, sizes, inputs, _y, weights):
             module = Translator(sizes, weights).eval()
             if compile_score:
                 module.score = compiled(module.score)
-            return Searching(lambda: module.search(source, sizes["start"], sizes["width"], sizes["length"]))
+            return SearchForm(lambda: module.search(source, sizes["start"], sizes["width"], sizes["length"]))
 
         return build
 
@@ -381,13 +383,13 @@ signal.signal(signal.SIGALRM, out_of_time)
 
 
 class Task:
-    """A row that is ready to run. `ways`: its forms by name. `reference`: the results of the first form. `excluded`: the
-    reasons why forms are not timed."""
+    """A row that is ready to run. `implementations`: the forms to time, by name, as in pytorch.py. `reference`: the results of
+    the first form. `excluded`: the reasons why forms are not timed."""
 
     def __init__(self, row, mode, data):
         tensors, count = read_tensors(data), data["inputs"]
         self.mode = mode
-        self.ways, self.excluded, self.reference = {}, {}, None
+        self.implementations, self.excluded, self.reference = {}, {}, None
         forms = ROWS[row["kind"]](mode, row["sizes"], tensors[:count], tensors[count], tensors[count + 1 :])
         for name, build in forms.items():
             if self.reference is None:
@@ -412,9 +414,9 @@ class Task:
         else:
             difference = (results - self.reference).abs().max() / self.reference.abs().max()
             if not difference <= (0 if self.mode == "search" else TOLERANCE):
-                self.excluded[name] = f"differs by {difference.item():.1e}"
+                self.excluded[name] = f"differs from the first implementation by {difference.item():.1e}"
                 return
-        self.ways[name] = (True, form.work)
+        self.implementations[name] = (True, form.work)
 
     def results(self):
         if self.mode == "train":

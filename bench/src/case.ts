@@ -45,7 +45,7 @@ export interface Measurement extends BenchCase {
   msMax: number;
   /** Milliseconds per call in each round, in order. */
   rounds: readonly number[];
-  /** Nominal (`gflops`) and actually executed operations per nanosecond, computed from the median. */
+  /** GFLOP/s, from the median: `gflops` counts the nominal operations (rows.ts), `executedGflops` those that are executed. */
   gflops: number;
   executedGflops: number;
   variant: Variant;
@@ -175,7 +175,10 @@ function markAbsent(
   absent.push({ ...benchCase, engine: name, reason, wrong });
 }
 
-/** Predicts the duration of a call from the speed on earlier rows; 0 if all earlier rows are far smaller. */
+/**
+ * Predicts the duration of a call from the highest speed on earlier rows. Returns 0 if there is no earlier row, or if the row
+ * with the highest speed has at most 1/100 of the operations.
+ */
 function expectedSeconds({ row, mode, threads }: BenchCase, { name }: EngineSpec, speeds: Speeds): number {
   const fastest = speeds.get(`${name} ${mode} ${threads}`);
   const flops = nominalFlops(row, mode);

@@ -86,7 +86,7 @@ class BenchPage {
     this.#browser = openChromium(chromium, `http://127.0.0.1:${port}/`, (reason) => this.#reportLost(reason));
   }
 
-  /** Reports to the listeners of all engines that the browser has ended. */
+  /** Calls `lost` of every listener if the browser has ended or the page could not be opened. */
   #reportLost(reason: string): void {
     if (page === this) closeChromium();
     for (const listener of this.#listeners.values()) listener.lost(reason);

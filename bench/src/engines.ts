@@ -145,7 +145,7 @@ export function isInstalled(spec: EngineSpec, python: string): boolean {
 
 /**
  * Returns functions that start the processes that measure the peak: one in Node, and one in Chromium if an engine runs there.
- * The last argument is the key in {@link Peaks} for vectors of 128 bits.
+ * The script `peak` takes the key of 128-bit vectors in {@link Peaks} as its argument.
  */
 export function peakLaunches(engines: readonly EngineSpec[]): Launch[] {
   const chromium = engines.some(isInPage) ? [inChromium('peak', 1, 'simd128Chromium')] : [];

@@ -75,7 +75,7 @@ async function printTraces(rounds: number): Promise<void> {
 const UPDATES = 500;
 
 async function printRecorder(rounds: number): Promise<void> {
-  console.log('\n| recorder at the default rate | training, ms per update | recorded | overhead |');
+  console.log('\n| recorder, default rate | without, ms per update | with, ms per update | overhead |');
   console.log('| --- | ---: | ---: | ---: |');
   for (const size of SIZES.slice(0, 4)) {
     const [, I, , B, T] = size;

@@ -13,7 +13,7 @@ export interface Options {
   check: boolean;
   weights: WeightType;
   python: string;
-  /** Longest expected duration of a call in seconds; default: 10, or 2 with `quick`. */
+  /** Engines whose calls are expected to take more seconds than this are skipped; default: 10, or 2 with `quick`. */
   limit?: number;
   json?: string;
   markdown?: string;

@@ -44,7 +44,8 @@ export class EngineProcess {
 
   /**
    * Sends a command and waits for the answer.
-   * @throws EngineLost if the engine ends or does not answer within `seconds`, Error with the message of a failed command
+   * @throws EngineLost if the engine ends or does not answer within `seconds`
+   * @throws Error with the message of the engine if the command fails
    */
   async ask<C extends Command>(command: C, seconds = 600): Promise<Replies[C['do']]> {
     const channel = (this.#channel ??= this.#start());

@@ -89,7 +89,7 @@ export function caseLines(caseResult: CaseResult, engines: EngineSpec[], machine
   if (measured.length === 0) lines.push(`  engines that agree: ${agreed.join(', ') || 'none'}`);
   return [
     ...lines,
-    ...absent.map(({ engine, reason }) => `  ${engine.padEnd(width)} not available: ${reason}`),
+    ...absent.map(({ engine, reason }) => `  ${engine.padEnd(width)} excluded: ${reason}`),
   ];
 }
 

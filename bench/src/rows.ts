@@ -11,8 +11,8 @@ export type CellName = 'rnn' | 'lstm' | 'gru';
 export const GATES: Readonly<Record<CellName, number>> = { rnn: 1, gru: 3, lstm: 4 };
 
 /**
- * A variant of the equations. `standard`: tanh and logistic gates, GRU with the reset gate after the matrix product, as in
- * Keras and PyTorch. Some of the other libraries implement only another variant: `reset-before` (GRU), `relu` (simple RNN),
+ * A variant of the equations. `standard`: tanh activations, sigmoid gates, GRU with the reset gate after the matrix product, as
+ * in Keras and PyTorch. Some of the other libraries implement only another variant: `reset-before` (GRU), `relu` (simple RNN),
  * `no-cell` (an LSTM that uses h instead of c).
  */
 export type Variant = 'standard' | 'reset-before' | 'relu' | 'no-cell';
@@ -145,7 +145,7 @@ export const rowFor = (row: Row, mode: Mode): Row =>
 /** Returns whether a row can run in a mode. Only rows with a single standard cell can stream. */
 export const modeFits = (row: Row, mode: Mode): boolean => mode !== 'stream' || row.cell === row.kind;
 
-/** Counts the floating-point operations of a cell's products with `input` features, over all time steps. */
+/** Counts the operations of multiplying vectors of length `input` by the weights of a cell, over all examples and steps. */
 const productFlops = ({ kind, H, B, T }: Row, input: number): number => 2 * T * B * GATES[kind] * H * input;
 
 /** Counts the floating-point operations of the matrix products of a forward pass. */
@@ -189,7 +189,7 @@ const SIZES: readonly (readonly [number, number, number, number])[] = [
   [1024, 1024, 64, 25],
 ];
 
-/** Rows of Baidu's DeepBench that a CPU can run in reasonable time, two bidirectional layers, and text models. */
+/** Those rows of Baidu's DeepBench that a CPU can run in reasonable time; a row with two bidirectional layers; text models. */
 const EXTRA_ROWS = [
   'lstm-256-256-16-150',
   'lstm-256-256-32-150',

@@ -142,7 +142,7 @@ async function compare(
   result.difference = differenceOf(mode, ours, theirs);
   if (theirs.excluded && Object.keys(theirs.excluded).length > 0) result.excluded = theirs.excluded;
   if (!(result.difference <= toleranceOf(row, mode))) {
-    const amount = mode === 'search' ? 'other tokens' : result.difference.toExponential(1);
+    const amount = mode === 'search' ? 'different tokens' : result.difference.toExponential(1);
     result.problem = `not timed: the results of the engines differ (${amount})`;
   }
   return result;

@@ -116,7 +116,7 @@ function measure(list: readonly Engine[], task: string, rounds: number): Map<str
   return medians;
 }
 
-/** Prints a Markdown table of one quantity, with the ratio of the first engine to each engine. */
+/** Prints a Markdown table of one quantity. The last column divides the value of the first engine by that of each engine. */
 function printTable(
   title: string,
   unit: string,
@@ -152,7 +152,7 @@ else {
   const trainers = list.filter(({ name }) => name !== 'onnxruntime-node');
   const training = measure(trainers, 'train', Math.ceil(rounds / 5));
   printTable(
-    'peak memory, 50 training steps of an LSTM (128 inputs, 128 units, batch size 32, 100 steps)',
+    'peak memory, 50 training steps of an LSTM (128 inputs, 128 units, batch size 32, 100 time steps)',
     'MB',
     training,
     'megabytes',
