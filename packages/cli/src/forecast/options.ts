@@ -114,9 +114,9 @@ Network
   --scaler <name>       scaling of the input windows: "changes" subtracts the last value or the last
                         seasonal difference of the window, "log" does the same on logarithms;
                         "standard", "robust" and "minmax" use statistics of the training rows,
-                        "instance" uses statistics of the window (default: changes or log, chosen
-                        from the data, with the subtracted value chosen by comparing candidates;
-                        an explicit --scaler changes chooses this value by a simple rule)
+                        "instance" uses statistics of the window (default: "changes" or "log",
+                        chosen from the data; the value to subtract is chosen by comparing
+                        candidates, but by a simple rule if you set --scaler to "changes")
   --decoding <name>     direct (all horizon steps at once) or recursive (step by step) (default:
                         direct)
   --epochs <n>          maximum number of epochs (default: 60)
