@@ -1,7 +1,7 @@
 /**
  * Named entities with `trainTagger`, which chooses all settings and trains a tagger from the sentences of a CoNLL file. The
  * program generates the file: people and places have invented names, so most names of the test sentences do not occur in
- * training. The model recognizes names by the words around them and by their spelling.
+ * training. The model recognises names by the words around them and by their spelling.
  */
 import { RandomStream } from 'unrolljs';
 import { parseConll, trainTagger } from 'unrolljs/tag';
@@ -10,7 +10,10 @@ const random = new RandomStream(3, 'sentences');
 const pick = <T>(list: readonly T[]): T => list[Math.floor(random.uniform(1)[0] * list.length)];
 const SYLLABLES = ['ka', 'lo', 'mi', 'ren', 'tas', 'vo', 'shu', 'bel', 'nor', 'di'];
 
-/** Returns an invented name with a capital letter. @param ending the ending, for places: ville, ton or berg */
+/**
+ * Returns an invented name with a capital letter.
+ * @param ending the last part of the name of a place; the name of a person has a third syllable instead
+ */
 function nameOf(ending = ''): string {
   const name = pick(SYLLABLES) + pick(SYLLABLES) + (ending === '' ? pick(SYLLABLES) : ending);
   return name[0].toUpperCase() + name.slice(1);

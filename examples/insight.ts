@@ -54,7 +54,7 @@ console.log(
 );
 await report('after training');
 
-console.log('\nloss of the trained model with a gate forced');
+console.log('\nloss of the trained model with one gate forced to a constant value');
 const lossOf = async (network: Parameters<typeof trace>[0]): Promise<number> => {
   const { outputs } = await trace(network, x);
   const target = await y.data();

@@ -4,8 +4,8 @@
  * The adding problem: a sequence of random numbers from 0 to 1, of which two are marked, one in each half. The target is the
  * sum of these two. A model that ignores the sequence predicts 1, with a mean squared error of 1/6.
  *
- * The copy task: ten symbols, each one of eight at random, then a delay, then a signal, after which the ten symbols are to be
- * repeated. A model without memory guesses, with a cross-entropy of ln 8 = 2.08 nats per symbol.
+ * The copy task: the input has ten random symbols (of an alphabet of eight), a delay and a signal. After the signal, the model
+ * must output the ten symbols. A model without memory guesses, with a cross-entropy of ln 8 = 2.08 nats per symbol.
  *
  * The biases of the gates are initialised for the number of steps of the task (chrono initialisation, Tallec & Ollivier 2018).
  * A run ends when the task is solved, or after a number of updates that is the same for all cells.

@@ -48,15 +48,15 @@ function clips(count: number) {
 }
 
 const table = clips(200);
-const small = { frames: 'clip', units: 32, learningRate: 0.005, augment: false };
-const classifier = await trainClassifier(table, { ...small, label: 'direction', epochs: 16 });
+const settings = { frames: 'clip', units: 32, learningRate: 0.005, augment: false };
+const classifier = await trainClassifier(table, { ...settings, label: 'direction', epochs: 16 });
 const { metrics } = await classifier.model.evaluate({ rows: clips(100) });
 console.log(`accuracy on 100 new clips: ${(100 * (metrics?.accuracy ?? 0)).toFixed(1)} %`);
 const classify = await pipeline('classify', await classifier.model.toFiles());
 console.log(`the box moves ${(await classify(clipOf('up', 'large')))[0].label}`);
 
 const { model } = await trainDescriber(table, {
-  ...small,
+  ...settings,
   text: 'text',
   units: 64,
   embedding: 64,

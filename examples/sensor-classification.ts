@@ -52,4 +52,4 @@ console.log(`accuracy on 150 new recordings: ${(100 * (metrics?.accuracy ?? 0)).
 
 const classify = await pipeline('classify', await model.toFiles());
 const [{ label, score }] = await classify(recording('running'));
-console.log(`a run is classified as ${label} (${score.toFixed(2)})`);
+console.log(`a recording of running is classified as ${label} (${score.toFixed(2)})`);

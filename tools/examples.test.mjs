@@ -54,7 +54,7 @@ const CHECKS = {
       /missing values: (\S+) %\naccuracy on 150 new recordings: (\S+) %/,
     );
     assert.ok(missing > 1.5 && missing < 2.5 && accuracy > 90, text);
-    assert.match(text, /a run is classified as running/);
+    assert.match(text, /a recording of running is classified as running/);
   },
   'moving-box': (text) => {
     const [accuracy] = results(text, /accuracy on 100 new clips: (\S+) %/);

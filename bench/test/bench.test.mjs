@@ -54,7 +54,7 @@ test('a data file contains the data of a row', () => {
   rmSync(folder, { recursive: true });
 });
 
-test('engines in Chromium have a separate peak; pytorch@chromium and unroll-wasm@firefox are rejected', () => {
+test('engines in Chromium have their own peak GFLOP/s; pytorch@chromium and unroll-wasm@firefox are rejected', () => {
   const peaks = { avx2: 100, simd128: 40, simd128Chromium: 60 };
   for (const name of ['unroll-wasm:relaxed@chromium', 'ort-web@chromium', 'tfjs-wasm@chromium'])
     assert.equal(peakFor(engineSpec(name, ''), peaks), 60);
@@ -236,7 +236,7 @@ test('ratios are computed from pairs of adjacent rounds', () => {
   assert.equal(pairedRatio([1, 2, 3, 8], [1, 1, 1, 1]), 2.5);
 });
 
-test('the summary contains geometric means, the rows with the lowest values, the speed on two threads and the peak', () => {
+test('the summary contains speed relative to peers, speedup on two threads and share of the peak, each with its lowest row', () => {
   const row = (engine, sizes, threads, ms, ofPeak = null) => {
     const [cell, I, H, B, T] = sizes.split('-').map((part, i) => (i === 0 ? part : Number(part)));
     return { cell, I, H, B, T, mode: 'infer', threads, engine, ms, rounds: [ms], ofPeak };

@@ -173,7 +173,7 @@ function exampleOf(table: Table, { text, audio, frames, sequence = '' }: Columns
 
 type Columns = Pick<ClassifyOptions, 'text' | 'sequence' | 'audio' | 'frames' | 'label' | 'multiLabel'>;
 
-/** @throws UsageError for two of --text, --sequence, --audio and --frames */
+/** @throws UsageError if two of --text, --sequence, --audio and --frames are given */
 function columnArguments(args: ParsedArgs): Partial<Columns> {
   const names = ['text', 'sequence', 'audio', 'frames', 'label', 'multi-label'];
   const [text, sequence, audio, frames, label, multiLabel] = names.map((name) => textOption(args, name));

@@ -30,7 +30,7 @@ const RESULTS = 'comparison.json';
 
 /** How a share such as the accuracy is printed: in percent. */
 const inPercent = { format: 'share', decimals: 1, higherIsBetter: true } as const;
-/** The metrics of each task. Runs are compared by the first of them that the result contains. */
+/** The metrics of each task. Runs are compared by the first metric of the list that their result contains. */
 const METRICS: Readonly<Record<string, readonly ComparisonMetric[]>> = {
   classify: [
     { name: 'accuracy', title: 'accuracy', ...inPercent },

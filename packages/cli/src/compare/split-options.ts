@@ -17,7 +17,7 @@ const EXCLUDED_OPTIONS = {
 } as const;
 
 /**
- * Returns the options of `unroll compare`, and the other arguments in their order, which are those of the task.
+ * Returns the options of `unroll compare`, and the remaining arguments, in their order, as the arguments of the task.
  * @throws UsageError for options that a comparison does not accept, and for invalid values
  */
 export function splitOptions(args: readonly string[]): { options: ParsedArgs; taskArguments: string[] } {

@@ -48,7 +48,7 @@ export async function trainingRun(request: TrainingRunRequest): Promise<Training
   const isText = task === 'classify' && taskArguments.some((arg) => /^--text(=|$)/.test(arg));
   if (isText && !taskArguments.includes('--no-ngrams')) command.push('--no-ngrams');
   const runOptions = ['--seed', String(seed), '--out', out, '--json', '--quiet'];
-  // Runs the same script as this process, which may be the bin of a package manager.
+  // Runs the script of this process again. Its path may be a link in node_modules/.bin.
   const child = spawn(process.execPath, [process.argv[1], ...command, ...runOptions], { signal });
   const summary = new RunSummary(cell);
   let errors = '';

@@ -134,7 +134,7 @@ async function targetFormat(args: ParsedArgs, output: string): Promise<ModelForm
   const format = name === undefined ? await formatOfExtension(output) : await formatNamed(name);
   if (format === null)
     throw new UsageError(
-      `The format of ${output} is unknown. Name it with --to <format>; unroll convert --help lists them.`,
+      `The format of ${output} is unknown. Name it with --to <format>; unroll convert --help lists the formats.`,
     );
   if (format.write === undefined)
     throw new UsageError(`Unroll reads the format ${format.name}, but does not write it.`);

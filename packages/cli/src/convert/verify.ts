@@ -32,8 +32,8 @@ const BATCH = 3;
 const STEPS = 7;
 
 /**
- * Compares the outputs for recorded inputs with the recorded outputs, and the outputs of layers with the arrays that have
- * their names.
+ * Compares the outputs for recorded inputs with the recorded outputs. An array with the name of a layer is compared with the
+ * output of this layer.
  * @param path path of an .npz file
  */
 export async function compareWithData(
@@ -116,11 +116,11 @@ interface LayerComparison {
   reference: string;
   expected: ReadonlyMap<string, NamedArray>;
   tolerance: number;
-  /** True: arrays of another shape are skipped. Default false: they are errors. */
+  /** True: arrays whose shape differs from the output of the layer are skipped. Default false: they are errors. */
   skipsOtherShapes?: boolean;
 }
 
-/** Compares the outputs of layers with the arrays in `expected` that have their names. */
+/** Compares each array in `expected` that has the name of a layer with the output of this layer. */
 async function compareLayers(
   model: Network,
   inputs: readonly NamedArray[],
@@ -144,9 +144,7 @@ async function readBack(source: ByteSource, format: ModelFormat): Promise<Networ
     return (await format.read(source)).model;
   } catch (error) {
     if (!(error instanceof UnrollError)) throw error;
-    throw new UsageError(
-      `--verify random reads the output back, but this is not possible here. ${error.message}`,
-    );
+    throw new UsageError(`--verify random reads the converted file back, which failed: ${error.message}`);
   }
 }
 
@@ -172,13 +170,13 @@ export function randomInputs(model: Network): NamedArray[] {
     const shape = (model.inputShapes?.[i] ?? []).map((extent, axis) =>
       extent > 0 ? extent : axis === 0 ? BATCH : STEPS,
     );
-    const count = idsOf(model, i);
+    const idCount = vocabularySizeOf(model, i);
     const size = shape.reduce((product, extent) => product * extent, 1);
     // Ids start at 1 if there are several, because id 0 may be padding.
     const values =
-      count === null
+      idCount === null
         ? stream.normal(size)
-        : stream.uniform(size).map((u) => (count < 2 ? 0 : 1 + Math.floor(u * (count - 1))));
+        : stream.uniform(size).map((u) => (idCount < 2 ? 0 : 1 + Math.floor(u * (idCount - 1))));
     return { name, shape, values };
   });
 }
@@ -203,14 +201,17 @@ const KEEPS_IDS = new Set([
   'WordDropout',
 ]);
 
-/** Returns the number of ids of an input that an embedding reads, directly or through other layers; null for other inputs. */
-const idsOf = (model: Network, index: number): number | null =>
-  idsOfGraph(model.config.config as unknown as GraphConfig, index);
+/**
+ * Returns the vocabulary size (inputDim) of the embedding that reads an input, directly or through other layers; null if no
+ * embedding reads the input.
+ */
+const vocabularySizeOf = (model: Network, index: number): number | null =>
+  vocabularySizeOfGraph(model.config.config as unknown as GraphConfig, index);
 
-function idsOfGraph({ layers, nodes, inputs }: GraphConfig, index: number): number | null {
+function vocabularySizeOfGraph({ layers, nodes, inputs }: GraphConfig, index: number): number | null {
   if (!nodes || !inputs) {
     const first = layers.find(({ className }) => !KEEPS_IDS.has(className));
-    return first === undefined ? null : idsOfLayer(first, index);
+    return first === undefined ? null : vocabularySizeOfLayer(first, index);
   }
   const named = new Map(layers.map((layer) => [layer.config.name, layer]));
   // Nodes whose output is the ids of the input. The nodes are in topological order.
@@ -219,24 +220,24 @@ function idsOfGraph({ layers, nodes, inputs }: GraphConfig, index: number): numb
     const input = node.inputs.findIndex(([from]) => idNodes.has(from));
     const layer = named.get(node.layer);
     if (input < 0 || layer === undefined) continue;
-    const count = idsOfLayer(layer, input);
-    if (count !== null) return count;
+    const size = vocabularySizeOfLayer(layer, input);
+    if (size !== null) return size;
     if (KEEPS_IDS.has(layer.className)) idNodes.add(n);
   }
   return null;
 }
 
-function idsOfLayer({ config }: LayerConfig, index: number): number | null {
+function vocabularySizeOfLayer({ config }: LayerConfig, index: number): number | null {
   const { inputDim, layer, layers } = config;
   if (inputDim !== undefined) return inputDim;
-  if (layer !== undefined) return idsOfLayer(layer, index);
-  return layers === undefined ? null : idsOfGraph(config as GraphConfig, index);
+  if (layer !== undefined) return vocabularySizeOfLayer(layer, index);
+  return layers === undefined ? null : vocabularySizeOfGraph(config as GraphConfig, index);
 }
 
 function compare(reference: string, ours: NamedArray, theirs: NamedArray, tolerance: number): Comparison {
   if (ours.shape.join() !== theirs.shape.join())
     throw valueError(
-      `Output ${ours.name} has shape [${ours.shape.join(', ')}], but ${reference} has [${theirs.shape.join(', ')}].`,
+      `The shape of ${ours.name} is [${ours.shape.join(', ')}], but ${reference} has [${theirs.shape.join(', ')}].`,
     );
   let [absolute, relative] = [0, 0];
   let passes = true;

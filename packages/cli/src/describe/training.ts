@@ -46,8 +46,8 @@ Data
   --text <column>       column with the sentences
   --valid <file>        rows for validation (default: a tenth of the rows)
   --level <name>        tokens: words, subwords or characters (default: words)
-  --vocabulary <n>      size of the vocabulary in tokens (default: all words, or the words that
-                        occur at least twice if there are more than 2,000)
+  --vocabulary <n>      size of the vocabulary in tokens (default: all words; if there are more
+                        than 2,000, only those that occur at least twice)
 ${CLIP_HELP}`;
 
 export const describeTraining: TrainableTask = {

@@ -16,21 +16,24 @@ export function reasonOf(error: unknown, otherwise: string, shownPath?: string):
   if (code === 'EACCES' || code === 'EPERM') return 'permission denied';
   if (code === 'ENOTDIR' || code === 'EEXIST') {
     const file = path === undefined ? path : nearestExisting(path);
-    const isLost = file !== undefined && statSync(file, { throwIfNoEntry: false }) === undefined;
-    return `${file === (shownPath ?? path) ? 'this' : file} is a ${isLost ? 'link to a missing' : 'file, expected a'} folder`;
+    const isBrokenLink = file !== undefined && statSync(file, { throwIfNoEntry: false }) === undefined;
+    return `${file === (shownPath ?? path) ? 'this' : file} is a ${isBrokenLink ? 'link to a missing' : 'file, expected a'} folder`;
   }
   if (code === 'EROFS') return 'the file system is read-only';
   if (code === 'ENOSPC') return 'the disk is full';
   return `${otherwise} (${code ?? String(error)})`;
 }
 
-/** Returns the path if there is a file, folder or link, otherwise its nearest parent that exists, or the missing root of a drive. */
+/**
+ * Returns the path itself if it is a file, a folder or a link (even a broken one), otherwise its nearest parent that is one of
+ * these. If there is none, because the drive is missing, returns the root of the drive.
+ */
 function nearestExisting(path: string): string {
   const parent = dirname(path);
   return existsSync(path) || isLink(path) || parent === path ? path : nearestExisting(parent);
 }
 
-/** Returns whether there is a link at the path, even if nothing is at the path that the link contains. */
+/** Returns whether the path is a symbolic link, even a broken one. */
 function isLink(path: string): boolean {
   try {
     return lstatSync(path).isSymbolicLink();

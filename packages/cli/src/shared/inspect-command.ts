@@ -89,7 +89,7 @@ export const inspect: Command = {
   },
 };
 
-/** True for a file whose name does not end in .zip, which is therefore not a model of Unroll. */
+/** True if the path is a file of another tool: a model of Unroll is a folder or a .zip file. */
 const isOtherFile = (path: string): boolean =>
   !path.endsWith('.zip') && statSync(path, { throwIfNoEntry: false })?.isFile() === true;
 

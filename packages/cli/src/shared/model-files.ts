@@ -7,8 +7,8 @@ import { reasonOf } from './files.js';
 
 /**
  * Returns the argument that is the path of the model. The options of the model are unknown until the model is loaded, so an
- * argument after an unknown option may be the value of this option. Such an argument is taken for the path only if there is no other candidate
- * and the path exists.
+ * argument after an unknown option may be the value of this option. Such an argument is taken for the path only if there is no
+ * other candidate and the path exists.
  * @returns undefined if no argument is the path of a model
  */
 export function modelPath(args: readonly string[], commandOptions: OptionSpecs): string | undefined {

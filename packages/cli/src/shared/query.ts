@@ -132,7 +132,7 @@ const quoted = (text: string): string => `'${text.replaceAll("'", "''")}'`;
 /** Texts that mean a missing value. DuckDB's comparison is case-sensitive. */
 const MISSING_VALUES =
   "['', 'NA', 'N/A', 'n/a', '#N/A', '#DIV/0!', '#VALUE!', '#REF!', '#NAME?', '#NUM!', '#NULL!', 'NaN', 'nan', 'NULL', 'null', 'None', 'none', '-', '?']";
-/** Number of bytes from which the file format is detected. */
+/** Number of bytes that are read from the start of a file to detect its format. */
 const HEAD_BYTES = 65_536;
 
 /** Returns the call of the DuckDB function that reads the file, chosen by the first bytes of the file. */

@@ -21,7 +21,7 @@ export const READING_HELP = `File format (default: detected, with a note if ambi
   --no-header           the first line holds values; columns are named by their position: 1, 2, ...
 `;
 export const TIME_HELP = `  --dates <order>       order of day, month and year in dates such as 01/02/2024: dmy, mdy or ymd
-  --timezone <name>     local time zone of daily rows whose times are in UTC, such as Europe/Berlin
+  --timezone <name>     local time zone, such as Europe/Berlin, of daily rows whose times are in UTC
 `;
 
 /** Encoding, number format and header of a file; omitted values are detected. */

@@ -76,7 +76,7 @@ const OPTIONS: readonly TaskOption[] = [
     name: 'timezone',
     type: 'text',
     placeholder: 'name',
-    help: 'local time zone of daily rows whose times are in UTC, such as Europe/Berlin (default: as in training)',
+    help: 'local time zone, such as Europe/Berlin, of daily rows whose times are in UTC (default: as in training)',
   },
 ];
 
