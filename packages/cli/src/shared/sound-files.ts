@@ -47,7 +47,8 @@ export async function readSoundTable(path: string, options: SoundTableOptions): 
 /**
  * Checks the options for training data with sounds.
  * @param options.audio the column of --audio @param options.other a column of inputs that are not sounds
- * @throws UsageError for a folder without --pattern or with a column, and for --pattern without a folder
+ * @throws UsageError if the data are a folder and --pattern is missing or a column of inputs is given, or if the data are not a
+ * folder and --pattern is given
  */
 export function checkSoundData(options: {
   path: string;
@@ -63,12 +64,12 @@ export function checkSoundData(options: {
   }
   if (other !== undefined || (audio ?? FOLDER_COLUMN) !== FOLDER_COLUMN)
     throw new UsageError(
-      '--data is a folder, whose WAV files are the inputs. Omit --audio and other options for a column of inputs.',
+      '--data is a folder of WAV files, which are the inputs. Omit --audio and any other option that names a column of inputs.',
     );
-  if (pattern === undefined) {
-    const purpose = 'the parts of the file names that are columns, such as "{label}_{take}.wav"';
-    throw new UsageError(`--pattern is required for a folder: ${purpose}.`);
-  }
+  if (pattern === undefined)
+    throw new UsageError(
+      '--pattern is required for a folder, to read columns from the file names. Example: "{label}_{take}.wav".',
+    );
 }
 
 /** Replaces the paths in a column by the files. The fingerprint covers the table and all files. */
@@ -134,7 +135,8 @@ function folderTable(folder: string, audio: string, pattern = '{*}'): Table {
 }
 
 /**
- * Parses a pattern such as `{label}_{speaker}_{take}.wav`. A pattern without / is compared with names without their folders.
+ * Parses a pattern such as `{label}_{speaker}_{take}.wav`; `{*}` has no fields and matches any path. A pattern
+ * without / is matched against the file name alone, without the folders of the path.
  */
 function parsePattern(
   pattern: string,
@@ -151,7 +153,7 @@ function parsePattern(
     const problem =
       wrong === undefined
         ? 'must have fields such as {label}'
-        : `must have different names in braces, other than "${audio}", got "{${wrong}}"`;
+        : `must have a different name in each pair of braces, neither empty nor "${audio}", got "{${wrong}}"`;
     throw new UsageError(`--pattern ${problem}. Example: "{label}_{speaker}_{take}.wav".`);
   }
   const source = parts.map((part, i) =>

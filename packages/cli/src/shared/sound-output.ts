@@ -17,7 +17,7 @@ export class SoundOutput {
   constructor(path: string | undefined) {
     if (path === undefined)
       throw new UsageError(
-        'Speech synthesis needs --audio <file.wav>, a folder for several texts, or - for stdout.',
+        'Speech synthesis needs --audio <path>: a .wav file, a folder for several texts, or - for stdout.',
       );
     this.#path = path;
     this.#kind = kindOf(path);

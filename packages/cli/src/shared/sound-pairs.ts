@@ -9,15 +9,15 @@ import { readRows } from './table-file.js';
 
 const SAME_COLUMN = 'same';
 /** The meaning of the cells in the column "same". */
-const DECISIONS: Readonly<Record<string, boolean>> = {
+const SAME_VALUES: Readonly<Record<string, boolean>> = {
   ...{ 1: true, true: true, yes: true },
   ...{ 0: false, false: false, no: false },
 };
 
 /**
  * Reads the pairs in a table. A file that occurs several times is read once.
- * @throws UsageError for another number of columns, other cells, and files that cannot be read; UnrollError if the column
- * "same" is missing
+ * @throws UsageError if the table does not have exactly two columns besides "same", if a cell of "same" is not 1, 0
+ * or a synonym, or if a file cannot be read; UnrollError if the column "same" is missing
  */
 export async function readSoundPairs(
   path: string,
@@ -42,15 +42,15 @@ export async function readSoundPairs(
     return file;
   };
   const pairs = same.cells.map((cell, row): SoundPair => {
-    const decision =
-      DECISIONS[
+    const isSame =
+      SAME_VALUES[
         String(cell ?? '')
           .trim()
           .toLowerCase()
       ];
-    if (decision === undefined)
+    if (isSame === undefined)
       throw new UsageError(`${locationOf(row, same)}: the cell must be 1 or 0, got ${JSON.stringify(cell)}.`);
-    return { first: fileOf(row, paths[0]), second: fileOf(row, paths[1]), same: decision };
+    return { first: fileOf(row, paths[0]), second: fileOf(row, paths[1]), same: isSame };
   });
   return { pairs, notes };
 }

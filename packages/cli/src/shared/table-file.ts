@@ -128,7 +128,7 @@ function decode(bytes: Uint8Array, path: string, requested?: string): { text: st
   return { text, notes: [statement + hint] };
 }
 
-/** Returns the tab as the delimiter of a .tsv file, whose texts may contain more commas than there are columns. */
+/** Returns the tab as the delimiter of a .tsv file. Detection could choose the comma if the texts contain many commas. */
 const tabOf = (path: string, text: string): { delimiter?: string } =>
   /\.tsv(\.gz)?$/i.test(path) && text.slice(0, text.indexOf('\n') + 1 || undefined).includes('\t')
     ? { delimiter: '\t' }

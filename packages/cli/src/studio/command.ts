@@ -64,7 +64,7 @@ export const studio: Command = {
   },
 };
 
-/** Listens on the loopback interface. Without a port: on the default port, or on any free port. */
+/** Listens on the loopback interface. Without a port: on the default port, or, if that is in use, on any free port. */
 async function listen(
   server: ReturnType<typeof createStudioServer>,
   port: number | undefined,

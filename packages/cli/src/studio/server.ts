@@ -31,7 +31,7 @@ const HEADERS = {
 export interface StudioServerOptions {
   /** The folder of the page. */
   folder: string;
-  /** Files that the page opens, by path: `opened/<path>`. */
+  /** Files that the page opens, by path. Each is served as `/opened/<path>`. */
   opened: ReadonlyMap<string, Uint8Array>;
 }
 

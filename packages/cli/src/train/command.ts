@@ -59,7 +59,7 @@ export const trainCommand: Command = {
   },
 };
 
-/** Returns true if an option gives the training data, or one of two files with sentence pairs. */
+/** Returns true if --data, --source-file or --target-file is given. */
 const hasData = ({ values }: ParsedArgs): boolean =>
   ['data', 'source-file', 'target-file'].some((option) => values[option] !== undefined);
 

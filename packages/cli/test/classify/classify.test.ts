@@ -140,7 +140,7 @@ describe('--vectors', () => {
   });
   for (const [name, args, message] of [
     [
-      'an --embedding of another width',
+      'an --embedding that differs from the width of the vectors',
       ['--embedding', '5'],
       /vectors\.txt.*(must|have|has) .*width|width.*5/,
     ],

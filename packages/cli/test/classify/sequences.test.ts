@@ -119,7 +119,7 @@ describe('invalid input', () => {
   const train = (...args: string[]) => ['train', 'classify', '--out', 'bad', ...args];
   const columns = ['--sequence', 'motion', '--label', 'kind'];
   const cases: Record<string, [string[], RegExp]> = {
-    'a step with another number of features': [
+    'steps with different numbers of features': [
       train('--data', 'ragged.jsonl', ...columns),
       /ragged\.jsonl, line 5, column 1 \("motion"\): step 2 must have 2 values, got 1\./,
     ],
@@ -136,7 +136,7 @@ describe('invalid input', () => {
       /--text <column>, --sequence <column>, --audio <column> or --frames <column> is required/,
     ],
     'no labels': [train('--data', 'train.jsonl', '--sequence', 'motion'), /--label <column> is required/],
-    'other features at test time': [
+    'a different number of features at test time': [
       ['evaluate', 'model', '--data', 'wide.ts'],
       /wide\.ts, line 3, column 1 \("sequence"\): step 1 must have 2 values, got 1\./,
     ],

@@ -32,7 +32,7 @@ before(() => {
 });
 
 describe('unroll compare', () => {
-  test('prints a table of the cells and writes a report', async () => {
+  test('prints a table with a row for each recurrent cell and writes a report', async () => {
     const { code, stdout, stderr } = await unroll([
       ...TASK,
       '--cells',

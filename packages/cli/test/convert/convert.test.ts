@@ -55,7 +55,7 @@ function sparseSafetensors(path: string, gigabytes: number): void {
 }
 
 describe('convert', () => {
-  test('names the file that is in the place of a folder, not the files in it', async () => {
+  test('if the output folder or its parent is a file, the error names this file, not the files to be written', async () => {
     writeFileSync(pathOf('notes'), 'no folder');
     for (const output of ['notes', 'notes/model']) {
       const { code, stderr } = await unroll(['convert', 'model', output]);

@@ -37,8 +37,8 @@ describe('a successful run', () => {
       'model',
       'report.html',
     ]);
-    const [head, ...rows] = csv('air/forecast.csv');
-    assert.deepEqual(head, ['time', 'mean', 'median', 'lo-80', 'hi-80', 'lo-95', 'hi-95']);
+    const [header, ...rows] = csv('air/forecast.csv');
+    assert.deepEqual(header, ['time', 'mean', 'median', 'lo-80', 'hi-80', 'lo-95', 'hi-95']);
     assert.deepEqual([rows[0]![0], rows[11]![0], rows.length], ['1961-01', '1961-12', 12]);
     for (const row of rows) {
       const [mean, median, low80, high80, low95, high95] = row.slice(1).map(Number) as [number, ...number[]];
@@ -270,7 +270,7 @@ describe('several series with covariates', () => {
     assert.match(lines[4]!, /^B,2023-04,/);
   });
 
-  test('without future covariates: exit 2 and a template, which is accepted once completed', async () => {
+  test('without future covariates: exit 2 and a template, which is deleted once the data contain the covariates', async () => {
     writeFileSync(join(temp.folder, 'gaps.csv'), table(''));
     const { code, stderr } = await unroll(['forecast', 'gaps.csv', ...options, '--out', 'gaps']);
     assert.equal(code, 2);

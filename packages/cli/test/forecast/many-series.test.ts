@@ -17,7 +17,7 @@ interface Shop {
   /** The first day of the series, in days since the first of January. */
   start: number;
   rows: number;
-  /** Number of days to forecast whose price is in the file. */
+  /** Number of days in the horizon for which the file has a price. */
   known: number;
 }
 

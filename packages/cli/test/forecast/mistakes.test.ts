@@ -101,7 +101,7 @@ describe('mistakes in the input: exit 2, a few clear lines, nothing written', ()
       ['either.csv', '--target', 'sold', '--horizon', '1'],
       /may be 01 February 2020 or 02 January 2020/,
     ],
-    'times at irregular distances': [
+    'times at irregular intervals': [
       ['uneven.csv', '--target', 'sold', '--horizon', '1'],
       /uneven\.csv, column "day": The times follow no regular step/,
     ],

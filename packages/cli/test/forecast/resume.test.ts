@@ -10,7 +10,7 @@ const KILLS = 6;
 const temp = useTempFolder();
 const { unroll } = temp;
 const ARGS = ['forecast', ...AIR, '--cells', 'gru', '--epochs', '30', '--baselines', 'none', '--json'];
-/** The files of a run that do not depend on time. */
+/** The files that a run writes, except those that record its duration (report.html and training.json). */
 const RESULTS = [
   'forecast.csv',
   'backtest.csv',
@@ -31,7 +31,7 @@ before(async () => {
   }
 });
 
-test(`a run killed ${KILLS} times at random moments and resumed ends with the same files`, async (t) => {
+test(`a run killed ${KILLS} times at random moments and resumed writes the files of an uninterrupted run`, async (t) => {
   const moments: string[] = [];
   let [kills, resumed] = [0, 0];
   for (let code: number | null = null; code !== 0; ) {
@@ -62,7 +62,7 @@ test('does not repeat completed training runs', async () => {
   assert.match(stderr, /^\[12\/12\] .* sequences\/s$/m);
 });
 
-describe('Ctrl-C', () => {
+describe('a run stopped with Ctrl-C', () => {
   before(async () => {
     const { code, stderr } = await unroll([...ARGS, '--out', 'stopped'], afterEpochs(20, 'SIGINT'));
     assert.equal(code, 130);

@@ -31,7 +31,7 @@ before(async () => {
 });
 
 describe('predict', () => {
-  test('writes predictions as CSV, and notes', async () => {
+  test('writes predictions as CSV to stdout, and notes to stderr', async () => {
     assert.deepEqual(await unroll(['predict', 'echo', '--data', 'said.csv']), {
       code: 0,
       stdout: 'echo,loudness,place\nho,2,a valley\n"a, b",4,a valley\n',
@@ -188,7 +188,7 @@ describe('inspect', () => {
     assert.match(later, /^task {3}echo, format version 3, not supported by this version$/m);
     assert.match(later, /\n\nNo training record\.\n$/);
   });
-  test('rejects a folder without a model, and a missing folder', async () => {
+  test('rejects a folder without a model, and a missing argument', async () => {
     const empty = await unroll(['inspect', '.']);
     assert.equal(
       empty.stderr,

@@ -1,4 +1,4 @@
-/** Adds tests that an interrupted and resumed run writes the same files as an uninterrupted run. Each task calls it. */
+/** For the tests of most tasks: tests that an interrupted and resumed run writes the same files as an uninterrupted run. */
 import assert from 'node:assert/strict';
 import type { ChildProcess } from 'node:child_process';
 import { readdirSync, readFileSync } from 'node:fs';
@@ -11,7 +11,7 @@ const RESULTS = ['config.json', 'model.safetensors', 'pipeline.json'];
 /**
  * Interrupts a run with SIGINT and with SIGKILL after three epochs, and resumes it.
  * @param train the command without --out, with --json
- * @param changedOption an option with another value, which a resumed run rejects
+ * @param changedOption an option with a value that differs from the one in `train`, so the run cannot be resumed with it
  * @param message the error message for the changed option
  */
 export function testInterruptedRuns(
@@ -26,7 +26,7 @@ export function testInterruptedRuns(
   const results = (out: string) => RESULTS.map((name) => readFileSync(join(folder(out), name), 'base64'));
   describe('an interrupted run', () => {
     for (const signal of ['SIGINT', 'SIGKILL'] as const) {
-      test(`${signal}: the resumed run ends with the same files`, async () => {
+      test(`${signal}: the resumed run writes the same files as an uninterrupted run`, async () => {
         await temp.unroll([...train, '--out', 'uninterrupted']);
         const stopped = await temp.unroll([...train, '--out', signal], afterEpochs(3, signal));
         assert.notEqual(stopped.code, 0);
@@ -50,7 +50,7 @@ export const afterEpochs = (count: number, signal: NodeJS.Signals) => (child: Ch
   let epochs = 0;
   child.stdout!.on('data', (data) => {
     epochs += String(data).split('"epoch",').length - 1;
-    // Once only: a second signal ends a process that takes longer than half a second to stop.
+    // Once only: another SIGINT half a second later or more would end the process before it has stopped properly.
     if (epochs >= count && !child.killed) child.kill(signal);
   });
 };

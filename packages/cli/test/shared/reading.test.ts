@@ -174,7 +174,7 @@ test('the order of day and month must be set if it is ambiguous; the time zone i
   assert.doesNotMatch(named.stdout, /midnights/);
 });
 
-test('if rows are newest first and months are names, the forecast follows the newest row, also with newer rows', async () => {
+test('with the newest rows first and month names, forecasts begin after the newest row, also if newer rows are added', async () => {
   const run = ['--target', 'units', '--horizon', '2', ...QUICK, '--quiet', '--out', 'named'];
   assert.equal((await unroll(['forecast', 'newest.csv', ...run])).code, 0);
   assert.deepEqual(

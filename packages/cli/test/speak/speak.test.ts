@@ -14,7 +14,7 @@ const RATE = 4000;
 const TONES: Record<string, number> = { a: 300, b: 700, c: 1300 };
 
 /** Returns a WAV file with a tone of 0.1 s for each letter. */
-function spoken(text: string): Uint8Array {
+function recordingOf(text: string): Uint8Array {
   const samples = Float32Array.from({ length: 400 * text.length }, (_, n) => {
     const letter = text[Math.floor(n / 400)];
     return 0.3 * Math.sin((2 * Math.PI * TONES[letter] * n) / RATE);
@@ -34,7 +34,7 @@ before(async () => {
     const text = Array.from({ length: 3 + (i % 3) }, (__, k) => 'abc'[(i * 7 + k * (1 + (i % 4))) % 3]).join(
       '',
     );
-    writeFileSync(inFolder(`sounds/${text}_${i}.wav`), spoken(text));
+    writeFileSync(inFolder(`sounds/${text}_${i}.wav`), recordingOf(text));
     return `sounds/${text}_${i}.wav\t${text}`;
   });
   writeFileSync(inFolder('train.tsv'), `file\twords\n${rows.join('\n')}\n`);
@@ -81,7 +81,7 @@ describe('speak', () => {
   test('bad input prints a short error, exits with code 2, and writes nothing', async () => {
     writeFileSync(inFolder('empty.tsv'), 'file\twords\nsounds/none.wav\t\n');
     writeFileSync(inFolder('missing.tsv'), 'file\twords\nnone.wav\tabc\n');
-    writeFileSync(inFolder('broken.wav'), spoken('abc').subarray(0, 100));
+    writeFileSync(inFolder('broken.wav'), recordingOf('abc').subarray(0, 100));
     writeFileSync(inFolder('broken.tsv'), 'file\twords\nbroken.wav\tabc\n');
     const samples = new Float32Array(31 * RATE);
     writeFileSync(inFolder('long.wav'), writeWav({ channels: [samples], sampleRate: RATE }));
@@ -108,7 +108,7 @@ describe('speak', () => {
       [train('train.tsv', '--text', 'words'), /--audio <column> is required/],
       [train('sounds', '--text', 'words'), /--pattern is required for a folder/],
       [train('train.tsv', ...columns, '--sampling', '1'), /--sampling must be .*from 0 to below 1/],
-      [predict('--text', 'abc'), /Speech synthesis needs --audio <file\.wav>/],
+      [predict('--text', 'abc'), /Speech synthesis needs --audio <path>: a \.wav file/],
       [predict('--audio', 'no.wav'), /Speaking needs texts/],
       [predict('--text', '', '--audio', 'no.wav'), /^unroll: --text must not be empty\.$/m],
       [
