@@ -51,8 +51,8 @@ function checkSizes({ emissions, transitions, start, end }: TagScores): Size {
 }
 
 /**
- * The last step of one of the n best paths to a tag. {@link nBestPaths} keeps a list of them for each step and tag. The rest of
- * the path is entry `rank` of the list of tag `tag` at the previous step.
+ * One of the n best paths to a tag at some step. {@link nBestPaths} keeps the list of these paths for each step and tag.
+ * Without its last step, the path is entry `rank` of the list for `tag`, the previous tag, at the previous step.
  */
 interface PartialPath {
   score: number;

@@ -38,8 +38,8 @@ export function nestedNumbers(
 ): { shape: number[]; numbers: FloatArray } {
   const shape = shapeOf(values);
   const size = sizeOf(shape);
-  // The shape is that of the first arrays. If others are shorter, it is far larger than the input, so a large input is
-  // checked before memory is allocated.
+  // The shape is that of the first array at each depth. If other arrays are shorter, this shape may have far more elements than
+  // the input. Large shapes are therefore checked before memory is allocated.
   if (size > 2 ** 20) flatten(values, { shape, out: null, next: 0, path: [] }, 0);
   const numbers = new Float(size);
   flatten(values, { shape, out: numbers, next: 0, path: [] }, 0);

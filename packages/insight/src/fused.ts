@@ -132,29 +132,29 @@ function observeCoefficients(cell: MinCell): { gates: () => TensorsByName; resto
 
 const observers: Record<OpName, Observer> = {
   lstm({ op, saved, reverse }, sink) {
-    const { prepared, gates, c } = saved as LstmSaved;
-    const { T, B, H } = prepared;
+    const { buffers, gates, c } = saved as LstmSaved;
+    const { T, B, H } = buffers;
     const cells = new KernelSteps(c, { T, B, size: H, offset: B * H, stride: H, reverse });
     return {
-      gates: splitGates(gates, prepared, 'ifgo', reverse),
-      states: { h: hiddenStates(prepared, reverse), c: cells },
-      op: sink ? reportingGradients(op, 'lstmBackward', ['dhAll', 'dcAll'], prepared, reverse, sink) : op,
+      gates: splitGates(gates, buffers, 'ifgo', reverse),
+      states: { h: hiddenStates(buffers, reverse), c: cells },
+      op: sink ? reportingGradients(op, 'lstmBackward', ['dhAll', 'dcAll'], buffers, reverse, sink) : op,
     };
   },
   gru({ op, saved, reverse }, sink) {
-    const { prepared, gates } = saved as GruSaved;
+    const { buffers, gates } = saved as GruSaved;
     return {
-      gates: splitGates(gates, prepared, 'zrn', reverse),
-      states: { h: hiddenStates(prepared, reverse) },
-      op: sink ? reportingGradients(op, 'gruBackward', ['dhAll'], prepared, reverse, sink) : op,
+      gates: splitGates(gates, buffers, 'zrn', reverse),
+      states: { h: hiddenStates(buffers, reverse) },
+      op: sink ? reportingGradients(op, 'gruBackward', ['dhAll'], buffers, reverse, sink) : op,
     };
   },
   rnn({ op, saved, reverse }, sink) {
-    const prepared = saved as SequenceBuffers;
+    const buffers = saved as SequenceBuffers;
     return {
       gates: {},
-      states: { h: hiddenStates(prepared, reverse) },
-      op: sink ? reportingGradients(op, 'rnnBackward', ['dhAll'], prepared, reverse, sink) : op,
+      states: { h: hiddenStates(buffers, reverse) },
+      op: sink ? reportingGradients(op, 'rnnBackward', ['dhAll'], buffers, reverse, sink) : op,
     };
   },
   /** At each step, h = a * (previous h) + b, so the gradients with respect to h and b are equal. They are in time order. */

@@ -203,7 +203,7 @@ describe('errors of the loss', () => {
     const call = (targets: number[][], lengths: number[], counts: number[], options = {}) => () => ctc(LOGITS, targets, lengths, counts, options); // biome-ignore format: one line
     assert.throws(call([[1], [1]], [5, 6], [1, 1]), fails('value', /the length of sequence 1 must be an integer from 0 to 5, got 6/)); // biome-ignore format: one line
     assert.throws(call([[1], [1]], [5, 5], [2, 1]), fails('value', /the target length of sequence 0 must be an integer from 0 to 1, got 2/)); // biome-ignore format: one line
-    assert.throws(call([[1], [0]], [5, 5], [1, 1]), fails('value', /step 0 of target 1 must be a class index from 0 to 2 other than the blank \(0\), got 0/)); // biome-ignore format: one line
+    assert.throws(call([[1], [0]], [5, 5], [1, 1]), fails('value', /index 0 of target 1 must be a class index from 0 to 2 except the blank \(0\), got 0/)); // biome-ignore format: one line
     assert.throws(call([[1], [1]], [5, 5], [1, 1], { blank: 9 }), fails('value', /blank must be a class index from 0 to 2, got 9/)); // biome-ignore format: one line
     assert.throws(call([[1]], [5, 5], [1, 1]), fails('shape', /ctc takes logits \[B, T, C\]/));
   });

@@ -1,4 +1,4 @@
-/** `unroll studio`: the server sends the page with its headers, and nothing else. */
+/** `unroll studio`: the server sends the page with its security headers, the opened files, and no other files. */
 import assert from 'node:assert/strict';
 import { type ChildProcess, spawn } from 'node:child_process';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
@@ -97,7 +97,7 @@ describe('the server of unroll studio', () => {
     }
   });
 
-  test('refuses other methods and the names of other hosts', async () => {
+  test('refuses methods other than GET and HEAD, and host names of other machines', async () => {
     for (const method of ['POST', 'PUT', 'DELETE'])
       assert.equal((await get(server.url, '/', { method })).status, 405);
     const { port } = server.url;
@@ -130,7 +130,7 @@ describe('the server of unroll studio', () => {
   });
 });
 
-describe('mistakes', () => {
+describe('invalid arguments', () => {
   const temp = useTempFolder();
   const cases: [name: string, args: string[], message: RegExp][] = [
     ['a missing file', ['missing.csv'], /^unroll: missing\.csv: file or folder not found\./],

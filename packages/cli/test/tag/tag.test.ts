@@ -203,7 +203,10 @@ describe('invalid input', () => {
       /unknown-words\.conll: no word occurs in the training data/,
     ],
     'an empty text': [['predict', 'model', '--text', ' '], /The text is empty/],
-    'a query': [['predict', 'model', '--data', 'test.conll', '--sql', 'select 1'], /--sql needs a table/],
+    'an SQL query on a CoNLL file': [
+      ['predict', 'model', '--data', 'test.conll', '--sql', 'select 1'],
+      /--sql needs a table/,
+    ],
   };
   for (const [name, [args, message]] of Object.entries(cases)) {
     test(name, async () => {

@@ -1,6 +1,6 @@
 /**
- * The CPU backend: an adapter for the compiled kernels (WebAssembly or the native addon, which have the same functions and
- * one linear memory). Addresses are used only in this folder.
+ * The CPU backend: an adapter for the compiled kernels (WebAssembly or the native addon: both have the same functions, and each
+ * has one linear memory). Addresses are used only in this folder.
  */
 import { type KernelModule, missingKernels, rowsToSplit } from '@unroll/kernels';
 import type { Backend, Block, FloatArray, Kernels } from '../backend.js';

@@ -1,6 +1,6 @@
 /**
- * Allocates in the linear memory of the kernels: long-lived blocks, and arenas whose memory is released when a scope
- * closes. Addresses are in bytes and may exceed 2 GiB; all blocks are aligned to 64 bytes.
+ * The allocator of the linear memory of the kernels, for long-lived blocks, and for arenas whose memory is released when a
+ * scope closes. Addresses are in bytes and may exceed 2 GiB; all blocks are aligned to 64 bytes.
  */
 import type { KernelModule, LinearMemory } from '@unroll/kernels';
 import { UnrollError } from '../errors.js';

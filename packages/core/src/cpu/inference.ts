@@ -29,16 +29,16 @@ export function inferenceKernels(
   wholeMemory: WholeMemory,
   dimsAddress: number,
 ): InferenceKernels {
-  return { ...elementwiseKernels(module, wholeMemory, dimsAddress), ...productKernels(module) };
+  return { ...elementwiseKernels(module, wholeMemory, dimsAddress), ...matrixKernels(module) };
 }
 
-type Products = Pick<Kernels, 'gemm' | 'softmax' | 'gather'>;
+type MatrixKernels = Pick<Kernels, 'gemm' | 'softmax' | 'gather'>;
 
 function elementwiseKernels(
   module: KernelModule,
   wholeMemory: WholeMemory,
   dimsAddress: number,
-): Omit<InferenceKernels, keyof Products> {
+): Omit<InferenceKernels, keyof MatrixKernels> {
   const { kernels: k, memory } = module;
   const writeDims = dimsWriter(memory, dimsAddress);
   return {
@@ -106,7 +106,7 @@ function elementwiseKernels(
   };
 }
 
-function productKernels(module: KernelModule): Products {
+function matrixKernels(module: KernelModule): MatrixKernels {
   return {
     gemm(a, b, y, s) {
       const { m, n, k, transA, transB, bias, batch = 1, strideA = 0, strideB = 0, strideC = 0 } = s;

@@ -69,14 +69,14 @@ export function recurrentKernels(
   packWeights: Packer,
   formatFor: FormatChoice | null,
 ): RecurrentKernels {
-  const weights = forwardPacker(module, packWeights, formatFor);
+  const packedWeights = forwardPacker(module, packWeights, formatFor);
   // The cell gruBefore is the GRU whose reset gate multiplies h' before the matrix product (resetAfter: false).
   return {
-    rnnForward: (c) => callRnnForward(module, forward(c, weights('rnn', c, null))),
+    rnnForward: (c) => callRnnForward(module, forward(c, packedWeights('rnn', c, null))),
 
     lstmForward: (c) =>
       callLstmForward(module, {
-        forward: forward(c, weights('lstm', c, c.gates)),
+        forward: forward(c, packedWeights('lstm', c, c.gates)),
         ract: Activation[c.recurrentActivation],
         c: addressOf(c.c),
         cStep: c.keepCells ? c.B * c.H : 0,
@@ -85,7 +85,7 @@ export function recurrentKernels(
 
     gruForward(c) {
       const gruForward = {
-        forward: forward(c, weights(c.resetAfter ? 'gru' : 'gruBefore', c, c.gates)),
+        forward: forward(c, packedWeights(c.resetAfter ? 'gru' : 'gruBefore', c, c.gates)),
         ract: Activation[c.recurrentActivation],
         updateGateOnCandidate: c.updateGateOnCandidate ? 1 : 0,
         gates: addressOf(c.gates),
@@ -94,7 +94,7 @@ export function recurrentKernels(
         callGruForward(module, gruForward);
         return;
       }
-      // If the call has no block for r h' of every step, all steps use the same temporary block.
+      // If the call has a block `rh`, it stores r h' for every step. Otherwise, all steps use the same temporary block.
       const BH = c.B * c.H;
       const rh = c.rh ? addressOf(c.rh) : heap.temporary(BH * FLOAT_BYTES);
       callGruBeforeForward(module, { gruForward, rh, rhStep: c.rh ? BH : 0 });
@@ -128,24 +128,24 @@ function forwardPacker(module: KernelModule, packWeights: Packer, formatFor: For
 }
 
 /** Returns the arguments of the loop over the steps, which all recurrent kernels have in common. */
-export function steps(c: RecurrentCall, I: number, weights: number): Steps {
+export function steps(c: RecurrentCall, I: number, packedWeights: number): Steps {
   return {
     T: c.T,
     B: c.B,
     I,
     H: c.H,
     act: Activation[c.activation],
-    packed: weights,
+    packed: packedWeights,
     rmask: addressOf(c.rmask),
     mask: addressOf(c.mask),
     output_mask: addressOf(c.outputMask),
   };
 }
 
-function forward(c: RecurrentForwardCall, weights: number): Forward {
+function forward(c: RecurrentForwardCall, packedWeights: number): Forward {
   const { y } = c;
   return {
-    steps: steps(c, c.I, weights),
+    steps: steps(c, c.I, packedWeights),
     xh: addressOf(c.xh),
     x: addressOf(c.x),
     back: c.reverse ? 1 : 0,

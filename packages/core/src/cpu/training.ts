@@ -127,7 +127,7 @@ function gradientAndRandomKernels(module: KernelModule): GradientAndRandom {
 /** The recurrent kernels. The cell gruBefore is the GRU whose reset gate multiplies h' before the matrix product. */
 function cellKernels(module: KernelModule, packWeights: Packer): Cells {
   const { kernels: k } = module;
-  const weights = (cell: CellName, { H, U }: RecurrentBackwardCall): number =>
+  const packedWeights = (cell: CellName, { H, U }: RecurrentBackwardCall): number =>
     packWeights(
       `${cell} backward`,
       [U],
@@ -137,14 +137,14 @@ function cellKernels(module: KernelModule, packWeights: Packer): Cells {
   return {
     rnnBackward(c) {
       callRnnBackward(module, {
-        backward: backward(c, c.I, weights('rnn', c)),
+        backward: backward(c, c.I, packedWeights('rnn', c)),
         xh: addressOf(c.xh),
         hs: addressOf(c.hs),
       });
     },
     lstmBackward(c) {
       callLstmBackward(module, {
-        backward: backward(c, 0, weights('lstm', c)),
+        backward: backward(c, 0, packedWeights('lstm', c)),
         ract: Activation[c.recurrentActivation],
         gates: addressOf(c.gates),
         c: addressOf(c.c),
@@ -155,7 +155,7 @@ function cellKernels(module: KernelModule, packWeights: Packer): Cells {
     gruBackward(c) {
       const run = c.resetAfter ? callGruBackward : callGruBeforeBackward;
       run(module, {
-        backward: backward(c, c.I, weights(c.resetAfter ? 'gru' : 'gruBefore', c)),
+        backward: backward(c, c.I, packedWeights(c.resetAfter ? 'gru' : 'gruBefore', c)),
         ract: Activation[c.recurrentActivation],
         updateGateOnCandidate: c.updateGateOnCandidate ? 1 : 0,
         gates: addressOf(c.gates),
@@ -166,10 +166,10 @@ function cellKernels(module: KernelModule, packWeights: Packer): Cells {
   };
 }
 
-function backward(c: RecurrentBackwardCall & { dG: Block }, I: number, weights: number): Backward {
+function backward(c: RecurrentBackwardCall & { dG: Block }, I: number, packedWeights: number): Backward {
   const { dy } = c;
   return {
-    steps: steps(c, I, weights),
+    steps: steps(c, I, packedWeights),
     dy: sequenceAddress(dy),
     dyT: dy?.strideT ?? 0,
     dyB: dy?.strideB ?? 0,

@@ -104,25 +104,25 @@ function checkInputs(inputs: CtcInputs, blank: number): void {
   checkLengths('target length', targetLengths, L);
   const counts = hostValues(targetLengths, 'ctc: the target lengths');
   hostValues(targets, 'ctc: the targets').forEach((label, i) => {
-    const [b, step] = [Math.floor(i / L), i % L];
-    if (step >= counts[b] || (isIndex(label, C - 1) && label !== blank)) return;
+    const [b, index] = [Math.floor(i / L), i % L];
+    if (index >= counts[b] || (isIndex(label, C - 1) && label !== blank)) return;
     throw valueError(
-      `ctc: the label at step ${step} of target ${b} must be a class index from 0 to ${C - 1} other than the blank ` +
+      `ctc: the label at index ${index} of target ${b} must be a class index from 0 to ${C - 1} except the blank ` +
         `(${blank}), got ${label}.`,
-      { label, target: b, step, classes: C, blank },
+      { label, target: b, step: index, classes: C, blank },
     );
   });
 }
 
-const isIndex = (value: number, most: number): boolean =>
-  Number.isInteger(value) && value >= 0 && value <= most;
+const isIndex = (value: number, max: number): boolean =>
+  Number.isInteger(value) && value >= 0 && value <= max;
 
-/** @throws UnrollError unless all lengths are integers from 0 to `most` */
-function checkLengths(what: string, lengths: Tensor, most: number): void {
+/** @throws UnrollError unless all lengths are integers from 0 to `max` */
+function checkLengths(what: string, lengths: Tensor, max: number): void {
   hostValues(lengths, `ctc: the ${what} of each sequence`).forEach((length, b) => {
-    if (isIndex(length, most)) return;
+    if (isIndex(length, max)) return;
     throw valueError(
-      `ctc: the ${what} of sequence ${b} must be an integer from 0 to ${most}, got ${length}.`,
+      `ctc: the ${what} of sequence ${b} must be an integer from 0 to ${max}, got ${length}.`,
       {
         length,
         sequence: b,

@@ -92,7 +92,7 @@ const divOp = /* @__PURE__ */ binaryOp('div', (g, _a, b) => div(g, b), (g, _a, b
 const maxOp = /* @__PURE__ */ binaryOp('max', (g, a, b) => mul(g, greaterEqual(a, b)), (g, a, b) => mul(g, greater(b, a)));
 // biome-ignore format: a table
 const minOp = /* @__PURE__ */ binaryOp('min', (g, a, b) => mul(g, greaterEqual(b, a)), (g, a, b) => mul(g, greater(a, b)));
-// Where b is 0, the first gradient is 0 also for a = 0; where a is 0 and b is positive, the second gradient is 0.
+// Where b is 0, the gradient of a is 0, even if a is 0, too. Where a is 0 and b is not negative, the gradient of b is 0.
 const powOp = /* @__PURE__ */ binaryOp(
   'pow',
   (g, a, b) => mul(g, mul(b, pow(a, sub(add(b, equal(b, 0)), 1)))),

@@ -49,7 +49,7 @@ export interface GruAttributes extends RecurrentAttributes {
 
 /** What the forward pass saves for the backward pass. */
 export interface GruSaved {
-  prepared: SequenceBuffers;
+  buffers: SequenceBuffers;
   gates: Tensor;
   /** [T, B, H], r h': the product of the reset gate and the previous state. Null with `resetAfter`. */
   rh: Tensor | null;
@@ -70,8 +70,8 @@ const gruOp: Op<GruAttributes, GruOpInputs, readonly [y: Tensor, h: Tensor]> = {
   forward({ inputs, attrs, outputs: [y, hLast], kernels, saving }) {
     const [x, W, U, b, h0, mask, rmask] = inputs;
     const { recurrentActivation, resetAfter, updateGateOnCandidate } = attrs;
-    const prepared = prepareSequence(kernels, { x, h0, mask, rmask }, U.shape[0], attrs, saving);
-    const { T, B, I, H, xh, input, hs, masks } = prepared;
+    const buffers = prepareSequence(kernels, { x, h0, mask, rmask }, U.shape[0], attrs, saving);
+    const { T, B, I, H, xh, input, hs, masks } = buffers;
     const gates = saving ? temporaryTensor([T, B, (resetAfter ? 4 : 3) * H]) : null;
     const rh = saving && !resetAfter ? temporaryTensor([T, B, H]) : null;
     kernels.gruForward({
@@ -97,16 +97,16 @@ const gruOp: Op<GruAttributes, GruOpInputs, readonly [y: Tensor, h: Tensor]> = {
       gates: blockOf(gates),
       rh: blockOf(rh),
     });
-    copyFinalState(kernels, prepared, y, hLast, attrs);
-    return gates && ({ prepared, gates, rh } satisfies GruSaved);
+    copyFinalState(kernels, buffers, y, hLast, attrs);
+    return gates && ({ buffers, gates, rh } satisfies GruSaved);
   },
 
   backward({ inputs, attrs, saved, grads: [dy, dhLast], needs, kernels, gradients }) {
     const [, W, U, b, , , rmask] = inputs;
     const { recurrentActivation, resetAfter, updateGateOnCandidate } = attrs;
-    const { prepared, gates, rh } = saved as GruSaved;
-    const { T, B, I, H, xh, hs, masks } = prepared;
-    const dh = finalGradient(kernels, prepared, dy, dhLast, attrs);
+    const { buffers, gates, rh } = saved as GruSaved;
+    const { T, B, I, H, xh, hs, masks } = buffers;
+    const dh = finalGradient(kernels, buffers, dy, dhLast, attrs);
     const dG = temporaryTensor([T, B, (resetAfter ? 4 : 3) * H]);
     kernels.gruBackward({
       T,
@@ -129,8 +129,8 @@ const gruOp: Op<GruAttributes, GruOpInputs, readonly [y: Tensor, h: Tensor]> = {
       hs: blockOf(hs),
       gates: gates.block(),
     });
-    const dW = needs[1] ? inputKernelGradient(gradients, prepared, dG) : null;
-    const dU = needs[2] ? recurrentKernelGradient(gradients, prepared, dG, rh) : null;
+    const dW = needs[1] ? inputKernelGradient(gradients, buffers, dG) : null;
+    const dU = needs[2] ? recurrentKernelGradient(gradients, buffers, dG, rh) : null;
     const dx = needs[0] ? inputGradient(kernels, dG, W, attrs.reverse) : null;
     const db = b && needs[3] ? gruBiasGradient(kernels, dG, H, resetAfter) : null;
     return [dx, dW, dU, db, dh, null, null];

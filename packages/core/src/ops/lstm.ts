@@ -44,7 +44,7 @@ export interface LstmInputs {
 
 /** What the forward pass saves for the backward pass. */
 export interface LstmSaved {
-  prepared: SequenceBuffers;
+  buffers: SequenceBuffers;
   c: Tensor;
   gates: Tensor;
 }
@@ -66,8 +66,8 @@ const lstmOp: Op<RecurrentAttributes, LstmOpInputs, readonly [y: Tensor, h: Tens
   forward({ inputs, attrs, outputs: [y, hLast, cLast], kernels, saving }) {
     const [x, W, U, b, h0, c0, mask, rmask] = inputs;
     const H = U.shape[0];
-    const prepared = prepareSequence(kernels, { x, h0, mask, rmask }, H, attrs, saving);
-    const { T, B, I, xh, input, hs, masks } = prepared;
+    const buffers = prepareSequence(kernels, { x, h0, mask, rmask }, H, attrs, saving);
+    const { T, B, I, xh, input, hs, masks } = buffers;
     const c = temporaryTensor(saving ? [T + 1, B, H] : [B, H]);
     loadInitialState(kernels, c0, c, B * H);
     const gates = saving ? temporaryTensor([T, B, G * H]) : null;
@@ -93,16 +93,16 @@ const lstmOp: Op<RecurrentAttributes, LstmOpInputs, readonly [y: Tensor, h: Tens
       keepCells: saving,
       gates: blockOf(gates),
     });
-    copyFinalState(kernels, prepared, y, hLast, attrs);
+    copyFinalState(kernels, buffers, y, hLast, attrs);
     kernels.copy({ x: c.block(), offsetX: saving ? T * B * H : 0, y: cLast.block(), shape: [B * H] });
-    return gates && ({ prepared, c, gates } satisfies LstmSaved);
+    return gates && ({ buffers, c, gates } satisfies LstmSaved);
   },
 
   backward({ inputs, attrs, saved, grads: [dy, dhLast, dcLast], needs, kernels, gradients }) {
     const [, W, U, b, , , , rmask] = inputs;
-    const { prepared, c, gates } = saved as LstmSaved;
-    const { T, B, H, masks } = prepared;
-    const dh = finalGradient(kernels, prepared, dy, dhLast, attrs);
+    const { buffers, c, gates } = saved as LstmSaved;
+    const { T, B, H, masks } = buffers;
+    const dh = finalGradient(kernels, buffers, dy, dhLast, attrs);
     const dc = copyOrZeros(kernels, [B, H], dcLast);
     const dG = temporaryTensor([T, B, G * H]);
     kernels.lstmBackward({
@@ -124,7 +124,7 @@ const lstmOp: Op<RecurrentAttributes, LstmOpInputs, readonly [y: Tensor, h: Tens
       dc: dc.block(),
       dcAll: null,
     });
-    const [dW, dU] = needs[1] || needs[2] ? gradients.ofSteps(prepared, dG) : [null, null];
+    const [dW, dU] = needs[1] || needs[2] ? gradients.ofSteps(buffers, dG) : [null, null];
     const dx = needs[0] ? inputGradient(kernels, dG, W, attrs.reverse) : null;
     return [dx, dW, dU, b && needs[3] ? biasGradient(kernels, dG) : null, dh, dc, null, null];
   },

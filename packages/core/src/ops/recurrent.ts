@@ -254,7 +254,7 @@ export function finalGradient(
   attrs: SequenceAttributes,
 ): Tensor {
   const last = attrs.returnSequences ? null : dy;
-  // The only gradient is that of the last output, and the last output is the final state.
+  // Whether the only gradient is that of the last output, and the last output is the final state.
   const onlyLast = last !== null && dhLast === null && masks === null;
   const dh = copyOrZeros(kernels, [B, H], onlyLast ? last : dhLast);
   if (last && !onlyLast) addLastOutput(kernels, last, masks, dh);
