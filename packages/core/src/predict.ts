@@ -75,7 +75,7 @@ export function masksFor(inputs: readonly Tensor[], mask: PredictOptions['mask']
 /**
  * Returns all outputs of the model for x, each [N, ...]. Yields to the event loop between batches.
  * @param x a tensor [N, ...], or a list with one tensor for each input of the model
- * @throws UnrollError `shape` if the inputs do not fit each other or the model
+ * @throws UnrollError `shape` if the shapes of the inputs do not match each other or the model
  */
 export async function predictAll(
   model: Model,

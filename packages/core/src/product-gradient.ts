@@ -1,7 +1,7 @@
 /**
- * The gradient of a matrix of weights as the products aᵀ b from which it is computed. A decoder that uses its weights
- * once per step has one product with few rows per step. The sum of these products is computed as a single product of the
- * stacked rows, which is faster than the products of the steps and their additions.
+ * The gradient of a weight matrix, stored as unevaluated products aᵀ b whose sum is the gradient. If a decoder uses its
+ * weights once per step, each step adds one product of few rows. The sum of these products is computed as a single product of
+ * the stacked rows, which is faster than computing the product of each step and adding it.
  */
 import type { Block } from './backend.js';
 import { LazyGradient } from './lazy-gradient.js';
@@ -20,7 +20,7 @@ export interface ProductFactors {
   /** Distances between the starts of the rows of a and b. Default: the rows are adjacent. */
   lda?: number;
   ldb?: number;
-  /** The first column of the gradient that the product gives. Default 0. */
+  /** The product contributes to n columns of the gradient, starting at this one. Default 0. */
   column?: number;
 }
 
@@ -29,7 +29,7 @@ export class ProductGradient extends LazyGradient {
 
   /**
    * @param shape the shape of the weights: [m, columns]
-   * @param products products that together give every column
+   * @param products products that together cover every column; those of the same columns are added
    */
   constructor(shape: Shape, products: readonly ProductFactors[]) {
     super(shape);
@@ -55,7 +55,7 @@ export class ProductGradient extends LazyGradient {
       : null;
   }
 
-  /** Returns the products in groups that give the same columns. */
+  /** Returns the products, grouped by the columns of the gradient to which they contribute. */
   #groups(): ProductFactors[][] {
     const groups = new Map<string, ProductFactors[]>();
     for (const product of this.products) {
@@ -67,7 +67,7 @@ export class ProductGradient extends LazyGradient {
     return [...groups.values()];
   }
 
-  /** Writes the sum of products that give the same columns to these columns of `target`, or adds it. */
+  /** Computes the sum of products of the same columns, and writes it to these columns of `target` or adds it to them. */
   #multiply(products: readonly ProductFactors[], target: Block, add: boolean): void {
     const { backend } = currentScope();
     const [m, columns] = this.shape as [number, number];
@@ -103,8 +103,8 @@ function stacked(products: readonly ProductFactors[], m: number): ProductFactors
 
 /**
  * Returns dW [I,width] and dU [H,width] of a recurrent op, from the gradients dG [T,B,width] of its gates before
- * activation. For several steps, these are views of the single product xhᵀ dG over all T*B rows. For one step, they are
- * unevaluated products: the same weights are often used in many such steps, whose products are then computed together.
+ * activation. For several steps, dW and dU are views of the single product xhᵀ dG over all T*B rows. For one step, dW and dU
+ * are unevaluated products: the same weights are often used in many such steps, whose products are then computed together.
  */
 export function stepGradients({ T, B, I, H, xh }: SequenceBuffers, dG: Tensor): [dW: Tensor, dU: Tensor] {
   const width = dG.shape[2];

@@ -24,7 +24,7 @@ export class RandomStream {
 
   /**
    * @param seed an integer from 0 to 2^53 - 1
-   * @param path the purpose of the stream, such as a layer; streams of different paths are independent
+   * @param path what the stream is used for, such as 'classify', 'batches'; streams of different paths are independent
    */
   constructor(seed: number, ...path: (string | number)[]) {
     if (!Number.isSafeInteger(seed) || seed < 0) {

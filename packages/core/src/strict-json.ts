@@ -41,10 +41,10 @@ function checkKeys(text: string): void {
     if (colon) {
       const key = JSON.parse(string);
       const keys = levels.at(-1);
-      if (keys?.has(key)) throw new Error(`the key ${string} occurs twice, again at position ${index}`);
+      if (keys?.has(key)) throw new Error(`duplicate key ${string} at position ${index}`);
       keys?.add(key);
     } else if (token === '{' || token === '[') {
-      if (levels.push(new Set()) > MAX_DEPTH) throw new Error(`more than ${MAX_DEPTH} levels`);
+      if (levels.push(new Set()) > MAX_DEPTH) throw new Error(`more than ${MAX_DEPTH} nested levels`);
     } else if (!string) {
       levels.pop();
     }

@@ -31,9 +31,9 @@ export interface ResidentMemory {
 }
 
 /**
- * The location of a tensor's values. Tensors with the same values in different shapes share one Storage, so that they
- * move together. Host values are in `values`, and may have a copy in `block` while `scope` is open. Resident values
- * are in `memory` at `offset`. Otherwise, the values are in `block`, which belongs to `scope`.
+ * The location of a tensor's values. A tensor and its reshaped views share one Storage, so that they move together. Host
+ * values are in `values`, and may have a copy in `block` while `scope` is open. Resident values are in `memory` at
+ * `offset`. Otherwise, the values are in `block`, which belongs to `scope`.
  * @internal
  */
 export interface Storage {

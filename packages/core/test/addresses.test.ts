@@ -14,7 +14,7 @@ const KERNELS = [
   ...['scatterAdd', 'ctc', 'random', 'adam', 'lstm', 'gru', 'rnn'],
 ];
 const CASES = new RegExp(`^memory|^kernel (${KERNELS.join('|')})|^op (lstm, part 1|matmul|concat)`);
-/** For each kind of kernels: the size of the memory that is allocated first, above which the cases run. */
+/** For each kind of kernels: the number of bytes that are allocated first, so that the cases use memory above them. */
 const KINDS = {
   native: { choice: { kind: 'native' }, offset: 5 * GiB },
   WebAssembly: { choice: { kind: 'wasm', threads: false }, offset: 2.25 * GiB },

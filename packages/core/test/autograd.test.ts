@@ -94,7 +94,7 @@ describe('valueAndGrad', () => {
     );
   });
 
-  test('of powers is 0, not NaN, at a base of 0 with a positive exponent and at an exponent of 0', () => {
+  test('the gradients of pow(a, b) are not NaN at a = 0, b >= 0, and that of a is not NaN at b = 0', () => {
     const [a, b] = [tensor([0, 0, 2, -1]), tensor([3, 0, 0, 0])];
     const [da, db] = gradOf(() => sum(pow(a, b)), a, b) as number[][];
     assert.deepEqual(da, [0, 0, 0, 0]);

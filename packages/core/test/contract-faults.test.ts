@@ -135,7 +135,7 @@ const FAULTS: Record<string, Fault> = {
   'an LSTM ignores the output mask, which sets the outputs of some steps to 0': {
     lstmForward: (call) => referenceKernels.lstmForward({ ...call, outputMask: null }),
   },
-  'an LSTM without a bias adds one': {
+  'an LSTM without a bias adds a bias': {
     lstmForward: (call) => {
       referenceKernels.lstmForward(call);
       if (call.b === null) valuesOf(call.xh)[call.I + call.B * (call.I + call.H)]! += 1e-3;

@@ -11,7 +11,7 @@ for (const { name, backend, reason } of [...testBackends(), ...inferenceBackends
   describe(`contract on ${name}`, { skip: reason || false }, () => {
     if (!backend) return;
     test('uses threads if it supports them', async (t) => {
-      if (!(await useThreads(backend, 3))) t.skip(`${backend.description} has no three threads`);
+      if (!(await useThreads(backend, 3))) t.skip(`${backend.description} does not support three threads`);
     });
     for (const contractCase of contractCases()) {
       test(contractCase.name, { skip: skipReason(contractCase, backend) ?? false }, () =>

@@ -1,8 +1,8 @@
 /**
- * Compares conditional random fields with brute force over all sequences of tags: the loss and its gradient on each backend, and
- * the decoders. Detects a partition function that counts a path twice or not at all, start and end scores at the wrong step,
- * transitions read in the wrong direction, a decoder that loses ties or masked steps, and probabilities that leak into
- * forbidden transitions.
+ * Compares conditional random fields with brute force over all sequences of tags: the loss and its gradient on each
+ * backend, and the decoders. Detects a partition function that counts a path twice or not at all, start and end scores at the
+ * wrong step, transitions read in the wrong direction, a decoder that misses or misorders paths, masked steps that change the
+ * loss, and probabilities that leak into forbidden transitions.
  */
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
@@ -34,7 +34,7 @@ interface RandomCase {
 
 /**
  * Returns random scores, exact in float32, and random tags.
- * @param forbidden the probability that a transition, a start or an end is forbidden; those of the tags are always allowed
+ * @param forbidden the probability that a transition, a start or an end is forbidden; those that `tags` uses are always allowed
  */
 function draw(T: number, K: number, forbidden: number): RandomCase {
   const random = new RandomStream(7, 'crf', `${T} ${K} ${forbidden}`);
@@ -120,7 +120,7 @@ for (const { name, backend, reason } of testBackends()) {
         const paths = allPaths(randomCase);
         const logZ = logZOf(paths);
         const wanted = paths.find((path) => path.tags.every((tag, t) => tag === tags[t]))!;
-        // Each path adds its probability to the gradient of every score it uses; the tags subtract 1.
+        // Each path adds its probability to the gradient of every score that it uses; the path `tags` also subtracts 1.
         const gradients = [
           new Float64Array(T * K),
           new Float64Array(K * K),

@@ -1,7 +1,7 @@
 /**
- * Recurrent layers on batches of a few rows. Kernels with wide vectors use separate code for them: they multiply the inputs
- * of many steps at once, and split the units across threads. Detects a thread that reads units of another thread before
- * they are written, sums whose order depends on the split, and deviations from the reference backend.
+ * Recurrent layers on batches of a few rows. For such batches, kernels with wide vectors use separate code, which multiplies
+ * the inputs of many steps at once and splits the units across threads. Detects a thread that reads units of another thread
+ * before they are written, sums whose order depends on the split, and deviations from the reference backend.
  */
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';

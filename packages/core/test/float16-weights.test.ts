@@ -33,7 +33,7 @@ const ATTRIBUTES: RecurrentAttributes = {
   ...{ reverse: false, realign: false, zeroOutputForMask: false },
 };
 
-/** Returns the values of a parameter as a tensor, whose weights are packed as float32 at every call. */
+/** Returns a copy of a parameter as a plain tensor, which kernels pack as float32 at every call. */
 const copyOf = (parameter: Parameter): Tensor => tensor(parameter.dataSync(), parameter.shape);
 
 const loadModule = (backend: Backend): KernelModule => {

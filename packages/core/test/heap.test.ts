@@ -215,7 +215,7 @@ describe('running out of memory', () => {
     assert.throws(() => heap.allocate(8 * GiB), isOutOfMemory);
     heap.openArena();
     assert.throws(() => heap.temporary(8 * GiB), isOutOfMemory);
-    // Two blocks of this size fit, in each of two steps: the total may exceed the maximum of one block.
+    // Two blocks of 5 GiB fit, in each of two steps: the maximum applies to one block, not to the total.
     for (let step = 0; step < 2; step++) {
       heap.openArena();
       const [first, second] = [heap.temporary(5 * GiB), heap.temporary(5 * GiB)];

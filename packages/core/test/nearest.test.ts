@@ -13,7 +13,7 @@ test('accepts differences in case and punctuation, a missing letter, swapped let
   assert.equal(nearest('pass', names), 'passengers');
 });
 
-test('rejects other words', () => {
+test('rejects words that are not similar', () => {
   assert.equal(nearest('temperature', names), undefined);
   assert.equal(nearest('xyz', names), undefined);
 });

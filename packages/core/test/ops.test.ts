@@ -1,5 +1,5 @@
 /**
- * Tests the ops that users call on values that are small enough to verify by hand: axes, negative indices, and plain arrays
+ * Tests the public ops on inputs that are small enough to verify by hand: axes, negative indices, and plain arrays
  * as arguments. Also tests every error message once. Detects an axis counted from the wrong end, a wrong shape, and an
  * error that names the wrong argument.
  */

@@ -129,7 +129,7 @@ for (const { name, backend, reason } of testBackends()) {
     for (const [title, trainingCase] of Object.entries({ 'a large batch': LARGE, 'a wide state': WIDE })) {
       test(`gives the same bits on 1, 2 and 3 threads: ${title}`, async (t) => {
         if (!(await useThreads(backend, 3))) {
-          t.skip(`${backend.description} has no three threads`);
+          t.skip(`${backend.description} does not support three threads`);
           return;
         }
         const runs: Run[] = [];

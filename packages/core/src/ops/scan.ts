@@ -93,7 +93,7 @@ export const scanOps = { linearScan: linearScanOp };
  * float32 is exact enough for sequences of any length. (A parallel scan needs logarithms, because it divides by products
  * of many a_t, which underflow. A sequential scan does not divide.)
  * @returns y, the states of all steps in time order, [B, T, H], and the final state h, [B, H]
- * @throws UnrollError `shape` if the inputs do not fit each other
+ * @throws UnrollError `shape` if the shapes of the inputs do not match
  */
 export function linearScan(
   { a, b, h0 = null, mask = null }: LinearScanInputs,

@@ -252,7 +252,7 @@ export function slice(value: TensorLike, axis: number, start: number, end?: numb
   return apply1(sliceOp, [x], { starts, sizes: x.shape.map((size, i) => (i === d ? stop - from : size)) });
 }
 
-/** Returns x with `before` zeros before and `after` zeros after it along one axis. */
+/** Pads x with zeros along one axis: `before` zeros at its start and `after` zeros at its end. */
 export function pad(value: TensorLike, axis: number, before: number, after: number): Tensor {
   const x = asTensor(value);
   const d = normaliseAxis('pad', axis, x.rank);

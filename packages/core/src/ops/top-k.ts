@@ -6,7 +6,7 @@ import { asTensor, type Tensor, type TensorLike, temporaryTensor } from '../tens
 import { MAX_EXACT_INTEGER } from './pick.js';
 
 export interface TopKAttributes {
-  /** Number of elements of each row, from 1 to the length of the rows. */
+  /** Number of elements to select from each row, from 1 to the length of the rows. */
   k: number;
 }
 
@@ -26,7 +26,7 @@ const topKOp: Op<TopKAttributes, readonly [Tensor], readonly [values: Tensor, in
     const { backend } = currentScope();
     const n = x.shape[x.rank - 1];
     const rows = x.size / n;
-    // Kernels read indices as float32, so the rows are scattered in chunks with exact indices.
+    // Kernels read indices as float32, so each chunk of rows is small enough for float32 to represent its indices exactly.
     const maxRows = Math.max(1, Math.floor(MAX_EXACT_INTEGER / n));
     for (let first = 0; first < rows; first += maxRows) {
       const count = Math.min(maxRows, rows - first);

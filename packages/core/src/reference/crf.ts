@@ -1,7 +1,7 @@
 /**
- * Linear-chain conditional random fields in plain loops, with logarithms throughout: the specification of the kernels
- * (Lafferty et al. 2001). α_t(j) and β_t(j) are the forward and backward log-scores: the logarithms of the sums of exp(score) over
- * all prefixes of tags that end with tag j at step t, and over all suffixes that follow it:
+ * Linear-chain conditional random fields (Lafferty et al. 2001) in plain loops, in log space: the specification of the kernels.
+ * α_t(j) and β_t(j) are the forward and backward log-scores: the logarithms of the sums of exp(score) over all prefixes of
+ * tags that end with tag j at step t, and over all suffixes that follow tag j:
  *
  *   α_t(j) = e_t(j) + log Σ_i exp(α_{t-1}(i) + A(i,j))      β_{t-1}(i) = log Σ_j exp(A(i,j) + e_t(j) + β_t(j))
  *   P(tag j at step t) = exp(α_t(j) + β_t(j) - log Z)

@@ -29,13 +29,13 @@ export function layerNormBackward(call: LayerNormBackwardCall): void {
   for (let r = 0; r < rows; r++) {
     const [mean, scale] = statistics.subarray(2 * r, 2 * r + 2);
     const at = (i: number): number => r * n + i;
-    const normal = Float64Array.from({ length: n }, (_, i) => (x[at(i)] - mean) * scale);
+    const normalised = Float64Array.from({ length: n }, (_, i) => (x[at(i)] - mean) * scale);
     const g = Float64Array.from({ length: n }, (_, i) => dy[at(i)] * (gamma ? gamma[i] : 1));
     const meanG = g.reduce((sum, value) => sum + value, 0) / n;
-    const meanProduct = g.reduce((sum, value, i) => sum + value * normal[i], 0) / n;
+    const meanProduct = g.reduce((sum, value, i) => sum + value * normalised[i], 0) / n;
     for (let i = 0; i < n; i++) {
-      if (dx) dx[at(i)] = scale * (g[i] - meanG - normal[i] * meanProduct);
-      if (dgamma) dgamma[i] += dy[at(i)] * normal[i];
+      if (dx) dx[at(i)] = scale * (g[i] - meanG - normalised[i] * meanProduct);
+      if (dgamma) dgamma[i] += dy[at(i)] * normalised[i];
       if (dbeta) dbeta[i] += dy[at(i)];
     }
   }

@@ -1,6 +1,6 @@
 /**
  * One step of an LSTM from pre-activations a, in the order i f g o: i, f, o = σ(a), g = φ(a), c = f c' + i g, with
- * σ = recurrentActivation and φ = activation.
+ * σ = recurrentActivation, φ = activation and the previous cell state c'. The results are c and o; h is not computed.
  */
 import type { LstmGatesBackwardCall, LstmGatesCall } from '../backend.js';
 import { values } from './block.js';

@@ -2,7 +2,7 @@
 import type { FloatArray, Kernels, MomentsCall, OptimizerCall } from '../backend.js';
 import { values } from './block.js';
 
-/** Updates each weight w that has the gradient d: w = w (1 - decay) - change(d, i). */
+/** Updates each weight: w[i] = w[i] (1 - decay) - change(d, i), where d is the scaled gradient of w[i]. */
 function descend(call: OptimizerCall, change: (d: number, i: number) => number): void {
   const [w, g] = [values(call.w), values(call.g)];
   for (let i = 0; i < w.length; i++) {
