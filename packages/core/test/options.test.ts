@@ -61,7 +61,7 @@ describe('options', () => {
       'lstm: there is no option "colour". The options are units, rate, learningRate, returnSequences, mode, name, trainable.',
     ));
 
-  test('treats names of object members like any other option', () =>
+  test('rejects names of Object.prototype members like any other unknown option', () =>
     refuses({ constructor: 1 }, unknownOption('lstm', 'constructor', Object.keys(known)).message));
 
   const hints = {

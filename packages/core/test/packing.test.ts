@@ -1,7 +1,7 @@
 /**
- * Recurrent kernels read packed weights: copies in another layout. Those of parameters are cached, and packed again after each
- * change. Detects packed weights that are used after the parameters have changed in any way, packed weights of another layer, and
- * packing at every call.
+ * Recurrent kernels read packed weights: copies of the weights in another layout. The packed copies of parameters are cached,
+ * and renewed after each change of the parameters. Detects packed copies that are stale after any kind of change, layers that
+ * read the packed weights of another layer, and parameters that are packed at every call.
  */
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
@@ -60,8 +60,8 @@ const run = (weights: { W: Tensor; U: Tensor; b: Tensor }): Float32Array | Float
  */
 function check({ W, U, b }: Layer, what: string): Float32Array | Float64Array {
   const found = run({ W, U, b });
-  const unpacked = run({ W: copyOf(W), U: copyOf(U), b: copyOf(b) });
-  assert.equal(bitMismatch(what, found, unpacked), null);
+  const freshlyPacked = run({ W: copyOf(W), U: copyOf(U), b: copyOf(b) });
+  assert.equal(bitMismatch(what, found, freshlyPacked), null);
   return found;
 }
 

@@ -1,5 +1,5 @@
 /**
- * Random streams. Detects another generator, streams that depend on each other or on the backend, a stream that cannot be
+ * Random streams. Detects a changed generator, streams that depend on each other or on the backend, a stream that cannot be
  * resumed, and wrong distributions. The pinned numbers ensure that a seed gives the same initial weights, shuffles and
  * masks in every version.
  */

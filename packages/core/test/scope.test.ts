@@ -62,13 +62,13 @@ function scopeTests(): void {
         wrap: (x) => ({ all: new Map([[7, [[x]]]]) }),
         unwrap: (value) => (value as { all: Map<number, Tensor[][]> }).all.get(7)![0]![0]!,
       },
-      'a view of a result': {
+      'a view of a tensor': {
         wrap: (x) => reshape(x, [2, 1]),
         unwrap: (value) => reshape(value as Tensor, [2]),
       },
     };
     for (const [name, { wrap, unwrap }] of Object.entries(containers)) {
-      test(`${name} outlives it`, () => {
+      test(`${name} outlives the scope`, () => {
         const value = scope(() => wrap(made()));
         overwrite();
         assert.deepEqual(unwrap(value).toArray(), [3, 5]);
@@ -204,7 +204,7 @@ function scopeTests(): void {
       );
     });
 
-    test('other tensors of the inner scope are invalid in the outer one', () => {
+    test('tensors that the inner scope does not return are invalid in the outer one', () => {
       scope(() => {
         let stashed!: Tensor;
         scope(() => {
@@ -238,7 +238,7 @@ function scopeTests(): void {
       assert.throws(() => outer.dataSync(), isEnded);
     });
 
-    test('keep the tensors that backward reads', () => {
+    test('keep the tensors that the backward pass reads', () => {
       const x = tensor([0.5, -1]);
       const plain = valueAndGrad(() => sum(mul(tanh(x), tanh(x))), [x]);
       const nested = valueAndGrad(() => {

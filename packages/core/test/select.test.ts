@@ -1,5 +1,5 @@
 /**
- * Selecting a backend. Detects a name that selects another backend, a default that is not the fastest available backend,
+ * Selecting a backend. Detects a name that selects the wrong backend, a default that is not the fastest available backend,
  * and a forced backend that is ignored.
  */
 import assert from 'node:assert/strict';
@@ -12,8 +12,8 @@ import { moduleOf, testBackends } from '@unroll/testkit/node';
 
 after(() => setBackend());
 
-/** Returns the description of the backend that a new process uses. */
-function inProcess(env: Record<string, string>, script = ''): { out: string; error: string } {
+/** Returns the description of the backend that a new process uses, and its standard error. */
+function inNewProcess(env: Record<string, string>, script = ''): { out: string; error: string } {
   const code = `${script}; const { currentBackend } = await import('@unroll/core'); console.log(currentBackend().description)`;
   const { UNROLL_BACKEND: _, UNROLL_THREADS: __, ...rest } = process.env;
   const { stdout, stderr } = spawnSync(process.execPath, ['--input-type=module', '-e', code], {
@@ -84,15 +84,15 @@ describe('setBackend', () => {
 describe('the default', () => {
   test('is the fastest backend that loads', () => {
     const [best] = listVariants();
-    const { out } = inProcess({});
+    const { out } = inNewProcess({});
     assert.ok(out.includes(` ${best},`), `${out} is not ${best}`);
   });
 
   test('follows UNROLL_BACKEND and UNROLL_THREADS', () => {
-    assert.equal(inProcess({ UNROLL_BACKEND: 'reference' }).out, 'reference, plain TypeScript in float32');
-    assert.equal(inProcess({ UNROLL_BACKEND: 'wasm:single' }).out, 'WebAssembly strict, 1 thread');
-    assert.match(inProcess({ UNROLL_THREADS: '3' }).out, /, 3 threads$/);
-    assert.match(inProcess({ UNROLL_BACKEND: 'abacus' }).error, /There is no backend "abacus"/);
+    assert.equal(inNewProcess({ UNROLL_BACKEND: 'reference' }).out, 'reference, plain TypeScript in float32');
+    assert.equal(inNewProcess({ UNROLL_BACKEND: 'wasm:single' }).out, 'WebAssembly strict, 1 thread');
+    assert.match(inNewProcess({ UNROLL_THREADS: '3' }).out, /, 3 threads$/);
+    assert.match(inNewProcess({ UNROLL_BACKEND: 'abacus' }).error, /There is no backend "abacus"/);
   });
 
   test('ready() does not replace a selected backend', async () => {

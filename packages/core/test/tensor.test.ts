@@ -42,7 +42,7 @@ describe('tensor()', () => {
     assert.deepEqual(tensor([1, 2, 3, 4], [2, 2]).toArray(), [[1, 2], [3, 4]]);
   });
 
-  test('returns copies of its values', async () => {
+  test('data() and dataSync() return copies of the values', async () => {
     const made = tensor([1, 2]);
     made.dataSync()[0] = 7;
     (await made.data())[1] = 7;

@@ -1,8 +1,8 @@
 /**
  * Reads calendar times from texts. One template (such as `DD.MM.YYYY`) must fit all cells of a column. If several templates fit, one
- * is chosen by the first criterion that decides: only its times follow a regular step; only its times are in order; only it reads
- * dates with dots (31.12.1960) in their usual order, day first. If no criterion decides, an error asks for the order of day, month
- * and year.
+ * is chosen by the first of these criteria that only one template meets: its times follow a regular step; its times are in
+ * order; it reads dates with dots (31.12.1960) in their usual order, day first. If no criterion decides, an error asks for the
+ * order of day, month and year.
  */
 import type { UnrollError } from '@unroll/core';
 import { exactFrequency, periodsBetween } from './frequency.js';
@@ -209,8 +209,8 @@ function isOrdered(values: Float64Array): boolean {
 }
 
 /**
- * Returns the share of the regular steps between the first and the last time that have a row; 0 if the times do not follow a
- * regular step.
+ * Returns the number of distinct times, divided by the number of times that a regular step gives from the first to the last
+ * time: 1 if no row is missing. Returns 0 if the times do not follow a regular step.
  */
 function filledShare(values: Float64Array, format: TimeFormat): number {
   const sorted = Float64Array.from(new Set(values)).sort();

@@ -60,9 +60,9 @@ interface Layout {
  * Reads the sentences of a CoNLL or CoNLL-U file. Tokens are in the first column (in CoNLL-U: `form`). Columns are separated
  * by tabs if the line of the first token contains a tab, otherwise by spaces. `-DOCSTART-` lines and, in CoNLL-U, comments,
  * multiword tokens (`3-4`) and empty nodes (`3.1`) are skipped. In other files, a line that begins with `# ` before a sentence
- * is a comment if it does not have the columns of a token.
- * @throws UnrollError `data` for a line with another number of columns, an empty token or tag, and a file without tokens;
- *   `value` for an invalid column
+ * is a comment unless it has as many columns as the line of the first token (before that line: unless it has two columns).
+ * @throws UnrollError `data` if a line has more or fewer columns than the line of the first token, if a token or a tag is
+ *   empty, if there are no tokens, or if the file does not have the column of the tags; `value` for an invalid option `column`
  */
 export function parseConll(text: string, options: ConllOptions = {}): TaggedSentences {
   checkOptions('parseConll', options, { source: 'string', column: true, tags: 'boolean' });

@@ -74,11 +74,14 @@ type WrittenFormat = Pick<TimeFormat, 'template'> & Partial<Pick<TimeFormat, 'zo
 
 /**
  * Returns the frequency of one or several series. The times of each series must be sorted and distinct; rows may be missing.
- * Rows on one day of the month, or on its last day, have a frequency in months. Rows on all weekdays but no weekend are on business
- * days. Otherwise, the frequency is the most frequent distance between rows if all distances are multiples of it; if not, the
- * smallest distance if all distances are multiples of it and at least 5 % of the steps then have a row. If there is no such
- * distance, rows are monthly if no month has two rows, and either all rows are in the first week of their month or all are in the
- * last week (such as the last trading day).
+ * The first of these rules that applies gives the frequency:
+ * - If all rows are on the same day of the month, or all on the last day of their month, the frequency is in months.
+ * - If the rows cover all five weekdays and no weekend, and most of them are one day apart, it is business days.
+ * - If all distances between rows are multiples of the most common distance, it is this distance.
+ * - If all distances are multiples of the smallest distance, and at least 5 % of the steps of this length have a row, it is
+ *   this distance.
+ * - If no month has two rows, and all rows are in the first week of their month, or all in the last week (such as the last
+ *   trading day), the frequency is in months.
  * @throws UnrollError `data` for fewer than two rows, or for times that do not follow a regular step
  */
 export function inferFrequency(times: SeriesTimes, format: WrittenFormat): Frequency {
@@ -92,7 +95,7 @@ export function inferFrequency(times: SeriesTimes, format: WrittenFormat): Frequ
   }
 }
 
-/** Like {@link inferFrequency}, but rows must lie exactly on the days of the frequency. */
+/** Like {@link inferFrequency}, but without the last rule: the rows must lie exactly on the days of the frequency. */
 export function exactFrequency(times: SeriesTimes, format: WrittenFormat): Frequency {
   const series = seriesOf(times);
   if (series.length === 0) throw new UnrollError('data', 'A frequency needs at least two rows of a series.');

@@ -49,8 +49,9 @@ export interface AudioFeatureOptions {
   /** Lower limit of the power before the logarithm. Default 1e-10. */
   floor?: number;
   /**
-   * Values lower than the maximum of the sound minus `range` are raised to this limit. In the unit of `logarithm`; null: no limit.
-   * Streams do not support a range, because they do not know the maximum. Default null; librosa and torchaudio use 80 dB for MFCC.
+   * Dynamic range in the unit of `logarithm` (`top_db` in librosa and torchaudio): values more than `range` below the maximum
+   * of the sound are raised to the maximum minus `range`. Null: no limit. Streams do not support a range, because they do not
+   * know the maximum. Default null; librosa and torchaudio use 80 dB for MFCC.
    */
   range?: number | null;
   /** Number of coefficients of `mfcc`. Default 13. */
@@ -121,12 +122,12 @@ function checkRanges(config: AudioFeatureConfig): void {
   const { sampleRate, windowLength, fftSize, mels, minFrequency, maxFrequency } = config;
   const { floor, range, coefficients, deltas, kind, deltaWidth } = config;
   const problem =
-    (windowLength > fftSize && `fftSize must be at least windowLength, ${windowLength}, got ${fftSize}`) ||
+    (windowLength > fftSize && `fftSize must be at least windowLength (${windowLength}), got ${fftSize}`) ||
     (minFrequency < 0 && `minFrequency must be at least 0, got ${minFrequency}`) ||
     (maxFrequency > sampleRate / 2 &&
-      `maxFrequency must be at most half the sample rate, ${sampleRate / 2}, got ${maxFrequency}`) ||
+      `maxFrequency must be at most half the sample rate (${sampleRate / 2}), got ${maxFrequency}`) ||
     (maxFrequency <= minFrequency &&
-      `maxFrequency must be above minFrequency, ${minFrequency}, got ${maxFrequency}`) ||
+      `maxFrequency must be above minFrequency (${minFrequency}), got ${maxFrequency}`) ||
     (!(floor > 0) && `floor must be above 0, got ${floor}`) ||
     (range !== null &&
       (kind === 'mel' || kind === 'spectrogram') &&
@@ -135,7 +136,7 @@ function checkRanges(config: AudioFeatureConfig): void {
     (mels > MAX_COUNT && `mels must be at most ${MAX_COUNT}, got ${mels}`) ||
     (kind === 'mfcc' &&
       coefficients > mels &&
-      `coefficients must be at most the number of mels, ${mels}, got ${coefficients}`) ||
+      `coefficients must be at most mels (${mels}), got ${coefficients}`) ||
     (deltas > 2 && `deltas must be 0, 1 or 2, got ${deltas}`) ||
     (deltaWidth > MAX_COUNT && `deltaWidth must be at most ${MAX_COUNT}, got ${deltaWidth}`);
   if (problem) throw valueError(`audioFeatures: ${problem}.`);

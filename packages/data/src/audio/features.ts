@@ -29,7 +29,7 @@ export class AudioFeatures {
   /** Frames per second. */
   readonly frameRate: number;
 
-  /** @throws UnrollError `value` for invalid options, and for mel filters that contain no frequency */
+  /** @throws UnrollError `value` for invalid options, and for mel filters that contain no FFT bin */
   constructor(options: AudioFeatureOptions) {
     this.config = audioFeatureConfig(options);
     const { deltas, sampleRate, hopLength } = this.config;
@@ -124,7 +124,7 @@ export class FeatureStream {
     return new Float32Array(0);
   }
 
-  /** Returns all frames, with values far below the maximum raised. */
+  /** Returns all frames. Values below the maximum minus `range` are raised to this limit. */
   #limited(range: number): Float32Array {
     const values = joined(this.#pending);
     const lowest = values.reduce((a, b) => Math.max(a, b), Number.NEGATIVE_INFINITY) - range;

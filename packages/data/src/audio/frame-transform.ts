@@ -22,7 +22,7 @@ export class FrameTransform {
   readonly #re: Float64Array;
   readonly #im: Float64Array;
 
-  /** @throws UnrollError `value` for mel filters that contain no frequency */
+  /** @throws UnrollError `value` for mel filters that contain no FFT bin */
   constructor(config: AudioFeatureConfig) {
     const { kind, fftSize, mels, coefficients, logarithm, melScale, melNorm } = config;
     this.#window = analysisWindow(config.window, config.windowLength, fftSize);

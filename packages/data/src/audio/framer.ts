@@ -50,11 +50,11 @@ export class Framer {
     const [pad, count] = [this.#pad, this.#count];
     if (count === 0) throw new UnrollError('data', 'The sound has no samples.');
     if (this.#reflect && count <= pad) {
-      const message = `Reflection needs more than ${pad} samples, half of fftSize, got ${count}. Use the padding "zero".`;
+      const message = `The padding "reflect" needs more than ${pad} samples (half of fftSize), got ${count}. Use the padding "zero".`;
       throw new UnrollError('data', message);
     }
     if (pad === 0 && count < this.#size) {
-      const message = `Without center, the sound must have at least fftSize = ${this.#size} samples, got ${count}.`;
+      const message = `With center: false, the sound must have at least fftSize = ${this.#size} samples, got ${count}.`;
       throw new UnrollError('data', message);
     }
     const last = this.#last;

@@ -117,7 +117,7 @@ class Stft {
 
   constructor({ fftSize, windowLength = fftSize, hopLength, window = 'hann' }: GriffinLimOptions) {
     if (windowLength > fftSize)
-      throw valueError(`griffinLim: windowLength must be at most fftSize, ${fftSize}, got ${windowLength}.`);
+      throw valueError(`griffinLim: windowLength must be at most fftSize (${fftSize}), got ${windowLength}.`);
     this.#size = fftSize;
     this.#hop = hopLength ?? Math.max(1, Math.floor(windowLength / 4));
     this.#window = analysisWindow(window, windowLength, fftSize);

@@ -12,8 +12,8 @@ export interface MelToSoundOptions {
   /** Number of iterations of the Griffin-Lim algorithm. Default 32. */
   iterations?: number;
   /**
-   * Exponent of the magnitudes. Above 1, loud frequencies become louder relative to quiet ones, which removes artefacts of predicted
-   * spectrograms (Wang et al. 2017 use 1.2). Default 1.
+   * Exponent to which the magnitudes are raised before the Griffin-Lim algorithm. Above 1, loud frequencies become louder
+   * relative to quiet ones, which removes artefacts of predicted spectrograms (Wang et al. 2017 use 1.2). Default 1.
    */
   sharpness?: number;
   /** Seed of the initial phases. Default 0. */
@@ -39,7 +39,7 @@ export function melToSpectrum(energies: Float32Array, features: AudioFeatureOpti
   if (energies.length % mels !== 0)
     throw new UnrollError(
       'data',
-      `melToSpectrum: energies must have frames of ${mels} values, got ${energies.length} values.`,
+      `melToSpectrum: the number of energies must be a multiple of mels (${mels}), got ${energies.length}.`,
     );
   const wrong = energies.findIndex((value) => !(value >= 0 && Number.isFinite(value)));
   if (wrong >= 0)
@@ -58,22 +58,22 @@ export function melToSpectrum(energies: Float32Array, features: AudioFeatureOpti
 
 /** Returns the spectrum x of one frame with the energies y. Each update with the filters A is x ← x Aᵀy / Aᵀ(Ax). */
 function spectrumOf(energies: Float32Array, filters: readonly MelFilter[], bins: number): Float64Array {
-  const transposed = (values: ArrayLike<number>): Float64Array => {
+  const applyTranspose = (values: ArrayLike<number>): Float64Array => {
     const result = new Float64Array(bins);
     for (const [m, { start, weights }] of filters.entries())
       for (let i = 0; i < weights.length; i++) result[start + i] += weights[i] * values[m];
     return result;
   };
-  const target = transposed(energies);
-  const mass = transposed(filters.map(({ weights }) => weights.reduce((a, b) => a + b, 0)));
-  const x = target.map((value, k) => (mass[k] > 0 ? value / mass[k] : 0));
+  const target = applyTranspose(energies);
+  const normaliser = applyTranspose(filters.map(({ weights }) => weights.reduce((a, b) => a + b, 0)));
+  const x = target.map((value, k) => (normaliser[k] > 0 ? value / normaliser[k] : 0));
   for (let n = 0; n < UPDATES; n++) {
     const estimate = filters.map(({ start, weights }) => {
       let sum = 0;
       for (let i = 0; i < weights.length; i++) sum += weights[i] * x[start + i];
       return sum;
     });
-    const divisor = transposed(estimate);
+    const divisor = applyTranspose(estimate);
     for (let k = 0; k < bins; k++) x[k] *= target[k] / Math.max(divisor[k], TINY);
   }
   return x;
@@ -97,7 +97,9 @@ export function melToSound(
   const { iterations = 32, sharpness = 1, seed = 0 } = options;
   const { kind, deltas, center, mels, logarithm, fftSize, hopLength, windowLength, window } = config;
   if (kind !== 'logMel' || deltas !== 0 || !center)
-    throw valueError('melToSound: the features must be centred logMel features without derivatives.');
+    throw valueError(
+      `melToSound: the features must have kind "logMel", deltas 0 and center true, got "${kind}", ${deltas} and ${center}.`,
+    );
   if (!(sharpness > 0)) throw valueError(`melToSound: sharpness must be above 0, got ${sharpness}.`);
   const wrong = values.findIndex((value) => !Number.isFinite(value));
   if (wrong >= 0)

@@ -49,7 +49,7 @@ export interface MelFilter {
 
 /**
  * Returns triangular filters whose edges are evenly spaced in mel.
- * @throws UnrollError `value` if a filter contains no frequency of the spectrum
+ * @throws UnrollError `value` if a filter contains no FFT bin
  */
 export function melFilters(options: MelFilterOptions): MelFilter[] {
   const { sampleRate, fftSize, mels, minFrequency, maxFrequency, scale, norm } = options;
@@ -78,8 +78,8 @@ export function melFilters(options: MelFilterOptions): MelFilter[] {
 const emptyFilter = (m: number, mels: number, edges: number[], fftSize: number): UnrollError =>
   new UnrollError(
     'value',
-    `Mel filter ${m} of ${mels} (${edges.map((edge) => edge.toFixed(1)).join(' to ')} Hz) contains no frequency of the ` +
-      `spectrum with an FFT size of ${fftSize}. Use fewer mels or a larger fftSize.`,
+    `Mel filter ${m} of ${mels} (${edges.map((edge) => edge.toFixed(1)).join(' to ')} Hz) contains no bin of an FFT ` +
+      `of size ${fftSize}. Use fewer mels or a larger fftSize.`,
     { mels, fftSize },
   );
 

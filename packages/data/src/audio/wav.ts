@@ -154,7 +154,8 @@ const largeSize = (view: DataView, start: number): number =>
 
 /**
  * Returns the number of bytes of samples.
- * @param available bytes to the end of the file @param stated size of the chunk @param large size of the data in the chunk ds64
+ * @param available bytes to the end of the file @param stated size in the header of the data chunk
+ * @param large size of the data chunk that the ds64 chunk of a large file states
  */
 function dataLength(available: number, stated: number, large: number | undefined, source: string): number {
   if (isUnknownSize(stated) && large === undefined) return available;

@@ -4,8 +4,9 @@ import { checkInputs, naive } from './simple.js';
 
 /**
  * Returns the naive forecast of the seasonally adjusted series, with the season restored. Unlike {@link naive}, it continues the
- * season. Unlike {@link seasonalNaive}, it starts from the latest level, so its error shows whether a season helps, even if the
- * series has a trend. The season is found by classical decomposition, see {@link chooseIndices}.
+ * season. Unlike {@link seasonalNaive}, it starts from the latest level: comparing its error with that of {@link naive}
+ * therefore shows whether the season improves forecasts, even if the series has a trend. The seasonal indices are estimated by
+ * classical decomposition, see {@link chooseIndices}.
  * @param history past values, without gaps, at least two seasons
  * @param season season length in rows; 1 for none, which gives the naive forecast
  */

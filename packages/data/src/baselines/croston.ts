@@ -2,8 +2,8 @@
  * Croston's method for intermittent demand with the correction of Syntetos & Boylan (Croston 1972, Forecasting and stock control
  * for intermittent demands; Syntetos & Boylan 2005, The accuracy of intermittent demand estimates).
  *
- * The sizes z of the values other than 0, and the intervals q between these values in rows (the first interval begins at the start),
- * are smoothed separately. The forecast of every step is
+ * The sizes z of the nonzero values, and the intervals q between them, counted in rows (the first interval begins at the start
+ * of the series), are smoothed separately. The forecast of every step is
  *
  *   (1 - alpha / 2) z' / q',   x' = alpha x + (1 - alpha) x' for each new size or interval x (the first x' is x),   alpha = 0.1
  */
@@ -11,7 +11,7 @@ import { type FittedBaseline, fitAndForecast } from './fitted.js';
 
 const ALPHA = 0.1;
 
-/** A series is intermittent if its values other than 0 are at least this many rows apart on average (Syntetos et al. 2005). */
+/** A series is intermittent if its nonzero values are at least this many rows apart on average (Syntetos et al. 2005). */
 const MIN_INTERVAL = 1.32;
 
 /**
@@ -39,7 +39,7 @@ export const fittedCroston: FittedBaseline = {
   },
 };
 
-/** Returns whether a series is intermittent: no negative values, and at most one value other than 0 every 1.32 rows. */
+/** Returns whether a series is intermittent: no negative values, and on average at most one nonzero value per 1.32 rows. */
 export function isIntermittent(values: ArrayLike<number>): boolean {
   let [known, demands] = [0, 0];
   for (let t = 0; t < values.length; t++) {

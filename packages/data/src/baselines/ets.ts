@@ -102,7 +102,8 @@ class EtsStates {
   /**
    * Updates the states with the values of all rows before `end`. Fits spend nearly all their time here, so the loop works on local
    * variables.
-   * @returns -2 log likelihood of these rows, up to a constant; Infinity if multiplicative errors have a forecast of 0 or below
+   * @returns -2 log likelihood of these rows, up to a constant; Infinity if the errors are multiplicative and a forecast is 0
+   * or below
    */
   update(values: ArrayLike<number>, end: number): number {
     const { alpha, beta, gamma, phi } = this.#parameters;
@@ -133,7 +134,7 @@ class EtsStates {
           product = 1;
         }
       }
-      // A multiplicative season or level that is not positive cannot be a divisor: then nothing is updated.
+      // With a multiplicative season, s and q are divisors. If one of them is not positive, the states are not updated.
       if (!isFactor || (s > 0 && q > 0)) {
         const correction = isFactor ? y / s - q : error;
         level = q + alpha * correction;

@@ -111,11 +111,11 @@ describe('audioFeatures', () => {
     stream.end();
     assert.throws(() => stream.push(new Float32Array(1)), { code: 'state', message: /has ended/ });
     fails({ sampleRate: 0 }, /sample rate must be above 0/);
-    fails({ mels: 200 }, /Mel filter \d+ of 200 .* contains no frequency/);
-    fails({ windowLength: 300, fftSize: 256 }, /fftSize must be at least windowLength, 300, got 256/);
-    fails({ maxFrequency: 5000 }, /maxFrequency must be at most half the sample rate, 4000, got 5000/);
+    fails({ mels: 200 }, /Mel filter \d+ of 200 .* contains no bin of an FFT of size 256/);
+    fails({ windowLength: 300, fftSize: 256 }, /fftSize must be at least windowLength \(300\), got 256/);
+    fails({ maxFrequency: 5000 }, /maxFrequency must be at most half the sample rate \(4000\), got 5000/);
     fails({ minFrequency: 4000 }, /maxFrequency must be above minFrequency/);
-    fails({ kind: 'mfcc', coefficients: 41 }, /coefficients must be at most the number of mels, 40/);
+    fails({ kind: 'mfcc', coefficients: 41 }, /coefficients must be at most mels \(40\), got 41/);
     fails({ deltas: 3 }, /deltas must be 0, 1 or 2, got 3/);
     fails({ floor: 0 }, /floor must be above 0/);
     fails({ kind: 'mel', range: 80 }, /range must be null for mel/);

@@ -64,7 +64,7 @@ test('the spectrum fits the mel energies as well as the spectrum of librosa', ()
   }
   const residual = Math.sqrt(error / total);
   assert.ok(residual < golden.residual + 0.01, `${residual}, librosa ${golden.residual}`);
-  assert.throws(() => melToSpectrum(energies.subarray(1), golden.options), /must have frames of 40 values/);
+  assert.throws(() => melToSpectrum(energies.subarray(1), golden.options), /multiple of mels \(40\)/);
   assert.throws(
     () =>
       melToSpectrum(
@@ -107,7 +107,10 @@ test('sharper magnitudes keep the energy; the same seed gives the same samples',
 
 test('errors name what is wrong', () => {
   const values = new Float32Array(80);
-  assert.throws(() => melToSound(values, { ...OPTIONS, kind: 'mfcc' }), /must be centred logMel features/);
+  assert.throws(
+    () => melToSound(values, { ...OPTIONS, kind: 'mfcc' }),
+    /must have kind "logMel".* got "mfcc", 0 and true/,
+  );
   assert.throws(
     () => melToSound(values.subarray(0, 40), OPTIONS),
     /at least two frames of 40 values, got 40/,
