@@ -25,8 +25,8 @@ export const looksLikeImage = (bytes: Uint8Array): boolean => isPng(bytes) || is
 export const looksLikeGif = (bytes: Uint8Array): boolean => isGif(bytes);
 
 /**
- * Reads a PNG or JPEG file as grey or colour pixels of 8 bits. Transparent pixels are drawn over black. Images have at most 33.6
- * million pixels; the size that a file declares is checked before memory is allocated.
+ * Reads a PNG or JPEG file as grey or colour pixels with 8 bits per channel. Transparent pixels are drawn over black. Images
+ * have at most 33.6 million pixels; the size that a file declares is checked before memory is allocated.
  * @param options.source name of the file, for errors
  * @throws UnrollError `format` for other files, damaged files and images that are too large
  */

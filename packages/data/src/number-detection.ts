@@ -21,11 +21,11 @@ interface Evidence {
   /** Cells that are not missing. */
   filled: number;
   dates: number;
-  /** Cells that are numbers only with a decimal point. */
+  /** Cells that are valid numbers only if the decimal separator is a point. */
   point: number;
-  /** Cells that are numbers only with a decimal comma. */
+  /** Cells that are valid numbers only if the decimal separator is a comma. */
   comma: number;
-  /** Cells that are different numbers with a decimal point and with a decimal comma. */
+  /** Cells whose value depends on whether the decimal separator is a point or a comma. */
   ambiguous: number;
   /** Numbers of more than three digits without separators. */
   long: number;
@@ -33,7 +33,7 @@ interface Evidence {
   short: number;
   numeric: number;
   percent: number;
-  /** More than 0 if there are numbers other than 0 without a percent sign. */
+  /** More than 0 if at least one number without a percent sign is not 0. */
   noPercent: number;
   currencies: Set<string>;
   /** The first number with a percent sign, or an empty string. */

@@ -27,8 +27,8 @@ export interface NumberFormat {
   /** The accepted thousands separator. Default: any separator other than the decimal separator. */
   readonly thousands?: Thousands;
   /**
-   * `percent`: only some cells have a percent sign. `currency`: the cells have different currency signs. Numbers with a percent
-   * or currency sign are then not read, because the numbers of the column have different units.
+   * `percent`: only some cells have a percent sign. `currency`: the cells have different currency signs. Cells with a percent
+   * or currency sign then do not count as numbers, because the units of the column differ.
    */
   readonly mixed?: 'percent' | 'currency';
   /** True if no cell shows which decimal separator is used, so that `decimal` is a default. */

@@ -125,7 +125,7 @@ function featureCount(sequences: readonly Sequence[]): number | null {
   return typeof first === 'object' ? first.length : null;
 }
 
-/** Returns the features of one step. @throws UnrollError `shape` if the first step has another number of features */
+/** Returns the features of one step. @throws UnrollError `shape` if their number differs from that of the first step */
 function stepOf(
   step: number | readonly number[],
   features: number | null,

@@ -217,9 +217,9 @@ const MIXED_UNITS = {
 
 /**
  * Returns an example of a valid number for a message: the number in the cell without thousands separators and units, or
- * 12.5 if this is not a number. The last point or comma is taken as the decimal separator, with one exception: if all separators
- * are points or all are commas, they are not the decimal separator of the column, and three digits follow each of them, they
- * separate thousands.
+ * 12.5 if this is not a number. The last point or comma is taken as the decimal separator, with one exception: in a cell
+ * such as 1.234.567, the separators are taken as thousands separators, because they are all the same character, that character
+ * is not the decimal separator of the column, and exactly three digits follow each of them.
  */
 function numberHint(cell: Cell, decimal: Decimal): string {
   const example = decimal === ',' ? '12,5' : '12.5';

@@ -18,7 +18,7 @@ interface Block {
   isInterlaced: boolean;
   /** The index of transparent pixels, which keep the previous colour; -1: none. */
   transparent: number;
-  /** What happens after the frame. 2: its pixels become black. 3: the picture before the frame is restored. Otherwise nothing. */
+  /** What follows the frame. 2: its pixels become black. 3: the picture returns to its state before the frame. Else nothing. */
   disposal: number;
   codeSize: number;
   /** The compressed indices. */
@@ -101,7 +101,7 @@ export function parseGif(bytes: Uint8Array, source: string): GifFile {
   }
   if (blocks.length === 0) throw imageError(source, 'the GIF file has no frames');
   if (blocks.length * width * height > MAX_GIF_PIXELS) {
-    const limit = `GIF files of at most ${(MAX_GIF_PIXELS / 1e6).toFixed(0)} million pixels are read`;
+    const limit = `the frames must have at most ${(MAX_GIF_PIXELS / 1e6).toFixed(0)} million pixels in total`;
     throw imageError(source, `${limit}, got ${blocks.length} frames of ${width} × ${height}`);
   }
   return { width, height, blocks };
@@ -129,11 +129,11 @@ function readImageBlock(reader: Reader, globalPalette: Uint8Array | null, contro
   const palette = reader.palette(flags) ?? globalPalette;
   if (palette === null) throw imageError(reader.source, 'the GIF file is damaged: a frame has no palette');
   const codeSize = reader.byte();
-  // GIF89a: the smallest code size is 2, also for pictures of two colours.
+  // GIF89a: the minimum code size is at least 2, even for pictures of two colours.
   if (codeSize < 2 || codeSize > 11)
     throw imageError(
       reader.source,
-      `the GIF file is damaged: the smallest code must have 2 to 11 bits, got ${codeSize}`,
+      `the GIF file is damaged: the LZW minimum code size must be 2 to 11 bits, got ${codeSize}`,
     );
   const data = reader.subBlocks();
   return {
@@ -171,7 +171,7 @@ function draw(canvas: Uint8Array, width: number, block: Block, indices: Uint8Arr
   }
 }
 
-/** Returns the row in the picture of each row in the file. */
+/** Returns, for each row of pixels in the file, the index of that row in the picture. */
 function rowsOf({ height, isInterlaced }: Block): readonly number[] {
   const rowsFrom = (from: number, step: number) =>
     Array.from({ length: Math.max(0, Math.ceil((height - from) / step)) }, (_, i) => from + i * step);
@@ -186,7 +186,8 @@ const MAX_CODES = 4096;
 function decompress({ codeSize, data, width, height }: Block, error: (problem: string) => Error): Uint8Array {
   const out = new Uint8Array(width * height);
   const [clear, end] = [1 << codeSize, (1 << codeSize) + 1];
-  // A code stands for the string of an earlier code plus one index. `starts` and `lengths` give a copy of the string in the output.
+  // A code stands for the string of an earlier code plus one index. The output already contains this string, at offset
+  // `starts[code]` and with length `lengths[code]`.
   const starts = new Uint32Array(MAX_CODES);
   const lengths = new Uint32Array(MAX_CODES);
   let [next, bits, previous, written] = [end + 1, codeSize + 1, -1, 0];

@@ -27,7 +27,7 @@ export function checkSize(source: string, width: number, height: number): void {
   if (width < 1 || height < 1)
     throw imageError(source, `the image must have at least one pixel, got ${width} × ${height}`);
   if (width * height > MAX_PIXELS) {
-    const limit = `images of at most ${(MAX_PIXELS / 1e6).toFixed(1)} million pixels are read`;
+    const limit = `the image must have at most ${(MAX_PIXELS / 1e6).toFixed(1)} million pixels`;
     throw imageError(source, `${limit}, got ${width} × ${height}`);
   }
 }

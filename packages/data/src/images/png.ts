@@ -45,7 +45,7 @@ const COLOURS: Readonly<Record<number, { channels: number; depths: readonly numb
 /**
  * Reads a PNG file. Transparent pixels are drawn over black; 16 bits are rounded to 8.
  * @param source name of the file, for errors
- * @throws UnrollError `format` for a damaged file, an image that is too large, and an interlaced image with fewer than 8 bits
+ * @throws UnrollError `format` for a damaged file, an image that is too large, and an interlaced image with bit depth below 8
  */
 export function readPng(bytes: Uint8Array, source: string): Image {
   const chunks = chunksOf(bytes, source);
@@ -83,7 +83,7 @@ function chunksOf(bytes: Uint8Array, source: string): Chunk[] {
   throw imageError(source, 'the PNG file is truncated: it has no chunk IEND');
 }
 
-const TABLE = Uint32Array.from({ length: 256 }, (_, n) => {
+const CRC_TABLE = Uint32Array.from({ length: 256 }, (_, n) => {
   let value = n;
   for (let bit = 0; bit < 8; bit++) value = value & 1 ? 0xedb88320 ^ (value >>> 1) : value >>> 1;
   return value;
@@ -91,7 +91,7 @@ const TABLE = Uint32Array.from({ length: 256 }, (_, n) => {
 
 function crc(bytes: Uint8Array): number {
   let value = 0xffffffff;
-  for (const byte of bytes) value = TABLE[(value ^ byte) & 0xff] ^ (value >>> 8);
+  for (const byte of bytes) value = CRC_TABLE[(value ^ byte) & 0xff] ^ (value >>> 8);
   return (value ^ 0xffffffff) >>> 0;
 }
 
@@ -109,7 +109,7 @@ function headerOf(chunks: readonly Chunk[], source: string): Header {
   const [depth, colour, compression, filter, interlace] = first.data.subarray(8);
   const colourType = COLOURS[colour];
   if (colourType === undefined || !colourType.depths.includes(depth))
-    throw damaged(`colour type ${colour} with ${depth} bits does not exist`);
+    throw damaged(`colour type ${colour} with bit depth ${depth} does not exist`);
   if (compression !== 0 || filter !== 0 || interlace > 1)
     throw damaged('its compression, filter or interlace method is unknown');
   checkSize(source, width, height);
@@ -117,7 +117,7 @@ function headerOf(chunks: readonly Chunk[], source: string): Header {
   if (isInterlaced && depth < 8)
     throw imageError(
       source,
-      `interlaced PNG files with ${depth} bits are not supported. Save the image without interlacing`,
+      `interlaced PNG files with bit depth ${depth} are not supported. Save the image without interlacing`,
     );
   const isIndexed = colour === 3;
   if (isIndexed && !chunks.some(({ type }) => type === 'PLTE')) throw damaged('the chunk PLTE is missing');
@@ -223,7 +223,7 @@ function unpackBits(bytes: Uint8Array, { width, height, depth }: Header): Uint8A
 }
 
 /**
- * Returns pixels of 8 bits per channel, drawn over black. If there are 2 or 4 channels, the last one is the opacity.
+ * Returns pixels of 8 bits per channel, drawn over black. If there are 2 or 4 channels, the last one is the alpha channel.
  * @param maxValue largest value of a channel
  */
 function drawOverBlack(
@@ -235,9 +235,9 @@ function drawOverBlack(
   const colours = channels - 1 + (channels % 2);
   const out = new Uint8Array(count * colours);
   for (let i = 0; i < count; i++) {
-    const opacity = colours === channels ? 1 : values[i * channels + colours] / maxValue;
+    const alpha = colours === channels ? 1 : values[i * channels + colours] / maxValue;
     for (let c = 0; c < colours; c++)
-      out[i * colours + c] = Math.round((255 / maxValue) * opacity * values[i * channels + c]);
+      out[i * colours + c] = Math.round((255 / maxValue) * alpha * values[i * channels + c]);
   }
   return out;
 }

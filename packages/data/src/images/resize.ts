@@ -7,10 +7,10 @@ export interface ImageShape {
   channels: number;
 }
 
-/** The input pixels along one axis that an output pixel covers: the index of the first one, and the share of each. */
+/** The input pixels along one axis that an output pixel covers: the index of the first one, and the weights, whose sum is 1. */
 interface Cover {
   first: number;
-  shares: Float64Array;
+  weights: Float64Array;
 }
 
 /** Returns the cover of each output pixel along an axis. */
@@ -20,11 +20,11 @@ function coversOf(from: number, to: number): Cover[] {
     const [start, end] = [i * step, Math.min(from, (i + 1) * step)];
     const first = Math.min(from - 1, Math.floor(start));
     const last = Math.min(from - 1, Math.max(first, Math.ceil(end - 1e-9) - 1));
-    const shares = Float64Array.from({ length: last - first + 1 }, (_, k) => {
+    const weights = Float64Array.from({ length: last - first + 1 }, (_, k) => {
       return Math.max(0, Math.min(end, first + k + 1) - Math.max(start, first + k));
     });
-    const total = shares.reduce((sum, share) => sum + share, 0);
-    return { first, shares: shares.map((share) => share / total) };
+    const total = weights.reduce((sum, weight) => sum + weight, 0);
+    return { first, weights: weights.map((weight) => weight / total) };
   });
 }
 
@@ -45,20 +45,20 @@ export function resizeArea(
   const resizedRows = new Float32Array(height * to.width * channels);
   for (let y = 0; y < height; y++)
     for (let x = 0; x < to.width; x++) {
-      const { first, shares } = columns[x];
+      const { first, weights } = columns[x];
       for (let c = 0; c < channels; c++) {
         let sum = 0;
-        for (let k = 0; k < shares.length; k++)
-          sum += shares[k] * values[(y * width + first + k) * channels + c];
+        for (let k = 0; k < weights.length; k++)
+          sum += weights[k] * values[(y * width + first + k) * channels + c];
         resizedRows[(y * to.width + x) * channels + c] = sum;
       }
     }
   const size = to.width * channels;
   const out = new Float32Array(to.height * size);
   for (let y = 0; y < to.height; y++) {
-    const { first, shares } = rows[y];
-    for (let k = 0; k < shares.length; k++)
-      for (let i = 0; i < size; i++) out[y * size + i] += shares[k] * resizedRows[(first + k) * size + i];
+    const { first, weights } = rows[y];
+    for (let k = 0; k < weights.length; k++)
+      for (let i = 0; i < size; i++) out[y * size + i] += weights[k] * resizedRows[(first + k) * size + i];
   }
   return out;
 }

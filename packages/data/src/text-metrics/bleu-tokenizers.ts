@@ -1,6 +1,6 @@
 /**
- * The tokenizers of BLEU, with the results of sacrebleu 2.6.0. BLEU scores are comparable only if they were computed with
- * the same tokenizer, so its name is part of the signature.
+ * The tokenizers of BLEU, which produce the same tokens as those of sacrebleu 2.6.0. BLEU scores are comparable only if they
+ * were computed with the same tokenizer, so its name is part of the signature.
  */
 import { splitWords, trim } from './corpus.js';
 

@@ -51,7 +51,7 @@ export interface BleuScore {
   hypothesisLength: number;
   /** Number of tokens of the references. If a hypothesis has several references, only the one closest in length counts. */
   referenceLength: number;
-  /** The options that determine the score, in the form of sacrebleu. Report it with the score. */
+  /** The options that determine the score, in the format of sacrebleu. Report it with the score. */
   signature: string;
 }
 
@@ -80,7 +80,10 @@ export function bleu(
   return compute('bleu', hypotheses, references, settingsOf('bleu', options, false));
 }
 
-/** Returns the BLEU score of one sentence, by default with `effectiveOrder`. The {@link bleu} of a corpus is not their mean. */
+/**
+ * Returns the BLEU score of one sentence, by default with `effectiveOrder`. The {@link bleu} of a corpus is not the mean of
+ * these scores.
+ */
 export function sentenceBleu(
   hypothesis: string,
   references: References,

@@ -29,7 +29,7 @@ export interface ChrfOptions {
 export interface ChrfScore {
   /** 0 to 100. */
   score: number;
-  /** The options that determine the score, in the form of sacrebleu. Report it with the score. */
+  /** The options that determine the score, in the format of sacrebleu. Report it with the score. */
   signature: string;
 }
 

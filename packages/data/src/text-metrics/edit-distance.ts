@@ -44,8 +44,8 @@ export function align(
   const differing = [reference, hypothesis].map((tokens) => tokens.slice(start, tokens.length - end));
   if ((differing[0].length + 1) * (differing[1].length + 1) > MAX_CELLS) {
     throw valueError(
-      `${pairName} must have fewer tokens, got ${reference.length} in the reference and ${hypothesis.length} in the ` +
-        'hypothesis. Split the texts into sentences.',
+      `${pairName} is too long: the product of its numbers of tokens must be below 2^31, got ${reference.length} tokens in ` +
+        `the reference and ${hypothesis.length} in the hypothesis. Split the texts into sentences.`,
     );
   }
   const middle = editsOf(differing[0], differing[1]);

@@ -38,7 +38,7 @@ type Role = 'first' | 'inner' | 'last' | 'single';
 interface Scheme {
   /** The role of each prefix. In BIO, an I may be the last token, and a B the only one. */
   roles: Readonly<Record<string, Role>>;
-  /** Whether the last token of a span has a different prefix. */
+  /** Whether the last token of a span has a prefix of its own, such as E. */
   marksEnd: boolean;
 }
 

@@ -38,7 +38,10 @@ const measure = (stem: string): number => patternOf(stem).split('vc').length - 1
 
 const hasVowel = (stem: string): boolean => patternOf(stem).includes('v');
 
-/** Porter's condition *o: consonant, vowel, consonant other than w, x, y; NLTK adds words of a vowel and a consonant. */
+/**
+ * Returns Porter's condition *o: whether the word ends with consonant, vowel, consonant, and the last letter is not w, x or y.
+ * As in NLTK, the condition also holds for words that consist of one vowel followed by one consonant.
+ */
 function endsShort(word: string): boolean {
   const pattern = patternOf(word);
   return (pattern.endsWith('cvc') && !/[wxy]$/.test(word)) || pattern === 'vc';

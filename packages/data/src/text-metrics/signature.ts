@@ -1,4 +1,4 @@
-/** Signatures of scores, in the form of sacrebleu: `nrefs:1|case:mixed|eff:no|tok:13a|smooth:exp|version:unroll`. */
+/** Signatures of scores, in the format of sacrebleu: `nrefs:1|case:mixed|eff:no|tok:13a|smooth:exp|version:unroll`. */
 
 /**
  * Returns the signature of a score. `nrefs` is the number of references of each hypothesis, or `var` if it varies. The last part

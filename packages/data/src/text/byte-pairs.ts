@@ -152,7 +152,7 @@ const decoder = new TextDecoder('utf-8', { ignoreBOM: true });
 const bytesOf = (char: string): string[] =>
   Array.from(encoder.encode(char === ESCAPED_SPACE_MARKER ? SPACE_MARKER : char), (byte) => BYTES[byte]);
 
-/** Joins tokens to a text. Byte tokens that are not valid UTF-8, which a model can generate, become U+FFFD. */
+/** Joins tokens into a text. Byte tokens that are not valid UTF-8, which a model can generate, become U+FFFD. */
 function detokenize(tokens: readonly string[]): string {
   let text = '';
   let bytes: number[] = [];

@@ -1,8 +1,8 @@
 /**
  * Rules for whether a space is expected between two tokens of a text. Word tokens contain no spaces, so that "world" is the same
  * token in "the world" and in "(world)", and is found in files of pretrained vectors. Splitting a text adds a token only where the
- * text differs from these rules: {@link JOINER} for a missing space, or other white space as it is. Joining uses the same rules. A
- * text can therefore always be restored; better rules only lead to fewer added tokens.
+ * text differs from these rules: {@link JOINER} where an expected space is missing, otherwise the unexpected white space.
+ * Joining uses the same rules. A text can therefore always be restored; better rules only lead to fewer added tokens.
  */
 
 /** The token that stands where a space is expected but the text has none (U+FFED, the joiner of OpenNMT). */

@@ -13,7 +13,8 @@ const KINDS = ['characters', 'words', 'whitespace', 'bytePairs'] satisfies Token
  * - `characters`: one token per code point;
  * - `words`: words and punctuation marks, as `Intl.Segmenter` finds them. A token `\uFFED` stands where a space is
  *   expected but missing, unexpected white space is a separate token, and expected spaces have no tokens;
- * - `whitespace`: runs of characters other than white space. White space other than a single space is a separate token;
+ * - `whitespace`: runs of non-white-space characters. A run of white space is also a token, unless it is a single space between
+ *   two such runs;
  * - `bytePairs`: subwords, learned by `learnBytePairs`.
  *
  * If the ICU version that finds word boundaries is not the one in the config, `notes` says so.

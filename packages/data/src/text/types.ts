@@ -15,7 +15,10 @@ export interface CharactersConfig extends NormalizeOptions {
   kind: 'characters';
 }
 
-/** One token per run of characters other than white space, and per run of white space other than a single space between them. */
+/**
+ * Each run of non-white-space characters is a token. A run of white space is also a token, unless it is a single space between
+ * two such tokens.
+ */
 export interface WhitespaceConfig extends NormalizeOptions {
   kind: 'whitespace';
 }
@@ -34,7 +37,7 @@ export interface BytePairsConfig extends NormalizeOptions {
   kind: 'bytePairs';
   /** The characters that are tokens, in order of code points. Other characters are encoded as bytes. */
   characters: string;
-  /** The merges, in the order in which they were learned: two tokens, separated by a space. */
+  /** The merges, in the order in which they were learned. Each is two tokens, separated by a space. */
   merges: readonly string[];
 }
 
@@ -47,12 +50,12 @@ export interface Tokenizer {
   readonly kind: TokenizerKind;
   /** The tokenizer as JSON, with all options. `tokenizer(config)` creates the same tokenizer. */
   readonly config: Readonly<TokenizerConfig>;
-  /** Warnings, for example about another ICU version than in the config. Usually empty. */
+  /** Warnings, for example if the ICU version differs from that in the config. Usually empty. */
   readonly notes: readonly string[];
   /** Returns the text that `tokens` splits: after Unicode normalisation, conversion to lower case and the like. */
   normalize(text: string): string;
   /** Splits a text into tokens. */
   tokens(text: string): string[];
-  /** Joins tokens to a text: `detokenize(tokens(text))` is `normalize(text)`. */
+  /** Joins tokens into a text: `detokenize(tokens(text))` is `normalize(text)`. */
   detokenize(tokens: readonly string[]): string;
 }

@@ -258,5 +258,7 @@ function checkCounts(tokens: readonly string[], counts: readonly number[]): void
   const isValid = Array.isArray(counts) && counts.every((count) => Number.isInteger(count) && count >= 0);
   if (isValid && counts.length === tokens.length) return;
   const got = isValid ? `${counts.length} counts` : formatValue(counts);
-  throw valueError(`Vocabulary: counts must be one integer per token (${tokens.length}), got ${got}.`);
+  throw valueError(
+    `Vocabulary: counts must be one non-negative integer per token (${tokens.length}), got ${got}.`,
+  );
 }

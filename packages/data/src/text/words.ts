@@ -18,7 +18,8 @@ export function words(config: Required<WordsConfig>): Tokenizer {
     version === null ? 'an unknown version of ICU' : `ICU ${version}`;
   const note =
     `The tokenizer was made with ${name(config.icu)}, and this environment has ${name(currentIcu)}: some words may be split ` +
-    'differently, above all in Chinese, Japanese and Thai. Train again here if the results differ.';
+    'differently, above all in Chinese, Japanese and Thai. If the results differ from those with the original version, ' +
+    'train again here.';
   return {
     kind: 'words',
     config,
@@ -79,7 +80,7 @@ function splitWords(text: string, segments: Segments): string[] {
   return tokens;
 }
 
-/** Joins words to a text. */
+/** Joins words into a text. */
 function joinWords(tokens: readonly string[]): string {
   let text = '';
   const spacing = new Spacing();
@@ -160,8 +161,8 @@ const wholeCodePoints = (part: string): number =>
   /[\uD800-\uDBFF]$/.test(part) ? part.length - 1 : part.length;
 
 /**
- * Creates a tokenizer of runs of characters other than white space. A single space between two runs has no token; other white
- * space is a separate token. With `collapseWhitespace`, there is no other white space.
+ * Creates a tokenizer whose tokens are runs of non-white-space characters. A single space between two runs has no token; any
+ * other white space is a separate token. With `collapseWhitespace`, there are only single spaces.
  */
 export function whitespace(config: Required<NormalizeOptions> & { kind: 'whitespace' }): Tokenizer {
   return {

@@ -36,9 +36,10 @@ export function writeVectors(
     values.length !== vocabulary.size * width ||
     (found !== undefined && found.length !== vocabulary.size)
   ) {
+    const mask = found === undefined ? '' : `, and found must have ${vocabulary.size}, got ${found.length}`;
     throw shapeError(
-      `writeVectors: values must have ${vocabulary.size} rows of width ${width}, one per token of the vocabulary, got ` +
-        `${values.length} values${found === undefined ? '' : ` and a mask of ${found.length} tokens`}.`,
+      `writeVectors: values must have ${vocabulary.size * width} entries (${vocabulary.size} tokens of the vocabulary × width ` +
+        `${width}), got ${values.length}${mask}.`,
       { rows: vocabulary.size, width, length: values.length },
     );
   }
@@ -79,7 +80,7 @@ function littleEndian(row: Float32Array): Uint8Array {
   return new Uint8Array(view.buffer);
 }
 
-/** Returns the shortest decimal number that is rounded to the float32 value. Nine digits are always enough. */
+/** Returns the shortest decimal number that rounds to the float32 value. Nine digits are always enough. */
 function shortestDecimal(value: number): string {
   for (let digits = 6; digits < 9; digits++) {
     const text = String(Number(value.toPrecision(digits)));

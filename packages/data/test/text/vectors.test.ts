@@ -316,8 +316,7 @@ describe('writing vectors', () => {
   test('rejects values of another shape, and tokens with white space unless omitWhitespace is set', async () => {
     assert.throws(() => writeVectors(vocabulary, { width: 2, values }), {
       code: 'shape',
-      message:
-        'writeVectors: values must have 6 rows of width 2, one per token of the vocabulary, got 18 values.',
+      message: 'writeVectors: values must have 12 entries (6 tokens of the vocabulary × width 2), got 18.',
     });
     const lines = buildVocabulary([['a', '\n']], { specials: ['<pad>'] });
     const zeros = { width: 1, values: new Float32Array(3) };

@@ -140,12 +140,12 @@ describe('configs and mismatches', () => {
     [
       'too few counts',
       { tokens, counts: [1], specials },
-      /^Vocabulary: counts must be one integer per token \(9\), got 1 counts/,
+      /^Vocabulary: counts must be one non-negative integer per token \(9\), got 1 counts/,
     ],
     [
       'a negative count',
       { tokens: ['a'], counts: [-1], specials: 1 },
-      /counts must be one integer per token \(1\), got \[-1\]/,
+      /counts must be one non-negative integer per token \(1\), got \[-1\]/,
     ],
     [
       'no padding',
