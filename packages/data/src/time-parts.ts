@@ -1,6 +1,6 @@
 /**
- * Times that are split over several columns, such as year and month, or date and clock time. The parts are joined to texts in a
- * new column. Its name lists the parts, and it is read like any other time column.
+ * Times that are split over several columns, such as year and month, or date and clock time. The parts of each row are joined
+ * into one text in a new column. Its name lists the parts, and it is read like any other time column.
  */
 import { cellNumber, isMissing } from './number-format.js';
 import { type Cell, type Column, column, type Table } from './table.js';
@@ -19,9 +19,10 @@ export function findTimeParts(names: readonly string[]): string | undefined {
 }
 
 /**
- * Returns the table with an added column `name` of the joined times if `name` lists several columns. These columns are
- * `year,month,day,hour,minute,second` or the first two or more of these, `year,quarter`, `year,week`, or a date and a clock time or
- * hour (`date,time`). For any other name, returns the table itself.
+ * If `name` lists several columns, separated by commas, returns the table with an added column `name` that contains the joined
+ * times. The listed columns are `year,month,day,hour,minute,second` or the first two or more of these, `year,quarter`,
+ * `year,week`, or a date and a clock time or hour (`date,time`). Returns the table itself for a single name, or if the table
+ * already has a column `name`.
  * @throws UnrollError `data` if one of the columns does not exist
  */
 export function withTimeParts(table: Table, name: string): Table {
@@ -49,7 +50,7 @@ type Join = (cells: readonly Cell[], parts: readonly Column[], decimal: '.' | ',
 /** The separator before each part. */
 const SEPARATORS = ['', '-', '-', 'T', ':', ':'];
 
-/** Joins 2010, 1, 2, 3 to 2010-01-02T03:00. A cell that is not a number is kept, and reading the column reports it. */
+/** Joins 2010, 1, 2, 3 into 2010-01-02T03:00. A cell that is not a number is kept, and reading the column reports it. */
 const joinNumbers: Join = (cells, parts, decimal) => {
   const digits = cells.map((cell, i) => {
     const value = cellNumber(cell, decimal) ?? String(cell).trim();

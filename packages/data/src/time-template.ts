@@ -243,7 +243,10 @@ const DATES = [
 ];
 const CLOCKS = ['HH:mm', 'HH:mm:ss', 'hh:mm A', 'hh:mm:ss A'];
 
-/** Returns whether a template has a month and a two-digit year, such as `Dec-22`, which may also be a day without a year. */
+/**
+ * Returns whether a template has a two-digit year but no day, such as `MMM-YY`. A text that fits it, such as `Dec-22`, may also
+ * mean a day without a year.
+ */
 export const isMonthOfShortYear = (template: string): boolean =>
   /(^|[^Y])YY([^Y]|$)/.test(template) && !template.includes('DD');
 
@@ -256,7 +259,10 @@ export function dateOrder(template: string): 'dmy' | 'mdy' | 'ymd' | undefined {
   return template.startsWith('D') ? 'dmy' : template.startsWith('M') ? 'mdy' : 'ymd';
 }
 
-/** Returns a template, with days or a clock time added if it lacks the given precision. */
+/**
+ * Returns a template with at least the given precision. If it requires months or days that are missing, the template is
+ * replaced by `YYYY-MM` or `YYYY-MM-DD`. If a clock time or seconds are missing, they are added.
+ */
 export function refineTemplate(template: string, precision: 'month' | 'day' | 'minute' | 'second'): string {
   if (precision === 'month') return /MM|DD|WW/.test(template) ? template : 'YYYY-MM';
   const days = template.includes('DD') ? template : 'YYYY-MM-DD';

@@ -62,7 +62,8 @@ const beginsDay = (instant: number, timezone: string): boolean =>
   Math.floor(wallTime(instant, timezone) / DAY) > Math.floor(wallTime(instant - 1, timezone) / DAY);
 
 /**
- * Returns the first instant of each UTC time of day; null unless there are two or three times of day, all within two hours.
+ * Returns, for each time of day (UTC) in the values, the first value with it; null unless there are two or three times of day,
+ * all within two hours of each other.
  */
 function firstByTimeOfDay(values: Float64Array): Map<number, number> | null {
   const first = new Map<number, number>();

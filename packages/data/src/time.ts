@@ -28,8 +28,8 @@ const sampleCells = (cells: readonly Cell[]): Cell[] =>
   cells.filter((cell) => !isMissing(cell)).slice(0, 200);
 
 /**
- * Returns whether at least half of the first 200 cells that are not missing are calendar times. Numbers count only
- * as dates such as 20240131, or as Excel dates of months or business days.
+ * Returns whether at least half of the first 200 cells that are not missing are calendar times. Numbers count only if all of
+ * them are dates such as 20240131, or Excel dates that are monthly or business days.
  */
 export function containsTimes(cells: readonly Cell[]): boolean {
   const sample = sampleCells(cells);
@@ -68,7 +68,7 @@ export function looksLikeTimes({ name, kind, cells }: Column): boolean {
   return texts.filter((text) => pattern.test(text)).length >= 0.8 * texts.length;
 }
 
-/** Returns the template YYYYMM or YYYYMMDD if all of at least two texts are digits that fit it, otherwise undefined. */
+/** Returns the template YYYYMM or YYYYMMDD if there are at least two texts and all of them fit it, otherwise undefined. */
 function compactTemplate(texts: readonly string[]): string | undefined {
   const template = /^\d+$/.test(texts[0]) ? COMPACT_TEMPLATES[texts[0].length] : undefined;
   if (template === undefined || texts.length < 2) return undefined;
@@ -95,7 +95,7 @@ function readCompact(text: string, template: string): Moment | undefined {
  * Reads a column as times.
  * @throws UnrollError `data` for the first cell that is missing, is not a time, or has a different format from the
  * cells before it (the message gives file, line and column), or if days and months cannot be told apart; `value` for
- * unknown options
+ * unknown or invalid options
  */
 export function times(table: Table, name: string, options: TimeOptions = {}): TimeColumn {
   checkOptions('times', options, { dates: ['dmy', 'mdy', 'ymd'], timezone: 'string', format: true });
@@ -137,8 +137,9 @@ function readDates(name: string, cells: readonly Date[]): TimeColumn {
 }
 
 /**
- * Converts UTC instants to local days or times of a time zone (see toLocalDays): the requested one, or one in which all instants
- * are midnights. Returns other columns unchanged.
+ * Converts UTC instants to local days or times of a time zone (see toLocalDays): the requested zone, or a detected one in which
+ * a day begins at every instant. Returns the column unchanged if it has no clock times, if no zone is requested or detected, or
+ * if toLocalDays returns undefined.
  */
 function applyTimezone(times: TimeColumn, requested: string | undefined): TimeColumn {
   const { name, values, format } = times;
@@ -158,7 +159,7 @@ function applyTimezone(times: TimeColumn, requested: string | undefined): TimeCo
 /**
  * Reads a column of numbers: epoch times, Excel dates or plain numbers. Returns null if the first cell is not a number.
  */
-function readNumbers(table: Table, name: string, earlier?: TimeFormat): TimeColumn | null {
+function readNumbers(table: Table, name: string, earlierFormat?: TimeFormat): TimeColumn | null {
   const { cells, format: numberFormat = table.decimal } = column(table, name);
   if (cellNumber(cells[0], numberFormat) === undefined) return null;
   const values = Float64Array.from(cells, (cell, row) => {
@@ -180,8 +181,8 @@ function readNumbers(table: Table, name: string, earlier?: TimeFormat): TimeColu
     : within(1e12, 4.2e12)
       ? 'epoch milliseconds'
       : 'number';
-  if (template === 'number' && earlier?.template !== 'number') {
-    if (earlier?.template === EXCEL_TEMPLATE) return { ...readExcelDates(name, values), notes: [] };
+  if (template === 'number' && earlierFormat?.template !== 'number') {
+    if (earlierFormat?.template === EXCEL_TEMPLATE) return { ...readExcelDates(name, values), notes: [] };
     if (areExcelDays(values, name)) return readExcelDates(name, values);
   }
   const unit = EPOCHS[template] ?? 1;

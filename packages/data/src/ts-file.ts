@@ -35,8 +35,8 @@ export function looksLikeTsFile(text: string): boolean {
 }
 
 /**
- * Reads a `.ts` file as a table with the column `sequence` (for `nestedValues`: lists [T][D] of numbers, NaN if missing) and, if
- * the examples have class labels, the column `label`.
+ * Reads a `.ts` file as a table with the column `sequence` and, if the examples have class labels, the column `label`.
+ * `nestedValues` returns the sequences as lists [T][D] of numbers, NaN if missing.
  * @throws UnrollError `data` for an invalid header or line; the message gives the file and line
  */
 export function parseTsFile(text: string, options: { source?: string } = {}): Table {
@@ -88,7 +88,8 @@ class TsReader {
     const name = key.slice(1).toLowerCase();
     if (!key.startsWith('@') || !KEYS.includes(name))
       throw this.#error(
-        `a line of the header must be @problemName, @dimensions, @classLabel or the like, got "${line.slice(0, 40)}"`,
+        'a line of the header must begin with @problemName, @timeStamps, @missing, @univariate, @dimensions, ' +
+          `@equalLength, @seriesLength, @classLabel, @targetLabel or @data, got "${line.slice(0, 40)}"`,
       );
     const header = this.#header;
     if (name === 'data') this.#inData = true;
@@ -120,7 +121,7 @@ class TsReader {
     this.#header.dimensions ??= parts.length;
     const { dimensions } = this.#header;
     if (parts.length !== dimensions) {
-      const last = labels === null ? '' : ' and a class label';
+      const last = labels === null ? '' : ' before the class label';
       throw this.#error(
         `an example must have ${dimensions} dimensions${last}, separated by colons, got ${parts.length}`,
       );

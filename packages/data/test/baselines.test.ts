@@ -1,7 +1,7 @@
 /**
  * The baselines that every network is compared with. Theta, ETS and Croston-SBA are compared with statsforecast
  * (packages/testkit/goldens/forecasting, written by tools/goldens/forecasting.py). Detects wrong states, seasonal
- * indices or smoothing, a worse optimum, NaN, and values after an origin that change its forecast.
+ * indices or smoothing, a worse optimum, NaN, and forecasts that depend on values after their origin.
  */
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
@@ -71,7 +71,7 @@ describe('against statsforecast', () => {
       assert.ok(error <= thetaError * (1 + 1e-4), `series ${i}: error ${error}, statsforecast ${thetaError}`);
       if (difference(theta(values, 8, season), golden) <= 1e-3) continue;
       differing++;
-      assert.ok(error < thetaError, `series ${i}: another forecast, but error ${error} >= ${thetaError}`);
+      assert.ok(error < thetaError, `series ${i}: the forecast differs, but error ${error} >= ${thetaError}`);
     }
     // For five series, the search of statsforecast stopped early. Two others have a season that only Unroll detects, in the
     // differences of the series.
@@ -156,7 +156,7 @@ describe('difficult histories give finite forecasts', () => {
   });
 });
 
-test('after one fit, a forecast does not depend on values after its origin', () => {
+test('forecasts of a fitted model do not depend on values after their origin', () => {
   const y = noisy(80);
   const other = y.map((value, t) => (t < 60 ? value : -1000 * value));
   for (const fit of [fitTheta, fitEts, () => fittedCroston]) {

@@ -57,7 +57,7 @@ describe('parseConll', () => {
       'y/O #/O',
     ]);
   });
-  test('reads CoNLL-U without multiword tokens and empty nodes', () => {
+  test('reads CoNLL-U, and skips multiword tokens and empty nodes', () => {
     assert.deepEqual(pairs(CONLLU), ['vamos/VERB nos/PRON a/ADP el/DET mar/NOUN', '10 000/NUM']);
     assert.deepEqual(pairs(CONLLU, { column: 'xpos' })[0], 'vamos/V nos/P a/E el/D mar/N');
     assert.deepEqual(pairs(CONLLU, { column: 8 })[0], 'vamos/root nos/obj a/case el/det mar/obl');

@@ -125,7 +125,7 @@ describe('names are compared after normalisation', () => {
   }
 });
 
-test('the line sep=; of Excel sets the delimiter; line numbers include it', () => {
+test('a first line sep=;, as Excel writes it, sets the delimiter; line numbers count this line', () => {
   for (const firstLine of ['sep=;', 'SEP=;', '"sep=;"', '\uFEFFsep=;']) {
     const table = read(`${firstLine}\r\nmonat;units\r\n2019-01;9850,00\r\n2019-02;10600,5\r\n`);
     assert.deepEqual([...numbers(table, 'units')], [9850, 10600.5]);
@@ -159,7 +159,7 @@ test('the error for text in a number column suggests the number without separato
   }
 });
 
-test('an infinite number is not a number', () => {
+test('a number beyond the range of float64 is an error', () => {
   assert.throws(() => numbers(read('a\n1e999\n'), 'a'), /line 2.*"1e999" is not a number/);
 });
 

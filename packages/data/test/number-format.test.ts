@@ -24,11 +24,11 @@ describe('unambiguous numbers are read without a note', () => {
       ['1,698.50', '987.5'],
       [1698.5, 987.5],
     ],
-    'two thousands separators, points': [
+    'repeated points as thousands separators': [
       ['1.234.567', '987'],
       [1_234_567, 987],
     ],
-    'two thousands separators, commas': [
+    'repeated commas as thousands separators': [
       ['1,234,567', '1.5'],
       [1_234_567, 1.5],
     ],
@@ -104,7 +104,7 @@ describe('unambiguous numbers are read without a note', () => {
 
 describe('ambiguous numbers', () => {
   const points = ['987', '1.004', '1.435'];
-  test('points are thousands separators if smaller numbers have none', () => {
+  test('points are thousands separators if numbers below 1000 have no point', () => {
     for (const delimiter of [';', ',', '\t']) {
       const { values, notes } = read(points, { delimiter });
       assert.deepEqual(values, [987, 1004, 1435]);

@@ -1,6 +1,6 @@
 /**
- * Padding and bucketing: the mask is 1 for the steps of a sequence; every sequence is in one batch, together with sequences of
- * similar length; errors name what is wrong.
+ * Padding and bucketing: the mask is 1 for the steps of a sequence; every sequence is in exactly one batch, together with
+ * sequences of similar length; errors name what is wrong.
  */
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
@@ -28,7 +28,7 @@ describe('padSequences', () => {
     assert.deepEqual(padSequences([Float32Array.of(1, 2)], { steps: 3 }).values.toArray(), [[1, 2, 0]]);
   });
 
-  test('rejects rows of another width, empty lists and steps: 0', () => {
+  test('rejects rows of different widths, empty lists and steps: 0', () => {
     assert.throws(() => padSequences([[[1, 2]], [[3, 4], [5]]]), /Step 1 of sequence 1 must be a row of 2 features, .* got a row of 1/); // biome-ignore format: one line
     assert.throws(() => padSequences([]), /at least one sequence/);
     assert.throws(() => padSequences([[1]], { steps: 0 }), /steps must be a positive integer, got 0/);

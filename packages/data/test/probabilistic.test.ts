@@ -55,7 +55,7 @@ describe('quantiles', () => {
 describe('intervals', () => {
   test('coverage: 10 in 8..12 and 30 in 30..33, ends included', () => near(coverage(actual, low, high), 0.5));
   test('width: (4 + 4 + 3 + 6)/4', () => near(meanWidth(actual, low, high), 17 / 4));
-  test('winkler at 0.8: the widths plus 10 times the distances outside, 1 and 4', () =>
+  test('winkler at 0.8: the widths plus 10 times the distances 1 and 4 of the values outside', () =>
     near(winkler(actual, low, high, 0.8), (17 + 50) / 4));
   test('missing actual values are ignored', () => {
     near(coverage([10, Number.NaN], [8, 0], [12, 0]), 1);

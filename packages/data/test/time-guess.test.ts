@@ -46,15 +46,15 @@ describe('months by name, newest first', () => {
     'Dec/22': [(m, y) => `${ENGLISH[m]}/${short(y)}`, 'Jan/23'],
     '22-Dec': [(m, y) => `${short(y)}-${ENGLISH[m]}`, '23-Jan'],
     'DEC-22': [(m, y) => `${ENGLISH[m].toUpperCase()}-${short(y)}`, 'Jan-23'],
-    'December 2022': [(m, y) => `${longOf('en')[m]} ${y}`, 'January 2023'],
-    'December-22': [(m, y) => `${longOf('en')[m]}-${short(y)}`, 'January-23'],
-    'December, 2022': [(m, y) => `${longOf('en')[m]}, ${y}`, 'January, 2023'],
+    'December 2022': [(m, y) => `${longMonthNames('en')[m]} ${y}`, 'January 2023'],
+    'December-22': [(m, y) => `${longMonthNames('en')[m]}-${short(y)}`, 'January-23'],
+    'December, 2022': [(m, y) => `${longMonthNames('en')[m]}, ${y}`, 'January, 2023'],
     'Dez 22': [(m, y) => `${GERMAN[m]} ${short(y)}`, 'Jan 23'],
     'Mrz. 22': [(m, y) => `${GERMAN[m]}. ${short(y)}`, 'Jan 23'],
-    'Dezember 2022': [(m, y) => `${longOf('de')[m]} ${y}`, 'Januar 2023'],
-    'décembre 2022': [(m, y) => `${longOf('fr')[m]} ${y}`, 'janvier 2023'],
+    'Dezember 2022': [(m, y) => `${longMonthNames('de')[m]} ${y}`, 'Januar 2023'],
+    'décembre 2022': [(m, y) => `${longMonthNames('fr')[m]} ${y}`, 'janvier 2023'],
     'dic-22': [(m, y) => `${SPANISH[m]}-${short(y)}`, 'ene-23'],
-    'декабрь 2022': [(m, y) => `${longOf('ru')[m]} ${y}`, 'январь 2023'],
+    'декабрь 2022': [(m, y) => `${longMonthNames('ru')[m]} ${y}`, 'январь 2023'],
     '12.2022': [(m, y) => `${String(m + 1).padStart(2, '0')}.${y}`, '01.2023'],
     '2022.12': [(m, y) => `${y}.${String(m + 1).padStart(2, '0')}`, '2023.01'],
     '2022年12月': [(m, y) => `${y}年${m + 1}月`, '2023年01月'],
@@ -79,12 +79,12 @@ describe('months by name, newest first', () => {
 
 const GERMAN = ['Jan', 'Feb', 'Mrz', 'Apr', 'Mai', 'Jun', 'Jul', 'Aug', 'Sep', 'Okt', 'Nov', 'Dez'];
 const SPANISH = ['ene', 'feb', 'mar', 'abr', 'may', 'jun', 'jul', 'ago', 'sep', 'oct', 'nov', 'dic'];
-function longOf(language: string): string[] {
+function longMonthNames(language: string): string[] {
   const format = new Intl.DateTimeFormat(language, { month: 'long', timeZone: 'UTC' });
   return ENGLISH.map((_, m) => format.format(Date.UTC(2001, m, 1)));
 }
 
-describe('days of dates without a year are not read as years', () => {
+describe('dates without a year are an error, and their days are not read as two-digit years', () => {
   const days = (step: number, count: number) =>
     Array.from({ length: count }, (_, i) => new Date(Date.UTC(2022, 10, 20 + i * step))).map(
       (date) => `${ENGLISH[date.getUTCMonth()]} ${String(date.getUTCDate()).padStart(2, '0')}`,
@@ -93,7 +93,7 @@ describe('days of dates without a year are not read as years', () => {
     daily: days(1, 60),
     'daily, newest first': days(1, 60).reverse(),
     weekly: days(7, 20),
-    'days of one month, or years': ['Dec 18', 'Dec 19', 'Dec 20'],
+    'days of one month, or the same month of several years': ['Dec 18', 'Dec 19', 'Dec 20'],
   })) {
     test(name, () =>
       assert.throws(() => read(cells), {
@@ -223,7 +223,7 @@ describe('local midnights in UTC', () => {
     );
     assert.deepEqual([column.notes, column.format.timezone], [[], 'Europe/Paris']);
   });
-  test('rows at another local time of day are also daily if the zone is set', () => {
+  test('rows at a local time of day other than midnight are also daily if the zone is set', () => {
     const cells = midnights(autumn, 79, (day) => (day < Date.UTC(2022, 9, 30) ? 2 : 1) - 8);
     assert.equal(summaryOf(read(cells, { timezone: 'Europe/Berlin' }))[0], 'daily');
   });

@@ -20,7 +20,7 @@ describe('combines', () => {
       'year,month,day,hour',
       ['2010-12-31T23:00', '2011-01-01T00:00'],
     ],
-    'other names, in order': ['yr,mnth\n2010,1\n2010,2\n', 'yr, mnth', ['2010-01', '2010-02']],
+    'other names, in the given order': ['yr,mnth\n2010,1\n2010,2\n', 'yr, mnth', ['2010-01', '2010-02']],
     'the usual names, in any order': ['day,month,year\n31,1,2010\n', 'day,month,year', ['2010-01-31']],
     'months in words': ['year,month\n2010,Apr\n2010,May\n', 'year,month', ['2010-Apr', '2010-May']],
     quarters: ['year,quarter\n2010,4\n2011,1\n', 'year,quarter', ['2010-Q4', '2011-Q1']],
@@ -42,7 +42,7 @@ describe('combines', () => {
   });
 });
 
-test('a table with a column of that name, and a single name, are returned unchanged', () => {
+test('the table is returned unchanged if it has a column of that name, and for a single name', () => {
   const table = makeTable({ source: 'f', names: ['a,b', 'a', 'b'], cells: [[1], [2], [3]] });
   assert.equal(withTimeParts(table, 'a,b'), table);
   assert.equal(withTimeParts(table, 'a'), table);

@@ -383,7 +383,7 @@ test('a time column of a CSV table is read', () => {
 });
 
 describe('unusual times', () => {
-  test('a 12-hour clock directly before a zone is read', () => {
+  test('a zone may directly follow AM or PM', () => {
     assert.deepEqual(Array.from(read(['2020-01-02 01:00 PMZ', '2020-01-02 02:00 PMZ']).values), [
       Date.UTC(2020, 0, 2, 13),
       Date.UTC(2020, 0, 2, 14),

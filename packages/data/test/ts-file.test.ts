@@ -23,7 +23,7 @@ describe('a .ts file', () => {
     assert.ok(looksLikeTsFile(fileOf([])) && looksLikeTsFile('\uFEFF# x\r\n@problemname a'));
     assert.ok(!looksLikeTsFile('@name,b\n1,2') && !looksLikeTsFile('a,b') && !looksLikeTsFile('# x\n'));
   });
-  test('has sequences of steps, labels and lines', () => {
+  test('has sequences of steps, labels and line numbers', () => {
     const table = parse(fileOf(['1,2,3:-1,-2.5,1e2:walking', '', '4:5:running']));
     assert.deepEqual(nestedValues(table, 'sequence'), [
       [
@@ -63,7 +63,7 @@ describe('errors name the file and the line', () => {
     'no examples': [fileOf([]), 'steps.ts has no examples after @data.'],
     'an unknown header line': [
       '@problemName a\n@dimension 2\n@color red\n',
-      'steps.ts, line 3: a line of the header must be @problemName, @dimensions, @classLabel or the like, got "@color red".',
+      'steps.ts, line 3: a line of the header must begin with @problemName, @timeStamps, @missing, @univariate, @dimensions, @equalLength, @seriesLength, @classLabel, @targetLabel or @data, got "@color red".',
     ],
     'an invalid flag': [
       '@univariate yes\n',
@@ -87,7 +87,7 @@ describe('errors name the file and the line', () => {
     ],
     'too few dimensions': [
       fileOf(['1:walking']),
-      'steps.ts, line 11: an example must have 2 dimensions and a class label, separated by colons, got 1.',
+      'steps.ts, line 11: an example must have 2 dimensions before the class label, separated by colons, got 1.',
     ],
     'dimensions of unequal length': [
       fileOf(['1,2:3:walking']),

@@ -9,7 +9,7 @@ const samples = sound('chirp');
 const power = (values: Float32Array): number => values.reduce((sum, x) => sum + x * x, 0) / values.length;
 const random = (seed = 0): RandomStream => new RandomStream(seed, 'augment');
 
-test('addNoise reaches the signal-to-noise ratio, and gives the same noise for the same seed', () => {
+test('addNoise adds noise at the given signal-to-noise ratio, and the same noise for the same seed', () => {
   const noisy = addNoise(samples, 10, random());
   const noise = noisy.map((x, i) => x - samples[i]);
   assert.ok(Math.abs(10 * Math.log10(power(samples) / power(noise)) - 10) < 0.3);

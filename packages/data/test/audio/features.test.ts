@@ -1,7 +1,8 @@
 /**
  * Compares the audio front end with librosa, torchaudio and NumPy (packages/testkit/goldens/audio, written by
  * tools/goldens/audio.py). Detects a wrong window, padding, mel filter, scale, logarithm, transform or resampling filter. Other
- * tests check that a sound in chunks of any size has bit-identical features, and the errors for wrong inputs.
+ * tests check that the features of a sound in chunks are bit-identical to those of the whole sound, and check the errors for
+ * wrong inputs.
  */
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';

@@ -41,7 +41,7 @@ function slaneyFilters(sampleRate: number, mels: number, fftSize: number) {
   };
 }
 
-test('the spectrum fits the mel energies as well as the spectrum of librosa', () => {
+test('the spectrum reproduces the mel energies as accurately as that of librosa', () => {
   const golden = readGoldens('audio/mel-inverse.json') as {
     options: AudioFeatureOptions & { mels: number; fftSize: number };
     energies: { shape: [number, number]; data: string };

@@ -1,6 +1,7 @@
 /**
  * Compares the pixels of PNG, JPEG and GIF files with Pillow, and `resizeArea` with OpenCV (packages/testkit/goldens/images, written
- * by tools/goldens/images.py). Other tests read damaged and forged files, and mutated files, which must give pixels or a typed error.
+ * by tools/goldens/images.py). Other tests read damaged and malicious files, which must be rejected, and mutated files, which
+ * must give pixels or a typed error.
  * UNROLL_MUTATIONS is the number of mutations of each kind of file.
  */
 import assert from 'node:assert/strict';
@@ -94,7 +95,7 @@ const fileOf = (name: string): Uint8Array =>
   bytesOf(goldens.files.find((file) => file.name === name)?.bytes ?? '');
 const pixels = (count: number): Uint8Array => zlibSync(new Uint8Array(count));
 
-describe('damaged and forged files are rejected', () => {
+describe('damaged and malicious files are rejected', () => {
   const grey = (data: Uint8Array, ...size: [number, number, number[]?]) =>
     png([['IHDR', header(...size)], ['IDAT', data], ['IEND', EMPTY]]); // biome-ignore format: one line
   const jpegOf = (height: number, width: number) => {
@@ -111,8 +112,8 @@ describe('damaged and forged files are rejected', () => {
     return copy;
   };
   /**
-   * Returns a GIF file of frames of one pixel, whose LZW codes are not valid.
-   * @param side the width and height of the picture
+   * Returns a GIF file with `count` frames of one pixel each, which have no LZW data.
+   * @param side the width and height of the whole picture
    */
   const gifOfFrames = (side: number, count: number, codeSize = 2) => {
     const size = [side & 255, side >> 8];

@@ -129,7 +129,7 @@ describe('tokens', () => {
     assert.deepEqual(tokenizers.words.tokens(sentence.repeat(300)), Array(300).fill(words).flat());
   });
 
-  test('words: an ASCII text, whose pieces are cached, has the same tokens as at the start of a text with other characters', () => {
+  test('words: an ASCII text (its pieces are cached) has the same tokens alone and at the start of a non-ASCII text', () => {
     const { tokens } = tokenizer({ kind: 'words' });
     const random = new RandomStream(3, 'ascii');
     const alphabet = 'ab Z19._-\'",:;@/$%()  ';
@@ -140,7 +140,7 @@ describe('tokens', () => {
       assert.deepEqual(tokens(`${text} é`).slice(0, found.length), found, text);
     }
   });
-  test('words: long runs without a boundary are restored', () => {
+  test('all tokenizers: long runs without a word boundary are restored', () => {
     for (const run of ['今天', 'a', '😀', 'ก', '\u0301', ' ', '\uFFED']) {
       const text = `x${run.repeat(5000)}`;
       for (const { tokens, detokenize } of Object.values(tokenizers))
@@ -234,7 +234,7 @@ describe('configs', () => {
       /characters must contain "\u2581".*got "".*learnBytePairs/,
     ],
     [
-      'a merge of other tokens',
+      'a merge of an unknown token',
       { kind: 'bytePairs', characters: 'ab\u2581', merges: ['a b', 'a c'] },
       /^tokenizer of bytePairs: merges\[1\] must be two tokens.*, got "a c"\.$/,
     ],

@@ -176,7 +176,7 @@ describe('readVectors rejects', () => {
       /^v\.txt, line 2: "the" must have 2 values, got 3\./,
     ],
     [
-      'a last line that is cut',
+      'a truncated last line',
       'cat 1 2\nthe 1 2\ndog 1',
       {},
       'format',
@@ -197,7 +197,7 @@ describe('readVectors rejects', () => {
       /^v\.txt: the header announces 1 vectors, but there are more\./,
     ],
     [
-      'a binary file that is cut',
+      'a truncated binary file',
       binary({ the: [1, 2], a: [3, 4] }, true).subarray(0, 20),
       {},
       'format',
@@ -233,14 +233,14 @@ describe('readVectors rejects', () => {
       /^v\.txt: a line must not exceed 1048576 bytes\./,
     ],
     [
-      'vectors of another width than the option width',
+      'vectors whose width differs from the option width',
       '1 2\nthe 1 2\n',
       { width: 3 },
       'value',
       /^v\.txt: the vectors have 2 values, but width is 3\. Set the width of the embedding to 2, or use vectors of width 3\.$/,
     ],
     [
-      'GloVe vectors of another width than the option width',
+      'GloVe vectors whose width differs from the option width',
       'the 1 2\n',
       { width: 3 },
       'value',
@@ -304,7 +304,7 @@ describe('writing vectors', () => {
     });
   }
 
-  test('text files have the shortest exact digits, and only the vectors that `found` selects', () => {
+  test('text files have the fewest digits that are exact, and only the vectors that `found` selects', () => {
     const small = buildVocabulary([['a', 'b']], { specials: ['<pad>'] });
     const vectors = { width: 2, values: Float32Array.of(0, 0, 0.1, -1e-7, 1 / 3, 16_777_216) };
     const text = (options: object): string =>
@@ -313,7 +313,7 @@ describe('writing vectors', () => {
     assert.equal(text({ found: Uint8Array.of(0, 0, 1) }), '1 2\nb 0.33333334 16777216\n');
   });
 
-  test('rejects values of another shape, and tokens with white space unless omitWhitespace is set', async () => {
+  test('rejects values of a wrong shape, and tokens with white space unless omitWhitespace is set', async () => {
     assert.throws(() => writeVectors(vocabulary, { width: 2, values }), {
       code: 'shape',
       message: 'writeVectors: values must have 12 entries (6 tokens of the vocabulary × width 2), got 18.',
@@ -337,7 +337,7 @@ describe('memory', () => {
   const MEBIBYTE = 2 ** 20;
   const WIDTH = 100;
 
-  /** Yields about `size` MiB of rows of different tokens, in one buffer. The last row belongs to the token `the`. */
+  /** Yields about `size` MiB of rows with different tokens, in chunks that reuse one buffer. The last row is that of `the`. */
   function* rows(size: number, isBinary: boolean): Generator<Uint8Array> {
     const values = isBinary
       ? Buffer.alloc(4 * WIDTH, 1)
