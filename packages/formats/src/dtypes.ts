@@ -7,7 +7,7 @@ import {
   type StoredTensor,
 } from '@unroll/core/internal';
 
-/** Functions that read one element, by data type. Other data types cannot be converted. */
+/** Functions that read one element, by data type. F32 needs no conversion; all other missing types cannot be converted. */
 const readers: Partial<Record<SafetensorsType, (view: DataView, at: number) => number>> = {
   BOOL: (view, at) => (view.getUint8(at) === 0 ? 0 : 1),
   U8: (view, at) => view.getUint8(at),

@@ -225,7 +225,7 @@ describe('custom layers', () => {
     model.build([[-1, 2]]);
     return model;
   };
-  test('are rejected by name until they are registered', async () => {
+  test('until they are registered, they are rejected with an error that names the class', async () => {
     const files = await toArtifact(custom());
     assert.throws(
       () => fromArtifact(files),
@@ -537,12 +537,12 @@ test('tensors of types other than float32 are converted', async () => {
     ]),
   );
   const config = JSON.parse(Buffer.from(files.get('config.json')!).toString()) as { weights: object };
-  const known = {
+  const weightsEntry = {
     ...config.weights,
     bytes: weights.length,
     crc32c: crc32c(weights).toString(16).padStart(8, '0'),
   };
   const changed = new Map(files).set('model.safetensors', weights);
-  changed.set('config.json', encodeUtf8(JSON.stringify({ ...config, weights: known })));
+  changed.set('config.json', encodeUtf8(JSON.stringify({ ...config, weights: weightsEntry })));
   assert.deepEqual(outputOf(fromArtifact(changed).model, [tensor([[1, 1]])]), [1, 1]);
 });

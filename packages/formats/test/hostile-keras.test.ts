@@ -103,7 +103,7 @@ describe('zip files of Keras', () => {
 });
 
 describe('configs', () => {
-  test('Lambda layers and custom layers are refused by name', async () => {
+  test('Lambda layers and custom layers are refused, and the error names the layer', async () => {
     const lambda = withConfig((text) => text.replace('"class_name": "Dense"', '"class_name": "Lambda"'));
     await assert.rejects(
       read(lambda),
@@ -116,7 +116,7 @@ describe('configs', () => {
     );
   });
 
-  test('options and values that Unroll does not support are refused by name', async () => {
+  test('options and values that Unroll does not support are refused, and the error names them', async () => {
     const cases: [from: string, to: string, message: RegExp][] = [
       [
         '"use_bias": true',

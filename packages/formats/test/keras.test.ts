@@ -70,7 +70,7 @@ const isCustom = (name: string): boolean => name.startsWith('custom_layer');
 const all = [...(await goldens('')), ...(await goldens('2'))];
 
 describe('custom layers', () => {
-  test('a custom layer is refused by name, and imported after registerLayer', async () => {
+  test('a custom layer is refused with an error that names it, and imported after registerLayer', async () => {
     const files = all.filter(([name]) => isCustom(name));
     for (const [name, , file] of files) {
       const format = await formatOfFile(bytesSource(file, name));
@@ -119,7 +119,7 @@ describe('weights without a model', () => {
     });
   }
 
-  test('a model with other layers is refused', async () => {
+  test('a model whose layers do not match the weights is refused', async () => {
     const model = sequential([input({ shape: [6, 3] }), lstm({ units: 5 }), dense({ units: 2 })]);
     model.build();
     for (const [name, , file] of all) {
@@ -163,7 +163,7 @@ describe('export to Keras', () => {
     });
   }
 
-  test('layers and options that Keras does not have are refused by name', async () => {
+  test('errors name the layers and options that Keras does not have', async () => {
     const x = input({ shape: [4, 3] });
     const refused = async (layer: Layer, message: RegExp): Promise<void> => {
       const model = sequential([x, layer]);

@@ -38,7 +38,7 @@ function shuffleLines(text: string, draw: Draw): string {
   return lines.join('\n');
 }
 
-/** Forges the header of a safetensors file: its length, or values in it with the correct length or the old length. */
+/** Forges the header of a safetensors file: its length, or values in it (then mostly with a corrected length). */
 function forgeHeader(bytes: Uint8Array, draw: Draw): Uint8Array {
   const out = bytes.slice();
   const view = new DataView(out.buffer);
@@ -162,7 +162,7 @@ describe('damaged artifacts', { timeout: 300_000 }, () => {
   };
   const before = process.memoryUsage().rss;
 
-  test('load or are refused as files', async (t) => {
+  test('given as files, load or are refused', async (t) => {
     const tally = await run(0, 0.8 * COUNT, (draw, files) => {
       const { files: broken, corrected } = mutate(files, draw);
       const size = [...broken.values()].reduce((total, bytes) => total + bytes.length, 0);
@@ -177,7 +177,7 @@ describe('damaged artifacts', { timeout: 300_000 }, () => {
     t.diagnostic(judge(tally, 0.8 * COUNT));
   });
 
-  test('load or are refused as zips', async (t) => {
+  test('given as zips, load or are refused', async (t) => {
     const tally = await run(0.8 * COUNT, COUNT, (draw, files) => {
       const inner = draw.chance(0.3) ? mutate(files, draw).files : files;
       const zip = toZip(inner);

@@ -1,8 +1,8 @@
-/** Reads ONNX files as messages, which tests can change, and writes messages to files. */
+/** Reads ONNX files as protobuf messages, which tests can change, and writes messages to files. */
 import type { ByteSource } from '@unroll/formats/convert';
 import { bytesSource } from '@unroll/formats/convert';
 
-/** A message: fields by name. */
+/** A protobuf message: fields by name. */
 // biome-ignore lint/suspicious/noExplicitAny: tests change fields of any depth
 export type Message = any;
 

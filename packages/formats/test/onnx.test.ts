@@ -2,7 +2,7 @@
  * Compares imported ONNX models with the outputs of PyTorch and TensorFlow, and with the test cases of the ONNX project
  * (tools/goldens/formats/onnx_files.py and onnx_tf2onnx.py): outputs, training, layers, saving and loading. The tests fail if
  * gates are in a wrong order, a state belongs to the wrong direction, transposes do not cancel, or weights are not trained.
- * Also tests that exported models have the same outputs when they are read again, and error messages.
+ * Also tests error messages, and that exported models have the same outputs when they are read again.
  */
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
@@ -152,19 +152,19 @@ test('imported models have their original layers, and transposes cancel', async 
   }
 });
 
-test('the import reports which value of the file each layer computes', async () => {
-  const valuesOf = async (file: string): Promise<[string, readonly number[]][]> => {
+test('the import reports, for each layer, the order of its output axes in the file', async () => {
+  const layerAxesOf = async (file: string): Promise<[string, readonly number[]][]> => {
     const { axes: orders } = await read(bytesOf(file));
     assert.ok(orders);
     return [...orders.layers].map(([layer, { axes }]) => [layer, axes]);
   };
-  assert.deepEqual(await valuesOf('classifier-script'), [
+  assert.deepEqual(await layerAxesOf('classifier-script'), [
     ['embedding', [1, 0, 2]], // as the recurrent node reads it
     ['lstm', [0, 1]],
     ['dense', [0, 1]],
   ]);
   // [steps, batch, features] in the file; the second layer is read at its last step
-  assert.deepEqual((await valuesOf('../chain/last-and-mean-script')).slice(0, 2), [
+  assert.deepEqual((await layerAxesOf('../chain/last-and-mean-script')).slice(0, 2), [
     ['gru', [1, 0, 2]],
     ['gru_1', [1, 0, 2]],
   ]);
@@ -489,7 +489,7 @@ test('with streaming, the states of recurrent layers are inputs and outputs of t
   );
 });
 
-describe('layers that ONNX cannot express are refused by name', () => {
+describe('layers that ONNX cannot express are refused, and the error names the layer', () => {
   const refused: [string, () => Network, RegExp][] = [
     [
       'a projection',
@@ -621,11 +621,11 @@ describe('errors of the importer name the node, the weight or the version', asyn
       /pads \[2, 0\] are not supported for a kernel of size 3 with strides 2: use no padding/,
     );
   });
-  test('the ratio of the numbers of windows with different strides over an unknown number of steps', async () => {
+  test('a division of two unknown sizes: the numbers of pooling windows with different strides', async () => {
     const dim = [{ param: 'batch' }, { value: 3 }, { param: 'steps' }];
     const info = (name: string): Message => ({ name, type: { tensorType: { elemType: 1, shape: { dim } } } });
     const integer = (name: string, i: number): Message => ({ name, i, type: 2 });
-    /** Returns a model of x times the ratio of the numbers of windows of size 3 with two strides. */
+    /** Returns a model that multiplies x by the ratio of two numbers of pooling windows, which differ in the stride. */
     const ratioOf = (...strides: number[]): Uint8Array => {
       const windows = strides.flatMap((stride, i) => [
         {

@@ -62,11 +62,11 @@ describe('random files are unchanged after writing and reading', () => {
   }
 });
 
-/** Returns a file with a header and `length` bytes of values. @param claimed length in the file; default: the true length */
-function fileOf(header: string, length: number, claimed?: bigint): Uint8Array {
+/** Returns a file with a header and `length` bytes of values. @param stated header length; default: the true length */
+function fileOf(header: string, length: number, stated?: bigint): Uint8Array {
   const text = new TextEncoder().encode(header);
   const file = new Uint8Array(8 + text.length + length);
-  new DataView(file.buffer).setBigUint64(0, claimed ?? BigInt(text.length), true);
+  new DataView(file.buffer).setBigUint64(0, stated ?? BigInt(text.length), true);
   file.set(text, 8);
   return file;
 }

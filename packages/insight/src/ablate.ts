@@ -146,7 +146,9 @@ function inverse(activation: unknown, value: number, owner: string): number {
   if (activation === 'tanh' && inside(-1, 1)) return clamp(Math.atanh(value));
   if (activation === 'hardSigmoid' && inside(0, 1))
     return value === 0 ? -SATURATING_INPUT : value === 1 ? SATURATING_INPUT : 6 * value - 3;
-  throw valueError(`${owner} cannot be fixed to ${value} with the activation ${formatValue(activation)}.`);
+  throw valueError(
+    `${owner} cannot be fixed to ${value} with the activation ${formatValue(activation)}. Possible values: 0 to 1 for sigmoid and hardSigmoid, -1 to 1 for tanh, any number for linear, none for other activations.`,
+  );
 }
 
 const clamp = (x: number): number => Math.max(-SATURATING_INPUT, Math.min(SATURATING_INPUT, x));

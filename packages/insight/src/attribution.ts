@@ -24,7 +24,10 @@ export interface AttributionOptions extends MaskOption, Omit<OutputOptions, 'com
    * Default `integratedGradients`.
    */
   method?: 'integratedGradients' | 'occlusion';
-  /** Index of the number in the output. Default: the index of the largest number of each sequence (the class of a classifier). */
+  /**
+   * Index of the number in the output. Default: for each sequence, the index of the largest number (for a classifier, the
+   * predicted class).
+   */
   component?: number;
   /** One number for each feature, or one for all. Default 0. The baseline of ids is the zero vector. */
   baseline?: number | readonly number[];
@@ -40,9 +43,9 @@ export interface Attribution {
   steps: Int32Array;
   /** The index of the number in the output, for each sequence. */
   component: Int32Array;
-  /** This number for x, [B]. */
+  /** The number at index `component` of the output for x, [B]. */
   output: Float64Array;
-  /** This number for the baseline, [B]. */
+  /** The number at index `component` of the output for the baseline, [B]. */
   baselineOutput: Float64Array;
   /** Attributions of each step and feature, [B, T, F]; null for occlusion and for ids. */
   values: DataArray | null;
@@ -195,7 +198,7 @@ async function outputAtBaseline(call: AttributionCall): Promise<DataArray> {
 }
 
 /**
- * Returns the gradients at a point of the line with respect to x, [B, T, F]; for ids, the dot products of the gradients and the
+ * Returns the gradients with respect to x at a point of the line, [B, T, F]; for ids, the dot products of the gradients and the
  * vectors of the ids, [B, T].
  */
 async function gradientsAt(call: AttributionCall, alpha: number): Promise<DataArray> {

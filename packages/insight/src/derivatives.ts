@@ -44,7 +44,7 @@ export interface OutputOptions {
   step?: number | 'last' | 'random';
   /** Index of the output of a model with several outputs. Default 0. */
   output?: number;
-  /** Differentiate only this number of the output. Default: all, with the Frobenius norm of their derivatives. */
+  /** Index of the number in the output. Default: all numbers, with the Frobenius norm of their derivatives. */
   component?: number;
   /** Seed of random steps and signs. Default 0. */
   seed?: number;

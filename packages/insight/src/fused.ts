@@ -50,7 +50,7 @@ export type GradientSink = (gradients: TensorsByName) => void;
 
 /** The gates and states of a call of an op. */
 interface Observation extends CellRecord {
-  /** The op for the outer tape to record. If there is a sink, its backward pass also reports gradients. */
+  /** The op for the outer tape to record. If there is a sink, the backward pass of this op also reports gradients. */
   op: AnyOp;
 }
 

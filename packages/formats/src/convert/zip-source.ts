@@ -39,7 +39,7 @@ const zipError = (source: ByteSource, problem: string): UnrollError =>
 const viewOf = (bytes: Uint8Array): DataView =>
   new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 
-/** Returns an unsigned 64-bit integer; numbers beyond 2^53 are not exact, and larger than any file. */
+/** Returns an unsigned 64-bit integer. Numbers beyond 2^53 are rounded, but no file is that large. */
 const uint64 = (view: DataView, at: number): number =>
   view.getUint32(at, true) + view.getUint32(at + 4, true) * 2 ** 32;
 

@@ -33,7 +33,7 @@ import { largestError } from './torch-cases.js';
 before(() => ready());
 
 const sequences = { returnSequences: true };
-/** Layers of models, and the modules of a map if the state dict does not decide the model. */
+/** Layers of models, and the modules of a map for models that the state dict does not determine. */
 const models: Record<string, { layers: () => Layer[]; map?: Record<string, unknown>[] }> = {
   LSTM: { layers: () => [lstm({ units: 4, ...sequences }), dense({ units: 2 })] },
   'LSTM without bias': { layers: () => [lstm({ units: 4, useBias: false, ...sequences })] },

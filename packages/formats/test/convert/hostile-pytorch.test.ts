@@ -153,8 +153,11 @@ describe('hostile files of PyTorch', () => {
     'subprocess by OBJ': ['\x80\x02(csubprocess\nPopen\nU\x02ido.', /contains subprocess\.Popen/],
     'torch.load of another file': ['\x80\x02ctorch\nload\nU\x01x\x85R.', /contains torch\.load/],
     'a getattr chain': ['\x80\x02cbuiltins\ngetattr\n.', /contains builtins\.getattr/],
-    'an object by NEWOBJ of a listed name': ['\x80\x02ccollections\nOrderedDict\n)\x81.', /never does/],
-    'a call of a value': ['\x80\x02ctorch\nFloatStorage\n)R.', /^evil\.pt calls torch\.FloatStorage/],
+    'an instance of an allowed class by NEWOBJ': ['\x80\x02ccollections\nOrderedDict\n)\x81.', /never does/],
+    'a call of an allowed name that is not a function': [
+      '\x80\x02ctorch\nFloatStorage\n)R.',
+      /^evil\.pt calls torch\.FloatStorage/,
+    ],
     'an extension code': ['\x80\x02\x82\x01.', /a name in Python's extension registry/],
     'a whole module': [
       '\x80\x02ctorch.nn.modules.rnn\nLSTM\n)\x81.',
@@ -167,7 +170,7 @@ describe('hostile files of PyTorch', () => {
     });
   }
 
-  const declined: Record<string, [pickle: string, message: RegExp]> = {
+  const unsupported: Record<string, [pickle: string, message: RegExp]> = {
     'a newer protocol': ['\x80\x06}.', /its protocol is 6; the newest supported protocol is 5/],
     'an unknown opcode': ['\x80\x05\x97.', /byte 2 is the opcode 0x97, which Unroll does not know/],
     'an object of a class': ['\x80\x02ccollections\nOrderedDict\n)\x81.', /it creates an object of a class/],
@@ -181,22 +184,22 @@ describe('hostile files of PyTorch', () => {
       /a NumPy number of type c16, which Unroll does not read/,
     ],
   };
-  for (const [name, [pickle, message]] of Object.entries(declined)) {
-    test(`${name} is not called damage, and the message says how to save the weights`, async () => {
+  for (const [name, [pickle, message]] of Object.entries(unsupported)) {
+    test(`${name} is refused as unsupported, not as damaged, and the message says how to save the weights`, async () => {
       const error = await refusal(archive(pickle));
       assert.equal(error.code, 'value');
       assert.match(error.message, message);
       assert.match(error.message, /Save the weights alone: torch\.save/);
     });
   }
-  test('a truncated pickle is damaged', async () => {
+  test('a truncated pickle is reported as damaged', async () => {
     const error = await refusal(archive('\x80\x02}(U\x09x'));
     assert.deepEqual(
       [error.code, error.message],
       ['format', 'The pickle in evil.pt is damaged: it is truncated.'],
     );
   });
-  test('a string that is not UTF-8 is damage, with its offset', async () => {
+  test('a string that is not UTF-8 is reported as damage, with its offset', async () => {
     const error = await refusal(archive('\x80\x02U\x02a\xff.'));
     assert.deepEqual(
       [error.code, error.message],
@@ -216,8 +219,8 @@ describe('hostile files of PyTorch', () => {
     assert.match((await refusal(script)).message, /TorchScript archive.*torch\.save\(model\.state_dict\(\)/);
   });
 
-  test('lists that contain each other exponentially often are refused', async () => {
-    // [x, x] forty times: as a value, as a key, and as the type of a number
+  test('nested tuples, each of which contains the previous one twice, are refused', async () => {
+    // x = (x, x) forty times: as a key and as a value of a dict, and as an operand of REDUCE
     const bomb = `]${'q\0(h\0h\0t'.repeat(40)}`;
     for (const pickle of [
       `\x80\x02}(${bomb}K\x01u.`,
@@ -227,7 +230,7 @@ describe('hostile files of PyTorch', () => {
       assert.match((await refusal(archive(pickle))).message, /no state dict|damaged|pickle/);
     }
   });
-  test('too many nested lists, and too many lists, are refused', async () => {
+  test('too many nested lists, and too many dicts, are refused', async () => {
     assert.match(
       (await refusal(archive(`\x80\x02${'('.repeat(260_000)}${'l'.repeat(259_999)}.`))).message,
       /objects/,

@@ -82,7 +82,7 @@ describe('other files of PyTorch', {
   });
 });
 
-test('a layer of a map with an option of a wrong type is named', async () => {
+test('if a layer in a map has an option of a wrong type, the error names the layer', async () => {
   const { file, map } = Object.values(cases).find((each) => each.map !== null)!;
   const { layers, ...rest } = map as { layers: unknown[] };
   const permute = { layer: 'Permute', config: { name: 'swap', dims: 'x' } };
@@ -105,7 +105,7 @@ const stateDictOf = (shapes: Record<string, number[]>) => {
   return bytesSource(writeSafetensors(new Map(tensors)), 'weights.safetensors');
 };
 
-test('a layer that a map adds does not hide the width from which the groups of a convolution follow', async () => {
+test('the groups of a convolution follow from the input width, even if a map adds a layer before the convolution', async () => {
   const source = stateDictOf({
     'fc.weight': [4, 3],
     'fc.bias': [4],
