@@ -16,7 +16,7 @@ export interface GradientFlowOptions extends MaskOption, OutputOptions {
   loss?: LossSpec;
   /** Paths or names of the recurrent layers. Default: all. */
   layers?: readonly string[];
-  /** Also compute the spectral radius of the recurrent matrix U: 20 products of matrices [H, H] per gate. Default true. */
+  /** Also compute the spectral radius of the recurrent matrix U, with 20 [H, H] matrix products per gate. Default true. */
   spectralRadius?: boolean;
   /** Levels of the quantiles over the batch. Default [0.1, 0.5, 0.9]. */
   quantiles?: readonly number[];
@@ -27,7 +27,7 @@ export interface GradientFlowOptions extends MaskOption, OutputOptions {
  * is differentiated, in the order in which the layer processes the steps.
  */
 export interface StateFlow extends LagSummary {
-  /** The same summary of the norms of each sequence divided by its norm at lag 0. */
+  /** The same summary, after the norms of each sequence have been divided by its norm at lag 0. */
   relative: LagSummary;
 }
 
@@ -113,7 +113,7 @@ function layerFlow(
 ): Omit<LayerFlow, 'spectralRadius'> {
   const { site, cell, reverse } = derivatives.run;
   const states = Object.entries(derivatives.squares).map(([name, values]) => {
-    const byLag = lagsOf(values, derivatives, steps, outputSteps, Math.sqrt);
+    const byLag = valuesByLag(values, derivatives, steps, outputSteps, Math.sqrt);
     return [
       name,
       { ...summarize(byLag, levels), relative: summarize(relativeToLag0(byLag), levels) },
@@ -145,8 +145,8 @@ function originOf(
   return t;
 }
 
-/** Returns values [B, T] by step as values by lag: map(value), or NaN where there is no valid step. */
-function lagsOf(
+/** Applies `map` to values [B, T] and indexes the results by lag instead of by step; NaN at lags without a valid step. */
+function valuesByLag(
   { shape, values }: DataArray,
   derivatives: LayerDerivatives,
   steps: Int32Array,

@@ -91,7 +91,7 @@ function lengthOf(influence: Float64Array, threshold: number): number {
   return influence.findLastIndex((value) => value >= threshold * largest);
 }
 
-/** Returns values [B, T] by step as values by lag. @param steps the step of lag 0, for each sequence */
+/** Returns values [B, T] indexed by lag instead of by step. @param steps the step of lag 0, for each sequence */
 function byLag(values: ArrayLike<number>, B: number, T: number, steps: Int32Array): Float64Array {
   const out = new Float64Array(B * T).fill(Number.NaN);
   for (let b = 0; b < B; b++)

@@ -113,8 +113,8 @@ const noTimeAxis = (subject: string, shape: readonly number[]): UnrollError =>
 /** Returns the index of the only input of rank 3 or more or, if there is none, of the only input of rank 2 (ids). */
 function onlySequence({ sequences }: Inputs, owner: string): number {
   const found = sequences.flatMap(({ value }, i) => (value.rank >= 2 ? [i] : []));
-  const long = found.filter((i) => sequences[i].value.rank >= 3);
-  const chosen = long.length > 0 ? long : found;
+  const withFeatures = found.filter((i) => sequences[i].value.rank >= 3);
+  const chosen = withFeatures.length > 0 ? withFeatures : found;
   if (chosen.length === 1) return chosen[0];
   if (chosen.length === 0) throw noTimeAxis(`${owner}: x has`, sequences[0].value.shape);
   throw valueError(

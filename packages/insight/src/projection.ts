@@ -6,14 +6,14 @@ import type { DataArray } from './arrays.js';
 export interface ProjectionOptions {
   /** Number of components. Default 2. */
   components?: number;
-  /** Mask of the rows, with the leading axes of the states: 1 for valid rows. Masked rows do not affect the components. */
+  /** Mask [...] of the rows of states [..., H]: 1 for valid rows. Masked rows do not affect the components. */
   mask?: DataArray | null;
 }
 
 export interface Projection {
   /** The coordinates, [..., components], of all rows. */
   points: DataArray;
-  /** The directions [components, H], of length 1. The largest entry of each is positive. */
+  /** The directions [components, H], of length 1. The entry of each with the largest absolute value is positive. */
   components: DataArray;
   /** Mean of the rows [H]. */
   mean: Float64Array;
@@ -23,7 +23,8 @@ export interface Projection {
 
 /**
  * Returns states [..., H], such as those of a trace, projected onto their principal components (Pearson 1901).
- * @throws UnrollError `value` for fewer than 2 valid rows, `shape` for fewer units than components or a mask of another size
+ * @throws UnrollError `value` if there are fewer than 2 valid rows; `shape` if there are fewer units than components, or if the
+ * mask does not have one value for each row
  */
 export function projection(states: DataArray, options: ProjectionOptions = {}): Projection {
   checkOptions('projection', options, { components: 'count', mask: true });

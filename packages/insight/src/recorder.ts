@@ -182,13 +182,13 @@ async function weightRecords(
   after: Values,
   bins: number,
 ): Promise<Pick<TrainingRecord, 'layers' | 'weights' | 'gradients'>> {
-  const saved = await run.gradients();
+  const gradients = await run.gradients();
   const squares = new Map<string, { gradient: number; weight: number; change: number }>();
   for (const [name, weights] of Object.entries(after)) {
     const layer = name.slice(0, Math.max(0, name.lastIndexOf('/')));
     const total = squares.get(layer) ?? { gradient: 0, weight: 0, change: 0 };
     squares.set(layer, total);
-    const gradient = saved[name]?.values;
+    const gradient = gradients[name]?.values;
     const old = before?.[name] ?? weights;
     for (let i = 0; i < weights.length; i++) {
       total.weight += weights[i] * weights[i];
@@ -210,7 +210,7 @@ async function weightRecords(
   return {
     layers,
     weights: histograms((name) => after[name]),
-    gradients: histograms((name) => saved[name]?.values),
+    gradients: histograms((name) => gradients[name]?.values),
   };
 }
 
@@ -221,7 +221,9 @@ async function sampleRecords(
 ): Promise<Pick<TrainingRecord, 'lags' | 'gates' | 'dead'>> {
   if (x === undefined) return { lags: [], gates: [], dead: {} };
   if (!(model instanceof Network))
-    throw valueError(`recorder: the model ${model.name} must be made of layers to measure x.`);
+    throw valueError(
+      `recorder: the option x requires a model made of layers, from sequential() or model(), got ${model.name}.`,
+    );
   const found = await gradientFlow(model, x, y ?? null, {
     ...(loss !== undefined && { loss }),
     ...{ quantiles: [], spectralRadius: false },
@@ -247,7 +249,7 @@ async function sampleRecords(
 /** Lags for which TensorBoard and CSV files contain the relative norm. */
 const LOGGED_LAGS = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000];
 
-/** Returns the numbers of a record by the names that TensorBoard and CSV files use. */
+/** Returns the scalars of a record, by the names that they have in TensorBoard and CSV files. */
 export function scalarsOf(record: TrainingRecord): Record<string, number> {
   const scalars: Record<string, number> = { clip_rate: record.clipRate, gradient_norm: record.gradientNorm };
   for (const { layer, gradientNorm, weightNorm, updateRatio } of record.layers) {

@@ -5,7 +5,8 @@ import { LogFile, type TensorBoard } from '@unroll/train/node';
 import { type RecordSink, scalarsOf, type TrainingRecord } from './recorder.js';
 
 /**
- * Returns a sink that writes records (numbers, and histograms of weights and gradients) to the files of a `tensorBoard` callback.
+ * Returns a sink that writes records (scalars, and histograms of weights and gradients) to the files of a `tensorBoard`
+ * callback.
  *
  *     const board = tensorBoard('logs');
  *     await fit(model, { ..., callbacks: [board, recorder({ x, to: [toTensorBoard(board)] })] });
@@ -29,7 +30,7 @@ export function toTensorBoard(board: TensorBoard): RecordSink {
 }
 
 /**
- * Returns a sink that writes the numbers of records to a CSV file, one line per record. The first record determines the columns.
+ * Returns a sink that writes the scalars of each record to one line of a CSV file. The first record determines the columns.
  * A new run replaces the file; a resumed run appends to it.
  */
 export function toCsv(path: string): RecordSink {

@@ -41,8 +41,8 @@ function squareOf(a: Float64Array, n: number): Float64Array<ArrayBuffer> {
 }
 
 /**
- * Returns the spectral radius of the recurrent matrix of each gate of a layer (`U` for a simple RNN); null if the cell has no
- * recurrent matrix [H, G*H]. The products run on the current backend.
+ * Returns the spectral radius of the recurrent matrix of each gate of a layer, by the name of the gate (`U` for a simple RNN);
+ * null if the cell has no recurrent matrix [H, G*H]. The products run on the current backend.
  */
 export async function spectralRadii(layer: Recurrent): Promise<Record<string, number> | null> {
   const U = layer.parameters.find(({ name }) => name.endsWith('/recurrent_kernel'));

@@ -58,7 +58,7 @@ export function chooseSteps(
   return lastValid(B, T, mask ?? sequences.find((sequence) => sequence.mask)?.mask ?? null);
 }
 
-/** Runs the model and returns the step of the output for each sequence. */
+/** Runs the model and returns, for each sequence, the step of the output that `step` chooses. */
 export function findOutputSteps(
   { network, changes }: Subject,
   inputs: Inputs,

@@ -21,7 +21,7 @@ export interface TraceOptions extends MaskOption {
 
 /** One run of a recurrent layer over B sequences of T steps, in time order. */
 export interface LayerTrace {
-  /** Path in the model: `lstm`, `bidirectional/forward_lstm`; numbered (`lstm#1`) if a layer runs several times. */
+  /** Path in the model: `lstm`, `bidirectional/forward_lstm`. From the second run of a layer, with a number: `lstm#1`. */
   layer: string;
   /**
    * Names (`layer`) of the recurrent layers whose outputs this layer reads, directly or through other layers; empty: it reads only

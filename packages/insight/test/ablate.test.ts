@@ -1,6 +1,6 @@
 /**
  * `ablate` and `saturation`: with a fixed gate or fixed units, the results are those of the equations with these values.
- * Detects changed columns of another gate, a bias that is added twice, and an ablation that changes the original model.
+ * Detects a bias that is added twice, and an ablation that also changes the columns of another gate or the original model.
  */
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';

@@ -183,7 +183,7 @@ describe('the options loss, step, output and component', () => {
       assert.ok(Number.isNaN(flow.layers[0]!.states.h!.values.values[3]!));
     }));
 
-  test('differentiates the output number `component`, or all numbers; the norm for 200 numbers is an estimate', () =>
+  test('differentiates one component of the output, or all components; for 200 components, the norm is an estimate', () =>
     onBackend(float64, async () => {
       const at = async (component?: number) =>
         (await gradientFlow(network, tensor(X), null, component === undefined ? {} : { component }))
@@ -287,7 +287,7 @@ describe('a linear RNN', () => {
     }
   }
 
-  test('with a matrix that is not normal, the norm at lag k is the norm of its power k', () =>
+  test('with a non-normal matrix U, the norm at lag k is the norm of U^k', () =>
     onBackend(float64, async () => {
       // U^k = 0.5^k [[1, 2k], [0, 1]] in its first two units
       const U = [

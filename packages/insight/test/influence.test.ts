@@ -67,7 +67,7 @@ const NETWORKS: Record<string, () => Network> = {
       ],
       { seed: 8 },
     ),
-  'without a time axis': () => sequential([lstm({ units: 3 }), dense({ units: 2 })], { seed: 8 }),
+  'output without a time axis': () => sequential([lstm({ units: 3 }), dense({ units: 2 })], { seed: 8 }),
 };
 
 describe('connectivity equals finite differences in float64', () => {
@@ -75,7 +75,7 @@ describe('connectivity equals finite differences in float64', () => {
     test(name, () =>
       onBackend(float64, async () => {
         const network = make();
-        const isLast = name === 'without a time axis';
+        const isLast = name === 'output without a time axis';
         const { inputs, steps } = await connectivity(network, tensor(X), isLast ? 'last' : 3);
         assert.deepEqual(Array.from(steps), new Array(B).fill(isLast ? T - 1 : 3));
         const by = 1e-5;
@@ -253,7 +253,7 @@ describe('attribution', () => {
       assert.equal(moved.baselineOutput[0], 10);
     }));
 
-  test('for ids, the line goes from zero vectors to the vectors of the ids', () =>
+  test('for ids, the integration path leads from zero vectors to the vectors of the ids', () =>
     onBackend(float64, async () => {
       const network = sequential(
         [embedding({ inputDim: 6, outputDim: 4 }), gru({ units: 3 }), dense({ units: 3 })],
@@ -317,7 +317,7 @@ describe('attribution', () => {
     await assert.rejects(noTime, { message: /^memoryLength: input 1 has no time axis:.*, got \[3\]\.$/ });
   });
 
-  test('rejects a baseline of another width', async () => {
+  test('rejects a baseline that does not have one number per feature, and an unknown component', async () => {
     const network = sequential([lstm({ units: 2 })]);
     await assert.rejects(
       attribution(network, tensor(X), { baseline: [1] }),

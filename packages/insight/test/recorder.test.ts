@@ -1,6 +1,6 @@
 /**
- * A recorder measures the updates of a training: with gradient descent, weights change by the learning rate times the gradient.
- * Detects gradients of another update, weights of another step, and counts that are not reset.
+ * A recorder measures the updates of a training run: with gradient descent, weights change by the learning rate times the
+ * gradient. Detects gradients or weights from the wrong update, and counts that are not reset.
  */
 import assert from 'node:assert/strict';
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
@@ -30,13 +30,13 @@ function folderFor(t: TestContext): string {
 describe('recorder', () => {
   test('a record has the gradients, the weight changes and the clip rate of its update', async () => {
     const seen: TrainingRecord[] = [];
-    const records = recorder({ every: 2, onRecord: (record) => void seen.push(record) });
+    const callback = recorder({ every: 2, onRecord: (record) => void seen.push(record) });
     const norms: number[] = [];
     await fit(network(), {
-      ...{ ...options, epochs: 3, callbacks: [records] },
+      ...{ ...options, epochs: 3, callbacks: [callback] },
       onEvent: (event) => event.type === 'step' && norms.push(event.gradientNorm),
     });
-    assert.deepEqual(records.records, seen);
+    assert.deepEqual(callback.records, seen);
     assert.deepEqual(
       seen.map(({ updates }) => updates),
       [2, 4, 6, 8, 10, 12],
@@ -58,17 +58,17 @@ describe('recorder', () => {
   });
 
   test('counts clipped updates, also with accumulated gradients', async () => {
-    const records = recorder({ every: 2 });
+    const callback = recorder({ every: 2 });
     const clip = { globalNorm: 1e-3 };
-    await fit(network(), { ...options, clip, accumulate: 2, epochs: 2, callbacks: [records] });
+    await fit(network(), { ...options, clip, accumulate: 2, epochs: 2, callbacks: [callback] });
     assert.deepEqual(
-      records.records.map(({ updates, clipRate }) => [updates, clipRate]),
+      callback.records.map(({ updates, clipRate }) => [updates, clipRate]),
       [
         [2, 1],
         [4, 1],
       ],
     );
-    const [{ layers }] = records.records as [TrainingRecord];
+    const [{ layers }] = callback.records as [TrainingRecord];
     // The recorded gradients are not clipped, but the weights change by the clipped gradients.
     const change = Math.hypot(...layers.map(({ updateRatio, weightNorm }) => updateRatio * weightNorm));
     assert.ok(Math.abs(change / 1e-4 - 1) < 0.05, String(change));
@@ -80,7 +80,7 @@ describe('recorder', () => {
     const sample = { x, y, loss: 'mse' } as const;
     const expected: number[][] = [];
     const low: number[] = [];
-    const records = recorder({
+    const callback = recorder({
       ...{ ...sample, every: 4 },
       async onRecord() {
         const flow = await gradientFlow(model, x, y, { loss: 'mse' });
@@ -88,13 +88,13 @@ describe('recorder', () => {
         low.push((await saturation(model, x))[0]!.gates.z!.low);
       },
     });
-    await fit(model, { ...options, epochs: 2, callbacks: [records] });
+    await fit(model, { ...options, epochs: 2, callbacks: [callback] });
     assert.deepEqual(
-      records.records.map(({ lags }) => Array.from(lags[0]!.relative)),
+      callback.records.map(({ lags }) => Array.from(lags[0]!.relative)),
       expected,
     );
     assert.deepEqual(
-      records.records.map(({ gates }) => gates.find(({ gate }) => gate === 'z')!.low),
+      callback.records.map(({ gates }) => gates.find(({ gate }) => gate === 'z')!.low),
       low,
     );
     assert.equal(expected.length, 2);
@@ -110,7 +110,7 @@ describe('recorder', () => {
       gru({ units: 3 }),
       dense({ units: 1 }),
     ]);
-    const records = recorder({ every: 1 });
+    const callback = recorder({ every: 1 });
     const lazy = { name: 'adam', lazy: true } as const;
     await fit(model, {
       x: ids,
@@ -119,9 +119,9 @@ describe('recorder', () => {
       loss: 'mse',
       optimizer: lazy,
       epochs: 2,
-      callbacks: [records],
+      callbacks: [callback],
     });
-    for (const { gradientNorm, layers, gradients } of records.records) {
+    for (const { gradientNorm, layers, gradients } of callback.records) {
       assert.ok(Math.abs(Math.hypot(...layers.map((layer) => layer.gradientNorm)) / gradientNorm - 1) < 1e-5);
       assert.equal(gradients['embedding/embeddings']!.count, 100);
     }

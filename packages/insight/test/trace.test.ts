@@ -1,6 +1,6 @@
 /**
  * A trace equals a loop over single rows and valid steps, for every cell, mask and direction, in float64 and on every
- * backend. Detects gates in another order or of another step, states of masked steps, and a changed output.
+ * backend. Detects gates in the wrong order or from the wrong step, states that change at masked steps, and a changed output.
  */
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';

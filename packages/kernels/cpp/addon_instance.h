@@ -129,9 +129,9 @@ napi_value map_buffer(napi_env env, Instance* instance, uint64_t size) {
   return buffer;
 }
 
-// Returns a buffer that V8 allocates, or null if that fails. Used if external buffers are not allowed (as in Electron), or
-// none of this size (Node 20: 4 GiB). The system provides such large zeroed memory without writing to it, so unused parts cost
-// nothing.
+// Returns a buffer that V8 allocates, or null if that fails. Used if external buffers are not allowed at all (as in Electron),
+// or not of this size (Node 20 allows at most 4 GiB). The system provides such large zeroed memory without writing to it, so
+// unused parts cost nothing.
 napi_value allocate_buffer(napi_env env, Instance* instance, uint64_t size) {
   napi_value buffer = nullptr;
   void* base;

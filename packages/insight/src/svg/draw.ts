@@ -109,7 +109,7 @@ export function colorKey(x: number, y: number, low: string, middle: string, high
   return [...cells, ...texts, label(x + width, y + 19, high, 'soft num end')].join('');
 }
 
-/** Draws a grid of colour indices (-1: empty), with one path per colour; neighbours of one colour in a row share a rectangle. */
+/** Draws a grid of colour indices (-1: empty), one path per colour. Within a row, adjacent cells of equal colour are merged. */
 export function heatMap(
   { x, y, width, height }: { x: number; y: number; width: number; height: number },
   rows: readonly (readonly number[])[],

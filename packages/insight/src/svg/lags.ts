@@ -20,7 +20,7 @@ export interface LagFigureOptions {
   yLabel?: string;
   /** Smaller values are not drawn. Default 1e-12. */
   floor?: number;
-  /** A horizontal line with a name, such as the limit of clipping. */
+  /** A horizontal line with a label, such as the clipping threshold. */
   line?: { value: number; label: string };
   /** Width in pixels. Default 760. */
   width?: number;
@@ -36,8 +36,8 @@ export function lagCurves({ layers, levels }: GradientFlow): LagCurve[] {
   return layers.flatMap(({ layer, states }) =>
     Object.entries(states).map(([state, { relative }]): LagCurve => {
       const K = relative.mean.length;
-      const row = (level: number): Float64Array =>
-        Float64Array.from(relative.quantiles.values.subarray(level * K, (level + 1) * K));
+      const row = (index: number): Float64Array =>
+        Float64Array.from(relative.quantiles.values.subarray(index * K, (index + 1) * K));
       const middle = levels.indexOf(0.5);
       const values = middle >= 0 ? row(middle) : relative.mean;
       const name = `${layer}, d / d ${state}`;
