@@ -135,11 +135,10 @@ export function recorder(options: RecorderOptions = {}): Recorder {
       if (event.type !== 'step' || !event.updated) return;
       counts.updates++;
       if (event.clipped) counts.clipped++;
-      // To measure the change by an update, the weights before it are needed.
+      const record = event.updates % every === 0 ? await measure(event, run) : null;
+      // To measure the change by the next update, the weights before it are needed.
       if ((event.updates + 1) % every === 0) before = await weightsOf(run);
-      if (event.updates % every !== 0) return;
-      const record = await measure(event, run);
-      if (every === 1) before = await weightsOf(run);
+      if (record === null) return;
       if (collect) records.push(record);
       for (const sink of to) sink.write(record);
       await onRecord?.(record);

@@ -42,11 +42,11 @@ export interface LayerSaturation {
   gates: Record<string, Shares>;
   /** Candidates and the state h, in [-1, 1] for tanh. */
   values: Record<string, Shares>;
-  /** Indices of the units whose output varies less than `deadRange`. */
+  /** Indices of the units whose output varies less than `deadRange`; none if no step is valid. */
   dead: number[];
   /**
    * Steps after which half of a unit's state is forgotten, from the mean logarithm of its forget gate; infinite for a gate
-   * that is always open. Null: the cell has no such gate.
+   * that is always open, NaN if no step is valid. Null: the cell has no such gate.
    */
   halfLife: Float64Array | null;
 }
@@ -121,8 +121,9 @@ function sharesOf({ shape, values }: DataArray, valid: Uint32Array, low: number,
   return { low: mean(lowByUnit), high: mean(highByUnit), lowByUnit, highByUnit, meanByUnit };
 }
 
-/** Returns the units whose range over all valid steps is below `range`. */
+/** Returns the units whose range over all valid steps is below `range`; none if no step is valid. */
 function deadUnits({ shape, values }: DataArray, valid: Uint32Array, range: number): number[] {
+  if (valid.length === 0) return [];
   const H = shape[2];
   const dead: number[] = [];
   for (let u = 0; u < H; u++) {
@@ -137,9 +138,10 @@ function deadUnits({ shape, values }: DataArray, valid: Uint32Array, range: numb
   return dead;
 }
 
-/** Returns ln(1/2) divided by the mean logarithm of the kept share, for each unit. */
+/** Returns ln(1/2) divided by the mean logarithm of the kept share, for each unit; NaN if no step is valid. */
 function halfLives({ shape, values }: DataArray, valid: Uint32Array): Float64Array {
   const H = shape[2];
+  if (valid.length === 0) return new Float64Array(H).fill(Number.NaN);
   const logs = new Float64Array(H);
   for (const step of valid) for (let u = 0; u < H; u++) logs[u] += Math.log(values[step * H + u]);
   return logs.map((total) =>

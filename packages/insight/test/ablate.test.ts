@@ -117,7 +117,7 @@ describe('fixed units', () => {
       const y = (await predict(two, X)).toArray() as number[][][];
       for (const row of y)
         for (const [a, b, c, d] of row)
-          assert.ok(a! === 0 || (Math.abs(a!) < 1e-30 && Math.abs(b!) < 1e-30 && c === 0 && d !== 0));
+          assert.ok(Math.abs(a!) < 1e-30 && Math.abs(b!) < 1e-30 && c === 0 && d !== 0, String(row));
     }));
 
   test('rejects wrong options', () => {
@@ -167,6 +167,9 @@ describe('saturation', () => {
       const rate = logs.reduce((sum, value) => sum + value, 0) / logs.length;
       assert.ok(Math.abs(found!.halfLife![1]! - Math.log(0.5) / rate) < 1e-9);
       assert.deepEqual(found!.dead, []);
+      const [empty] = await saturation(network, X, { mask: tensor(mask.map((row) => row.map(() => 0))) });
+      assert.deepEqual([empty!.steps, empty!.dead], [0, []]);
+      assert.ok(empty!.halfLife!.every(Number.isNaN));
       const [damaged] = await saturation(ablate(network, { layer: 'lstm', units: [2] }), X);
       assert.deepEqual(damaged!.dead, [2]);
       const [open] = await saturation(ablate(network, { layer: 'lstm', gate: 'f', value: 1 }), X);

@@ -191,6 +191,13 @@ describe('figures', () => {
     const [layer] = traced.layers as [LayerTrace];
     assert.throws(() => gateFigure(layer, { series: ['z'] }), /no series "z"\. Choose from i, f, g, o, h, c/);
     assert.throws(() => gateFigure(layer, { row: 2 }), /row must be below 2.* got 2/);
+    assert.throws(
+      () => gateFigure(layer, { series: [] }),
+      /series must not be empty\. Choose from i, f, g, o, h, c/,
+    );
+    const order = /order must be "index", "activity" or a list of units below \d+, got/;
+    assert.throws(() => gateFigure(layer, { order: 'size' as never }), order);
+    assert.throws(() => gateFigure(layer, { order: [0, 99] }), order);
     assert.throws(() => unrolledFigure({ layers: [], outputs: [] }), /no recurrent layer/);
     assert.throws(() => unrolledFigure(traced, { from: 11, steps: 4 }), /from must be at most 8, got 11/);
     assert.throws(() => lagFigure([]), /at least one curve/);

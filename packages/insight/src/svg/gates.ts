@@ -12,7 +12,7 @@ export interface GateFigureOptions {
   /** Gates and states to draw, in this order. Default: all gates, then all states. */
   series?: readonly string[];
   /**
-   * Order of the units from the top: a list of all units, `index`, or `activity` (sorted by the mean of the first series, largest
+   * Order of the units from the top: a list of units, `index`, or `activity` (sorted by the mean of the first series, largest
    * at the top). Default `activity`.
    */
   order?: readonly number[] | 'index' | 'activity';
@@ -29,7 +29,7 @@ const [LEFT, TOP, GAP] = [34, 50, 34];
 /**
  * Draws the gates and states of a traced layer for one sequence as SVG: one heat map for each, with units as rows and steps as
  * columns. Masked steps are empty. Blue means shut or negative, orange means open or positive.
- * @throws UnrollError `value` for an unknown series, `shape` for a row outside of the batch
+ * @throws UnrollError `value` for an unknown or no series and an invalid order, `shape` for a row outside of the batch
  */
 export function gateFigure(layer: LayerTrace, options: GateFigureOptions = {}): string {
   checkOptions('gateFigure', options, {
@@ -43,7 +43,9 @@ export function gateFigure(layer: LayerTrace, options: GateFigureOptions = {}): 
     throw valueError(
       `gateFigure: there is no series ${formatValue(unknown)}. Choose from ${Object.keys(all).join(', ')}.`,
     );
-  const batch = all[names[0]]?.shape[0] ?? 0;
+  if (names.length === 0)
+    throw valueError(`gateFigure: series must not be empty. Choose from ${Object.keys(all).join(', ')}.`);
+  const batch = all[names[0]].shape[0];
   if (row >= batch)
     throw shapeError(`gateFigure: row must be below ${batch}, the number of sequences, got ${row}.`);
   const T = all[names[0]].shape[1];
@@ -75,7 +77,12 @@ function orderOf(
   const [, T, H] = shape;
   const units = Array.from({ length: H }, (_, u) => u);
   if (order === 'index') return units;
-  if (order !== 'activity') return order.filter((unit) => unit >= 0 && unit < H);
+  if (order !== 'activity') {
+    if (Array.isArray(order) && order.every((unit) => units.includes(unit))) return [...order];
+    throw valueError(
+      `gateFigure: order must be "index", "activity" or a list of units below ${H}, got ${formatValue(order)}.`,
+    );
+  }
   const means = units.map((u) => {
     let sum = 0;
     for (let t = 0; t < T; t++) sum += values[(row * T + t) * H + u];
