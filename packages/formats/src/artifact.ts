@@ -68,8 +68,9 @@ const WEIGHTS = 'model.safetensors';
 export const ARTIFACT_FILES: readonly string[] = [WEIGHTS, 'training.json', 'pipeline.json', CONFIG];
 
 /**
- * Returns true for a zip whose first file, after entries of folders, is a file of an artifact. (Keras zips begin with metadata.json.)
- * @param head the first bytes of the zip. If they contain only entries of folders, the result is true.
+ * Returns true for a zip whose first entry that is not a folder is a file of an artifact. (Keras zips begin with
+ * metadata.json.)
+ * @param head the first bytes of the zip. If they contain only folder entries, the result is true.
  */
 export function isArtifactZip(head: Uint8Array): boolean {
   let at = 0;
@@ -188,8 +189,8 @@ export function fromArtifact(files: ArtifactFiles): Artifact {
 }
 
 /**
- * Like {@link fromArtifact}, with another function that creates the model from its config. `loadWith` of unrolljs/infer passes
- * one that knows only some layer classes, so that bundlers leave out all others.
+ * Like {@link fromArtifact}, but the caller passes the function that creates the model from its config. `loadWith` of
+ * unrolljs/infer passes a function that knows only some layer classes, so that bundlers leave out all others.
  */
 export function artifactOf(files: ArtifactFiles, modelOf: (config: unknown) => Network): Artifact {
   const config = objectOf(jsonOf(files, CONFIG, true), CONFIG);
@@ -198,10 +199,10 @@ export function artifactOf(files: ArtifactFiles, modelOf: (config: unknown) => N
       format: config.format,
     });
   }
-  const { tensors } = readSafetensors(checkedWeights(files, objectOf(config.weights, CONFIG)));
+  const { tensors } = readSafetensors(checkedWeights(files, objectOf(config.weights, 'weights')));
   const weights = weightsOf(tensors);
   const lossParameters: Artifact['lossParameters'] = {};
-  for (const [name, declared] of Object.entries(objectOf(config.lossParameters ?? {}, CONFIG))) {
+  for (const [name, declared] of Object.entries(objectOf(config.lossParameters ?? {}, 'lossParameters'))) {
     const shape = tensors.get(name)?.shape;
     const [expected, actual] = [declared, shape].map((each) => JSON.stringify(each));
     if (!shape || expected !== actual) {
@@ -263,8 +264,7 @@ function build(config: Json | undefined, weights: Weights, modelOf: (config: unk
     const shapes = model.inputShapes;
     if (!shapes?.every(isShape)) throw artifactError('its config has no input shape');
     model.build(shapes, weights);
-    for (const name of weights.unused)
-      throw artifactError(`${WEIGHTS} has a tensor "${name}" that the model does not use`);
+    for (const name of weights.unused) throw artifactError(`${WEIGHTS} has an unused tensor "${name}"`);
     return model;
   } catch (error) {
     if (error instanceof UnrollError && error.code === 'format') throw error;

@@ -130,7 +130,7 @@ describe('configs', () => {
       [
         '"class_name": "Sequential"',
         '"class_name": "MyModel"',
-        /the model is of the class MyModel, whose method call\(\) is Python/,
+        /its model class MyModel defines call\(\) in Python/,
       ],
       ['"name": "out"', '"name": "__proto__"', /./],
     ];

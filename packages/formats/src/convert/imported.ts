@@ -34,7 +34,7 @@ export function buildImported(
     // The graph of layers is walked recursively, so a deep graph overflows the call stack.
     if (/call stack/i.test(error.message))
       throw valueError(
-        `${file}: the graph is too deep: too many layers follow one another for the call stack of JavaScript. Convert parts ` +
+        `${file}: the graph is too deep: too many layers in a row for the call stack of JavaScript. Convert parts ` +
           'of the model separately.',
       );
     throw valueError(

@@ -116,7 +116,7 @@ const fetchedWeights = (
 ): string => `const address = new URL(${literal(`./${file}`)}, import.meta.url);
 const weights = async () => {
   if (address.protocol === 'file:') {
-    const files = 'node:fs/promises'; // a variable, so that bundlers for pages do not look for it
+    const files = 'node:fs/promises'; // a variable, so that browser bundlers do not resolve it
     return new Uint8Array(await (await import(/* @vite-ignore */ files)).readFile(address));
   }
   const response = await fetch(address);

@@ -3,7 +3,7 @@
  * with a file system in memory is used everywhere, also in Node, so no file can refer to another one on the disk.
  *
  * A damaged file can stop the library in the middle of an operation (abort, memory access out of bounds). The instance is
- * then discarded with its memory. In Node, the next file gets a new instance; in a page, there is only one instance.
+ * then discarded with its memory. In Node, the next file gets a new instance; a web page has only one instance.
  */
 import { UnrollError } from '@unroll/core';
 
@@ -97,10 +97,10 @@ export interface Hdf5WriteMetadata {
 type Factory = (options: object) => Promise<Hdf5Module>;
 
 let current: Promise<Hdf5Module> | null = null;
-/** True after an instance was discarded. A page has only one instance. */
+/** True after an instance was discarded. A web page has only one instance. */
 let isDiscarded = false;
 
-/** Returns the current instance, or a new one. @throws UnrollError `state` in a page whose instance was discarded */
+/** Returns the current instance, or a new one. @throws UnrollError `state` in a web page whose instance was discarded */
 export function hdf5Module(): Promise<Hdf5Module> {
   current ??= instantiate();
   current.catch(() => {
@@ -117,8 +117,8 @@ export function discardModule(): void {
 
 async function instantiate(): Promise<Hdf5Module> {
   const quiet = { noInitialRun: true, print() {}, printErr() {} };
-  const address = moduleAddress();
-  if (address) return ((await import(address)) as { default: Factory }).default(quiet);
+  const url = moduleUrl();
+  if (url) return ((await import(url)) as { default: Factory }).default(quiet);
   if (isDiscarded) {
     throw new UnrollError(
       'state',
@@ -136,8 +136,8 @@ async function instantiate(): Promise<Hdf5Module> {
 
 /**
  * While the library is loaded, replaces `console.error` by a function that becomes silent when loading ends. The library
- * keeps this function and would print its error stack for a damaged file with it; the thrown error already describes the
- * damage.
+ * keeps a reference to this function, and calls it to print its error stack when a file is damaged. That output is not
+ * needed, because the thrown error already describes the damage.
  */
 function quietLibrary(): { end(): void } {
   const { error } = console;
@@ -154,10 +154,10 @@ function quietLibrary(): { end(): void } {
 }
 
 /**
- * Returns the URL of the module that creates instances of the library; null outside Node. h5wasm does not export this module.
- * Bundlers for pages must know all modules, so a page uses the single instance that h5wasm exports.
+ * Returns the URL of the module that creates instances of the library; null outside Node. h5wasm does not export this module,
+ * so bundlers for browsers cannot resolve it. A web page therefore uses the single instance that h5wasm exports.
  */
-function moduleAddress(): string | null {
+function moduleUrl(): string | null {
   const { versions } = (globalThis as { process?: { versions?: { node?: string } } }).process ?? {};
   if (!versions?.node) return null;
   return new URL('./hdf5_util.js', import.meta.resolve('h5wasm')).href;

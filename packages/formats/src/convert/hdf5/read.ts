@@ -27,7 +27,7 @@ export interface Hdf5Array {
   dtype: string;
 }
 
-/** The values that are read may together have MAX_RATIO times the bytes of the file (data may be compressed), plus MAX_EXTRA. */
+/** All values read from a file may take up MAX_RATIO times its size (data may be compressed) plus MAX_EXTRA bytes. */
 const MAX_RATIO = 4;
 const MAX_EXTRA = 1 << 24;
 /** The library's memory may grow to this many bytes, plus {@link MAX_RATIO} times the size of the file. */
@@ -72,7 +72,7 @@ export async function readHdf5<T>(bytes: Uint8Array, name: string, use: (file: H
   });
 }
 
-/** Closes the file. An instance that cannot do this, or whose memory has become large, is discarded. */
+/** Closes the file. Discards the instance of the library if closing fails or if its memory has become large. */
 function close(module: Hdf5Module, file: bigint | null): void {
   try {
     if (file !== null && file >= 0n) module.close_file(file);

@@ -12,9 +12,9 @@ export interface KerasCall {
   /** Explicit mask of each input (null: that input has no mask). Undefined if the call has no mask argument. */
   masks: (TensorId | null)[] | undefined;
   training: boolean | null;
-  /** Other arguments without tensors, such as numbers and strings. */
+  /** Positional arguments without tensors, and values of keyword arguments such as numbers and strings. */
   constants: Json[];
-  /** Names of further arguments that are true. */
+  /** Names of the keyword arguments whose value is `true`, except `training`. */
   options: string[];
 }
 

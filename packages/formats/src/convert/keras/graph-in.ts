@@ -295,7 +295,7 @@ class GraphImport {
     return { ...value, ref: [this.#nodes.length - 1, 0], masks: { ...value.masks, unroll: null } };
   }
 
-  /** Returns an output of the model without its mask if it has none in Keras. The loss uses the mask of an output. */
+  /** Returns a model output. Drops its mask if the output has no mask in Keras, because the loss would use the mask. */
   #withoutUnwantedMask(value: Value, [layer]: TensorId): Value {
     const { keras, unroll } = value.masks;
     if (keras === unroll || this.#model.depth > 0) return value;

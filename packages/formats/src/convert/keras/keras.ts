@@ -155,7 +155,7 @@ export function translateModel(config: Json, context: ImportContext, name: strin
   if (!isModel(className)) {
     throw new UnrollError(
       'value',
-      `${name} cannot be imported: the model is of the class ${className || '(none)'}, whose method call() is Python code, which is never executed. Build it as a Sequential or a functional model, and export it again.`,
+      `${name} cannot be imported: its model class ${className || '(none)'} defines call() in Python, which is never executed. Build it as a Sequential or a functional model, and export it again.`,
       { className },
     );
   }

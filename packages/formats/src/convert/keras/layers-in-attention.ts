@@ -5,8 +5,8 @@ import { toCamel } from './names.js';
 import type { KerasOptions } from './options.js';
 
 /**
- * Returns the options that Keras 3 takes in the call (graph-in.ts stores their names in `call_options`). In Keras 2, one of
- * them is the option `causal` of the layer.
+ * Returns the options that Keras 3 takes as arguments of the call (graph-in.ts stores their names in `call_options`). In
+ * Keras 2, the layer has the option `causal` instead of `use_causal_mask`.
  */
 function callOptions(o: KerasOptions): JsonObject {
   const names = o.take('call_options') ?? [];

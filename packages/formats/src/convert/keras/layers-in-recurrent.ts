@@ -11,11 +11,14 @@ import {
   type WeightGroup,
 } from './layer-types.js';
 import type { KerasOptions } from './options.js';
-import { hardSigmoidConversion } from './rescale.js';
+import { hardSigmoidConversion, OLD_HARD_SIGMOID } from './rescale.js';
 
 type Kind = 'SimpleRNN' | 'GRU' | 'LSTM' | 'CuDNNGRU' | 'CuDNNLSTM';
 
-/** The gates to which the recurrent activation applies, by index. */
+/**
+ * For each layer, the number of gates and the indices of the gates to which the recurrent activation applies. The weights of
+ * these gates are scaled if this activation is the hard_sigmoid of Keras 2 (see rescale.ts).
+ */
 const SIGMOID_GATES = {
   SimpleRNN: { gateCount: 1, scaled: [] },
   GRU: { gateCount: 3, scaled: [0, 1] },
@@ -36,10 +39,7 @@ function cellPart(o: KerasOptions, kind: Kind, path: string, prefix: string): Ce
   const isCudnn = kind === 'CuDNNGRU' || kind === 'CuDNNLSTM';
   const type = kind.replace('CuDNN', '') as keyof typeof SIGMOID_GATES;
   const useBias = isCudnn || o.flag('use_bias', true);
-  if (o.hasOldHardSigmoid('activation'))
-    throw o.refuse(
-      'its activation is the hard_sigmoid of Keras 2, clip(0.2 x + 0.5, 0, 1), which Unroll does not have',
-    );
+  if (o.hasOldHardSigmoid('activation')) throw o.refuse(OLD_HARD_SIGMOID);
   const scaling =
     type === 'SimpleRNN' || isCudnn
       ? {}

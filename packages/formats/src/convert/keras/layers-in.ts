@@ -8,7 +8,7 @@ import { type MaskRule, seedOf, type Translator } from './layer-types.js';
 import { additiveAttention, attention } from './layers-in-attention.js';
 import { bidirectional, recurrent, rnn, timeDistributed } from './layers-in-recurrent.js';
 import type { KerasOptions } from './options.js';
-import { hardSigmoidConversion } from './rescale.js';
+import { hardSigmoidConversion, OLD_HARD_SIGMOID } from './rescale.js';
 
 const isTrainable = (o: KerasOptions): boolean => o.config.trainable !== false;
 
@@ -159,35 +159,52 @@ const layerNormalization: Translator = (o, name) => {
   };
 };
 
-/** Returns the translator of an activation layer. @param read returns the activation; null if Unroll does not have it */
-function activationLayer(read: (o: KerasOptions) => string | null, masks: MaskRule = 'pass'): Translator {
-  return plain('Activation', masks, (o) => {
-    const activation = read(o);
-    if (activation) return { activation };
-    throw o.refuse(
-      'Unroll has no activation with these options. Register one with registerActivation and use an Activation layer',
-    );
-  });
+/** Returns the translator of an activation layer. @param read returns the activation */
+function activationLayer(read: (o: KerasOptions) => string, masks: MaskRule = 'pass'): Translator {
+  return plain('Activation', masks, (o) => ({ activation: read(o) }));
+}
+
+/** Refuses options of an activation layer. @param supported the part of the message before "got": `alpha must be 1` */
+function refuseActivation(o: KerasOptions, supported: string, got: number | string): never {
+  throw o.refuse(`${supported}, got ${got}. Use a custom layer (registerLayer) instead, and export again`);
 }
 
 const isNear = (a: number, b: number): boolean => Math.abs(a - b) < 1e-6;
 
-/** Returns `relu`, `leakyRelu` (slope 0.2) or `relu6`; null for other options. */
-function reluOf(o: KerasOptions): string | null {
+/** Returns `relu`, `leakyRelu` (slope 0.2) or `relu6`. @throws UnrollError `value` for other options */
+function reluOf(o: KerasOptions): string {
   const [slope, threshold] = [o.number('negative_slope', 0), o.number('threshold', 0)];
   const max = o.take('max_value');
-  if (threshold !== 0) return null;
-  if (max === undefined) return slope === 0 ? 'relu' : isNear(slope, 0.2) ? 'leakyRelu' : null;
-  return max === 6 && slope === 0 ? 'relu6' : null;
+  if (threshold === 0 && max === undefined && slope === 0) return 'relu';
+  if (threshold === 0 && max === undefined && isNear(slope, 0.2)) return 'leakyRelu';
+  if (threshold === 0 && max === 6 && slope === 0) return 'relu6';
+  return refuseActivation(
+    o,
+    'Unroll has only relu, relu6 and leakyRelu (negative_slope 0.2)',
+    `negative_slope ${slope}, threshold ${threshold}, max_value ${max ?? null}`,
+  );
+}
+
+/** Returns `leakyRelu` for the slope 0.2. @throws UnrollError `value` for another slope */
+function leakyReluOf(o: KerasOptions): string {
+  const slope = o.number('negative_slope', o.number('alpha', 0.3));
+  if (isNear(slope, 0.2)) return 'leakyRelu';
+  return refuseActivation(o, 'negative_slope (or alpha) must be 0.2', slope);
+}
+
+/** Returns the activation if the option has the only value that Unroll supports. @throws UnrollError `value` otherwise */
+function activationWith(activation: string, key: string, only: number): (o: KerasOptions) => string {
+  return (o) => {
+    const value = o.number(key, only);
+    return value === only ? activation : refuseActivation(o, `${key} must be ${only}`, value);
+  };
 }
 
 /** The translators of Keras's layers, by class name. */
 export const LAYERS: Readonly<Record<string, Translator>> = {
   Activation: activationLayer((o) => {
     if (!o.hasOldHardSigmoid('activation')) return o.activation('activation');
-    throw o.refuse(
-      'its activation is the hard_sigmoid of Keras 2, clip(0.2 x + 0.5, 0, 1), which Unroll does not have',
-    );
+    throw o.refuse(OLD_HARD_SIGMOID);
   }),
   ActivityRegularization: plain('Activation', 'pass', (o) => ({
     activation: 'linear',
@@ -209,7 +226,7 @@ export const LAYERS: Readonly<Record<string, Translator>> = {
     const shape = noiseShape === undefined ? null : listIn(noiseShape, `noise_shape of ${o.where}`);
     return { rate: o.number('rate'), ...(shape && { noiseShape: shape }), ...seedOf(o) };
   }),
-  ELU: activationLayer((o) => (o.number('alpha', 1) === 1 ? 'elu' : null)),
+  ELU: activationLayer(activationWith('elu', 'alpha', 1)),
   Embedding: embedding,
   Flatten: plain('Flatten', 'none', (o) => {
     channelsLast(o);
@@ -221,9 +238,7 @@ export const LAYERS: Readonly<Record<string, Translator>> = {
   Identity: activationLayer(() => 'linear'),
   LSTM: recurrent('LSTM'),
   LayerNormalization: layerNormalization,
-  LeakyReLU: activationLayer((o) =>
-    isNear(o.number('negative_slope', o.number('alpha', 0.3)), 0.2) ? 'leakyRelu' : null,
-  ),
+  LeakyReLU: activationLayer(leakyReluOf),
   Masking: plain('Masking', 'masking', (o) => ({ maskValue: o.number('mask_value', 0) })),
   MaxPooling1D: pooling('MaxPooling1D'),
   Multiply: plain('Multiply', 'merge'),
@@ -233,7 +248,7 @@ export const LAYERS: Readonly<Record<string, Translator>> = {
   RepeatVector: plain('RepeatVector', 'none', (o) => ({ n: o.number('n') })),
   Reshape: plain('Reshape', 'none', (o) => ({ targetShape: o.numbers('target_shape') })),
   SimpleRNN: recurrent('SimpleRNN'),
-  Softmax: activationLayer((o) => (o.number('axis', -1) === -1 ? 'softmax' : null), 'refuse'),
+  Softmax: activationLayer(activationWith('softmax', 'axis', -1), 'refuse'),
   SpatialDropout1D: plain('SpatialDropout1D', 'pass', (o) => {
     o.take('noise_shape');
     return { rate: o.number('rate'), ...seedOf(o) };

@@ -55,7 +55,11 @@ function weightOptions(o: Options, defaults: Readonly<Record<string, string>>): 
   return config;
 }
 
-/** Checks that options that Keras does not have are missing or have these values. @throws UnrollError `value` otherwise */
+/**
+ * Checks options that Keras does not have.
+ * @param values for each option, the only value with which the layer can be exported; a missing option counts as this value
+ * @throws UnrollError `value` if an option has another value
+ */
 function only(o: Options, where: string, values: Readonly<Record<string, unknown>>): void {
   for (const [key, value] of Object.entries(values)) {
     const got = o[key] ?? value;

@@ -21,7 +21,7 @@ export const NO_MASK: TensorMasks = { keras: null, unroll: null };
 
 export const sourceMask = (tensor: string, value: number): string => `${tensor}!=${value}`;
 
-/** Returns the mask that is valid where one of the masks is; null if a mask is null, because then every step is valid. */
+/** Returns the union: a step is valid if it is valid in at least one mask. Null (all steps are valid) if a mask is null. */
 export function unionOf(masks: readonly (string | null)[]): string | null {
   if (masks.includes(null)) return null;
   return [...new Set(masks.flatMap((mask) => (mask as string).split('|')))].sort().join('|');
@@ -42,7 +42,7 @@ export interface MaskedCall {
   tensor: string;
   /** The masks of all inputs. */
   inputs: readonly TensorMasks[];
-  /** The masks that the file passes to the call, one per input; undefined: the masks of the inputs. */
+  /** The explicit masks of the call, one per input. If undefined, the masks of the inputs apply. */
   explicit: readonly (string | null)[] | undefined;
   /** Number of outputs. */
   outputs: number;

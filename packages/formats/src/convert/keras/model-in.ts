@@ -21,7 +21,7 @@ import {
 } from './model-parts.js';
 import { type ImportContext, KerasOptions } from './options.js';
 
-/** Maximum number of models and wrapper layers inside each other. */
+/** Maximum nesting depth of models and wrapper layers. */
 const MAX_DEPTH = 16;
 
 /**

@@ -279,8 +279,8 @@ const tensorTo = (history: readonly [string, number, number]): JsonObject => ({
 });
 
 /**
- * A recurrent layer of Keras 3 that gets initial states does not use the mask of its input unless the call names it. Returns
- * the mask, and adds the operations that compute it from the input of its Masking or Embedding layer.
+ * Returns the tensor of a mask, and adds the operations that compute it from the input of its Masking or Embedding layer. A
+ * recurrent layer of Keras 3 that gets initial states uses the mask of its input only if the call passes the mask explicitly.
  */
 function maskTensor(
   unrollConfig: UnrollConfig,

@@ -72,7 +72,7 @@ interface NamedConfig {
   config: JsonObject;
 }
 
-/** Returns class name and options of a serialised object or of a name; null if there is none. */
+/** Returns the class name and the options of a serialised object. A name alone has no options. Null if there is no value. */
 function namedIn(value: Json | undefined, what: string): NamedConfig | null {
   if (value === null || value === undefined) return null;
   if (typeof value === 'string') return { className: value, config: {} };

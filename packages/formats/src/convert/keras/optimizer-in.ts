@@ -172,7 +172,7 @@ interface OptimizerState {
   slots: Record<string, Map<string, FloatArray>>;
 }
 
-/** Paths of the arrays of the state; for each slot, in the order of the parameters. */
+/** Paths of the arrays that contain the state. Each slot has one array per parameter, in the order of the parameters. */
 interface StateLayout {
   iterations: string;
   rate: string | null;
@@ -206,7 +206,7 @@ function stateIn(
       const { shape, values } = h5.read(path);
       const { name, shape: expected } = parameters[i];
       if (formatShape(shape) !== formatShape(expected))
-        return `${path} has shape ${formatShape(shape)}, and ${name} ${formatShape(expected)}`;
+        return `${path} has shape ${formatShape(shape)}, but ${name} has ${formatShape(expected)}`;
       state.slots[slot].set(name, kind.isNegated ? values.map((value: number) => -value) : values);
     }
   }

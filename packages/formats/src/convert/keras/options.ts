@@ -159,7 +159,7 @@ export class KerasOptions {
     return `${key} of ${this.where}`;
   }
 
-  /** Reports float types other than float32: Unroll computes in float32. @throws UnrollError `value` for quantised layers */
+  /** Reports float types other than float32: Unroll computes in float32. @throws UnrollError `value` for an unknown policy */
   #checkDtype(): void {
     const { dtype } = this.config;
     const config = isObject(dtype) && isObject(dtype.config) ? dtype.config : null;

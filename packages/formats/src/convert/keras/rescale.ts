@@ -7,6 +7,10 @@ import type { KerasOptions } from './options.js';
 
 const FACTOR = 1.2;
 
+/** Why the hard_sigmoid of Keras 2 is refused where multiplied weights cannot replace it. */
+export const OLD_HARD_SIGMOID =
+  'its activation is the hard_sigmoid of Keras 2, clip(0.2 x + 0.5, 0, 1), which Unroll does not have';
+
 /** The number of gates, and the indices of the gates whose weights are multiplied. */
 interface ScaledGates {
   gateCount: number;

@@ -1,4 +1,4 @@
-/** Translates loss, metrics and optimizer into Keras's `compile_config`, and the optimizer's state into its variables. */
+/** Translates loss, metrics and optimizer into Keras's `compile_config`, and the optimizer's state into Keras's variables. */
 import { type FloatArray, type Parameter, type Shape, valueError } from '@unroll/core';
 import type { Json, JsonObject } from '@unroll/core/internal';
 import type { ExportOptions, OptimizerRecord } from '../format.js';
@@ -94,7 +94,7 @@ function metricTo(name: string): Json {
 
 function notInKeras(kind: string, name: string): Error {
   return valueError(
-    `The ${kind} ${name} cannot be exported: Keras has no such ${kind}. Export the model without its training options: { training: false }.`,
+    `The ${kind} ${name} cannot be exported: Keras has no such ${kind}. Export without training options: { training: false }.`,
     { name },
   );
 }

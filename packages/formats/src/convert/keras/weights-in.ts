@@ -60,7 +60,7 @@ export function rootOf(file: Hdf5Reader): { layout: 2 | 3; path: string } {
   if (file.kind('/_layer_checkpoint_dependencies') === 'group') return { layout: 3, path: '' };
   throw new UnrollError(
     'format',
-    'The file has no weights of a Keras model: it has neither a group layers nor an attribute layer_names.',
+    'The file has no weights of a Keras model: it has neither a group "layers" nor an attribute "layer_names".',
   );
 }
 
@@ -205,7 +205,7 @@ export function assignWeights(model: WeightLayout, values: readonly ImportedArra
   return arrays;
 }
 
-/** Matches layers by their order, without layers that have no weights. Returns the name in the file by name in the model. */
+/** Matches the layers by order; layers without weights are ignored. Returns the names in the file by names in the model. */
 function namesByOrder(file: Hdf5Reader, root: string, { layers }: WeightLayout): Map<string, string> {
   const stored = longAttribute(file, root || '/', 'layer_names').filter(
     (name) => longAttribute(file, `${root}/${name}`, 'weight_names').length > 0,
