@@ -62,7 +62,7 @@ describe('other files of PyTorch', {
       {
         name: 'head.weight',
         value: 'a copy',
-        reason: 'the file shares it with embedding.weight; in training, the two will differ',
+        reason: 'it is tied to embedding.weight in the file; in training, the two will differ',
       },
     );
     assert.deepEqual(

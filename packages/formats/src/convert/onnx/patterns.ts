@@ -80,7 +80,7 @@ class PatternSearch {
     return product && product.inputs[0] === product.inputs[1] ? product.inputs[0] : null;
   }
 
-  /** Returns the only reader of a node's output and the constant with which it combines the output; null if there is none. */
+  /** If the only reader of a node's output is an `op` with a constant, returns this reader and the constant; otherwise null. */
   #follower({ outputs: [name] }: Node, op: string): { node: Node; constant: string } | null {
     const readers = this.#readers.get(name) ?? [];
     const [node] = readers;

@@ -105,7 +105,7 @@ class MessageReader {
     this.#name = name;
   }
 
-  /** Reads a message that fills the bytes. */
+  /** Reads a message that takes up all the bytes. */
   message(type: MessageType, depth: number): Message {
     return this.#guarded(() => this.#message(type, this.#bytes.length, depth));
   }
@@ -134,7 +134,7 @@ class MessageReader {
     });
   }
 
-  /** Reads a value that fills the bytes into the message. */
+  /** Reads a value that takes up all the bytes, and stores it in the message. */
   value(field: Field, into: Message): void {
     this.#guarded(() => this.#value(field, into, this.#bytes.length, 0));
   }
@@ -170,7 +170,7 @@ class MessageReader {
     if (reader.pos > end) throw new Error('a field exceeds its message');
   }
 
-  /** Reads a value that ends at a position of the bytes. */
+  /** Reads a value that ends at offset `end` of the bytes, and stores it in the message. */
   #value(field: Field, into: Message, end: number, depth: number): void {
     const reader = this.#reader;
     const bytes = this.#bytes.subarray(reader.pos, end);

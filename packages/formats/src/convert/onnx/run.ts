@@ -35,8 +35,8 @@ interface Session {
 }
 
 /**
- * Runs a file. Inputs that are not given, such as the states of a stream, are zeros. If the file fixes the batch size, the
- * file is run several times.
+ * Runs a file. Inputs that are not given, such as the recurrent states of a model exported for streaming, are zeros. If the
+ * file fixes the batch size, the file is run several times.
  * @param inputs inputs of the imported model; the batch is the first axis
  * @returns the outputs of the imported model; the batch is the first axis
  * @throws UnrollError `value` if onnxruntime-node is not installed, or if the file does not have one of the inputs

@@ -64,8 +64,8 @@ export function elementType(number: number): ElementType | null {
 
 /**
  * Reads the values of a tensor.
- * @throws UnrollError `format` if the payload does not fit the shape or another file is missing or outside the folder,
- * `value` for a data type that Unroll does not have
+ * @throws UnrollError `format` if the payload does not match the shape, or if the file with the payload is missing or outside
+ * the folder of the model, `value` for a data type that Unroll does not read
  */
 export async function readTensor(proto: TensorProto, source: ByteSource): Promise<ArrayValue> {
   const { name, dims } = proto;
@@ -126,7 +126,7 @@ function packedValues(found: DataType, bytes: Uint8Array, count: number): FloatA
   return name === 'bfloat16' ? Float32Array.from(numbers, fromBfloat16) : numbers;
 }
 
-/** Reads varints that fill the bytes. Returns null if there are more or fewer than `count`. */
+/** Reads `count` varints, which must take up all the bytes. Returns null if there are more or fewer. */
 function varints(bytes: Uint8Array, count: number): Float64Array | null {
   const values = new Float64Array(count);
   let at = 0;
@@ -165,7 +165,7 @@ async function externalBytes({ name, externalData }: TensorProto, source: ByteSo
   if (!source.sibling)
     throw new UnrollError(
       'format',
-      `${source.name}: the values of "${name}" are in another file, ${location}. Open the model as a file of a folder, ` +
+      `${source.name}: the values of "${name}" are in another file, ${location}. Open the model by its path or URL, ` +
         'or save it with its weights inside.',
       { location },
     );

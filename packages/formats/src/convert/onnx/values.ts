@@ -116,7 +116,7 @@ export function sizesOf(value: Value): readonly Dimension[] | null {
   return values && Array.from(values, size);
 }
 
-/** Returns the numbers of a constant, repeated to its shape; null if the value or its shape is unknown. */
+/** Returns the numbers of a constant, broadcast to its shape; null if the value or its shape is unknown. */
 export function fullValues(value: Value): FloatArray | null {
   if (value.kind === 'sizes') {
     const numbers = value.sizes.map(knownSize);
@@ -125,11 +125,15 @@ export function fullValues(value: Value): FloatArray | null {
   if (value.kind !== 'constant') return null;
   const extents = value.shape.map(knownSize);
   if (extents.includes(null)) return null;
-  return repeated(value.values, value.extents, extents as number[]);
+  return broadcastValues(value.values, value.extents, extents as number[]);
 }
 
 /** Broadcasts an array to a shape, as NumPy does. @throws UnrollError `value` if the result would be too large */
-export function repeated(values: FloatArray, from: readonly number[], to: readonly number[]): FloatArray {
+export function broadcastValues(
+  values: FloatArray,
+  from: readonly number[],
+  to: readonly number[],
+): FloatArray {
   const lead = to.length - from.length;
   if (to.every((extent, d) => extent === (from[d - lead] ?? 1))) return values;
   const strides = stridesOf(from);

@@ -11,10 +11,10 @@ import {
 import type { NamedTensor } from './pickle-writer.js';
 
 export interface ExportedLayer {
-  /** `self.lstm = nn.LSTM(3, 4, batch_first=True)`, without `self.` */
+  /** For `self.lstm = nn.LSTM(3, 4)`: name `lstm`, code `nn.LSTM(3, 4)`. */
   modules: { name: string; code: string }[];
   tensors: NamedTensor[];
-  /** Statements of `forward` that replace x. */
+  /** Statements of `forward`: x is the layer's input before them, and its output after them. */
   forward: string[];
   /** Remarks for the comment at the beginning of the file. */
   notes: string[];
@@ -177,7 +177,7 @@ const MERGES: Readonly<Record<string, string[]>> = {
 function merge(call: Call, mode: unknown): string[] {
   const lines = typeof mode === 'string' && Object.hasOwn(MERGES, mode) ? MERGES[mode] : undefined;
   if (lines) return lines;
-  throw unsupported(call, `its mergeMode is ${String(mode)}`);
+  throw unsupported(call, `mergeMode must be concat, sum, ave or mul, got ${String(mode)}`);
 }
 
 function bidirectional(call: Call): ExportedLayer {
@@ -280,8 +280,7 @@ function layerNorm(call: Call): Partial<ExportedLayer> {
   checkAxis(call);
   const [width] = (weight('gamma') ?? weight('beta'))?.shape ?? [];
   const hasBoth = weight('gamma') && weight('beta');
-  if (width === undefined || !weight('gamma'))
-    throw unsupported(call, 'it has no scale (gamma), and nn.LayerNorm needs its size');
+  if (width === undefined || !weight('gamma')) throw unsupported(call, 'it must have a scale (gamma)');
   const options = { eps: epsilon, bias: hasBoth ? undefined : false };
   return {
     modules: [{ name, code: `nn.LayerNorm(${args([width], options)})` }],

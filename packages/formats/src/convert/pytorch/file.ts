@@ -28,7 +28,7 @@ interface Storages {
 const damaged = (source: ByteSource, what: string): UnrollError =>
   new UnrollError('format', `${source.name} is damaged: ${what}.`);
 
-/** Opens a file. @throws UnrollError `format` for damaged files, `value` for files that contain programs or other objects */
+/** Opens a file. @throws UnrollError `format` for damaged files, `value` for programs and unknown objects in a file */
 export async function openTorchFile(source: ByteSource): Promise<TorchFile> {
   const head = await source.read(0, Math.min(4, source.size));
   const { value, container, storages } = head[0] === 0x50 ? await openZip(source) : await openLegacy(source);
@@ -77,9 +77,9 @@ async function openZip(source: ByteSource): Promise<OpenedFile> {
 function findPickle(source: ByteSource, index: ZipIndex) {
   const names = [...index.keys()];
   if (names.some((name) => /^[^/]+\/(code\/|constants\.pkl$)/.test(name)))
-    throw otherFile(source, 'a TorchScript archive, which contains a program');
+    throw programError(source, 'a TorchScript archive, which contains a program');
   if (names.some((name) => /^([^/]+\/)?(models\/|archive_format$|serialized_exported_program)/.test(name)))
-    throw otherFile(source, 'a program of torch.export');
+    throw programError(source, 'a program of torch.export');
   const found = names.filter((name) => /^([^/]+\/)?data\.pkl$/.test(name));
   const pickle = index.get(found[0]);
   if (found.length !== 1 || !pickle)
@@ -90,7 +90,7 @@ function findPickle(source: ByteSource, index: ZipIndex) {
   return { folder: found[0].slice(0, -'data.pkl'.length), pickle };
 }
 
-const otherFile = (source: ByteSource, what: string): UnrollError =>
+const programError = (source: ByteSource, what: string): UnrollError =>
   new UnrollError(
     'value',
     `${source.name} is ${what}. Unroll executes nothing from a file: save the weights alone, ` +
@@ -175,7 +175,7 @@ async function openLegacy(source: ByteSource): Promise<OpenedFile> {
       bytes: async ({ key, type, length }) => {
         const range = ranges.get(key);
         if (range?.length === length * (type?.size ?? 1)) return range;
-        throw damaged(source, `storage ${key} is missing, or has another length`);
+        throw damaged(source, `storage ${key} is missing, or has the wrong length`);
       },
     },
   };

@@ -58,7 +58,7 @@ function inputShapeOf(steps: readonly Step[]): Shape {
   return isSequence ? [-1, -1, width] : [-1, width];
 }
 
-/** Returns the width of the sequence that a step reads; null if it is unknown. */
+/** Returns the width of the sequence that a step of the plan reads; null if it is unknown. */
 function widthBefore(steps: readonly Step[], index: number): number | null {
   const previous = steps[index - 1];
   if (previous === undefined) return null;
@@ -67,7 +67,7 @@ function widthBefore(steps: readonly Step[], index: number): number | null {
   return width === null ? null : widthAfter(previous.layer, width);
 }
 
-/** Returns the width of the output of a layer from a map for a sequence of this width; null if it is unknown. */
+/** Returns the output width of a layer that the map adds, if its input is a sequence of this width; null if it is unknown. */
 function widthAfter(layer: LayerConfig, width: number): number | null {
   try {
     const [shape] = layerFromConfig(layer).outputShapes([[-1, -1, width]]);

@@ -75,11 +75,12 @@ function recurrentModule(path: string, tensors: ReadonlyMap<string, StateTensor>
   const fail = (problem: string): UnknownModule => unknown(path, tensors, problem);
   const [ih, hh] = [shapeOf(tensors, 'weight_ih_l0'), shapeOf(tensors, 'weight_hh_l0')];
   if (ih.length !== 2 || hh.length !== 2 || ih[0] !== hh[0])
-    return fail('its matrices do not fit each other');
+    return fail('weight_ih and weight_hh do not match');
   const projection = shapeOf(tensors, 'weight_hr_l0')[0] ?? 0;
   const units = projection > 0 ? ih[0] / 4 : hh[1];
   const cell = CELLS[ih[0] / units];
-  if (!cell) return fail(`${ih[0]} rows are not the gates of an RNN, a GRU or an LSTM of ${units} units`);
+  if (!cell)
+    return fail(`weight_ih has ${ih[0]} rows, not 1, 3 or 4 times its ${units} units (RNN, GRU, LSTM)`);
   const bidirectional = tensors.has('weight_ih_l0_reverse');
   const bias = tensors.has('bias_ih_l0');
   let depth = 1;

@@ -34,7 +34,7 @@ const ADAM: Kind = {
   slots: { exp_avg: 'm', exp_avg_sq: 'v' },
 };
 
-/** Returns the optimizer of a group of options or, if Unroll has no equivalent optimizer, the reason as a string. */
+/** Returns the optimizer with the options of a parameter group; the reason as a string if Unroll has no such optimizer. */
 function kindOf(group: Dict): Kind | string {
   const has = (key: string): boolean => group.has(key);
   const isSet = (key: string): boolean => Boolean(group.get(key));
@@ -90,8 +90,7 @@ export async function optimizerPart(
   const [groups, states] = [dict.get('param_groups'), dict.get('state')];
   const [group, ...others] = Array.isArray(groups) ? groups : [];
   if (!(group instanceof Map) || !(states instanceof Map)) return refused('its state dict is not complete');
-  if (others.length > 0)
-    return refused('it has several groups of parameters, whose order is not in the file');
+  if (others.length > 0) return refused('it has several parameter groups, whose order is not in the file');
   const kind = kindOf(group);
   if (typeof kind === 'string') return refused(kind);
   const stateByName = statesByName(group, states, parametersOf(tensors));
@@ -146,7 +145,7 @@ function statesByName(
   return byName;
 }
 
-/** Returns a slot of a parameter. Tensors without a state count as zeros. @param key PyTorch's name of the slot */
+/** Returns a slot of a parameter. It is 0 for tensors without a state. @param key PyTorch's name of the slot */
 async function slotOf(
   { from, convert, isSum }: Recipe,
   key: string,
@@ -174,7 +173,7 @@ async function slotOf(
   return convert(await Promise.all(from.map(async (name) => (await read(name)) ?? zeros(name))));
 }
 
-/** Returns the number of updates. SGD does not store it: 1 stands for any number, and 0 for a new optimizer. */
+/** Returns the number of updates. SGD does not store it: the result is 1 after any updates, and 0 for a new optimizer. */
 async function iterationsOf(states: readonly Dict[], file: TorchFile): Promise<number> {
   let iterations = states.some((state) => [...state.values()].some((value) => value instanceof PyTensor))
     ? 1

@@ -6,7 +6,7 @@ import { type UnrollError, valueError } from '@unroll/core';
 import { checkOptions, type Json } from '@unroll/core/internal';
 import type { RecurrentModule, SimpleModule, TorchModule } from './modules.js';
 
-/** A module, or a layer of Unroll without weights. */
+/** A step of a plan: a module, or a layer of Unroll without weights. */
 export type Step = { module: RecurrentModule | SimpleModule; options: ModuleOptions } | { layer: LayerEntry };
 
 /** Options of a module in a map. A state dict contains none of them. */
@@ -90,7 +90,7 @@ function chain(modules: readonly KnownModule[], file: string, ordered: boolean):
   const problem =
     found.length > 1
       ? 'the widths of its modules allow several orders'
-      : 'no order was found that fits the widths of its modules';
+      : 'no order fits the widths of its modules';
   throw needsMap(file, `${problem}: ${list}`);
 }
 
@@ -164,7 +164,7 @@ function permutations(modules: readonly KnownModule[]): KnownModule[][] {
   return attempts > MAX_ATTEMPTS ? [] : found;
 }
 
-/** Returns two successive linear layers without an activation between them (real models have one); null if none. */
+/** Returns the first two successive linear layers, between which a model usually has an activation; null if there are none. */
 function layersWithoutActivation(order: readonly KnownModule[]): [KnownModule, KnownModule] | null {
   const isLinear = ({ kind }: KnownModule): boolean => kind === 'linear' || kind === 'conv1d';
   const layers = order.filter(({ kind }) => kind !== 'layerNorm' && kind !== 'batchNorm');
@@ -172,10 +172,10 @@ function layersWithoutActivation(order: readonly KnownModule[]): [KnownModule, K
   return at < 0 ? null : [layers[at - 1], layers[at]];
 }
 
-/** The reason of a value in the report that is not in the file. */
+/** The report's reason for the default value of an option that is not in the file. */
 export const NOT_IN_FILE = 'a state dict does not contain it';
 
-/** Returns the options of the modules that neither the file nor the map contains, with their default values. */
+/** For each module, returns the options that neither the file nor the map contains, with their default values. */
 function defaultsOf(steps: readonly Step[]): Plan['defaulted'] {
   return steps.flatMap((step) => {
     if ('layer' in step) return [];
@@ -275,7 +275,7 @@ const OPTIONS_OF = {
   batchNorm: { epsilon: 'number' },
 } as const;
 
-/** Reads a map. @throws UnrollError `value` for a map that does not fit the modules */
+/** Reads a map. @throws UnrollError `value` for a map that does not match the modules */
 export function planFromMap(map: unknown, modules: readonly TorchModule[]): Plan {
   const { layers, omit = [] } = recordOf(map, 'The map', { comment: true, layers: 'array', omit: 'array' });
   if (!Array.isArray(layers) || layers.length === 0) throw valueError('The map needs a list "layers".');
@@ -285,7 +285,7 @@ export function planFromMap(map: unknown, modules: readonly TorchModule[]): Plan
     const module = typeof path === 'string' ? byPath.get(path) : undefined;
     if (!module)
       throw valueError(
-        `The map refers to the module ${JSON.stringify(path)}. The modules are ${[...byPath.keys()].map((modulePath) => `"${modulePath}"`).join(', ')}.`,
+        `The map names the unknown module ${JSON.stringify(path)}. The modules are ${[...byPath.keys()].map((modulePath) => `"${modulePath}"`).join(', ')}.`,
       );
     if (used.has(module.path)) throw valueError(`The map uses the module "${module.path}" twice.`);
     used.add(module.path);

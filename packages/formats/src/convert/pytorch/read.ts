@@ -75,7 +75,7 @@ function sharedTensorNotes(recipes: readonly Recipe[], tensors: ReadonlyMap<stri
       const { identity } = tensorNamed(tensors, name);
       const other = first.get(identity);
       if (other === undefined) first.set(identity, name);
-      const reason = `the file shares it with ${other}; in training, the two will differ`;
+      const reason = `it is tied to ${other} in the file; in training, the two will differ`;
       return other === undefined ? [] : [{ name, value: 'a copy', reason }];
     });
 }

@@ -12,7 +12,7 @@ import { countWithNoun, headerOf, typeName } from './header.js';
 export const safetensorsFormat: ModelFormat = {
   name: 'safetensors',
   title: 'a safetensors file',
-  // The file begins with the length of the header, below 2^40, and the header, which is a JSON object.
+  // The file begins with the length of the header, which is below 2^40. The header follows, and is a JSON object.
   recognises: (head) =>
     head.length > 8 && head[8] === 0x7b && head[5] === 0 && head[6] === 0 && head[7] === 0,
 

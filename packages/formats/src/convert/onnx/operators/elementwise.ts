@@ -8,12 +8,12 @@ import type { NodeContext } from '../context.js';
 import { computed, type Dimension, knownSize, size } from '../dimensions.js';
 import type { ElementType } from '../tensors.js';
 import {
+  broadcastValues,
   type Constant,
   constantOf,
   fullValues,
   type ModelTensor,
   type Reference,
-  repeated,
   shapeOf,
   sizesOf,
   type Value,
@@ -267,8 +267,8 @@ function combineConstants(context: NodeContext, { scalar, sizes, type }: Binary,
   const x = constantOperand(context, a);
   const y = constantOperand(context, b);
   const extents = broadcastExtents(x.extents, y.extents);
-  const p = extents && repeated(x.values, x.extents, extents);
-  const q = extents && repeated(y.values, y.extents, extents);
+  const p = extents && broadcastValues(x.values, x.extents, extents);
+  const q = extents && broadcastValues(y.values, y.extents, extents);
   if (!extents || !p || !q) throw context.error('the shapes of its constants do not match');
   const values = p.map((value, i) => compute(value, q[i]));
   const rank = Math.max(x.shape.length, y.shape.length);

@@ -8,11 +8,11 @@ import { withLast } from '../layout.js';
 import {
   type Axis,
   axisSize,
+  broadcastValues,
   type Constant,
   current,
   type ModelTensor,
   newAxis,
-  repeated,
   type Value,
 } from '../values.js';
 import { BINARY, combine } from './elementwise.js';
@@ -91,7 +91,7 @@ function constantProduct(context: NodeContext, a: Constant): Value {
     0,
     -1,
   );
-  const left = repeated(a.values, a.extents, [...leading, rows]);
+  const left = broadcastValues(a.values, a.extents, [...leading, rows]);
   const last = a.shape.at(-1);
   if (b.extents.length !== 2 || !left || last === undefined || knownSize(last) !== rows)
     throw context.error('it multiplies constants whose shapes do not fit each other');

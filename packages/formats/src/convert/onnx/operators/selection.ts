@@ -7,6 +7,7 @@ import { isolate } from '../layout.js';
 import {
   type Axis,
   axisSize,
+  broadcastValues,
   type Constant,
   constantOf,
   current,
@@ -14,7 +15,6 @@ import {
   type ModelTensor,
   newAxis,
   type Reference,
-  repeated,
   shapeOf,
   sizesOf,
   type Value,
@@ -213,7 +213,7 @@ function concatConstants(context: NodeContext, constants: readonly Constant[], a
     const target = common.with(axis, count);
     if (padded[i].some((extent, d) => extent !== 1 && extent !== target[d]))
       throw context.error('the shapes of its constants do not match');
-    return { extents: target, values: repeated(values, extents, target) };
+    return { extents: target, values: broadcastValues(values, extents, target) };
   });
   const { extents, values } = joined(arrays, axis);
   return { kind: 'constant', extents, values, shape: shape.with(axis, size(extents[axis])), type, name: '' };

@@ -39,7 +39,10 @@ const EXPRESSIONS: Readonly<Record<string, string>> = {
 /** Largest number of layers that one of the expressions has on a path to x. */
 const MAX_DEPTH = 5;
 
-/** Replaces an elementwise expression by an activation: as an option of the layer before it if possible. */
+/**
+ * Replaces the elementwise expression that ends at a node by an activation. If possible, the activation becomes an option of
+ * the layer before it.
+ */
 export function recogniseActivation(graph: LayerGraph, at: number): boolean {
   if (termOf(graph, at) === null) return false;
   for (const input of ancestors(graph, at)) {

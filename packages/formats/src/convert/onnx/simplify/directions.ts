@@ -43,13 +43,13 @@ function joinParts(graph: LayerGraph, at: number): boolean {
 function mergeHalves(graph: LayerGraph, at: number, mergeMode: string): boolean {
   const pair = graph.node(at).inputs.map((ref) => partOf(graph, ref));
   const layer = bidirectionalOf(graph, pair);
-  if (!layer || !isOnlyRead(graph, pair as Part[], at)) return false;
+  if (!layer || !haveNoOtherReaders(graph, pair as Part[], at)) return false;
   layer.config.mergeMode = mergeMode;
   graph.replace(at, (pair[0] as Part).source);
   return true;
 }
 
-/** Replaces half of the sum of the directions by the merge mode `ave`. */
+/** If the sum of the directions is divided by 2, changes the merge mode from `sum` to `ave`, and removes the division. */
 function mergeMean(graph: LayerGraph, at: number): boolean {
   const [input] = graph.node(at).inputs;
   if (!input) return false;
@@ -65,7 +65,7 @@ function mergeMean(graph: LayerGraph, at: number): boolean {
   return true;
 }
 
-/** Replaces a part of a concatenation by a concatenated tensor if the part is exactly this tensor. */
+/** Replaces a part of a concatenation by an input of the Concatenate if the part is exactly this input. */
 function skipConcatenation(graph: LayerGraph, at: number): boolean {
   const part = partOf(graph, [at, 0]);
   const source = part && graph.layer(part.source[0]);
@@ -97,7 +97,7 @@ function joinFinalSteps(graph: LayerGraph, at: number): boolean {
   if (first?.step !== -1 || second?.step !== 0) return false;
   const pair = [first.half, second.half];
   const layer = bidirectionalOf(graph, pair);
-  if (!layer || first.half.start !== 0 || !isOnlyRead(graph, pair, at)) return false;
+  if (!layer || first.half.start !== 0 || !haveNoOtherReaders(graph, pair, at)) return false;
   for (const inner of [layer.config.layer, layer.config.backwardLayer] as { config: object }[])
     Object.assign(inner.config, { returnSequences: false });
   graph.replace(at, first.half.source);
@@ -125,7 +125,7 @@ function stepOf(graph: LayerGraph, ref: Reference): { half: Part; step: number }
   return { half: { source, start, width: partWidth, path: [input[0], ref[0]] }, step: step.indices };
 }
 
-/** Returns the Bidirectional layer with merge mode `concat` whose directions the two parts are; null for other parts. */
+/** If two parts are the directions of a Bidirectional layer with merge mode `concat`, returns this layer; otherwise null. */
 function bidirectionalOf(
   graph: LayerGraph,
   pair: readonly (Part | null)[],
@@ -141,8 +141,8 @@ function bidirectionalOf(
   return isPlain && isSplit && !returnState ? layer : null;
 }
 
-/** Returns true if the source of the parts is read only by the nodes between it and node `at`. */
-function isOnlyRead(graph: LayerGraph, parts: readonly Part[], at: number): boolean {
+/** Returns true if the source of the parts, and the nodes between it and node `at`, are read only by these nodes and `at`. */
+function haveNoOtherReaders(graph: LayerGraph, parts: readonly Part[], at: number): boolean {
   const allowedReaders = new Set([at, ...parts.flatMap(({ path }) => path)]);
   const nodes = [parts[0].source[0], ...parts.flatMap(({ path }) => path)];
   return nodes.every((node) => graph.readers(node).every((reader) => allowedReaders.has(reader)));

@@ -105,7 +105,7 @@ export class LayerGraph {
     this.#forget(at, before);
   }
 
-  /** Exchanges the layers of two nodes with one input each. No tensor then has the values of the first node. */
+  /** Exchanges the layers of two nodes with one input each. No tensor then has the values that the first node had before. */
   exchange(first: number, second: number): void {
     this.moved.set(first, null);
     const { nodes } = this.#writer;

@@ -29,7 +29,7 @@ const MAX_ROUNDS = 8;
 export interface SimplifyResult {
   /** The outputs of the model. */
   outputs: Reference[];
-  /** Returns the tensor that now has the values of a tensor; null if no layer computes them any more. */
+  /** Returns the tensor that has replaced a tensor, or the tensor itself; null if no layer computes its values any more. */
   moved(ref: Reference): Reference | null;
 }
 

@@ -28,7 +28,7 @@ export function reversedSequence(graph: LayerGraph, at: number): boolean {
   return true;
 }
 
-/** Replaces zero padding before the steps of a convolution by its mode `causal`, and zero padding on both sides by `same`. */
+/** Replaces zero padding at the start of a convolution's input by `causal` padding, and on both sides by `same` padding. */
 export function convolutionPadding(graph: LayerGraph, at: number): boolean {
   const { className, config } = graph.layer(at);
   const { inputs } = graph.node(at);
@@ -84,10 +84,10 @@ export function lastStep(graph: LayerGraph, at: number): boolean {
   const { className, config } = graph.layer(source[0]);
   const { inputs, mask } = graph.node(source[0]);
   if (RECURRENT.test(className) && source[1] === 0 && !mask && config.returnSequences === true) {
-    const isReadOnlyHere = graph.isReadOnce(source[0]) && (!reversed || graph.isReadOnce(input[0]));
-    if (isReadOnlyHere && !config.returnState) config.returnSequences = false;
+    const hasNoOtherReader = graph.isReadOnce(source[0]) && (!reversed || graph.isReadOnce(input[0]));
+    if (hasNoOtherReader && !config.returnState) config.returnSequences = false;
     else config.returnState = true;
-    graph.replace(at, isReadOnlyHere && !config.returnState ? source : [source[0], 1]);
+    graph.replace(at, hasNoOtherReader && !config.returnState ? source : [source[0], 1]);
     return true;
   }
   if (reversed || inputs.length !== 1 || !leadsToRecurrent(graph, source)) return false;

@@ -13,7 +13,7 @@ interface Recurrence {
   activation: string;
   /** The nodes of the states, in the order of the steps. */
   states: number[];
-  /** U and the bias that is added with it; null: there is only one step. */
+  /** U and the bias that is added with it. Only the first step may have none (null). */
   recurrent: { kernel: FloatArray; bias: FloatArray | null } | null;
 }
 
@@ -52,8 +52,8 @@ function hasSuccessor(graph: LayerGraph, at: number): boolean {
 }
 
 /**
- * Follows a recurrence back from its last state to its first step. Returns null if the node is no such state, or if the
- * recurrence has more than `maxStates` states.
+ * Follows a recurrence back from its last state to its first step. Returns null if the node `last` is not the last state of a
+ * recurrence, or if the recurrence has only one state or more than `maxStates`.
  */
 function recurrenceTo(graph: LayerGraph, last: number, maxStates = Infinity): Recurrence | null {
   const { activation } = graph.layer(last).config;
@@ -128,7 +128,7 @@ const isLinear = (graph: LayerGraph, [at]: Reference): boolean => {
   return className === 'Dense' && config.activation === undefined;
 };
 
-/** Returns the dense layer and the step of its output that a tensor [batch, units] is; null for other tensors. */
+/** If a tensor [batch, units] is one step of a dense layer's output, returns the layer and the step; otherwise null. */
 function stepOf(graph: LayerGraph, ref: Reference): { dense: number; step: number } | null {
   const [input] = graph.node(ref[0]).inputs;
   const take = operationAt(graph, ref, 'take');
@@ -161,7 +161,7 @@ function stepsOf(graph: LayerGraph, [at]: Reference): number | null {
   return null;
 }
 
-/** Replaces the node at the end of a recurrence by a SimpleRNN. Returns false if the weights do not fit. */
+/** Replaces the node at the end of a recurrence by a SimpleRNN. Returns false if U is not a matrix [units, units]. */
 function replace(
   graph: LayerGraph,
   at: number,
