@@ -1,6 +1,6 @@
 // Reads cpp/kernels.h, the only place where kernels are declared, and generates:
 //   src/interface.generated.ts  the kernels as a TypeScript interface, its version, arities, the training kernels, codes, constants
-//   src/calls.generated.ts      the structs as interfaces, and a function for each kernel that takes one
+//   src/calls.generated.ts      the structs as interfaces, and a function for each kernel that takes a struct
 //   cpp/list.generated.h        macros that list the kernels, and functions that read the structs
 import { createHash } from 'node:crypto';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
@@ -9,8 +9,8 @@ import { fileURLToPath } from 'node:url';
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..');
 
-/** Kernels with more arguments must take a struct. */
-const MOST_ARGUMENTS = 4;
+/** The largest number of arguments of a kernel. A kernel that needs more takes a struct. */
+const MAX_ARGUMENTS = 4;
 
 const NUMBERS = new Set(['int', 'int32_t', 'uint32_t', 'float', 'double', 'long']);
 
@@ -89,9 +89,9 @@ export const parseKernels = (text) => {
     if (struct && !structs.some((candidate) => candidate.name === struct)) {
       throw new Error(`kernels.h: ${name}: there is no struct "${struct}"`);
     }
-    if (args.length > MOST_ARGUMENTS) {
+    if (args.length > MAX_ARGUMENTS) {
       throw new Error(
-        `kernels.h: ${name} takes ${args.length} arguments: more than ${MOST_ARGUMENTS} belong in a struct`,
+        `kernels.h: ${name} takes ${args.length} arguments: more than ${MAX_ARGUMENTS} belong in a struct`,
       );
     }
     kernels.push({
@@ -143,7 +143,7 @@ export const versionOf = ({ codes, constants, structs, kernels }) => {
   );
 };
 
-const WRITTEN = '// Written by scripts/generate.mjs from cpp/kernels.h: edit that file instead.';
+const GENERATED_NOTICE = '// Written by scripts/generate.mjs from cpp/kernels.h: edit that file instead.';
 
 const docComment = (lines, indent = '') =>
   lines.length === 0
@@ -157,7 +157,7 @@ const docComment = (lines, indent = '') =>
 const typescript = (parsed) => {
   const { codes, constants, kernels } = parsed;
   const out = [
-    WRITTEN,
+    GENERATED_NOTICE,
     '',
     '/** An address in the linear memory, in bytes; 0 is null. */',
     'export type Pointer = number;',
@@ -203,12 +203,12 @@ const hasFloats = (structs, name) => allFields(structs, name).some(({ type }) =>
 const isOptional = ({ comment }) => comment.some((line) => line.includes('| null'));
 
 /**
- * Generates an interface for each struct, and a function for each kernel that takes one. The fields of a base are in a nested
- * object: merging objects at each call would take microseconds.
+ * Generates an interface for each struct, and a function for each kernel that takes a struct. The fields of a base are in a
+ * nested object: merging objects at each call would take microseconds.
  */
 const calls = ({ structs, kernels }) => {
   const out = [
-    WRITTEN,
+    GENERATED_NOTICE,
     '',
     "import type { Slots } from './call-area.js';",
     "import type { Pointer } from './interface.generated.js';",
@@ -271,10 +271,11 @@ const header = (parsed) => {
     );
   });
   return `// Written by scripts/generate.mjs from kernels.h: edit that file instead.
-// UNROLL_KERNELS(X) expands to X(name) for every kernel. UNROLL_INFERENCE(K, S) and UNROLL_TRAINING(K, S) expand, for kernels
-// declared with KERNEL or TRAINING, to K(result, name, (arguments), (names of the arguments)) or, if the kernel takes a struct,
-// to S(result, name, struct). UNROLL_DECLARATIONS(K, S) does so for all kernels. read_fields fills a struct from the slots of
-// the call area: from(field, name, nullable) reads the next slot and returns whether its value is valid.
+// UNROLL_KERNELS(X) expands to X(name) for every kernel. UNROLL_INFERENCE(K, S) lists the kernels declared with KERNEL,
+// UNROLL_TRAINING(K, S) those declared with TRAINING, and UNROLL_DECLARATIONS(K, S) both. Each kernel is listed as
+// K(result, name, (arguments), (names of the arguments)) or, if it takes a struct, as S(result, name, struct). read_fields
+// fills a struct from the slots of the call area: from(field, name, nullable) reads the next slot and returns whether its
+// value is valid.
 #pragma once
 #include "kernels_impl.h"
 #define UNROLL_INTERFACE_VERSION ${versionOf(parsed)}

@@ -1,7 +1,7 @@
 // Estimates the speed of the inner loops of the tiles (cpp/tile.cpp) on several processors, not only the one of this
-// machine: compiles them with the local C++ compiler, and computes the cycles of each loop with llvm-mca. llvm-mca does
-// not model caches, so a loop at 100 % runs at that speed only while its operands are in the L1 cache
-// (docs/decisions/052-l1-parts.md).
+// machine: compiles them with the local C++ compiler, and computes the cycles of each loop with llvm-mca. The tables show
+// the share of the peak speed that each loop reaches. llvm-mca does not model caches, so this share is only reached while
+// the operands are in the L1 cache (docs/decisions/052-l1-parts.md).
 //
 //   node packages/kernels/scripts/inner-loops.mjs              prints Markdown tables (bench/INNER-LOOPS.md)
 //   node packages/kernels/scripts/inner-loops.mjs --measure    times the same loops on this machine, with operands in L1
@@ -19,7 +19,8 @@ const MCA = process.env.LLVM_MCA ?? 'llvm-mca-19';
 const COMPILER = process.env.CXX ?? 'c++';
 /**
  * `two units`: LLVM's models of Intel servers start one 512-bit multiply-add per cycle, but these servers start two. The
- * models start two 256-bit ones, so the same loop with 256-bit registers shows whether the other instructions keep up.
+ * models start two 256-bit ones, so the same loop with 256-bit registers shows whether the other instructions keep up with
+ * two multiply-adds per cycle.
  */
 const TWO_UNITS = ', two units';
 const PROCESSORS = {
@@ -50,7 +51,7 @@ const loopsOf = (assembly) => {
   const functions = assembly.split(/^(?=_ZN\w+:)/m);
   for (const text of functions) {
     const [, name] = /^(_ZN\w+):/.exec(text) ?? [];
-    const [, m, nv, panels, fetch, weight] =
+    const [, m, nv, panels, prefetch, weight] =
       /runILi(\d+)ELi(\d+)ELi(\d+)ELb([01])E([ft])E/.exec(name ?? '') ?? [];
     if (m === undefined) continue;
     const lines = text.split('\n');
@@ -66,7 +67,7 @@ const loopsOf = (assembly) => {
       const products = body.filter((instruction) => /vfmadd/.test(instruction)).length;
       // AVX2 repeats the body of the loop over k. The copy in front of the loop, for an odd k, contains no branch.
       if (products === m * nv * panels || products === 2 * m * nv * panels)
-        loops.push({ m: +m, nv: +nv, panels: +panels, fetch: fetch === '1', weight, products, body });
+        loops.push({ m: +m, nv: +nv, panels: +panels, prefetch: prefetch === '1', weight, products, body });
     }
   }
   return loops;
@@ -89,7 +90,7 @@ const cyclesOf = (name, lines, folder) => {
   return Number(/Total Cycles:\s+(\d+)/.exec(stdout)[1]) / ITERATIONS;
 };
 
-/** Returns the cycles of one multiply-add without loads: a loop of 24 (AVX2: 12) independent ones in registers. */
+/** Returns the cycles per multiply-add without loads, from a loop of 24 (AVX2: 12) independent multiply-adds on registers. */
 const bareCyclesOf = (processor, build, folder) => {
   const name = build === 'avx512' ? 'zmm' : 'ymm';
   const count = build === 'avx512' ? 24 : 12;
@@ -111,8 +112,8 @@ const measure = (build, folder) => {
     `-DUNROLL_ISA=${build}`,
     `-I${cpp}`,
   ];
-  const units = ['tile', 'parallel', 'machine'].map((name) => join(cpp, `${name}.cpp`));
-  run(COMPILER, [...flags, '-o', program, main, ...units]);
+  const sources = ['tile', 'parallel', 'machine'].map((name) => join(cpp, `${name}.cpp`));
+  run(COMPILER, [...flags, '-o', program, main, ...sources]);
   console.log(`| ${build}: rows x vectors | measured |\n| --- | ---: |\n${run(program, []).stdout}`);
 };
 
@@ -178,12 +179,12 @@ const estimate = (folder) => {
     const widest = build === 'avx512' ? 4 : 2;
     const shown = new Set();
     for (const loop of loopsOf(readFileSync(file, 'utf8'))) {
-      const { m, nv, panels, fetch, weight, products, body } = loop;
+      const { m, nv, panels, prefetch, weight, products, body } = loop;
       if (weight !== 'f' || products < 8 || nv !== widest) continue;
       const layout = body.some((line) => /vbroadcastss|\{1to/.test(line) && /\(%r\w+,%r\w+/.test(line))
         ? 'in rows'
         : 'packed';
-      const name = `${m} x ${nv * panels}${fetch ? ', prefetching' : ''}, a ${layout}`;
+      const name = `${m} x ${nv * panels}${prefetch ? ', prefetching' : ''}, a ${layout}`;
       if (shown.has(name)) continue;
       shown.add(name);
       const shares = processors.map((processor) => {

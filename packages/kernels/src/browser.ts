@@ -9,8 +9,8 @@ export * from './interface.generated.js';
 export { missingKernels } from './missing-kernels.js';
 export * from './types.js';
 
-const MOST_THREADS = 16;
-const DEFAULT_MOST_THREADS = 8;
+const MAX_THREADS = 16;
+const MAX_DEFAULT_THREADS = 8;
 
 /**
  * The URL of the folder of the .wasm files. Undefined: next to this module (`import.meta.url`). A classic script has no
@@ -90,11 +90,11 @@ const loadBuild = async (
       module: await compile(url),
       ...build,
       cores: cores(),
-      maxThreads: MOST_THREADS,
+      maxThreads: MAX_THREADS,
       mayWait: typeof document === 'undefined',
       spawn,
     });
-    kernels.setThreads(Math.min(cores(), DEFAULT_MOST_THREADS));
+    kernels.setThreads(Math.min(cores(), MAX_DEFAULT_THREADS));
     return kernels;
   } catch (error) {
     if (error instanceof KernelLoadError) throw error;
@@ -157,7 +157,7 @@ export const loadKernels = async (choice: KernelChoice = {}): Promise<KernelModu
 
 /** Always throws: browsers fetch WebAssembly asynchronously. */
 export const loadKernelsSync = (_choice: KernelChoice = {}): KernelModule => {
-  throw new KernelLoadError('in a browser kernels load asynchronously: await ready() first', 'not-ready');
+  throw new KernelLoadError('browsers load kernels asynchronously: await ready() first', 'not-ready');
 };
 
 /** Returns the builds with training kernels that this page can load, the default first. */

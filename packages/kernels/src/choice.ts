@@ -38,10 +38,10 @@ export const wantedKind = (choice: KernelChoice): 'native' | 'wasm' | undefined 
   return kind ?? (isa !== undefined ? 'native' : wasm ? 'wasm' : undefined);
 };
 
-/** Checks a number of threads and returns it, at most `most`. */
-export const checkedThreads = (count: number, most: number): number => {
+/** Checks a number of threads and limits it to `max`. */
+export const checkedThreads = (count: number, max: number): number => {
   if (!Number.isInteger(count) || count < 1) {
     throw new KernelLoadError(`setThreads: threads must be a positive integer, got ${count}`, 'bad-threads');
   }
-  return Math.min(count, most);
+  return Math.min(count, max);
 };

@@ -14,11 +14,11 @@ export { missingKernels } from './missing-kernels.js';
 export { kernelsAt } from './native-node.js';
 export * from './types.js';
 
-/** Returns UNROLL_THREADS, or by default the number of available cores; at most `most`. */
-const defaultThreads = (most: number): number => {
+/** Returns UNROLL_THREADS, or by default the number of available cores, but at most `max`. */
+const defaultThreads = (max: number): number => {
   const wanted = process.env.UNROLL_THREADS;
   const count = wanted ? Number(wanted) : availableParallelism();
-  if (Number.isInteger(count) && count > 0) return Math.min(count, most);
+  if (Number.isInteger(count) && count > 0) return Math.min(count, max);
   throw new KernelLoadError(`UNROLL_THREADS must be a positive integer, got "${wanted}"`, 'bad-threads');
 };
 

@@ -16,7 +16,7 @@ export interface LinearMemory {
 
 export interface KernelModule {
   readonly kind: 'native' | 'wasm';
-  /** avx512, avx2, baseline or neon; strict, relaxed or infer, each also with the suffix -threads. */
+  /** Native: avx512, avx2, baseline or neon. WebAssembly: strict, relaxed or infer; with threads, followed by -threads. */
   readonly variant: string;
   /** True if the build has no training kernels; calling one throws. */
   readonly inferenceOnly: boolean;
@@ -24,7 +24,7 @@ export interface KernelModule {
   readonly memory: LinearMemory;
   /** The memory from which kernels read a struct (see calls.generated.ts). */
   readonly calls: CallArea;
-  /** The size in bytes of the slices of a weight panel that stay in the L1 cache; 0: panels are not divided. */
+  /** Weight panels are divided into slices of this size in bytes, which stay in the L1 cache; 0: panels are not divided. */
   readonly sliceBytes: number;
   /** The largest number of threads that setThreads sets. */
   readonly maxThreads: number;
@@ -49,7 +49,7 @@ export interface KernelChoice {
   relaxed?: boolean;
   /** WebAssembly: the small inference-only build. Calling a training kernel throws. */
   infer?: boolean;
-  /** WebAssembly: the build with threads. Default: true if it can run and more than one thread is to be used. */
+  /** WebAssembly: the build with threads. Default: true if this build can run and more than one thread is to be used. */
   threads?: boolean;
 }
 

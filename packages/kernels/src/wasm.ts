@@ -32,7 +32,7 @@ export interface WasmOptions {
   relaxed: boolean;
   infer: boolean;
   threads: boolean;
-  /** The number of threads that can run at the same time. If there are more, waiting threads sleep without spinning first. */
+  /** The number of threads that can run at the same time. With more threads, those that wait sleep without spinning first. */
   cores: number;
   maxThreads: number;
   /** Whether this thread may block. The main thread of a page may not. */
@@ -58,7 +58,7 @@ interface WorkerExports extends PoolExports {
 }
 
 const PAGE = 65536;
-const MOST_PAGES = 65536;
+const MAX_PAGES = 65536;
 const STACK = 256 * 1024;
 
 const NONE = new Int32Array();
@@ -70,7 +70,7 @@ const align = (bytes: number): number => Math.ceil(bytes / 64) * 64;
  * tried.
  */
 const sharedMemory = (): WasmMemory => {
-  for (let pages = MOST_PAGES; pages >= 4096; pages /= 2) {
+  for (let pages = MAX_PAGES; pages >= 4096; pages /= 2) {
     try {
       return new WasmMemory(
         new WebAssembly.Memory({ initial: initialPages, maximum: pages, shared: true }),
@@ -140,7 +140,7 @@ export const instantiateWasm = (options: WasmOptions): KernelModule => {
   const instance = new WebAssembly.Instance(options.module, shared ? { env: { memory: shared.wasm } } : {});
   const kernels = kernelsOf(instance.exports, options.infer);
   const pool = instance.exports as unknown as PoolExports & Partial<WorkerExports>;
-  const memory = shared ?? new WasmMemory(pool.memory!, MOST_PAGES);
+  const memory = shared ?? new WasmMemory(pool.memory!, MAX_PAGES);
 
   const scratchBytes = align(pool.pool_scratch_bytes());
   const storageBytes = align(pool.__tls_size?.value ?? 0);

@@ -1,5 +1,5 @@
-// Several instances of the kernels in one process, each with its own memory and thread pool: products in worker threads, terminated
-// workers, the cores on which threads run, and more threads than rows.
+// Several instances of the kernels in one process, each with its own memory and thread pool: matrix products in worker
+// threads, terminated workers, the cores on which threads run, and more threads than rows.
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { once } from 'node:events';
@@ -12,7 +12,7 @@ import { callGemm, choiceFor, listVariants, loadKernelsSync } from '@unroll/kern
 
 const entry = fileURLToPath(import.meta.resolve('@unroll/kernels'));
 
-// Computes a hundred products of different sizes and posts the sum of their results.
+// Computes a hundred matrix products of different sizes and posts the sum of their results.
 const script = `
   const { parentPort, workerData } = require('node:worker_threads');
   import(workerData.entry).then(({ callGemm, choiceFor, loadKernelsSync }) => {
@@ -36,7 +36,7 @@ const script = `
   });`;
 
 for (const variant of listVariants()) {
-  test(`${variant}: three workers compute correct products at the same time`, async () => {
+  test(`${variant}: three workers compute correct matrix products at the same time`, async () => {
     const values = [1, 2, 3];
     const results = await Promise.all(
       values.map(async (value) => {
@@ -140,7 +140,7 @@ const narrow: Readonly<Record<string, readonly [m: number, n: number]>> = {
   baseline: [9, 8],
 };
 for (const variant of listVariants().filter((name) => name in narrow)) {
-  test(`${variant}: a product is correct with more threads than rows`, () => {
+  test(`${variant}: a matrix product is correct with more threads than rows`, () => {
     const [m, n] = narrow[variant]!;
     const k = 200_000;
     const module = loadKernelsSync(choiceFor(variant));

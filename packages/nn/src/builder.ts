@@ -15,7 +15,7 @@ export type ModelPart = LayerClass | CellClass;
 
 /** Creates layers, cells and models from configs. */
 export interface Builder extends BuildTools {
-  /** Creates a model. @throws UnrollError `format` for an unknown class or the config of a layer */
+  /** Creates a model. @throws UnrollError `format` if a class is unknown, or if the config is of a layer, not of a model */
   model(config: unknown): Network;
 }
 

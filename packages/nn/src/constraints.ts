@@ -14,7 +14,7 @@ export interface MinMaxNormOptions {
   minValue?: number;
   /** The largest allowed norm. Default 1. */
   maxValue?: number;
-  /** Fraction of the distance to the allowed range that each update covers. Default 1. */
+  /** Each update moves a norm by this fraction of its distance to the allowed range. Default 1. */
   rate?: number;
   /** Axis or axes over which norms are computed. Default 0. */
   axis?: number | readonly number[];

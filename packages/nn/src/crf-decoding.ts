@@ -27,8 +27,8 @@ import {
 /**
  * Returns the best tags of the valid steps of each sequence (Viterbi).
  * @param x a tensor [N, ...], or a list with one tensor for each input of the model
- * @throws UnrollError `value` unless exactly one output of the model is from a `crf` layer, for a sequence without a valid
- * step, and if the constraints of the layer allow no tag path of this length
+ * @throws UnrollError `value` unless exactly one output of the model comes from a `crf` layer; also if a sequence has no valid
+ * step, or if the constraints of the layer allow no tag path of the length of a sequence
  */
 export async function decodeTags(
   model: Model,

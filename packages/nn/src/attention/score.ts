@@ -27,7 +27,10 @@ import { maskProperties, maskWhere, zeroMaskedSteps } from '../masks.js';
 
 /** Compares queries with keys. */
 export interface Score {
-  /** Creates the parameters for queries and keys of these widths. @throws UnrollError `shape` if the widths do not fit */
+  /**
+   * Creates the parameters for queries and keys of these widths.
+   * @throws UnrollError `shape` if the score does not support these widths
+   */
   build(make: ParameterMaker, queryWidth: number, keyWidth: number): void;
   /** Prepares the keys [B, S, D] for `scores`, once for all queries. */
   prepareKeys(keys: Tensor): Tensor;
@@ -153,7 +156,7 @@ export interface AttentionMemory {
   values: Tensor;
   /** [B, 1, S]: 0 for valid steps, -1e9 for masked ones (as in Keras), added to the scores. Absent: all are valid. */
   bias?: Tensor;
-  /** [B, 1, 1]: 1 for sequences with a valid step, 0 for the others, whose alignment becomes 0. Absent: all have one. */
+  /** [B, 1, 1]: 1 for sequences with a valid step, 0 for the others, whose alignment becomes 0. Absent: there are no others. */
   present?: Tensor;
 }
 

@@ -170,8 +170,8 @@ export interface Cell<
   /** Names of the states for which the layer takes initial states: the first names of `stateSizes`. Default: all. */
   readonly initialStates?: readonly (keyof S & string)[];
   /**
-   * Names of further values of every step, such as the alignments of a decoder. `sequence` returns them as sequences
-   * [B, T, size], and the layer outputs them after the states. `extraShapes` returns their shapes. Default: none.
+   * Names of the outputs of each step in addition to y, such as the alignments of a decoder. `sequence` returns them as
+   * sequences [B, T, size], and the layer outputs them after the states. `extraShapes` returns their shapes. Default: none.
    */
   readonly extraOutputs?: readonly string[];
   /** Returns the shapes of the extra outputs for x [B, T, I] and constants of these shapes (-1: any size). */

@@ -45,8 +45,8 @@ export class CoupledLstmCell extends HoistedCell<CoupledLstmCellOptions, LstmSta
 }
 
 /**
- * Like {@link lstmBias}. For `chrono`, the forget gate is like the update gate of a GRU: it comes first and keeps the
- * state.
+ * Like {@link lstmBias}. `chrono` initialises the forget gate like the update gate of a GRU: both come first among the gates,
+ * and both keep the state.
  */
 function coupledBias(options: CoupledLstmCellOptions): Initializer {
   const { biasInitializer } = options;

@@ -65,9 +65,9 @@ export interface GaussianAttentionCellOptions {
   components?: number;
   /** Width of the hidden layer that computes the curves. Default 128. */
   hiddenUnits?: number;
-  /** Approximate number of positions by which the means move in each step before training. Default 1. */
+  /** Approximate number of positions by which an untrained decoder moves the means in each step. Default 1. */
   initialStep?: number;
-  /** Approximate standard deviation of the curves before training, in positions. Default 3. */
+  /** Approximate standard deviation of the curves of an untrained decoder, in positions. Default 3. */
   initialWidth?: number;
   /** The layer returns the alignments [B, T, S] of all steps as its last output. Default false. */
   returnAlignments?: boolean;

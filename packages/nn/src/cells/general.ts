@@ -3,7 +3,8 @@
  * each gate and state; a limit on the inputs of activations; peephole weights; and a coupled forget gate. Importers use these
  * cells for models that the other cells do not cover. These cells have no fused kernels.
  *
- *   clip(x) limits x to [-clip, clip]. Before a parenthesis, f, g and h are activations, otherwise gates and states.
+ *   f, g and h before a parenthesis are activations; elsewhere, f and g are gates and h is the state. clip(x) limits x to
+ *   [-clip, clip].
  *
  *   RNN    h ← f(clip(x W + h U + b))
  *

@@ -54,8 +54,8 @@ export class GruCell extends MatrixCell<GruCellOptions, GruState> {
   }
 
   /**
-   * `ax` and `ah` are the parts of the pre-activations that come from x and from h (`ah`: of all gates, or without `resetAfter` of z
-   * and r). `an` is the part of the candidate's pre-activation that comes from h, after the reset gate.
+   * `ax` and `ah` are the parts of the pre-activations that come from x and from h. Without `resetAfter`, `ah` contains only z
+   * and r. `an` is the part of the candidate's pre-activation that comes from h, after the reset gate.
    */
   step(x: Tensor, state: GruState, context: StepContext): StepResult<GruState> {
     const { phi, sigma } = this;

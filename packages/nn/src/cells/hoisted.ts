@@ -26,8 +26,8 @@ export abstract class HoistedCell<O extends GatedCellOptions, S extends CellStat
   }
 
   /**
-   * Computes one step of an LSTM as one op, from the pre-activations a [B, 4H] of the gates i f g o and the previous cell
-   * state c.
+   * Computes the gates and the cell state of one LSTM step as one op, from the pre-activations a [B, 4H] of the gates i f g o
+   * and the previous cell state c.
    * @returns the new cell state and the output gate; null: the backend or the activations do not support it
    */
   protected fusedGates(a: Tensor, c: Tensor): { c: Tensor; o: Tensor } | null {

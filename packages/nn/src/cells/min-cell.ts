@@ -1,7 +1,7 @@
 /**
  * The base class of minGRU and minLSTM (Feng et al. 2024, "Were RNNs all we needed?"). Their gates depend on x only, not on
- * the state, so matrix products over all steps compute all gates. The state then follows from h ← a h + b, a linear scan
- * over time. The subclasses compute a and b.
+ * the state, so all gates of all steps are computed at once, by matrix products. The state then follows from h ← a h + b, a
+ * linear scan over time. The subclasses compute a and b.
  *
  * The candidate is h̃ = φ(x Wh + bh). In the log-space version of the paper, and in its published code, φ is
  *

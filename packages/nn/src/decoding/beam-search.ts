@@ -29,9 +29,9 @@ export interface BeamSearchOptions extends DecodingOptions {
   /** α, the length penalty. Default 0.6. */
   lengthPenalty?: number;
   /**
-   * True: the search ends when no partial output, at its present length, scores better than the `nBest` finished outputs.
-   * False: the search ends when no partial output can do so at any length up to `maxLength`, which may take many more
-   * steps. Default true.
+   * True: the search ends when no partial output, at its present length, scores better than the worst of the `nBest` results
+   * found so far. False: the search ends when no partial output can score better at any length up to `maxLength`, which may
+   * take many more steps. Default true.
    */
   earlyStopping?: boolean;
 }

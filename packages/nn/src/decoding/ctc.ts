@@ -48,7 +48,7 @@ export interface CtcPath {
 
 /** A decoder for one sequence that receives its steps in chunks. */
 export interface CtcDecoder {
-  /** Adds steps [T, C], or one step [C]. @throws UnrollError `shape` for another number of classes than before */
+  /** Adds steps [T, C], or one step [C]. @throws UnrollError `shape` if the number of classes is not the same as before */
   push(steps: TensorLike): void;
   /** Returns the best hypotheses for the steps so far, the best one first. @param count default: `nBest` */
   best(count?: number): CtcHypothesis[];
@@ -66,7 +66,7 @@ const DECODER_OPTIONS: OptionTypes<CtcDecoderOptions> = {
  * Returns the most probable alignment of each sequence: the most probable class of every step, with repeated classes
  * merged and blanks removed.
  * @param scores logits or log probabilities, [B, T, C], or [T, C] for one sequence
- * @throws UnrollError `shape` or `value` for scores, lengths or a blank that do not fit
+ * @throws UnrollError `shape` or `value` if the scores, the lengths or the blank are invalid
  */
 export function ctcGreedy(scores: TensorLike, options: CtcGreedyOptions = {}): CtcPath[] {
   checkOptions('ctcGreedy', options, GREEDY_OPTIONS);
@@ -89,7 +89,7 @@ export function ctcGreedy(scores: TensorLike, options: CtcGreedyOptions = {}): C
  * Hannun et al. 2014) adds up the probabilities of all alignments of a labelling; it is exact if the beam holds all
  * prefixes.
  * @param scores logits or log probabilities, [B, T, C], or [T, C] for one sequence
- * @throws UnrollError `shape` or `value` for scores, lengths or options that do not fit
+ * @throws UnrollError `shape` or `value` if the scores, the lengths or other options are invalid
  */
 export function ctcBeamSearch(scores: TensorLike, options: CtcBeamOptions = {}): CtcHypothesis[][] {
   checkOptions('ctcBeamSearch', options, { ...DECODER_OPTIONS, ...GREEDY_OPTIONS });
@@ -154,7 +154,7 @@ interface Sequence {
   classes: number;
 }
 
-/** Splits scores [B, T, C] or [T, C] into sequences. @throws UnrollError `shape` or `value` if the arguments do not fit */
+/** Splits scores [B, T, C] or [T, C] into sequences. @throws UnrollError `shape` or `value` if an argument is invalid */
 function sequencesOf(
   name: string,
   scores: Tensor,
