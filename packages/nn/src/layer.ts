@@ -99,7 +99,7 @@ export abstract class Layer<O extends LayerOptions = LayerOptions> {
     return all;
   }
 
-  /** True if training changes the layer's weights. Setting it also applies to the inner layers. */
+  /** True if training changes the layer's weights. Setting this property also sets it in the inner layers. */
   get trainable(): boolean {
     return this.#trainable;
   }

@@ -339,7 +339,7 @@ test('errors of misuse name the layer and the remedy', () => {
   const decoder = decoderOf(lstmCell({ units: D }), attention(), { name: 'decoder' });
   assert.throws(
     () => decoder.apply(target),
-    /Layer decoder: takes the initial states h, c, or none, then the constants memory/,
+    /Layer decoder: takes initial states \(h, c\) or none, then constants \(memory\)/,
   );
   assert.throws(
     () => decoder.apply(target, { constants: [source], initialState: [source] }),

@@ -301,7 +301,7 @@ describe('constants in a graph', () => {
     );
     assert.throws(
       () => attention({ name: 'reader' }).apply(target),
-      /Layer reader: takes the initial states h, or none, then the constants memory; got 0\./,
+      /Layer reader: takes initial states \(h\) or none, then constants \(memory\); got 0\./,
     );
     const layer = attention({ name: 'reader' });
     layer.apply(target, { constants: [source] });

@@ -293,7 +293,7 @@ describe('errors in a graph name the layer', () => {
     assert.throws(() => addLayer({ name: 'sum' }).apply([a, b]), /Layer sum: .*broadcast.*\[-1, 3, 5\]/);
     assert.throws(
       () => concatenate({ name: 'join', axis: 1 }).apply([a, b]),
-      /Layer join: all inputs must have the shape of the first, \[-1, 3, 4\], except on axis 1; input 1 has \[-1, 3, 5\]\./,
+      /Layer join: all inputs must have the shape of the first, \[-1, 3, 4\], except on axis 1; inputs\[1\] has \[-1, 3, 5\]\./,
     );
     assert.throws(
       () => concatenate({ name: 'join', axis: 3 }).apply([a, a]),

@@ -178,7 +178,7 @@ describe('errors', () => {
 
   test('a wrong number or size of initial states', () => {
     throwsShapeError(
-      'Layer LSTM: takes the initial states h, c, or none; got 1.',
+      'Layer LSTM: takes initial states (h, c) or none; got 1.',
       () => invoke(built(), [[2, 5, I], [2, H]]), // biome-ignore format: one line
     );
     throwsShapeError('Layer LSTM: expected the initial state c of shape [2, 4], got [2, 5].', () =>

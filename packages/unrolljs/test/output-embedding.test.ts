@@ -120,7 +120,7 @@ describe('outputEmbedding', () => {
     assert.throws(() => outputEmbedding({ inputDim: 3 } as never), /no option "inputDim"/);
     assert.throws(
       () => sequential([lstm({ units: 4, returnSequences: true }), outputEmbedding({ tiedTo: tokens })]),
-      /the embedding "tokens" that it is tied to must be a layer of the same model/,
+      /tiedTo must be an embedding of the same model, got "tokens"\./,
     );
     const other = embedding({ inputDim: 5, outputDim: 4, name: 'tokens' });
     const network = sequential([

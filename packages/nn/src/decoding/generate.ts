@@ -97,7 +97,7 @@ export async function* generateTokens(
       tokens: results.map(() => null),
       logProbabilities: results.map(() => 0),
     };
-    /** The sequences that this step does not end, with their rows in the stream and their new tokens. */
+    /** The sequences that continue after this step, with their rows in the stream and their new tokens. */
     const unfinished: { row: number; sequence: number; token: number }[] = [];
     active.forEach((sequence, row) => {
       const result = results[sequence];

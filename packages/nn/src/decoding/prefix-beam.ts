@@ -194,7 +194,7 @@ export class PrefixBeam {
   }
 }
 
-/** Removes a prefix from its parent if neither the prefix nor an extension of it is in the beam; then its parents likewise. */
+/** Removes a prefix from its parent if neither it nor an extension of it is in the beam, then its ancestors likewise. */
 function removeUnused(prefix: Prefix): void {
   let unused: Prefix | null = prefix;
   while (unused?.parent && !unused.inBeam && unused.children.size === 0) {

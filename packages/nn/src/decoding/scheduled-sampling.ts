@@ -40,7 +40,7 @@ interface Step {
 /**
  * Returns a function for the option `prepareInputs` of `fit` and `train`.
  * @param network a causal model whose first output has one score for each token of the vocabulary, such as a decoder. Its other
- * inputs must be fixed inputs of a stream (see `stream({ inputs })`)
+ * inputs become fixed inputs of a stream (see `stream({ inputs })`)
  * @throws UnrollError `value` for invalid options. The returned function throws `state` if the model cannot be streamed
  */
 export function scheduledSampling(

@@ -160,7 +160,7 @@ export class TokenScorer {
       return new UnrollError('nan', `${this.#name}: the model returned NaN. Check its weights and inputs.`);
     return valueError(
       `${this.#name}: the output of the model must contain ${this.#kind}, got the log-probability ${value}. ` +
-        'Set the option output to what it contains: logits, probabilities or logProbabilities.',
+        'Set the option output to what the model returns: logits, probabilities or logProbabilities.',
       { value },
     );
   }

@@ -70,7 +70,7 @@ function meanSquare(x: Tensor, mask: Tensor | null): Tensor {
   return mul(sumSquares(x), 1 / Math.max(1, steps * sizeOf(rest)));
 }
 
-/** Returns the mean of (x_t - x_{t-1})² over the pairs of valid steps. */
+/** Returns the mean of (x_t - x_{t-1})² over the pairs of consecutive valid steps. */
 function meanSquaredChange(x: Tensor, mask: Tensor | null): Tensor {
   const [B, T, ...rest] = x.shape;
   const changes = sub(slice(x, 1, 1), slice(x, 1, 0, T - 1));

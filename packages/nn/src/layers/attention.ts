@@ -70,9 +70,9 @@ export abstract class AttentionLayer<O extends AttentionBaseOptions = AttentionB
     for (const shape of inputs)
       if (shape.length !== 3) throw this.shapeError(shape, 'a sequence [batch, time, features]');
     if (value[1] !== key[1] && value[1] !== -1 && key[1] !== -1)
-      throw this.shapeError(key, `keys with as many steps as the values, ${value[1]}`);
+      throw this.shapeError(key, `keys with ${value[1]} steps, like the values`);
     if (query[0] !== value[0] && query[0] !== -1 && value[0] !== -1)
-      throw this.shapeError(value, `values with the batch size of the queries, ${query[0]}`);
+      throw this.shapeError(value, `values with batch size ${query[0]}, like the queries`);
     const context = [query[0], query[1], value[2]];
     return this.options.returnAttentionScores ? [context, [query[0], query[1], value[1]]] : [context];
   }

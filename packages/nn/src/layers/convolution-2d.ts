@@ -1,4 +1,4 @@
-/** `conv2d`: convolution over images (LeCun et al. 1998), for the frames of a video inside `timeDistributed`. */
+/** `conv2d`: convolution over images (LeCun et al. 1998); inside `timeDistributed`, over the frames of a video. */
 import { linear, type Parameter, reshape, type Shape, type Tensor } from '@unroll/core';
 import { checkOptions } from '@unroll/core/internal';
 import { type Activation, activatedWidth, activation } from '../activations.js';

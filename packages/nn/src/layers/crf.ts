@@ -161,8 +161,8 @@ function allowedTags(label: string, constraints: TagConstraints, tags: number): 
  *     const tagger = sequential([embedding(...), bidirectional(lstm({ units: 64, returnSequences: true })), crf({ tags: 9 })]);
  *     tagger.compile({ loss: 'crf', metrics: ['crfAccuracy'] });
  *
- * Its weights are kernel [I, tags], bias [tags], transitions [tags, tags] (from the tag of the row to the tag of the
- * column), start [tags] and end [tags].
+ * The weights of the layer are kernel [I, tags], bias [tags], transitions [tags, tags] (from the tag of the row to the tag
+ * of the column), start [tags] and end [tags].
  * @throws UnrollError `value` for an unknown option or invalid constraints
  */
 export function crf(options: CrfOptions): Crf {

@@ -32,7 +32,7 @@ export interface EmbeddingOptions extends LayerOptions {
   /** Constraint on the table after each update. Default: none. */
   embeddingsConstraint?: Constraint | null;
   /**
-   * Rate of embedding dropout: the fraction of the ids (word types) whose vectors training sets to 0 throughout a batch;
+   * Rate of embedding dropout: the fraction of the ids (word types) whose vectors are 0 throughout a training batch;
    * the other vectors are divided by 1 - rate (Gal & Ghahramani 2016; Merity et al. 2018). Default 0.
    */
   embeddingDropout?: number;

@@ -140,7 +140,7 @@ export class Concatenate extends Layer<ConcatenateOptions> {
       if (!fits)
         throw this.error(
           'shape',
-          `all inputs must have the shape of the first, ${formatShape(first)}, except on axis ${axis}; input ${i + 1} has ${formatShape(shape)}.`,
+          `all inputs must have the shape of the first, ${formatShape(first)}, except on axis ${axis}; inputs[${i + 1}] has ${formatShape(shape)}.`,
         );
     }
     const total = inputs.some((shape) => shape[axis] === -1)

@@ -96,7 +96,7 @@ abstract class Normalization<O extends NormalizationOptions> extends Layer<O> {
     const list = [axis].flat().map((d) => (d < 0 ? d + x.length : d));
     const outOfRange = list.some((d) => !Number.isInteger(d) || d < 1 || d >= x.length);
     if (outOfRange || list.length === 0 || new Set(list).size < list.length) {
-      const expected = 'distinct axes of the input other than the batch axis';
+      const expected = 'distinct non-batch axes of the input';
       const got = `${formatValue(axis)} for an input of shape ${formatShape(x)}`;
       throw this.error('shape', `axis must be ${expected}, got ${got}.`, { got: x, expected });
     }

@@ -56,7 +56,7 @@ export class OutputEmbedding extends Layer<StoredOptions> {
     if (this.#tiedEmbedding && this.#tiedEmbedding.inputDim !== this.units) {
       throw this.error(
         'value',
-        `units must be the size of the vocabulary of ${this.#tiedEmbedding.label}, ${this.#tiedEmbedding.inputDim}, got ${this.units}.`,
+        `units must be ${this.#tiedEmbedding.inputDim}, the vocabulary size of ${this.#tiedEmbedding.label}, got ${this.units}.`,
       );
     }
     activation(options.activation ?? 'linear', this.label);
@@ -86,10 +86,7 @@ export class OutputEmbedding extends Layer<StoredOptions> {
     if (found instanceof Embedding) this.#tiedEmbedding = found;
     else {
       const name = typeof tiedTo === 'string' ? tiedTo : tiedTo.name;
-      throw this.error(
-        'value',
-        `the embedding "${name}" that it is tied to must be a layer of the same model.`,
-      );
+      throw this.error('value', `tiedTo must be an embedding of the same model, got "${name}".`);
     }
   }
 

@@ -208,7 +208,7 @@ export class Recurrent extends Layer<RecurrentOptions> {
   override streaming([x, ...statesAndConstants]: readonly (boolean | null)[]): boolean[] {
     if (this.goBackwards) throw this.nonCausal('runs backwards, from the end of a sequence');
     if (statesAndConstants.some((isStreamed) => isStreamed !== null)) {
-      throw this.nonCausal('takes states or constants from another layer; stream both separately');
+      throw this.nonCausal('takes states or constants from another layer; stream each layer separately');
     }
     if (!x) throw this.nonCausal('computes a whole sequence from one vector');
     return [
@@ -280,7 +280,7 @@ export class Recurrent extends Layer<RecurrentOptions> {
     return { x: inputs[0], states: inputs.slice(1, end), constants: inputs.slice(end) };
   }
 
-  /** Creates the context of a sequence without dropout. All fields are written out, because object spread is slow. */
+  /** Creates the context of a sequence, without dropout masks. All fields are written out, because object spread is slow. */
   #context(
     mask: Tensor | null,
     realign: boolean,
@@ -337,9 +337,9 @@ export class Recurrent extends Layer<RecurrentOptions> {
     const names = this.constants;
     if ((states.length > 0 && states.length !== sizes.length) || constants.length !== names.length) {
       const stateNames = sizes.map(([name]) => name).join(', ');
-      const suffix = names.length > 0 ? `, then the constants ${names.join(', ')}` : '';
+      const suffix = names.length > 0 ? `, then constants (${names.join(', ')})` : '';
       const got = states.length + constants.length;
-      throw this.error('shape', `takes the initial states ${stateNames}, or none${suffix}; got ${got}.`);
+      throw this.error('shape', `takes initial states (${stateNames}) or none${suffix}; got ${got}.`);
     }
     const check = (shape: Shape, label: string, rank: number, width: number): void => {
       const fits = shape.length === rank && (width === -1 || shape[rank - 1] === width);

@@ -52,7 +52,8 @@ export class Reshape extends Layer<ReshapeOptions> {
     const unknownCount = targetShape.length - known.length;
     const fits =
       size === -1 || (unknownCount === 0 ? knownSize === size : unknownCount === 1 && size % knownSize === 0);
-    if (!fits) throw this.shapeError(x, `[batch, ...] with as many elements as [${targetShape.join(', ')}]`);
+    if (!fits)
+      throw this.shapeError(x, `an input that can be reshaped to [batch, ${targetShape.join(', ')}]`);
     const inferred = size === -1 ? -1 : size / knownSize;
     return [[x[0], ...targetShape.map((extent) => (extent === -1 ? inferred : extent))]];
   }

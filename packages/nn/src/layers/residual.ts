@@ -91,8 +91,8 @@ export class Residual extends Layer {
 /**
  * Creates a layer that computes x + layer(x), so that gradients pass through deep stacks of recurrent layers. The output of
  * the inner layer must have the shape of x: a recurrent layer needs `returnSequences` and as many units as x has features.
- * The further inputs and outputs of the inner layer (states, constants), the mask of its output and its behaviour in streams
- * do not change.
+ * Everything else is as without `residual`: the other inputs and outputs of the inner layer (states, constants), the mask
+ * of the output, and the behaviour in streams.
  */
 export function residual(layer: Layer, options: LayerOptions = {}): Residual {
   checkOptions('residual', options, LAYER);
