@@ -3,8 +3,8 @@ import { predictAll, type Tensor } from '@unroll/core';
 import { type Functional, model as functional, type Network, type SymbolicTensor } from '@unroll/nn';
 
 /**
- * Returns the first outputs of the named layers, by name of the layer, for given inputs of the model. For a layer that is
- * called several times, this is the output of its first call. Names without a layer are left out.
+ * Returns the first output of each of the named layers, by layer name, for the given inputs of the model. If a layer is called
+ * several times, the output is that of its first call. Input layers, and names that no layer has, are left out.
  */
 export async function layerOutputs(
   model: Network,

@@ -5,7 +5,7 @@ import { type ByteSource, readAll } from '../source.js';
 import { readZipEntry, zipIndex } from '../zip-source.js';
 import { type NumpyArray, readNpy, writeNpy } from './npy.js';
 
-/** Bytes that an array may have in addition to 32 times its compressed size, because zeros compress a thousandfold. */
+/** A decompressed array may have 32 times its compressed size plus this many bytes: zeros compress a thousandfold. */
 const MAX_EXTRA = 1 << 22;
 
 /**

@@ -73,7 +73,7 @@ const rankOf = (value: Value): number =>
         ? 0
         : 1;
 
-/** Converts a value that does not depend on the inputs of the model to a constant. */
+/** Returns the constant for a value that does not depend on the inputs of the model. */
 export function constantOperand(context: NodeContext, value: Value): Constant {
   if (value.kind === 'constant') return value;
   if (value.kind === 'tensor') throw context.error('one of its inputs must be constant');
@@ -90,8 +90,8 @@ export function constantOperand(context: NodeContext, value: Value): Constant {
 }
 
 /**
- * Merges the axes of a tensor into the axes of the result, `onnxAxes`. Where the result already has atoms, adds the mapping
- * from the tensor's atoms to these atoms to `replacements`.
+ * Merges the axes of a tensor into `onnxAxes`, the axes of the result. If an axis of the result already has atoms,
+ * `replacements` then maps the tensor's atoms to them.
  */
 export function mergeAxes(
   context: NodeContext,
@@ -180,8 +180,9 @@ export function replaceAtoms(tensor: ModelTensor, replacements: Map<Atom, Atom>)
 }
 
 /**
- * Returns model axes that contain all atoms. They begin with the axes of the tensor that has the most atoms. Each other atom
- * is inserted before the atom that follows it in the result. An axis is split if a tensor has only some of its atoms.
+ * Returns model axes that contain all atoms. They begin as the axes of the tensor that has the most atoms. Each missing atom
+ * becomes a new axis: before the axis that contains the next included atom in the order of `onnxAxes`, or at the end if there
+ * is none. An axis is split if a tensor has only some of its atoms.
  */
 function commonAxes(tensors: readonly ModelTensor[], onnxAxes: readonly Axis[]): Axis[] {
   const atomsOf = ({ modelAxes }: ModelTensor): Atom[] => modelAxes.flatMap((axis) => [...current(axis)]);

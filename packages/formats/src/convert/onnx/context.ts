@@ -1,4 +1,4 @@
-/** Gives the conversion of a node access to its inputs and attributes, and to the model that is being written. */
+/** The context in which a node is converted: its inputs and attributes, and the model that is being written. */
 import { UnrollError, valueError } from '@unroll/core';
 import type { ImportReport } from '../format.js';
 import { type Dimension, equalDimensions, knownSize } from './dimensions.js';
@@ -79,7 +79,7 @@ export class NodeContext {
     return this.node.inputs.map((_, index) => this.input(index));
   }
 
-  /** Returns an input that the model computes. */
+  /** Returns an input of the node that is a tensor of the model. */
   tensor(index: number): ModelTensor {
     const value = this.input(index);
     if (value.kind === 'tensor')

@@ -14,11 +14,11 @@ const DEFAULT_OPSET = 17;
 const irVersionOf = (opset: number): number => (opset <= 14 ? 7 : opset <= 18 ? 8 : opset <= 20 ? 9 : 10);
 
 /**
- * Returns the bytes of an ONNX file. Inputs and outputs have the names of the model and the order of its axes, [batch, steps,
- * features]. The states of stateful layers (with `streaming`, the states of all layers) are further inputs and outputs:
+ * Returns the bytes of an ONNX file. Inputs and outputs have the same names and the same order of axes as in the model: [batch,
+ * steps, features]. The states of stateful layers (with `streaming`, the states of all layers) are further inputs and outputs:
  * `lstm.h` and `lstm.h.next`, [batch, units].
  * @throws UnrollError `state` for a model that has no weights or cannot be streamed, `value` for an unsupported version and
- * for a layer that ONNX cannot express; the message names it
+ * for a layer that ONNX cannot express; the message names the layer
  */
 export async function exportOnnx(
   model: Network,

@@ -97,7 +97,7 @@ function convert(graph: Graph, file: string): ImportedModel {
 function noBatch(file: string, input: string): UnrollError {
   return new UnrollError(
     'value',
-    `${file}: no axis of the input "${input}" can be the batch, because nodes of the graph change each of them.`,
+    `${file}: no axis of the input "${input}" can be the batch, because nodes operate along each of its axes.`,
     { input },
   );
 }
@@ -265,7 +265,7 @@ class Conversion {
     return layers;
   }
 
-  /** Adds a constant of the file, and allows computed constants four times as many further elements. */
+  /** Registers the array of a constant of the file. Raises the budget of computed constants by four times its size. */
   #addFromFile(values: FloatArray): void {
     this.#arrays.add(values);
     this.#budget += 4 * values.length;
@@ -280,7 +280,7 @@ class Conversion {
     throw valueError(`${label}: the constants of the graph have too many elements to be computed.`);
   }
 
-  /** Returns an output of the graph with its axes in the order of the graph, after the batch. */
+  /** Returns an output of the graph. Its first axis is the batch; the other axes have the graph's order. */
   #output(name: string): ModelTensor {
     const value = this.#values.get(name);
     if (value?.kind !== 'tensor')

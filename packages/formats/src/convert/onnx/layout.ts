@@ -172,7 +172,10 @@ function withReshapeLayer(
   return { ...tensor, ref, modelAxes: [batch, ...axes], onnxAxes: isFirst ? [batch, ...axes] : axes };
 }
 
-/** Returns true if one list of factors, in order, gives both lists of sizes as products: [2, 3] gives [6] and [2, 3]. */
+/**
+ * Returns true if there is a list of factors from which both lists of sizes result by multiplying adjacent factors: [2, 3]
+ * gives both [6] and [2, 3].
+ */
 function haveCommonFactors(from: readonly number[], to: readonly number[]): boolean {
   const borders = (sizes: readonly number[]): number[] => {
     let border = 1;
@@ -188,7 +191,7 @@ function haveCommonFactors(from: readonly number[], to: readonly number[]): bool
 /** Returns true for a batch that the file fixes to one sequence. Such a batch may be missing from the ONNX axes. */
 const isUnitBatch = (atom: Atom | undefined): boolean => atom?.isBatch === true && knownSize(atom.size) === 1;
 
-/** Replaces the size -1 by the size that remains. Returns null if this is not a product of sizes. */
+/** Replaces the size -1 by the total size divided by the other sizes; null if the quotient is not a {@link Dimension}. */
 function inferMissingSize(tensor: ModelTensor, shape: readonly Dimension[]): Dimension[] | null {
   const at = shape.findIndex((extent) => knownSize(extent) === -1);
   if (at < 0) return [...shape];

@@ -1,4 +1,4 @@
-/** Gives the export of a layer access to the layer, its inputs and its weights. */
+/** The context in which a layer is exported: the layer, its inputs and its weights. */
 import { type FloatArray, type Shape, type UnrollError, valueError } from '@unroll/core';
 import type { Layer } from '@unroll/nn';
 import type { GraphTensor, OnnxGraph } from './graph.js';
@@ -75,7 +75,7 @@ export class LayerCall {
     return this.graph.input(`${this.path}.${name}`, ['batch', ...shape]);
   }
 
-  /** Makes the next value of a state, `output`, an output of the graph. */
+  /** Declares `output`, the next value of a state, as an output of the graph. */
   stateOutput(input: string, output: string, shape: Shape): void {
     this.settings.states.push({ input, output, shape });
   }

@@ -323,7 +323,7 @@ const timeDistributed: LayerExporter = (call) => {
   const [x] = call.inputs;
   const [inner] = call.layer.sublayers;
   const rest = x.shape.slice(2);
-  if (rest.includes(-1)) throw call.error('the sizes of a step must be known');
+  if (rest.includes(-1)) throw call.error('the shape of a step must be known');
   const flat = graph.node('Reshape', [x.name, graph.integers([-1, ...rest])]);
   const [y] = exportLayer(call.inner(inner, [{ name: flat, shape: [-1, ...rest], mask: null }]));
   const steps = graph.node('Slice', [
@@ -397,6 +397,6 @@ export function exportLayer(call: LayerCall): GraphTensor[] {
     : undefined;
   if (exporter) return exporter(call);
   throw call.error(
-    `the export has no nodes for this layer. Supported layers: ${[...Object.keys(layerExporters), 'recurrent layers'].join(', ')}`,
+    `the export does not support this layer. Supported layers: ${[...Object.keys(layerExporters), 'recurrent layers'].join(', ')}`,
   );
 }

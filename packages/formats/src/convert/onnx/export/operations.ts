@@ -119,7 +119,7 @@ function resultOf(call: LayerCall, options: Options, operands: readonly string[]
       ...reductionArguments(graph, operands[0], axes, keepDims, operation === 'sum'),
     );
   if (Object.hasOwn(COMPOSED, operation)) return COMPOSED[operation](graph, operands, options, call);
-  throw call.error(`the export has no nodes for the operation ${operation}`);
+  throw call.error(`the export does not support the operation ${operation}`);
 }
 
 /** Adds the nodes of an operation, and returns the name of the result. */

@@ -210,7 +210,7 @@ function peepholesOf(source: CellSource, units: number): FloatArray | null {
 interface Packing {
   /** [batch, steps, steps]: moves valid steps to the front. */
   pack: string;
-  /** Moves outputs back; masked steps get the last valid output, or 0 before the first. */
+  /** Moves outputs back; masked steps get the output of the previous valid step, or 0 if there is none. */
   hold: string;
   /** Moves outputs back; masked steps get 0. */
   zero: string;

@@ -32,7 +32,10 @@ const FUNCTIONS: Readonly<Record<string, OnnxFunction>> = {
 
 const DEFAULTS = { RNN: ['Tanh'], LSTM: ['Sigmoid', 'Tanh', 'Tanh'], GRU: ['Sigmoid', 'Tanh'] } as const;
 
-/** Returns the activations of each direction. The listed parameters go, in order, to the activations that have parameters. */
+/**
+ * Returns the activations of each direction. The values of activation_alpha go, in order, to the activations that have a
+ * parameter alpha; the same applies to activation_beta.
+ */
 export function cellFunctions(
   context: NodeContext,
   kind: keyof typeof DEFAULTS,

@@ -28,14 +28,14 @@ interface Unary {
   /** Name of an operation of `tensorOperation`. */
   operation?: string;
   /** For options of `tensorOperation`: ONNX's name of the attribute, and its default. */
-  numbers?: Readonly<Record<string, readonly [attribute: string, initial: number]>>;
+  numbers?: Readonly<Record<string, readonly [attribute: string, defaultValue: number]>>;
   /** Computes an element of a constant. If it is missing, constants are refused. */
   scalar?: (x: number) => number;
   /** Type of the result. Default: the type of the input. */
   type?: ElementType;
 }
 
-const alpha = (initial: number): Unary['numbers'] => ({ alpha: ['alpha', initial] });
+const alpha = (defaultValue: number): Unary['numbers'] => ({ alpha: ['alpha', defaultValue] });
 /** Rounds to the nearest integer, ties to even. */
 const toEven = (x: number): number => {
   const up = Math.floor(x + 0.5);
@@ -141,14 +141,14 @@ function unary(op: string): Operator['convert'] {
     const value = context.input(0);
     if (value.kind !== 'tensor') {
       const constant = constantOperand(context, value);
-      if (!scalar) throw context.error('it is applied to a constant, which Unroll does not compute');
+      if (!scalar) throw context.error('it is applied to a constant, which is not supported');
       return [{ ...constant, values: constant.values.map(scalar), name: '', type: type ?? value.type }];
     }
     if (activation) return [activate(context, value, activation)];
     const options = Object.fromEntries(
-      Object.entries(numbers).map(([name, [attribute, initial]]) => [
+      Object.entries(numbers).map(([name, [attribute, defaultValue]]) => [
         name,
-        context.number(attribute, initial),
+        context.number(attribute, defaultValue),
       ]),
     );
     const ref = context.writer.operation({ operation: operation as string, ...options }, [value.ref]);
@@ -242,7 +242,7 @@ function fuseBias(context: NodeContext, { operation: name }: Binary, a: Value, b
   const arranged = arrangeConstant(context, bias, tensor.onnxAxes, tensor.modelAxes);
   if (typeof arranged === 'number' || arranged.shape.length !== 1 || arranged.shape[0] !== units) return null;
   layer.config.useBias = true;
-  // Not a copy of the file's array: the writer merges layers that have the same arrays.
+  // Use the file's own array if possible, not a copy, because the writer merges layers that have the same arrays.
   const { values } = bias.extents.at(-1) === units ? bias : arranged;
   writer.arrays.set(`${layer.config.name}/bias`, {
     shape: [units],

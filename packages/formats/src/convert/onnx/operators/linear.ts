@@ -39,7 +39,7 @@ function dense(
     throw context.error(
       `the matrix has ${kernel.length / units} rows, but the other input has ${formatDimension(extent)} features`,
     );
-  context.rejectBatch(tensor.onnxAxes[axis], 'it multiplies');
+  context.rejectBatch(tensor.onnxAxes[axis], 'it multiplies matrices over');
   const aligned = withLast(context, tensor, axis);
   const ref = context.writer.add({
     className: 'Dense',

@@ -145,7 +145,7 @@ function reduceConstant(context: NodeContext, value: Value, operation: string): 
     min: (list) => Math.min(...list),
   };
   if (!values || values.length > 64 || shapeOf(value).length > 1 || !Object.hasOwn(compute, operation))
-    throw context.error('it reduces a constant, which Unroll does not compute');
+    throw context.error('it reduces a constant, which is not supported');
   return constantOf(keepsAxis ? [1] : [], Float64Array.of(compute[operation]([...values])), value.type);
 }
 

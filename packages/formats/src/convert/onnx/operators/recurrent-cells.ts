@@ -140,8 +140,8 @@ function rnnCell(
 }
 
 /** Returns an option, or no option if the value is the default. */
-const option = (name: string, value: string, initial: string): Record<string, string> =>
-  value === initial ? {} : { [name]: value };
+const option = (name: string, value: string, defaultValue: string): Record<string, string> =>
+  value === defaultValue ? {} : { [name]: value };
 
 function gruCell(
   context: NodeContext,

@@ -139,9 +139,7 @@ function lengthMask(context: NodeContext, input: ModelTensor): Reference | null 
     const values = fullValues(lengths);
     // Lengths of the kind `sizes` are computed from shapes: they repeat the unknown number of steps.
     if (values?.every((length) => length === steps) || lengths.kind === 'sizes') return null;
-    throw context.error(
-      'sequence_lens must be an input of the model, or the number of steps for all sequences',
-    );
+    throw context.error('sequence_lens must be an input of the model, or contain only the number of steps');
   }
   context.requireBatch(lengths.onnxAxes[0] ?? [], lengths, 'the axis of sequence_lens');
   return context.writer.operation({ operation: 'lengthMask' }, [input.ref, lengths.ref]);
@@ -197,7 +195,7 @@ function constantState(
     value && fullValues({ ...value, ...(value.kind === 'constant' && { shape: value.extents.map(size) }) });
   const batch = values ? values.length / (directions * units) : 0;
   if (value && (!values || !(batch >= 1) || !Number.isInteger(batch)))
-    throw context.error('an initial state has an unknown size');
+    throw context.error('an initial state has an unknown or wrong size');
   return Array.from({ length: directions }, (_, d) => {
     const row = (b: number): FloatArray => {
       const begin = (batchFirst ? b * directions + d : d * batch + b) * units;

@@ -149,7 +149,7 @@ function slice(context: NodeContext): Value[] {
   const steps = numbersFrom(context, 4, 'steps') ?? starts.map(() => 1);
   starts.forEach((start, i) => {
     if (steps[i] === 0 || ends[i] === undefined)
-      throw context.error('its starts, ends and steps do not match');
+      throw context.error('its starts, ends or steps are invalid');
     value = sliced(context, value, context.axis(axes[i], rank), { start, end: ends[i], step: steps[i] });
   });
   return [value];
@@ -198,7 +198,7 @@ function concat(context: NodeContext): Value[] {
   return [concatTensors(context, values, axis)];
 }
 
-/** Joins constants, which may repeat along other axes of unknown size. */
+/** Joins constants along `axis`. Along the other axes, which may have unknown sizes, a constant may repeat. */
 function concatConstants(context: NodeContext, constants: readonly Constant[], axis: number): Constant {
   const [{ shape, type }] = constants;
   const padded = constants.map(({ extents, shape: constantShape }) => [

@@ -87,7 +87,7 @@ function transpose(context: NodeContext): Value[] {
 export function reshaped(context: NodeContext, value: Value, shape: readonly Dimension[]): Value {
   if (value.kind === 'tensor') return reshapeOnnxAxes(context, value, shape);
   if (value.kind === 'sizes') {
-    if (shape.length > 1) throw context.error('it changes the shape of unknown sizes');
+    if (shape.length > 1) throw context.error('it reshapes a list of unknown sizes');
     return { ...value, isScalar: shape.length === 0 };
   }
   if (value.values.length === 1 && shape.every((extent) => knownSize(extent) !== -1))
@@ -289,7 +289,7 @@ function range(context: NodeContext): Value[] {
   return [constantOf([count], values, type)];
 }
 
-/** Returns 0, 1, 2, ... for each step of sequences of any length. */
+/** Returns the indices 0, 1, 2, ... of the steps, for sequences of any length. */
 function openRange(context: NodeContext, limit: Dimension, start: number, delta: number): ModelTensor {
   if (start !== 0 || delta !== 1) throw context.error('a range up to an unknown size must be 0, 1, 2, ...');
   const found = context.tensorWithAxis(limit);
