@@ -87,10 +87,7 @@ export function caseLines(caseResult: CaseResult, engines: EngineSpec[], machine
     return `  ${times.engine.padEnd(width)} ${time} ${rate}  ${share.padEnd(14)} ${ratio}${note}`.trimEnd();
   });
   if (measured.length === 0) lines.push(`  engines that agree: ${agreed.join(', ') || 'none'}`);
-  return [
-    ...lines,
-    ...absent.map(({ engine, reason }) => `  ${engine.padEnd(width)} excluded: ${reason}`),
-  ];
+  return [...lines, ...absent.map(({ engine, reason }) => `  ${engine.padEnd(width)} excluded: ${reason}`)];
 }
 
 /** Formats a Markdown table: the first column aligned to the left, the others to the right. */

@@ -148,8 +148,7 @@ function slice(context: NodeContext): Value[] {
   const axes = numbersFrom(context, 3, 'axes') ?? starts.map((_, i) => i);
   const steps = numbersFrom(context, 4, 'steps') ?? starts.map(() => 1);
   starts.forEach((start, i) => {
-    if (steps[i] === 0 || ends[i] === undefined)
-      throw context.error('its starts, ends or steps are invalid');
+    if (steps[i] === 0 || ends[i] === undefined) throw context.error('its starts, ends or steps are invalid');
     value = sliced(context, value, context.axis(axes[i], rank), { start, end: ends[i], step: steps[i] });
   });
   return [value];
