@@ -11,7 +11,7 @@ void clear_masked(const Forward& s) {
     if (s.mask[i] == 0) fill(x, s.I, 0);
 }
 
-void take_inputs(const Forward& s, long t, const Part& part) {
+void copy_inputs(const Forward& s, long t, const Part& part) {
   if (!s.x) return;
   const int K = s.I + s.H, rows = part.last - part.first;
   const int32_t dims[] = {rows, s.I, s.T * s.I, 1, K, 1};
@@ -27,11 +27,11 @@ int float16_from(int rows) { return rows == 1 ? 1 << 17 : rows <= rows_to_split 
 int float16_from(int) { return 0; }
 #endif
 
-void pack_bias(int n, const float* b, const float* plus, float* packed) {
+void pack_bias(int n, const float* b0, const float* b1, float* packed) {
   for (int i = 0; i < n; i += VL) {
     const int count = min(n - i, VL);
-    const v first = b ? load(b + i, count) : splat(0);
-    store(packed + i, plus ? first + load(plus + i, count) : first);
+    const v first = b0 ? load(b0 + i, count) : splat(0);
+    store(packed + i, b1 ? first + load(b1 + i, count) : first);
   }
 }
 
@@ -44,7 +44,7 @@ void pack_transposed(int n, int k, const float* U, long ld, float* packed) {
 }
 
 template <class Weight>
-void panel_sums(int columns, int n, const Part& part, const float* start, const Factor<Weight>& x, float* out,
+void panel_sums(int columns, int n, const Part& part, const float* start, const PanelProduct<Weight>& x, float* out,
                 long outRow) {
   const Part rows = {0, n, part.from, part.to, part.unit, part.end};
   over_panels(columns, rows, 0, {Sum<Weight>{{start}, x}},
@@ -54,12 +54,12 @@ void panel_sums(int columns, int n, const Part& part, const float* start, const 
               });
 }
 
-template void panel_sums(int, int, const Part&, const float*, const Factor<>&, float*, long);
+template void panel_sums(int, int, const Part&, const float*, const PanelProduct<>&, float*, long);
 #if UNROLL_FLOAT16
-template void panel_sums(int, int, const Part&, const float*, const Factor<half>&, float*, long);
+template void panel_sums(int, int, const Part&, const float*, const PanelProduct<half>&, float*, long);
 #endif
 
-void compute_state_gradient(const Steps& s, long t, const Factor<>& x, const Factor<>& y, bool add, float* dh,
+void compute_state_gradient(const Steps& s, long t, const PanelProduct<>& x, const PanelProduct<>& y, bool add, float* dh,
                             const Part& part) {
   const float *mask = s.mask ? s.mask + t * s.B : nullptr, *rmask = s.rmask;
   over_panels(s.H, part, t, {Sum<>{{}, x, y}}, [&](const float* z, long zRow, long b, int m, long column, int columns) {

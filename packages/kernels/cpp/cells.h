@@ -1,7 +1,7 @@
 // Code that all recurrent cells use: the arrays of a sequence, the packed weights, and the matrix products with them.
 //
-// Weights are packed in PANELS (see Panels in tile.h), several vectors of units wide. Each gate has its own panels. For a few
-// units, the sums of all gates are computed one after another, and the cell uses these sums while they are in the L1 cache.
+// Weights are packed in PANELS (see Panels in tile.h), several vectors of units wide. Each gate has its own panels. A few units
+// are computed at a time: first the sums of all their gates, then their states, while these sums are in the L1 cache.
 // (The LSTM uses another layout, see lstm.cpp.)
 #pragma once
 #include "kernels_impl.h"
@@ -15,7 +15,8 @@ FORCE_INLINE float* row_of(const Forward& s, long t) { return s.xh + (s.x ? t & 
 FORCE_INLINE float* row_of(const GruBackward& s, long t) { return (float*)s.xh + t * s.B * (s.I + s.H); }
 
 // Step t of a sequence: the addresses of its arrays, and functions that read and write h. The fields are those of Steps and
-// Forward (kernels.h), at this step; the names with Row are the floats between rows of the batch. A missing array is null.
+// Forward (kernels.h), at this step. beforeRow, hsRow and yRow are the floats between two rows of the batch in before, hs and
+// y; row is the same for x and xh. A missing array is null.
 struct Step {
   const float *x, *before, *mask, *output_mask, *rmask;  // x: row t of xh; before: h_{t-1} without dropout
   float *hs, *xh, *y;                             // where h_t is written
@@ -37,7 +38,7 @@ struct Step {
   // Returns h_{t-1} of n units of row b, from `unit` on, without dropout.
   v h_before(long b, long unit, int n) const { return load(before + b * beforeRow + unit, n); }
   // Like h_before, but with recurrent dropout, as the matrix products use it.
-  v h_dropped(long b, long unit, int n) const { return load(x + b * row + row - hsRow + unit, n); }
+  v h_with_dropout(long b, long unit, int n) const { return load(x + b * row + row - hsRow + unit, n); }
   bool valid(long b) const { return !mask || mask[b] != 0; }
   void put_h(long b, long unit, int n, v h) const {
     if (y) store(y + b * yRow + unit, output_mask && output_mask[b] == 0 ? splat(0) : h, n);
@@ -51,9 +52,9 @@ struct Step {
 // as 0 * NaN.
 void clear_masked(const Forward& s);
 
-// With up to rows_to_split rows, threads split the units and meet at a barrier in each step. One more thread pays off for
-// every enough_for_a_barrier floating-point operations of a step.
-constexpr double enough_for_a_barrier = 8e4;
+// With up to rows_to_split rows, threads split the units and wait for each other at a barrier in each step. A thread pays off
+// only if its share of a step is at least this many floating-point operations.
+constexpr double operations_per_barrier = 8e4;
 
 // The part of a layer that one thread computes: a range of rows of the batch and a range of panels of units.
 struct Part {
@@ -63,19 +64,20 @@ struct Part {
 };
 
 // Copies the inputs of step t to xh for the rows of a part. Does nothing if s.x is null.
-void take_inputs(const Forward& s, long t, const Part& part);
+void copy_inputs(const Forward& s, long t, const Part& part);
 
 // Splits [0, B) x [0, H) into one part per thread and calls body(part) for each. With more than rows_to_split rows, threads
-// split the rows and run all steps without synchronising. With fewer rows each thread would still read all weights, so
-// threads split the units instead; then every thread waits for the others (team_barrier) before it reads their results.
+// split the rows and run all steps without synchronising. With fewer rows, threads that split the rows would each read all
+// weights for only a few rows. They split the units instead, and every thread waits for the others (team_barrier) before it
+// reads their results.
 template <class Body>
 void over_parts(const Steps& s, double operations, const Body& body) {
   const Panels panels(s.H);
   if (s.B > rows_to_split)
     return over_ranges(s.B, operations, [&](int first, int last) { body(Part{first, last, 0, panels.count, 0, s.H}); });
-  const int enough = max(1, (int)(operations / max(1, s.T) / enough_for_a_barrier));
+  const int useful = max(1, (int)(operations / max(1, s.T) / operations_per_barrier));
   // An operation takes longer if each weight is used for only a few rows.
-  const int threads = min(min(worthwhile_threads(1.5 * operations), enough), panels.count);
+  const int threads = min(min(worthwhile_threads(1.5 * operations), useful), panels.count);
   team(threads, [&](int i) {
     const int from = split(panels.count, threads, i), to = split(panels.count, threads, i + 1);
     body(Part{0, s.B, from, to, panels.column(from), min(s.H, panels.column(to))});
@@ -138,8 +140,8 @@ class PrecomputedInputs {
 
   PrecomputedInputs(const Forward& s, int row)
       : s(s), steps(wanted(s, row) ? (int)(scratch_floats() / ((long)s.B * row)) : 0), row(row) {}
-  // Returns the sums of step t, or null if each step multiplies its inputs together with h. Call it for every step in
-  // order. make(n, x, out) must compute the sums of n rows of inputs.
+  // Returns the sums of step t (the biases plus x W), or null if they are not precomputed, so that each step must compute x W
+  // itself. Call it for every step in order. make(n, x, out) must compute the sums of n rows of inputs.
   template <class Make>
   const float* sums_of_step(long t, const Make& make) const {
     if (steps == 0) return nullptr;
@@ -149,7 +151,7 @@ class PrecomputedInputs {
   }
 };
 
-// Returns call(float()) or call(half()), whichever type stores the WeightFormat.
+// Returns call(float()) or call(half()), depending on the type that stores weights of this format.
 template <class Call>
 FORCE_INLINE auto with_weights(int format, const Call& call) {
 #if UNROLL_FLOAT16
@@ -171,14 +173,14 @@ constexpr int64_t panels_size(int64_t k, int n) {
   return k * whole_vectors(n) * (int)sizeof(Weight) / (int)sizeof(float);
 }
 
-// Packs the sum of two biases b and plus [n], each of which may be null (0), as whole vectors.
-void pack_bias(int n, const float* b, const float* plus, float* packed);
-// Packs n columns of several matrices in panels, with the rows of the matrices one below another. The rows of each matrix
-// are ld floats apart.
+// Packs the sum of two biases b0 and b1 [n] (null: zeros) as whole vectors.
+void pack_bias(int n, const float* b0, const float* b1, float* packed);
 struct Matrix {
   const float* data;
   int rows;
 };
+// Packs n columns of several matrices in panels, with the rows of the matrices one below another. The rows of each matrix
+// are ld floats apart.
 template <int N, class Weight>
 void pack_panels(int n, long ld, const Matrix (&matrices)[N], Weight* packed) {
   const Panels panels(n);
@@ -194,7 +196,7 @@ void pack_transposed(int n, int k, const float* U, long ld, float* packed);
 // A product: k numbers of each row of a, times the rows [from, from + k) of panels of `depth` rows (0: the panels have k
 // rows).
 template <class Weight = float>
-struct Factor {
+struct PanelProduct {
   const float* a;
   long aRow;
   int k;
@@ -214,7 +216,7 @@ struct Start {
 template <class Weight = float>
 struct Sum {
   Start start;
-  Factor<Weight> x, y = {};
+  PanelProduct<Weight> x, y = {};
 };
 
 // A group of tiles that use the same slice of k one after another (see KSlices in tile.h). Tile i has the rows
@@ -240,22 +242,22 @@ struct TileGroup {
 // Sum i of the j-th tile is stored at z + (j * count + i) * tile_size, in rows of panel_count * nv vectors.
 constexpr int tile_size = accumulators * VL;
 template <class Weight>
-FORCE_INLINE TileOf<Weight> tile_of(const Factor<Weight>& f, const Start& start, int nv, int panel_count, long b, int column,
-                                    float* out) {
+FORCE_INLINE TileOf<Weight> tile_of(const PanelProduct<Weight>& p, const Start& start, int nv, int panel_count, long b,
+                                    int column, float* out) {
   const int width = nv * VL;
-  const Weight* panel = f.packed + f.panel_size(column) + (long)f.from * width;
-  return {f.k, f.a + b * f.aRow, f.aRow, panel, width, f.panel_size(width),
+  const Weight* panel = p.packed + p.panel_size(column) + (long)p.from * width;
+  return {p.k, p.a + b * p.aRow, p.aRow, panel, width, p.panel_size(width),
           start.values ? start.values + b * start.stride + column : nullptr, start.stride, out, panel_count * width};
 }
 #if UNROLL_SLICES
 template <class Weight>
 NOINLINE void tiles(int count, const Sum<Weight>* sums, const TileGroup& group, int nv, int panel_count, int column, float* z) {
-  const auto product = [&](const Factor<Weight>& f, const Start& start, float* z, bool resume) {
-    const KSlices slices(f.k, nv * VL * sizeof(Weight), group.bytes);
+  const auto product = [&](const PanelProduct<Weight>& p, const Start& start, float* z, bool resume) {
+    const KSlices slices(p.k, nv * VL * sizeof(Weight), group.bytes);
     for (int slice = 0; slice < slices.count; slice++)
       for (int i = 0; i < group.tiles; i++) {
         const int b = group.bounds[i], m = group.bounds[i + 1] - b;
-        auto t = tile_of(f, start, nv, panel_count, b, column, z + i * count * tile_size);
+        auto t = tile_of(p, start, nv, panel_count, b, column, z + i * count * tile_size);
         slices.restrict_tile(t, m, slice, i == 0, resume);
         tile(m, nv, panel_count, t);
       }
@@ -305,12 +307,12 @@ FORCE_INLINE void over_panels(int n, const Part& part, long t, const Sum<Weight>
 
 // Computes out = start + x for n rows and the panels of a part, in whole vectors. Rows of out are outRow floats apart.
 template <class Weight>
-void panel_sums(int columns, int n, const Part& part, const float* start, const Factor<Weight>& x, float* out,
+void panel_sums(int columns, int n, const Part& part, const float* start, const PanelProduct<Weight>& x, float* out,
                 long outRow);
 
 // Computes the gradient of h_{t-1} from the gradients of the gates, for the rows of a part that are valid at step t:
 // dh = (x + y) * rmask, plus dh if `add`.
-void compute_state_gradient(const Steps& s, long t, const Factor<>& x, const Factor<>& y, bool add, float* dh,
+void compute_state_gradient(const Steps& s, long t, const PanelProduct<>& x, const PanelProduct<>& y, bool add, float* dh,
                             const Part& part);
 
 }  // namespace unroll::UNROLL_ISA

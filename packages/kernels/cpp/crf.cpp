@@ -4,9 +4,9 @@
 //   a_t(j) = sum_i a_{t-1}(i) E(i,j) e_t(j) / c_t          b_{t-1}(i) = sum_j E(i,j) e_t(j) b_t(j) / d_{t-1}
 //
 // The scale c_t makes sum_j a_t(j) = 1, and d_t makes sum_i a_t(i) b_t(i) = 1, so that a_t(i) b_t(i) is the probability of
-// tag i at step t. Only B*T*K exponentials are needed. If the probability of a possible tag becomes so small that underflow
-// could change later steps, the sequence is computed again with logarithms, which are slower but do not underflow. Both
-// computations are in this file, because they share tables and working memory.
+// tag i at step t. This needs about B*T*K exponentials, while logarithms need B*T*K^2. If the probability of a possible tag
+// becomes so small that underflow could change later steps, the sequence is computed again with logarithms, which are slower
+// but do not underflow. Both computations are in this file, because they share tables and working memory.
 #include "functions.h"
 #include "work.h"
 
@@ -23,7 +23,7 @@ FORCE_INLINE void store_doubles(double* p, d x) { *(d_anywhere*)p = x; }
 
 // If a possible tag is less probable than this, the sequence is computed with logarithms. Terms lost to underflow are smaller
 // than 1e-300, so they do not change any probability above the limit.
-constexpr double LEAST = 1e-280;
+constexpr double min_probability = 1e-280;
 
 constexpr int padded(int K) { return ceil_div(K, PAD) * PAD; }
 constexpr int parts_of(int B) { return min(B, crf_parts); }
@@ -54,7 +54,7 @@ void exps(const float* x, float shift, double* y, int n) {
 float log_of(float x) { return log(splat(x))[0]; }
 
 // A product of many positive numbers as mantissa * 2^exponent.
-struct Product {
+struct ScaledProduct {
   double mantissa = 1;
   int64_t exponent = 0;
   void multiply(double x) {
@@ -66,8 +66,8 @@ struct Product {
   double logarithm() const { return exponent * 0.693147180559945309 + log_of((float)mantissa); }
 };
 
-// y[j] = sum_i x[i] M[i][j] for blocks * PAD columns, of which j is the first. Even and odd rows have separate sums, because
-// each sum is a chain of dependent operations.
+// y[c] = sum_i x[i] M[i][c] for the blocks * PAD columns c from j on. Even and odd rows have separate sums, because each sum is
+// a chain of dependent operations.
 template <int blocks>
 FORCE_INLINE void product_of(const double* x, const double* M, double* y, int K, int width, int j) {
   constexpr int N = blocks * (PAD / DL);
@@ -108,14 +108,15 @@ struct Tables {
   double* Et;     // [K][width] the transpose of E: Et[j][i] = E[i][j]
   double* start;  // [width] exp(start - start_shift)
   double* end;    // [width] exp(end - end_shift)
-  double* lift;   // [T][width] 0 if the tag is possible in this step, else 1. Adding it excludes impossible tags from a minimum
-  int stable;     // the first step from which on the lift is the same at all steps
+  double* impossible;  // [T][width] 1 for impossible tags and the padding, else 0; adding it excludes them from a minimum
+  int stable;          // the first step after which the possible tags no longer change
 
   explicit Tables(const Crf& call) : c(call), K(call.K), width(padded(call.K)) {
-    E = (double*)c.work, Et = E + (long)K * width, start = Et + (long)K * width, end = start + width, lift = end + width;
+    E = (double*)c.work, Et = E + (long)K * width, start = Et + (long)K * width, end = start + width;
+    impossible = end + width;
     clear(E, 2l * K * width + 2 * width);
     shift = largest_of(c.transitions, (long)K * K), start_shift = largest_of(c.start, K), end_shift = largest_of(c.end, K);
-    float* row = (float*)lift;  // not in use yet
+    float* row = (float*)impossible;  // not in use yet
     for (int i = 0; i < K; i++) {
       exps(c.transitions + (long)i * K, shift, (double*)row, K);
       for (int j = 0; j < K; j++) E[(long)i * width + j] = Et[(long)j * width + i] = ((double*)row)[j];
@@ -130,17 +131,17 @@ struct Tables {
     for (int j = K; j < width; j++) y[j] = 0;
   }
 
-  const double* lifts(int step) const { return lift + (long)min(step, stable) * width; }
+  const double* impossible_at(int step) const { return impossible + (long)min(step, stable) * width; }
 
  private:
   // Finds the tags that are possible at each step. `stable` is the first step whose tags equal those of the next step.
   void find_possible_tags() {
     const float never = -__builtin_inff();
     stable = 0;
-    for (int j = 0; j < width; j++) lift[j] = j < K && !(c.start[j] == never) ? 0 : 1;
+    for (int j = 0; j < width; j++) impossible[j] = j < K && !(c.start[j] == never) ? 0 : 1;
     for (int t = 1; t < c.T; t++) {
-      const double* before = lift + (long)(t - 1) * width;
-      double* now = lift + (long)t * width;
+      const double* before = impossible + (long)(t - 1) * width;
+      double* now = impossible + (long)t * width;
       bool same = true;
       for (int j = 0; j < width; j++) {
         now[j] = 1;
@@ -156,18 +157,20 @@ struct Tables {
 
 // The memory of one part of the batch (see crf_parts), and the algorithms for one sequence at a time. g is the gradient of the
 // loss of the sequence.
-struct Part {
+struct BatchPart {
   const Tables& tables;
   const Crf& c;
   const int K, width;
-  double* alpha;  // [T][width] a_t; the logarithms of the unscaled sums if `log_forward` computes it
+  double* alpha;  // [T][width] a_t, or the logarithms of the unscaled sums after `log_forward`
   double* A;      // [K][width] sums of g * a_{t-1}(i) e_t(j) b_t(j) / d_{t-1}; A * E is g * the expected number of transitions
-  double* X;      // [K][width] the other terms of the gradient of the transitions: of sequences with logarithms, and of the given tags
+  // [K][width] the other terms of the gradient of the transitions: those of the sequences that `log_backward` computes, and
+  // those of the given tags
+  double* X;
   double* dStart;
   double* dEnd;
   double* buffers;  // [5][width]
 
-  Part(const Tables& t, int index) : tables(t), c(t.c), K(t.K), width(t.width) {
+  BatchPart(const Tables& t, int index) : tables(t), c(t.c), K(t.K), width(t.width) {
     alpha = (double*)c.work + table_size(c.T, K) + index * part_size(c.T, K);
     A = alpha + (long)c.T * width, X = A + (long)K * width, dStart = X + (long)K * width, dEnd = dStart + width;
     buffers = dEnd + width;
@@ -195,11 +198,11 @@ struct Part {
   }
 
   // Computes alpha, and sets logZ to the logarithm of the partition function. Returns false if a possible tag is less probable
-  // than LEAST; `log_forward` must then be used.
+  // than min_probability; `log_forward` must then be used.
   bool forward(int b, double& logZ) {
     double* const e = buffers;
     clear(e + K, width - K);
-    Product scale;
+    ScaledProduct scale;
     double shift = 0;
     d least = d{} + 1;
     int s = 0;
@@ -217,21 +220,21 @@ struct Part {
       }
       double total = 0;
       for (int l = 0; l < DL; l++) total += sum[l];
-      if (!(total >= LEAST && total < 1e300)) return false;
+      if (!(total >= min_probability && total < 1e300)) return false;
       const double inverse = 1 / total;
-      const double* lift = tables.lifts(s);
+      const double* impossible = tables.impossible_at(s);
       for (int j = 0; j < width; j += DL) {
-        const d x = load_doubles(now + j) * inverse, lifted = x + load_doubles(lift + j);
-        store_doubles(now + j, x), least = lifted < least ? lifted : least;
+        const d x = load_doubles(now + j) * inverse, masked = x + load_doubles(impossible + j);
+        store_doubles(now + j, x), least = masked < least ? masked : least;
       }
       scale.multiply(total);
       shift += (double)most + (s > 0 ? tables.shift : tables.start_shift);
       s++;
     }
     for (int l = 0; l < DL; l++)
-      if (!(least[l] >= LEAST)) return false;
+      if (!(least[l] >= min_probability)) return false;
     const double last = dot(alpha + (long)(s - 1) * width, tables.end, width);
-    if (!(last >= LEAST)) return false;
+    if (!(last >= min_probability)) return false;
     scale.multiply(last);
     logZ = scale.logarithm() + shift + tables.end_shift;
     return true;
@@ -262,10 +265,10 @@ struct Part {
   // Sets beta to x / d, where d makes the sum of alpha * beta over the tags of step s equal to 1. Returns 1 / d.
   double rescale(const double* x, int s, double* beta) const {
     const double inverse = 1 / dot(alpha + (long)s * width, x, width);
-    const double* lift = tables.lifts(s);
+    const double* impossible = tables.impossible_at(s);
     for (int j = 0; j < width; j += DL)
       // 0 for impossible tags, whose product could overflow
-      store_doubles(beta + j, load_doubles(lift + j) > 0 ? d{} : load_doubles(x + j) * inverse);
+      store_doubles(beta + j, load_doubles(impossible + j) > 0 ? d{} : load_doubles(x + j) * inverse);
     return inverse;
   }
 
@@ -392,7 +395,7 @@ void crf_forward(const CrfForward& c) {
   const int parts = parts_of(c.B);
   over_ranges(parts, operations(c), [&](int first, int last) {
     for (int p = first; p < last; p++) {
-      Part part(tables, p);
+      BatchPart part(tables, p);
       for (int b = split(c.B, parts, p); b < split(c.B, parts, p + 1); b++) c.losses[b] = part.loss(b);
     }
   });
@@ -403,7 +406,7 @@ void crf_backward(const CrfBackward& c) {
   const Tables tables(c);
   over_ranges(parts, 3 * operations(c), [&](int first, int last) {
     for (int p = first; p < last; p++) {
-      Part part(tables, p);
+      BatchPart part(tables, p);
       clear(part.A, (2l * K + 2) * tables.width);
       for (int b = split(c.B, parts, p); b < split(c.B, parts, p + 1); b++)
         part.gradient(b, c.g[b], c.dEmissions + (long)b * c.T * K);
@@ -411,12 +414,12 @@ void crf_backward(const CrfBackward& c) {
   });
   for (int i = 0; i < K; i++) {
     double start = 0, end = 0;
-    for (int p = 0; p < parts; p++) start += Part(tables, p).dStart[i], end += Part(tables, p).dEnd[i];
+    for (int p = 0; p < parts; p++) start += BatchPart(tables, p).dStart[i], end += BatchPart(tables, p).dEnd[i];
     c.dStart[i] = (float)start, c.dEnd[i] = (float)end;
     for (int j = 0; j < K; j++) {
       const long at = (long)i * tables.width + j;
       double total = 0;
-      for (int p = 0; p < parts; p++) total += tables.E[at] * Part(tables, p).A[at] + Part(tables, p).X[at];
+      for (int p = 0; p < parts; p++) total += tables.E[at] * BatchPart(tables, p).A[at] + BatchPart(tables, p).X[at];
       c.dTransitions[(long)i * K + j] = (float)total;
     }
   }

@@ -17,15 +17,16 @@
 // In Probability, alpha and beta underflow if the walks in the most probable states of a step cannot end in time, or end
 // too early. For a model that is not yet trained, all walks are about equally probable, and in long sequences few of them
 // move at the right pace. A tilt prevents this underflow: every transition is multiplied by u per state that it moves
-// forward, which multiplies all walks of a target by the same u^2n.
+// forward, which multiplies all walks of a target by the same u^(2n).
 //
-// A sequence is computed up to three times, until one attempt passes the check below (see loss_of): with u = 1, with the u for
-// which walks that see the average emissions at every step move 2n states in T steps, and with Logarithm.
+// A sequence is computed up to three times, until one attempt passes the check below (see loss_of). The first attempt uses
+// u = 1. The second uses the u with which walks would move 2n states in T steps on average, if every step had the average
+// emissions. The third uses Logarithm.
 //
 // The check: every step adds `tiny`, relative to its scale, to alpha and beta of every state. This is more than what
 // underflow can lose, so alpha and beta are upper bounds, apart from rounding, and the sum of alpha*beta over the
-// states of a step is at least P. What is added to alpha at step t raises the sum of any step by at most that number
-// times beta of step t; what is added to beta, by at most that number times alpha of step t. With w = 1 + u + u^2,
+// states of a step is at least P. Adding x to alpha of a state at step t raises the sum of any step by at most x times
+// beta of this state at step t; adding x to beta raises it by at most x times alpha. With w = 1 + u + u^2,
 // alpha and beta are at most 2w in their scales, so the contribution of a step with S states is at most tiny * 4wS (the
 // check allows twice that, because of rounding). If at every one of T steps this is below 2^-40 / T of the sum of the
 // step, then all contributions together are below 2^-40 of P, as is the error of every sum.
@@ -56,10 +57,10 @@ struct Logarithm {
   FORCE_INLINE d times(d a, d b) { return a + b; }
   FORCE_INLINE d tilted(d a, double) { return a; }
   FORCE_INLINE d raised(d a, d) { return a; }
-  FORCE_INLINE d plus(d a, d b) { return plus(a, b, all(zero)); }
+  FORCE_INLINE d plus(d a, d b) { return plus(a, b, splat(zero)); }
   FORCE_INLINE d plus(d a, d b, d c) {
     const d largest = larger_of(larger_of(a, b), c);
-    const d top = select(largest == all(zero), d{}, largest);  // -inf minus -inf would be NaN
+    const d top = select(largest == splat(zero), d{}, largest);  // -inf minus -inf would be NaN
     return top + log(exp(a - top) + exp(b - top) + exp(c - top));
   }
 };
@@ -73,7 +74,7 @@ struct Sequence {
   int T, C, n, blank;
   long N, R;             // the padded number of labels, at least n + 1; the doubles of a row
   double* row;           // [C, padded] one step of exp(x)
-  int64_t* follows;      // [N + DL] all ones: label i may follow label i-1 without a blank
+  int64_t* follows;      // [N + DL] -1 (a lane mask) if label i may follow label i-1 without a blank between them, else 0
   double* alpha;         // [T] rows
   double* beta;          // one row
   double* emitted;       // one row: beta times the emissions
@@ -108,7 +109,7 @@ struct Sequence {
   }
 
   void clear(double* states, double zero) const {
-    for (long i = -DL; i < 2 * N + DL; i += DL) store(states + i, all(zero));
+    for (long i = -DL; i < 2 * N + DL; i += DL) store(states + i, splat(zero));
   }
 
   // Computes the emissions of all steps. Probability also writes them to dx, unless that is null.
@@ -129,7 +130,7 @@ struct Sequence {
         sums += e;
       }
       const double sum = sum_lanes(sums);
-      Numbers::rescales ? probabilities(t, 1 / sum) : logarithms(t, log(all(sum))[0]);
+      Numbers::rescales ? probabilities(t, 1 / sum) : logarithms(t, log(splat(sum))[0]);
     }
   }
 
@@ -179,7 +180,7 @@ struct Sequence {
   double forward() {
     if (T == 0) return n == 0 ? 0 : infinity;
     clear(alpha, Numbers::zero);
-    if (n > 0) alpha[0] = Numbers::tilted(all(labelY[0]), u)[0];
+    if (n > 0) alpha[0] = Numbers::tilted(splat(labelY[0]), u)[0];
     alpha[N] = blankY[0];
     if (Numbers::rescales)
       for (long i = 0; i < 2 * N; i++) alpha[i] += least[i];
@@ -191,11 +192,11 @@ struct Sequence {
         if ((scale = scale_for(largest)) == 0) return __builtin_nan("");
         shift += exponent_of(scale);
       }
-      largest = step_forward<Numbers>(t, all(scale));
+      largest = step_forward<Numbers>(t, splat(scale));
     }
     const double* last = alpha + (T - 1) * R;
-    const double p = Numbers::plus(all(last[N + n]), Numbers::tilted(all(n > 0 ? last[n - 1] : Numbers::zero), u))[0];
-    return Numbers::rescales ? shift * 0.693147180559945309417 + 2 * n * log(all(u))[0] - log(all(p))[0] : -p;
+    const double p = Numbers::plus(splat(last[N + n]), Numbers::tilted(splat(n > 0 ? last[n - 1] : Numbers::zero), u))[0];
+    return Numbers::rescales ? shift * 0.693147180559945309417 + 2 * n * log(splat(u))[0] - log(splat(p))[0] : -p;
   }
 
   // Computes alpha of step t, and returns its largest value.
@@ -203,12 +204,12 @@ struct Sequence {
   double step_forward(int t, d scale) {
     const double* from = alpha + (t - 1) * R;
     double* to = alpha + t * R;
-    store(to - DL, all(Numbers::zero));
-    const d blanks = Numbers::times(all(blankY[t]), scale);
-    d largest = all(Numbers::zero);
+    store(to - DL, splat(Numbers::zero));
+    const d blanks = Numbers::times(splat(blankY[t]), scale);
+    d largest = splat(Numbers::zero);
     for (long i = 0; i < N; i += DL) {
       const d label = load(from + i), previous = load(from + i - 1), blank = load(from + N + i);
-      const d skipping = select(load(follows + i), previous, all(Numbers::zero));
+      const d skipping = select(load(follows + i), previous, splat(Numbers::zero));
       const d y = Numbers::times(load(labelY + t * N + i), scale);
       const d next = Numbers::tilted(blank, u), overNext = Numbers::tilted(skipping, u * u);
       const d newLabel = Numbers::times(y, Numbers::plus(label, next, overNext));
@@ -225,7 +226,7 @@ struct Sequence {
   bool backward(double logP) {
     clear(beta, Numbers::zero);
     clear(emitted, Numbers::zero);
-    if (n > 0) beta[n - 1] = Numbers::tilted(all(Numbers::one), u)[0];
+    if (n > 0) beta[n - 1] = Numbers::tilted(splat(Numbers::one), u)[0];
     beta[N + n] = Numbers::one;
     const double enough = tiny * 8 * w * (2 * n + 1) * T / tolerance;
     for (int t = T - 1; t >= 0; t--) {
@@ -234,7 +235,7 @@ struct Sequence {
       if (dx) subtract_posteriors<Numbers>(t, total);
       if (t == 0) break;
       if (Numbers::rescales && (scale = scale_for(largest_state())) == 0) return false;
-      step_back<Numbers>(t, all(scale));
+      step_back<Numbers>(t, splat(scale));
     }
     return true;
   }
@@ -257,7 +258,7 @@ struct Sequence {
   void subtract_posteriors(int t, double total) {
     const double* a = alpha + t * R;
     float* to = dx + (long)t * C;
-    const d factor = all(1 / total);
+    const d factor = splat(1 / total);
     auto posterior = [&](long i) __attribute__((always_inline)) {
       const d product = Numbers::times(load(a + i), load(beta + i));
       return Numbers::rescales ? product * factor : exp(product - total);
@@ -274,14 +275,14 @@ struct Sequence {
   // Replaces beta of step t with beta of step t-1.
   template <class Numbers>
   void step_back(int t, d scale) {
-    const d blanks = Numbers::times(all(blankY[t]), scale);
+    const d blanks = Numbers::times(splat(blankY[t]), scale);
     for (long i = 0; i < N; i += DL) {
       store(emitted + i, Numbers::times(Numbers::times(load(labelY + t * N + i), scale), load(beta + i)));
       store(emitted + N + i, Numbers::times(blanks, load(beta + N + i)));
     }
     for (long i = 0; i < N; i += DL) {
       const d label = load(emitted + i), blank = load(emitted + N + i), nextBlank = load(emitted + N + i + 1);
-      const d skipping = select(load(follows + i + 1), load(emitted + i + 1), all(Numbers::zero));
+      const d skipping = select(load(follows + i + 1), load(emitted + i + 1), splat(Numbers::zero));
       const d newLabel = Numbers::plus(label, Numbers::tilted(nextBlank, u), Numbers::tilted(skipping, u * u));
       const d newBlank = Numbers::plus(blank, Numbers::tilted(label, u));
       store(beta + i, Numbers::raised(newLabel, load(least + i)));

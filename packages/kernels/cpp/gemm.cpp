@@ -92,7 +92,7 @@ void block(const Product& p, int column, const Panels& panels, int from, int k, 
     (p.transB ? pack_panel_transposed : pack_panel<float>)(p.transB ? p.B + from : p.B + from * p.ldb, p.ldb, k,
                                                            column + panels.column(j), panels.columns(j),
                                                            panels.width(j), packedB + (long)panels.column(j) * k);
-  // The sums of the tiles so far, while other tiles use the current slice of k (see KSlices in tile.h).
+  // Where each tile keeps its sums while the other tiles use the current slice of k (see KSlices in tile.h).
   alignas(64) float partial_sums[most_tiles_in_group * accumulators * VL];
   const int heights = ceil_div(p.m, MC), widest = ceil_div(panels.vectors, panels.count);
   for (int h = 0; h < heights; h++) {
@@ -131,9 +131,9 @@ void blocked(const Product& p) {
   }
 }
 
-// Computes products with few rows and B not transposed. Packing B would take too long compared with the product.
 constexpr int most_rows_without_packing = 6 * most_rows(panel_vectors);
 constexpr int few_rows_scratch = KC * (most_rows_without_packing + VL) + VL;
+// Computes products with few rows and B not transposed. Packing B would take too long compared with the product.
 void few_rows(const Product& p) {
   const int depths = ceil_div(p.k, KC);
   float *packedA = scratch(), *edge = packedA + KC * most_rows_without_packing + VL;
@@ -184,7 +184,7 @@ void dots(int k, const float* A, long lda, const float* B, long ldb, float* C, l
   }
 }
 
-// The most columns of a block of dot products. Few shapes use wide blocks, so the inference-only build omits them.
+// The largest number of columns in a block of dot products. Few shapes use wide blocks, so the inference-only build omits them.
 #ifdef UNROLL_INFERENCE_ONLY
 constexpr int wide_dots = 1;
 #else
@@ -232,10 +232,10 @@ void few_columns(const Product& p) {
     const long ldb = p.transB ? p.ldb : p.k;
     return all_dots(p.m, p.n, p.k, p.A, p.lda, p.B, ldb, p.C, p.ldc, 1, p.add);
   }
-  const int depths = ceil_div(p.k, (int)(scratch_floats() / VL));  // B's columns, made contiguous
+  const int depths = ceil_div(p.k, (int)(scratch_floats() / VL));
   for (int d = 0; d < depths; d++) {
     const int from = split(p.k, depths, d), k = split(p.k, depths, d + 1) - from;
-    float* columns = scratch();
+    float* columns = scratch();  // a copy of the columns of B, each contiguous
     for (int i = 0; i < k; i++)
       for (int j = 0; j < p.n; j++) columns[(long)j * k + i] = p.B[(from + i) * p.ldb + j];
     all_dots(p.m, p.n, k, p.A + from, p.lda, columns, k, p.C, p.ldc, 1, p.add || d > 0);
@@ -281,8 +281,8 @@ Product part(Product p, int parts, int i) {
 
 #ifndef UNROLL_INFERENCE_ONLY
 // Weight gradients sum many products into a small C. k is split in two, and the two sums are added. Each of two
-// threads then reads and packs half of A and half of B; if C were split, both would need all of A or all of B. One thread
-// computes the same two sums, because results must not depend on the number of threads.
+// threads then reads and packs half of A and half of B; if C were split, both would need all of A or all of B. If there is only
+// one thread, it also computes two sums and adds them, because results must not depend on the number of threads.
 bool wants_split_k(Way way, const Product& p) {
   return p.transA && (way == way_blocked || way == way_few_rows) && p.k >= 4 * KC &&
          (long)p.m * p.n <= scratch_floats() - products_scratch;

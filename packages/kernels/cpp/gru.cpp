@@ -64,11 +64,11 @@ void forward(const GruForward& f, const Part& part) {
   const Weight* weights = (const Weight*)(biases + 4 * padded);
   const PrecomputedInputs inputs(f, 3 * padded);
   for (long t = 0; t < f.T; t++) {
-    take_inputs(f, t, part);
+    copy_inputs(f, t, part);
     const Step step(f, t);
     const float* input_sums = inputs.sums_of_step(t, [&](int n, const float* x, float* out) {
       for (int gate = 0; gate < 3; gate++)
-        panel_sums(H, n, part, biases + gate * padded, Factor<Weight>{x, K, I, weights, gate * K, 3 * K},
+        panel_sums(H, n, part, biases + gate * padded, PanelProduct<Weight>{x, K, I, weights, gate * K, 3 * K},
                    out + gate * padded, inputs.row);
     });
     float* gates = f.gates ? f.gates + t * f.B * 4 * H : nullptr;
@@ -81,7 +81,7 @@ void forward(const GruForward& f, const Part& part) {
                               : any_cell(f, step, gates, sums + j, b, column + j, n);
         }
     };
-    // input_sums, if not null, holds the precomputed products of the inputs. If null, x and h' are summed together.
+    // input_sums, if not null, holds the precomputed products of the inputs. If it is null, the sums below include x W.
     const float* start = input_sums ? input_sums : biases;
     const long row = input_sums ? inputs.row : 0;
     const int skip = input_sums ? I : 0;

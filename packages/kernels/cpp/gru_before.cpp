@@ -33,7 +33,7 @@ namespace {
 const float* bias_of(const Forward& f, int gate) { return f.packed + header + gate * whole_vectors(f.H); }
 // Returns the product of k columns of a and the packed rows [from, from + k).
 template <class Weight>
-Factor<Weight> factor_of(const Forward& f, const float* a, long aRow, int k, int from) {
+PanelProduct<Weight> product_of(const Forward& f, const float* a, long aRow, int k, int from) {
   return {a, aRow, k, (const Weight*)bias_of(f, 3), from, 3 * (f.I + f.H)};
 }
 
@@ -45,7 +45,7 @@ void compute_gates(const GruBeforeForward& f, const Step& step, long t, const St
             const Part& part) {
   const int H = f.H, K = f.I + H;
   const auto sum = [&](int gate) {
-    return Sum<Weight>{{start.values + gate * whole_vectors(H), start.stride}, factor_of<Weight>(f, step.x + skip, K, K - skip, gate * K + skip)};
+    return Sum<Weight>{{start.values + gate * whole_vectors(H), start.stride}, product_of<Weight>(f, step.x + skip, K, K - skip, gate * K + skip)};
   };
   over_panels(H, part, t, {sum(0), sum(1)},
               [&](const float* sums, long row, long b, int m, int column, int columns) {
@@ -55,7 +55,7 @@ void compute_gates(const GruBeforeForward& f, const Step& step, long t, const St
                     const v update = any_activation(f.ract, load(sums + j));
                     const v reset = any_activation(f.ract, load(sums + tile_size + j));
                     store(step.xh + b * K + u, update, n);
-                    store(rh + b * H + u, reset * step.h_dropped(b, u, n), n);
+                    store(rh + b * H + u, reset * step.h_with_dropout(b, u, n), n);
                     if (gates) store(gates + b * 3 * H + u, update, n), store(gates + b * 3 * H + H + u, reset, n);
                   }
               });
@@ -78,8 +78,8 @@ void compute_states(const GruBeforeForward& f, const Step& step, long t, const S
   };
   over_panels(H, part, t,
               {Sum<Weight>{{start.values + 2 * whole_vectors(H), start.stride},
-                     factor_of<Weight>(f, step.x, K, I - skip, 2 * K),
-                     factor_of<Weight>(f, rh, H, H, 2 * K + I)}},
+                     product_of<Weight>(f, step.x, K, I - skip, 2 * K),
+                     product_of<Weight>(f, rh, H, H, 2 * K + I)}},
               finish);
 }
 
@@ -90,13 +90,13 @@ void forward(const GruBeforeForward& f, const Part& part) {
   const long BH = (long)f.B * H;
   const PrecomputedInputs inputs(f, 3 * padded);
   for (long t = 0; t < f.T; t++) {
-    take_inputs(f, t, part);
+    copy_inputs(f, t, part);
     const Step step(f, t);
     const float* input_sums = inputs.sums_of_step(t, [&](int n, const float* x, float* out) {
       for (int gate = 0; gate < 3; gate++)
-        panel_sums(H, n, part, bias_of(f, gate), factor_of<Weight>(f, x, K, I, gate * K), out + gate * padded, inputs.row);
+        panel_sums(H, n, part, bias_of(f, gate), product_of<Weight>(f, x, K, I, gate * K), out + gate * padded, inputs.row);
     });
-    // input_sums, if not null, holds the precomputed products of the inputs. If null, x and h' are summed together.
+    // input_sums, if not null, holds the precomputed products of the inputs. If it is null, the sums below include x W.
     const Start start = input_sums ? Start{input_sums, inputs.row} : Start{bias_of(f, 0)};
     const int skip = input_sums ? I : 0;
     float *gates = f.gates ? f.gates + t * 3 * BH : nullptr, *rh = f.rh + t * f.rhStep;
@@ -156,7 +156,7 @@ void backward(const GruBackward& f, const Part& part) {
           const int u = column + j, n = min(columns - j, VL);
           float* dh = f.dh + b * H + u;
           const v product = load(sums + j), r = load(f.gates + at + b * 3 * H + H + u, n);
-          store(dG + b * 3 * H + H + u, product * step.h_dropped(b, u, n) * derivative(f.ract, r), n);
+          store(dG + b * 3 * H + H + u, product * step.h_with_dropout(b, u, n) * derivative(f.ract, r), n);
           v dh_part = product * r;
           if (f.rmask) dh_part *= load(f.rmask + b * H + u, n);
           store(dh, load(dh, n) + dh_part, n);

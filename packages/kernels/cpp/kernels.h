@@ -10,9 +10,9 @@
 // ("| null") is 0.
 //
 // Conventions. float is binary32. Sizes and strides count floats, never bytes. Every matrix is row-major. Letters as in
-// ARCHITECTURE.md: B batch, T time steps, I input features, H hidden units, G gates. The sequences of the recurrent cells
-// are TIME-MAJOR [T][B][...], all others batch-major [B][T][...]. Results do not depend on the number of threads: the
-// order in which the terms of a sum are added depends only on the shapes.
+// ARCHITECTURE.md: B batch, T time steps, I input features, H hidden units, G gates. A prime marks the value of the previous
+// step: h' is h_{t-1}. The sequences of the recurrent cells are TIME-MAJOR [T][B][...], all others batch-major [B][T][...].
+// Results do not depend on the number of threads: the order in which the terms of a sum are added depends only on the shapes.
 //
 // "null" means address 0. A pointer may be null only if its comment says "| null"; the addon checks that. A pointer to const
 // is an input, and inputs may overlap each other. Any other pointer is an output, or is updated in place, and may overlap
@@ -48,14 +48,15 @@ CODES(Cell, c_rnn, c_lstm, c_gru, c_gru_before)
 // How packed recurrent weights are stored. The packed weights contain their format, so the forward kernels do not take it.
 CODES(WeightFormat, w_float32, w_float16)
 
-// If a batch has at most this many rows, threads split the hidden units, and Forward::x must be null.
+// The largest batch for which threads split the hidden units (larger batches are split by rows). Up to this batch size,
+// Forward::x must be null.
 CONSTANT(rows_to_split, 8)
 // The largest number of threads in a thread pool, including the caller.
 CONSTANT(most_threads, 128)
 // The number of doubles in the call area, enough for the fields of the largest struct.
 CONSTANT(call_slots, 32)
-// The largest number of parts into which the sums over a batch of a conditional random field are split. One thread computes a
-// whole part.
+// The kernels of conditional random fields split a batch into at most this many parts. Each part has its own sums and is
+// computed by one thread.
 CONSTANT(crf_parts, 16)
 // The number of memory pages that a WebAssembly module starts with.
 CONSTANT(initial_pages, 16)
@@ -175,7 +176,8 @@ struct Ctc {
   int C;                        // classes, including the blank
   int L;                        // labels of the longest target
   int blank;                    // the class of the blank
-  int zero_infinity;            // 1: the loss of a sequence without an alignment is 0; 0: it is infinite. Its gradient is 0
+  // 1: the loss of a sequence without an alignment is 0; 0: it is infinite. In both cases, the gradient of this loss is 0.
+  int zero_infinity;
   const float* x;               // [B][T][C] logits
   const float* targets;         // [B][L] integers stored as floats, already checked
   const float* lengths;         // [B] the steps of each sequence, integers up to T
@@ -311,8 +313,8 @@ struct LstmForward : Forward {
   float* gates;  // [T][B][4H] output: i f g o after activation, needed for backward | null
 };
 
-// One step of an LSTM, computed from the pre-activations a: i, f, o = ract(a), g = act(a), after = f*before + i*g. The cell
-// computes its output from `after` and o.
+// One step of an LSTM, computed from the pre-activations a: i, f, o = ract(a), g = act(a), after = f*before + i*g, where
+// `before` and `after` are the cell state before and after the step. The caller computes the output from `after` and o.
 struct LstmGates {
   int B;
   int H;

@@ -184,7 +184,7 @@ void forward(const LstmForward& f, const Part& part) {
   const GateRows<Weight> input_rows = {packed, H, K, 0, I}, state_rows = {packed, H, K, I, H};
   const PrecomputedInputs inputs(f, 4 * whole_vectors(H));
   for (long t = 0; t < f.T; t++) {
-    take_inputs(f, t, part);
+    copy_inputs(f, t, part);
     const Step step(f, t);
     const float* input_sums = inputs.sums_of_step(t, [&](int n, const float* x, float* out) {
       gate_sums(n, x, K, input_rows, part.unit, part.end, out, inputs.row);

@@ -1,5 +1,5 @@
-// One step of an LSTM between its matrix product and its output, for cells without a kernel for whole sequences: the gates
-// and the cell state, and their gradient.
+// The part of an LSTM step that follows the matrix product: the gates and the new cell state, and their gradients. Used by
+// LSTM variants that have no kernel for whole sequences.
 #include "functions.h"
 #include "kernels_impl.h"
 #include "work.h"

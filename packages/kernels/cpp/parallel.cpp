@@ -9,8 +9,9 @@
 //   assigned -> idle                     the caller withdraws the job: all items were done before the worker accepted it
 //   running -> watched -> idle           the caller has no more work and sleeps until the worker has finished
 //
-// A job therefore never waits for a worker that is slow to wake. A worker reads the job only in the states running and
-// watched, and the caller does not change the job until no worker is in these states.
+// A job of parallel_for therefore never waits for a worker that is slow to wake. A team does, because all its members must run.
+// A worker reads the job only in the states running and watched, and the caller does not change the job until no worker is in
+// these states.
 #include "parallel.h"
 
 #include "pool.h"
@@ -62,8 +63,8 @@ struct Pool {
   static constexpr int unset = -2;
 #endif
 
-  // Returns how often to spin before sleeping: 0 if there are more threads than cores, because the other thread may need this
-  // core.
+  // Returns how often to spin before sleeping: 0 if there are more threads than cores, because the thread that is waited for
+  // may need this core.
   int spins(int threads) const { return threads <= cores ? spin_limit : 0; }
 };
 
@@ -159,8 +160,8 @@ inline void keep_apart(Pool&) {}
 constexpr unsigned jobs_per_affinity_check = 64;
 inline void keep_apart(Pool& pool) {
   const bool changed = pool.jobs++ % jobs_per_affinity_check == 0 && pool.machine.read_affinity();
-  const bool enough = pool.wanted.load() <= pool.machine.count(pool.cores);
-  const int core = enough ? pool.machine.current() : -1;
+  const bool enough_cores = pool.wanted.load() <= pool.machine.count(pool.cores);
+  const int core = enough_cores ? pool.machine.current() : -1;
   if (core == pool.callers_core && !changed) return;
   pool.callers_core = core;
   for (Slot& slot : pool.slots) {

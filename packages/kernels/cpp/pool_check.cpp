@@ -10,7 +10,7 @@ namespace {
 
 constexpr int most_items = 64;
 
-// Waits for about `turns` loads, so that the items of a job differ in duration.
+// Spins for `turns` iterations, so that the items of a job differ in duration.
 void spin(int turns) {
   volatile int sink = 0;
   for (int i = 0; i < turns; i++) sink = i;

@@ -30,10 +30,10 @@ void forward(const Forward& s, const Part& part) {
   const Weight* panels = (const Weight*)(bias + whole_vectors(H));
   const PrecomputedInputs inputs(s, whole_vectors(H));
   for (long t = 0; t < s.T; t++) {
-    take_inputs(s, t, part);
+    copy_inputs(s, t, part);
     const Step step(s, t);
     const float* input_sums = inputs.sums_of_step(t, [&](int n, const float* x, float* out) {
-      panel_sums(H, n, part, bias, Factor<Weight>{x, K, I, panels, 0, K}, out, inputs.row);
+      panel_sums(H, n, part, bias, PanelProduct<Weight>{x, K, I, panels, 0, K}, out, inputs.row);
     });
     const auto finish = [&](const float* z, long zRow, int b, int m, int column, int columns) {
       for (int r = 0; r < m; r++, b++, z += zRow)

@@ -167,8 +167,6 @@ FORCE_INLINE v sqrt(v x) { return (v)vsqrtq_f32((float32x4_t)x); }
 FORCE_INLINE v magnitude(v x) { return (v)((vi)x & 0x7fffffff); }
 FORCE_INLINE v with_sign_of(v positive, v x) { return (v)((vi)positive | ((vi)x & INT32_MIN)); }
 
-// Combines all lanes to one number with join(a, b), always in the same order: it repeatedly joins the upper half of the
-// vector with the lower half.
 template <int... i>
 struct Indices {};
 template <int n, int... i>
@@ -181,6 +179,8 @@ template <int half, int... i>
 FORCE_INLINE v upper_half(v x, Indices<i...>) {
   return __builtin_shufflevector(x, x, (half + i % half)...);
 }
+// Combines all lanes into one number with join(a, b), always in the same order: it repeatedly joins the upper half of the
+// vector with the lower half.
 template <int half = VL / 2, class Join>
 FORCE_INLINE float over_lanes(v x, const Join& join) {
   x = join(x, upper_half<half>(x, typename Count<VL>::type()));

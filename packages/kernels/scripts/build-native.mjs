@@ -68,8 +68,8 @@ const findCompiler = async () => {
   return undefined;
 };
 
-const fallback = (why) =>
-  `${why}: Unroll will run on WebAssembly; for native kernels install g++ or clang++ and run \`npm run build\``;
+const fallback = (why, remedy = 'install g++ or clang++') =>
+  `${why}: Unroll will run on WebAssembly; for native kernels ${remedy} and run \`npm run build\``;
 
 const compile = async (compiler, args) => {
   const { code, output: text } = await run(compiler.command, [...compiler.prefix, ...args]);
@@ -97,7 +97,9 @@ export const buildNative = async () => {
   if (!compiler) {
     removeOutput(output);
     return {
-      line: fallback(process.env.CXX ? `CXX=${process.env.CXX} does not run` : 'no C++ compiler found'),
+      line: process.env.CXX
+        ? fallback(`CXX=${process.env.CXX} does not run`, 'set CXX to a C++ compiler')
+        : fallback('no C++ compiler found'),
       failed: true,
     };
   }
@@ -106,7 +108,13 @@ export const buildNative = async () => {
     include = createRequire(import.meta.url)('node-api-headers').include_dir;
   } catch {
     removeOutput(output);
-    return { line: fallback('node-api-headers is not installed'), failed: true };
+    return {
+      line: fallback(
+        'node-api-headers is not installed',
+        'install the development dependencies (`npm install --include=dev`)',
+      ),
+      failed: true,
+    };
   }
 
   const { headers, units } = readSources();
@@ -157,7 +165,8 @@ export const buildNative = async () => {
     return { line: `unroll.node (${what}; ${missing.length} compiled)`, failed: false };
   } catch (error) {
     removeOutput(output); // an older build would not have the same kernels
-    return { line: `${error.message}\n${fallback('the C++ compiler failed')}`, failed: true };
+    const advice = fallback('the C++ compiler failed', 'fix the error above or set CXX to another compiler');
+    return { line: `${error.message}\n${advice}`, failed: true };
   }
 };
 
