@@ -23,7 +23,7 @@ test('a bundle without weight initializers runs models; building a model throws 
     export const model = runnable(new Sequential([new Dense({ units: 1, kernelRegularizer: 'l2' })]));`);
   const expected = {
     code: 'state',
-    message: /can only run models\. For all other functions, use load\(\), sequential\(\) or model\(\)\./,
+    message: /only runs models\. To do more, create models with load\(\), sequential\(\) or model\(\)\./,
   };
   assert.throws(() => model.build([[-1, 2]]), expected);
   model.build([[-1, 2]], { values: (_name, [rows]) => [3, 4].slice(0, rows) });

@@ -52,7 +52,7 @@ export function lengthMask(lengths: ArrayLike<number>, steps: number): Tensor {
   return hostTensor(values, [lengths.length, steps]);
 }
 
-/** Returns a mask [B, T] that is 1 from the first valid step of each row to its end. */
+/** Returns a mask [B, T] that is 1 from the first valid step of each row to the end of the row. */
 export function startedMask(mask: Tensor): Tensor {
   const [B, T] = mask.shape;
   const values = hostValues(mask, 'A mask').slice();

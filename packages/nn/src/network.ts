@@ -81,7 +81,7 @@ export abstract class Network<O extends NetworkOptions = NetworkOptions> extends
     return outputs;
   }
 
-  /** Computes the outputs of the next steps of sequences, for training on parts of sequences: see {@link Model.forwardFrom}. */
+  /** Computes the outputs of the next steps of sequences, for truncated backpropagation: see {@link Model.forwardFrom}. */
   forwardFrom(
     inputs: readonly MaskedSequence[],
     context: ForwardContext,
@@ -168,7 +168,7 @@ export function nameLayers(layers: readonly Layer[]): void {
   for (const layer of layers) layer.connect?.(layers);
 }
 
-/** @throws UnrollError `shape` if `shape` differs from the shape of the input (-1: any size) */
+/** Checks `shape` against the declared shape of an input (-1: any size). @throws UnrollError `shape` if they differ */
 export function checkInputShape(
   model: Network,
   { name, shape: expected }: { name: string; shape: Shape },

@@ -1,6 +1,7 @@
 /**
  * Names and types of the options that several layers and cells share. Factory functions use them to check options. The
- * constructors do not, which keeps the checks out of bundles that only load models.
+ * constructors do not, which keeps the checks out of bundles that only load models. `true` means that the value of an
+ * option is checked elsewhere.
  */
 import type { OptionTypes } from '@unroll/core/internal';
 import type { CellOptions, GatedCellOptions } from './cells/matrix-cell.js';

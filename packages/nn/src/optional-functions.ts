@@ -70,7 +70,7 @@ export function optionalFunctions(owner: string): OptionalFunctions {
   if (installed) return installed;
   throw new UnrollError(
     'state',
-    `${owner}: this bundle can only run models. For all other functions, use load(), sequential() or model().`,
+    `${owner}: this bundle only runs models. To do more, create models with load(), sequential() or model().`,
   );
 }
 
@@ -94,8 +94,8 @@ export function constraint(spec: Constraint, owner: string): (weights: Tensor) =
 }
 
 /**
- * Returns a function that returns one time step of x [B, T, ...]. If the optional functions are installed, one
- * op computes all steps, because the gradient of each slice would be as large as x. Otherwise, each step is a slice.
+ * Returns a function that returns one time step of x [B, T, ...]. If the optional functions are installed, one op splits x
+ * into its steps. Otherwise, each step is a separate slice; in training, the gradient of each slice would be as large as x.
  */
 export function stepsOf(x: Tensor): (t: number) => Tensor {
   const steps = installed?.unstack(x, 1);

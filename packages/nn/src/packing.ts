@@ -58,7 +58,7 @@ function trimMask(mask: Tensor, lengths: Uint32Array, steps: number): Tensor | n
   return mask.shape[1] === steps ? mask : lengthMask(lengths, steps);
 }
 
-/** Adds the outputs of the `missing` masked steps at the end of the sequence to y. */
+/** Extends y by the outputs of the `missing` masked steps at the end of the sequence. */
 function appendMaskedOutputs(y: Tensor, B: number, missing: number, context: SequenceContext): Tensor {
   const { returnSequences, reverse, realign, zeroOutputForMask } = context;
   const units = y.shape[y.rank - 1];

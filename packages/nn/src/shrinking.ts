@@ -160,7 +160,7 @@ function segmentMask(sorted: readonly number[], { from, to, rows }: Segment): Te
   return lengths.every((length) => length === to - from) ? null : lengthMask(lengths, to - from);
 }
 
-/** Applies `map` to every tensor of a context whose first axis is the batch. */
+/** Applies `map` to the tensors of a context that have a batch axis. */
 function mapContext(
   { recurrentMask, inner, constants, prepared }: StepContext,
   map: (tensor: Tensor) => Tensor,

@@ -307,9 +307,9 @@ function tensorsOf(x: StreamInput): readonly Tensor[] {
 const selections = new WeakMap<Tensor, readonly [source: Tensor, rows?: readonly number[]]>();
 
 /**
- * Returns rows of a tensor. If the tensor was itself selected from another tensor, and the result would have the same rows
- * of that tensor again, returns the tensor without copying: in beam search, hypotheses of a sequence swap rows, but their
- * encoded source stays the same.
+ * Returns rows of a tensor. If `tensor` is itself a selection from a source tensor, and the result would contain the same
+ * source rows in the same order, returns `tensor` instead of a copy: in beam search, hypotheses of a sequence swap rows, but
+ * their encoder outputs stay the same.
  */
 function selectRows(tensor: Tensor, rows: readonly number[]): Tensor {
   const [source, sourceRows] = selections.get(tensor) ?? [tensor];

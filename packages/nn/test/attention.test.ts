@@ -102,7 +102,7 @@ function checkGradients(layer: Layer, shapes: readonly Shape[], masks: readonly 
   for (const [i, parameter] of layer.parameters.entries())
     parameter.assign(randomTensor(`parameter ${i}`, ...parameter.shape).dataSync());
   const all = [...inputs, ...layer.parameters];
-  const numbers = () =>
+  const evaluate = () =>
     outputsAndGradients(
       () =>
         layer
@@ -110,9 +110,9 @@ function checkGradients(layer: Layer, shapes: readonly Shape[], masks: readonly 
           .map(({ value }) => value),
       all,
     );
-  const { gradients } = numbers();
+  const { gradients } = evaluate();
   const loss = (): number =>
-    numbers().outputs.reduce((total, { values, shape }, k) => {
+    evaluate().outputs.reduce((total, { values, shape }, k) => {
       const weights = randomTensor(`weights ${k}`, ...shape).dataSync();
       return total + Array.from(values).reduce((sum, value, i) => sum + value * weights[i], 0);
     }, 0);

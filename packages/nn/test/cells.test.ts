@@ -98,7 +98,7 @@ describe('gradients in float64 equal central differences', () => {
       const got = (8 * (lossAt(h) - lossAt(-h)) - (lossAt(2 * h) - lossAt(-2 * h))) / (12 * h);
       assert.ok(
         Math.abs(got - wanted) < 1e-8 * Math.max(1, Math.abs(wanted)),
-        `input ${k}: ${got}, not ${wanted}`,
+        `variable ${k}: got ${got}, expected ${wanted}`,
       );
     });
   }
@@ -157,7 +157,7 @@ describe('zoneout', () => {
   const zoneoutLayer = (rates: { h?: number; c?: number }) =>
     recurrent(zoneoutCell(lstmCell({ units: 100 }), rates), { returnSequences, returnState: true });
 
-  test('lets a unit keep its value with the probability set for its state, drawn anew at every step', () => {
+  test('lets a unit keep its value with the probability set for its state, independently at every step', () => {
     onBackend(float64, () => {
       const layer = zoneoutLayer({ h: 0.25 });
       layer.build([[B, T, I]]);
@@ -220,7 +220,7 @@ describe('zoneout', () => {
     });
   });
 
-  test('in a batch that shrinks: the rows that remain are zoned out, and padding keeps the state', () => {
+  test('in a batch that shrinks, zoneout applies to the remaining rows, and padding keeps the state', () => {
     onBackend(float64, () => {
       const cell = zoneoutCell(lstmCell({ units: 40, dropout: 0.1 }), { h: 0.5 });
       const layer = recurrent(cell, { returnSequences });

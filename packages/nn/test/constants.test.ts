@@ -62,7 +62,7 @@ describe('a cell with a constant', () => {
     onBackend(float64, () => {
       const layer = attention();
       layer.build([[-1, -1, 1], [-1, -1, 3]]); // biome-ignore format: one line
-      // W = [1 0 0], U = 0, K = identity: the score of a memory step is x times its first number.
+      // W = [1 0 0], U = 0, K = identity: the score of a memory step is x times its first feature.
       layer.setWeights([
         { shape: [1, 3], values: [1, 0, 0] },
         { shape: [3, 3], values: new Float64Array(9) },
@@ -98,11 +98,11 @@ describe('a cell with a constant', () => {
       const mask = maskOf('11100', '11111', '10000');
       const sequences = () => variables.map((value, i) => ({ value, mask: i === 2 ? mask : null }));
       const context = { training: false, afterStep: () => {}, addLoss: () => {}, random: null as never };
-      const numbers = () =>
+      const evaluate = () =>
         outputsAndGradients(() => layer.invoke(sequences(), context).map(({ value }) => value), all);
-      const { gradients } = numbers();
+      const { gradients } = evaluate();
       const weighted = (): number => {
-        const { outputs } = numbers();
+        const { outputs } = evaluate();
         return outputs.reduce((total, { values, shape }, k) => {
           const weights = randomTensor(`weights ${k}`, ...shape).dataSync();
           return total + Array.from(values).reduce((sum, value, i) => sum + value * weights[i], 0);
@@ -150,7 +150,7 @@ describe('a cell with a constant', () => {
         ]) {
           const layerOptions = make().cells ? { ...options, recurrentDropout: 0 } : options;
           const values = [randomTensor('x', N, steps, I), randomTensor('memory', N, S, D)];
-          const numbers = (layer: Recurrent) => {
+          const evaluate = (layer: Recurrent) => {
             layer.build([[-1, -1, I], [-1, -1, D]]); // biome-ignore format: one line
             const rows: number[] = [];
             const { cell } = layer;
@@ -173,9 +173,9 @@ describe('a cell with a constant', () => {
               ).map(({ value }) => value);
             return { found: outputsAndGradients(work, [...values, ...layer.parameters]), rows };
           };
-          const plain = numbers(recurrent(make(), layerOptions));
+          const plain = evaluate(recurrent(make(), layerOptions));
           // Sequences that have ended leave the batch only if the layer is so large that this saves time.
-          const shrinking = numbers(
+          const shrinking = evaluate(
             Object.assign(recurrent(make(), layerOptions), { countParams: () => 1e9 }),
           );
           assertSame(JSON.stringify(layerOptions), shrinking.found, plain.found, 1e-12);

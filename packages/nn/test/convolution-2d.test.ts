@@ -121,7 +121,7 @@ describe('errors', () => {
       () => run(conv({ kernelSize: [2, 3], dilationRate: [1, 3] }), image),
       /Layer front: expected images with a width of at least 7 pixels, got \[2, 4, 5, 2\]/,
     ],
-    'another number of channels': [
+    'an image with more channels than the layer was built for': [
       () => {
         const layer = conv({});
         run(layer, image);
@@ -129,7 +129,7 @@ describe('errors', () => {
       },
       /Layer front: expected \[batch, height, width, 2\], got \[2, 4, 5, 3\]/,
     ],
-    'a size that is no pair': [
+    'a kernel size with three numbers': [
       () => conv({ kernelSize: [2, 3, 4] }),
       /Layer front: kernelSize must be a positive integer or \[height, width\], got \[2, 3, 4\]/,
     ],

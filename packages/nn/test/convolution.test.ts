@@ -213,7 +213,7 @@ describe('streams', () => {
     });
   }
 
-  test('a model with a recurrent layer has, step by step, the outputs of the whole sequence', () => {
+  test('a model with a recurrent layer, streamed step by step, has the outputs of the whole sequence', () => {
     onBackend(float64, () => {
       const network = sequential([
         conv1d({ filters: 3, kernelSize: 3, padding: 'causal', activation: 'relu' }),
@@ -231,7 +231,7 @@ describe('streams', () => {
     });
   });
 
-  test('a stream is saved, restored, forked and selected with the inputs that later windows read', async () => {
+  test('a stream that is restored, forked or reduced to some rows keeps the inputs that later windows read', async () => {
     await onBackend(float64, async () => {
       const network = sequential([
         conv1d({ filters: 2, kernelSize: 3, padding: 'causal', strides: 2 }),
@@ -315,7 +315,7 @@ describe('errors', () => {
         ),
       /Layer front: expected sequences of at least 5 time steps, got \[2, 4, 3\]/,
     ],
-    'another number of features': [
+    'more features than the layer was built for': [
       () => {
         const layer = conv1d({ filters: 1, kernelSize: 2, name: 'front' });
         run(layer, x);
@@ -323,11 +323,11 @@ describe('errors', () => {
       },
       /Layer front: expected \[batch, time, 4\], got \[2, 4, 7\]/,
     ],
-    'features that groups do not divide': [
+    'a number of features that is not a multiple of groups': [
       () => run(conv1d({ filters: 6, kernelSize: 2, groups: 3, name: 'front' }), x),
       /Layer front: expected a number of features that is a multiple of groups \(3\), got \[4, 10, 4\]/,
     ],
-    'filters that groups do not divide': [
+    'a number of filters that is not a multiple of groups': [
       () => conv1d({ filters: 5, kernelSize: 2, groups: 2, name: 'front' }),
       /Layer front: filters must be a multiple of groups \(2\), got 5/,
     ],

@@ -129,7 +129,7 @@ describe('greedy decoding', () => {
     assert.deepEqual(steps, [1, 4, 5, 8]);
     close(score, 9 * (2 - Math.log(Math.exp(2) + 3)), 'score');
   });
-  test('supports lengths, batches and another blank', () => {
+  test('supports lengths, batches and a blank other than class 0', () => {
     const scores = tensor([path([1, 2, 3]), path([3, 3, 2])]);
     assert.deepEqual(ctcGreedy(scores, { lengths: [2, 0] }).map(({ labels }) => labels), [[1, 2], []]); // biome-ignore format: one line
     assert.deepEqual(ctcGreedy(scores, { blank: 3 }).map(({ labels }) => labels), [[1, 2], [2]]); // biome-ignore format: one line

@@ -31,13 +31,13 @@ abstract class CustomCell implements Cell {
   readonly units: number;
   abstract readonly stateSizes: Record<string, number>;
   readonly config: Record<string, unknown>;
-  protected readonly o: CustomCellOptions;
+  protected readonly options: CustomCellOptions;
   protected W!: Parameter;
   protected U!: Parameter;
   protected b: Parameter | null = null;
 
   constructor(options: CustomCellOptions) {
-    this.o = options;
+    this.options = options;
     this.units = options.units;
     this.config = { units: options.units };
   }
@@ -45,7 +45,7 @@ abstract class CustomCell implements Cell {
   build(inputSize: number, make: ParameterMaker): void {
     this.W = make('kernel', [inputSize, this.gates * this.units], 'glorotUniform');
     this.U = make('recurrent_kernel', [this.units, this.gates * this.units], 'orthogonal');
-    if (this.o.useBias) this.b = make('bias', this.biasShape, 'zeros');
+    if (this.options.useBias) this.b = make('bias', this.biasShape, 'zeros');
   }
 
   protected abstract readonly gates: number;
@@ -68,7 +68,7 @@ export class CustomLstm extends CustomCell {
   readonly stateSizes = { h: this.units, c: this.units };
 
   step(x: Tensor, { h, c }: { h: Tensor; c: Tensor }, { recurrentMask }: StepContext): StepResult {
-    const { phi, sigma } = this.o;
+    const { phi, sigma } = this.options;
     const droppedH = withDropout(h, recurrentMask);
     // One gate at a time: four small products instead of the one large product of the library.
     const preActivation = (n: number): Tensor => {
@@ -89,7 +89,7 @@ export class CustomRnn extends CustomCell {
 
   step(x: Tensor, { h }: { h: Tensor }, { recurrentMask }: StepContext): StepResult {
     const products = add(matmul(x, this.W), matmul(withDropout(h, recurrentMask), this.U));
-    const y = this.o.phi(this.b ? add(products, this.b) : products);
+    const y = this.options.phi(this.b ? add(products, this.b) : products);
     return { y, state: { h: y } };
   }
 }
@@ -123,7 +123,7 @@ export class CustomGru extends CustomCell {
   }
 
   step(x: Tensor, { h }: { h: Tensor }, { recurrentMask }: StepContext): StepResult {
-    const { phi, sigma } = this.o;
+    const { phi, sigma } = this.options;
     const droppedH = withDropout(h, recurrentMask);
     const fromX = (n: number): Tensor => add(matmul(x, this.columns(this.W, n)), this.#bias(n, false));
     const fromH = (n: number, state: Tensor): Tensor =>
@@ -146,6 +146,7 @@ export interface RowOptions {
   zeroOutputForMask: boolean;
   /** [B][T]; null: every step is valid. */
   mask: readonly (readonly number[])[] | null;
+  /** Scaled recurrent dropout mask [B, H]; null: no dropout. */
   recurrentMask: Tensor | null;
 }
 

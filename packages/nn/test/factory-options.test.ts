@@ -332,7 +332,7 @@ for (const [owner, [make, valid, [spelling, correction], [invalid, message]]] of
 }
 
 test('the table contains every factory function with options', () => {
-  const others = new Set([
+  const excluded = new Set([
     ...['builder', 'cellFromConfig', 'layerFromConfig', 'modelFromConfig', 'runSteps'],
     ...['registerActivation', 'registerCell', 'registerLayer'],
     // Other tests check the options of these functions.
@@ -342,7 +342,7 @@ test('the table contains every factory function with options', () => {
     ...['l1', 'l2', 'nonNeg', 'lengthMask', 'roundWeights', 'stackedCells', 'zoneoutCell'],
   ]);
   const factories = Object.entries(nn).filter(
-    ([name, value]) => typeof value === 'function' && /^[a-z]/.test(name) && !others.has(name),
+    ([name, value]) => typeof value === 'function' && /^[a-z]/.test(name) && !excluded.has(name),
   );
   assert.deepEqual(factories.map(([name]) => name).sort(), Object.keys(cases).sort());
 });
@@ -363,7 +363,7 @@ test('rejects unneeded options, and recurrent() without a cell', () => {
   );
 });
 
-test('classes and configs accept unknown names, which subclasses and files of other versions may have', () => {
+test('classes and configs accept unknown options, which subclasses and files of other versions may have', () => {
   assert.equal(new nn.Dense({ units: 1, hint: 2 } as nn.DenseOptions).className, 'Dense');
   assert.equal(nn.layerFromConfig({ className: 'Dense', config: { units: 1, hint: 2 } }).className, 'Dense');
 });

@@ -9,10 +9,10 @@ import {
   windowCount,
 } from './windows.js';
 
-/** One number for height and width, or both. */
+/** One number for both height and width, or a pair [height, width]. */
 export type Pair = number | readonly [height: number, width: number];
 
-/** `valid`: no padding. `same`: padding around the image, for ceil(size / strides) outputs in each direction. */
+/** `valid`: no padding. `same`: padding around H × W pixels, for ceil(H / strides) × ceil(W / strides) outputs. */
 export type Padding2D = 'valid' | 'same';
 export const PADDINGS_2D: readonly Padding2D[] = ['valid', 'same'];
 
@@ -26,7 +26,10 @@ export function asPair(pair: unknown): readonly [number, number] | null {
   return valid ? (sizes as unknown as readonly [number, number]) : null;
 }
 
-/** Returns the row or column at which the first window begins. If the padding is odd, the end gets more, as in TensorFlow. */
+/**
+ * Returns the row or column at which the first window begins. If the padding is odd, the end gets the additional pixel, as
+ * in TensorFlow.
+ */
 function firstStart(length: number, settings: WindowSettings): number {
   if (settings.padding !== 'same') return 0;
   const span = (settings.size - 1) * settings.dilation + 1;
@@ -73,7 +76,7 @@ function locate([B, H, W]: readonly number[], settings: WindowSettings2D): Batch
   return { count, size, rows, validSteps, mask: null };
 }
 
-/** Largest number of row indices of windows that a layer caches: 16 MB. */
+/** A layer caches the windows of a batch if they have at most this many pixels in total: 16 MB of indices. */
 const MAX_CACHED = 2 ** 22;
 
 interface LocatedWindows {
@@ -82,8 +85,8 @@ interface LocatedWindows {
 }
 
 /**
- * Reads the windows of images. Caches the locations of the windows for the size of the last images, unless there are
- * too many windows.
+ * Reads the windows of images. Caches the locations of the windows for the next call with the same batch size and image
+ * size, unless there are too many windows.
  */
 export class ImageWindows {
   readonly #settings: WindowSettings2D;

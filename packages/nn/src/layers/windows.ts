@@ -8,9 +8,9 @@ import { gatherRows, hostTensor, hostValues } from '@unroll/core/internal';
 import { maskProperties, maskWhere } from '../masks.js';
 
 /**
- * How windows meet the ends of a sequence of T steps. `valid`: only whole windows. `same`: padding on both sides, for
- * ceil(T / strides) windows. `causal`: padding at the start, for ceil(T / strides) windows that end at the steps 0,
- * strides, 2 strides, ... and thus read no later step.
+ * The padding of a sequence of T steps. `valid`: none, only whole windows. `same`: on both sides, for ceil(T / strides)
+ * windows. `causal`: at the start, for ceil(T / strides) windows that end at the steps 0, strides, 2 strides, ..., so no
+ * output depends on steps after its own.
  */
 export type WindowPadding = 'valid' | 'same' | 'causal';
 export const WINDOW_PADDINGS: readonly WindowPadding[] = ['valid', 'same', 'causal'];
@@ -31,7 +31,7 @@ export interface BatchWindows {
   count: number;
   /** Number of steps in a window. */
   size: number;
-  /** [B, count, size]: the row in x [B * T, features] of each step of each window, or B * T if it is masked or outside x. */
+  /** [B, count, size]: for each step of each window, its row in x [B * T, features]; B * T if it is masked or padding. */
   rows: Float32Array | Float64Array;
   /** Number of valid steps in each window, [B, count]. */
   validSteps: Float32Array | Float64Array;
@@ -63,12 +63,13 @@ function firstStart(length: number, settings: WindowSettings): number {
 }
 
 /**
- * Locates the windows of sequences [B, T]. With `same` padding, each sequence is padded according to its own length, the
- * index after its last valid step: the results do not depend on the other sequences of the batch.
+ * Locates the windows of sequences [B, T]. With `same` padding, each sequence is padded according to its own length (the
+ * index after its last valid step), so the results do not depend on the other sequences of the batch.
  *
- * The mask of the outputs: an output is valid if all steps of its window are valid (`valid` padding), if the last one is
- * valid (`causal`), or if the one in the middle, or the earlier of two, is valid (`same`). A sequence of L valid steps,
- * padded at its end, thus has as many valid outputs as a sequence of length L without padding.
+ * The mask of the outputs: an output is valid if all steps of its window are valid (`valid` padding), if the last step is
+ * valid (`causal`), or if the step in the middle of its span is valid (`same`; of two middle steps, the earlier one
+ * counts). A sequence of L valid steps, padded at its end, thus has as many valid outputs as a sequence of length L without
+ * padding.
  *
  * @param stream for a chunk of a stream: the start of the first window, and the number of windows
  */
@@ -109,13 +110,16 @@ export function locateWindows(
   return { count, size, rows, validSteps, mask: mask && maskWhere(B, count, isValidOutput) };
 }
 
-/** The rows of a table that form the windows, see {@link readWindows}. */
+/**
+ * The windows as rows of a table. The table contains the steps of x and, if needed, a row of the fill value and a row of
+ * zeros; see {@link readWindows}.
+ */
 export interface WindowRows {
   /** The row of each step, [B, count * size]; null: the windows are the steps of x, in order. */
   ids: Tensor | null;
   /** Whether a row of the fill value follows the rows of x. */
   readsFill: boolean;
-  /** Whether a row of zeros follows those rows. */
+  /** Whether a row of zeros follows the row of the fill value. */
   readsZeros: boolean;
 }
 
