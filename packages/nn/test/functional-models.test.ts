@@ -124,7 +124,7 @@ describe('a functional model', () => {
     assert.deepEqual(run(restored(network), [values, maskValues])[0]!.value.dataSync(), want);
   });
 
-  test('can be a layer of other models, also twice with the same weights', () => {
+  test('can be a layer of another model, also twice with shared weights', () => {
     const tower = sequential([lstm({ units }), dense({ units: 2 })], { name: 'tower' });
     const [a, b] = [input({ shape: [null, 2] }), input({ shape: [null, 2] })];
     const joined = concatenate().apply([tower.apply(a), tower.apply(b)]);
@@ -139,7 +139,7 @@ describe('a functional model', () => {
     assert.deepEqual(run(restored(network), [x, z])[0]!.value.dataSync(), y);
   });
 
-  test('shares its layers with separate models of its encoder and its decoder, which give the same results', async () => {
+  test('shares its layers with separate encoder and decoder models, which together give the same results', async () => {
     const network = encoderDecoder();
     network.build();
     const source = input({ shape: [null, 4] });
@@ -212,7 +212,7 @@ describe('restores a model from its config', () => {
     assert.equal(network.countParams(), 4 * (4 * 3 + 3 * 3 + 3));
   });
 
-  test('rejects unknown classes by name', () => {
+  test('rejects unknown classes and names them in the error', () => {
     const config = sequential([dense({ units: 1, name: 'd' })]).config;
     const spoiled = JSON.parse(JSON.stringify(config).replace('"Dense"', '"Densest"'));
     assert.throws(

@@ -45,7 +45,8 @@ export interface Options {
   states: boolean;
   mask: MaskName | null;
   zeroOutputForMask: boolean;
-  recurrentMask: boolean;
+  /** Whether recurrent dropout is applied, with a fixed mask. */
+  recurrentDropout: boolean;
   useBias: boolean;
   activation: FunctionName;
   recurrentActivation: FunctionName;
@@ -54,7 +55,7 @@ export interface Options {
 const BOOLEANS = [false, true] as const;
 const DEFAULTS: Options = {
   ...{ returnSequences: true, goBackwards: false, states: true, mask: 'gaps', zeroOutputForMask: false },
-  ...{ recurrentMask: true, useBias: true, activation: 'tanh', recurrentActivation: 'sigmoid' },
+  ...{ recurrentDropout: true, useBias: true, activation: 'tanh', recurrentActivation: 'sigmoid' },
 };
 
 function combinations(): Options[] {
@@ -67,10 +68,10 @@ function combinations(): Options[] {
   return BOOLEANS.flatMap((returnSequences) =>
     BOOLEANS.flatMap((goBackwards) =>
       BOOLEANS.flatMap((states) =>
-        BOOLEANS.flatMap((recurrentMask) =>
+        BOOLEANS.flatMap((recurrentDropout) =>
           BOOLEANS.flatMap((useBias) =>
             masks.map((masking) => ({
-              ...{ ...DEFAULTS, returnSequences, goBackwards, states, recurrentMask, useBias, ...masking },
+              ...{ ...DEFAULTS, returnSequences, goBackwards, states, recurrentDropout, useBias, ...masking },
             })),
           ),
         ),
@@ -114,7 +115,7 @@ function gruKind(resetAfter: boolean, updateGateOnCandidate: boolean, options: O
   };
 }
 
-const someCombinations = combinations().filter((o) => o.useBias && o.returnSequences && o.recurrentMask);
+const someCombinations = combinations().filter((o) => o.useBias && o.returnSequences && o.recurrentDropout);
 export const KINDS: Record<string, Kind> = {
   lstm: {
     gates: 4,
@@ -149,16 +150,16 @@ interface Inputs {
   x: Tensor;
   states: Tensor[];
   mask: Tensor | null;
-  recurrentMask: Tensor | null;
+  recurrentDropoutMask: Tensor | null;
 }
 
-function inputsOf(o: Options, states: number): Inputs {
-  const recurrentMask = [1.5, 0, 1.5, 1.5, 1.5, 0, 0, 1.5, 1.5];
+function inputsOf(o: Options, stateCount: number): Inputs {
+  const dropoutValues = [1.5, 0, 1.5, 1.5, 1.5, 0, 0, 1.5, 1.5];
   return {
     x: random([B, T, I], 'x'),
-    states: o.states ? Array.from({ length: states }, (_, i) => random([B, H], 'state', `${i}`)) : [],
+    states: o.states ? Array.from({ length: stateCount }, (_, i) => random([B, H], 'state', `${i}`)) : [],
     mask: o.mask && tensor(MASKS[o.mask]),
-    recurrentMask: o.recurrentMask ? tensor(recurrentMask, [B, H]) : null,
+    recurrentDropoutMask: o.recurrentDropout ? tensor(dropoutValues, [B, H]) : null,
   };
 }
 
@@ -188,12 +189,12 @@ export function layerNumbers(kind: Kind, o: Options, stepwise: boolean): Numbers
     parameter.assign(weight(parameter.shape, i));
   });
   const names = Object.keys(layer.cell.stateSizes);
-  const { x, states, mask, recurrentMask } = inputsOf(o, names.length);
+  const { x, states, mask, recurrentDropoutMask } = inputsOf(o, names.length);
   const state = states.length ? Object.fromEntries(names.map((name, i) => [name, states[i]!])) : null;
   const work = (): Tensor[] => {
     const { y, state: last } = layer.run(x, state, {
       ...{ returnSequences: o.returnSequences, reverse: o.goBackwards, realign: false },
-      ...{ zeroOutputForMask: o.zeroOutputForMask, mask, recurrentMask },
+      ...{ zeroOutputForMask: o.zeroOutputForMask, mask, recurrentMask: recurrentDropoutMask },
       ...{ constants: {}, prepared: {} },
     });
     return [y, ...names.map((name) => last[name]!)];
@@ -220,12 +221,13 @@ export function customCellNumbers(kind: Kind, o: Options): Numbers {
   };
   cell.build(I, make, {});
   const names = Object.keys(cell.stateSizes);
-  const { x, states, recurrentMask } = inputsOf(o, names.length);
+  const { x, states, recurrentDropoutMask } = inputsOf(o, names.length);
   const state = states.length ? Object.fromEntries(names.map((name, i) => [name, states[i]!])) : null;
   const work = (): Tensor[] =>
     rowByRow(cell, x, state, {
       ...{ returnSequences: o.returnSequences, reverse: o.goBackwards },
-      ...{ zeroOutputForMask: o.zeroOutputForMask, mask: o.mask && MASKS[o.mask], recurrentMask },
+      ...{ zeroOutputForMask: o.zeroOutputForMask, mask: o.mask && MASKS[o.mask] },
+      recurrentMask: recurrentDropoutMask,
     });
   return numbersOf(work, [x, ...states, ...parameters]);
 }
@@ -237,7 +239,7 @@ export function describeOptions(o: Options): string {
     o.states && 'states',
     o.mask && `mask=${o.mask}`,
     o.zeroOutputForMask && 'zeroOutput',
-    o.recurrentMask && 'recurrentMask',
+    o.recurrentDropout && 'recurrentDropout',
     !o.useBias && 'noBias',
     `${o.activation}/${o.recurrentActivation}`,
   ];

@@ -2,8 +2,8 @@
  * The three ways to compute a recurrent layer have the same results for every combination of options: the fused op, the
  * cell applied step by step, and a user's custom cell applied row by row to valid steps only. The tolerance is 1e-12 in
  * float64 on the reference backend. In float32, on every fast backend, the tolerances of @unroll/testkit apply. Detects an
- * option that the fused path interprets differently, a mask that affects other rows, skipped padding that changes results,
- * and a fused path that is never used.
+ * option that the fused path interprets differently, a mask of one row that affects another row, skipped padding that changes
+ * results, and a fused path that is never used.
  */
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
@@ -85,7 +85,9 @@ for (const [name, kind] of Object.entries(KINDS)) {
     }
 
     for (const { name: backendName, backend, reason } of testBackends()) {
-      const missingKernel = backend?.supports(kind.kernel) ? false : `it has no kernel ${kind.kernel}`;
+      const missingKernel = backend?.supports(kind.kernel)
+        ? false
+        : `the backend has no kernel ${kind.kernel}`;
       test(`fused on ${backendName}, equals the custom cell`, { skip: reason || missingKernel }, () => {
         const problems = kind.options.flatMap((options, i) => {
           const found = onBackend(backend!, () => layerNumbers(kind, options, false));

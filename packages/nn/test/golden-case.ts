@@ -128,7 +128,7 @@ function differences(
   });
 }
 
-/** All backends; for a backend that does not load, the reason. */
+/** All backends, also those for inference only. For a backend that does not load, `backend` is null and `reason` says why. */
 export const backends: TestBackend[] = [...testBackends(), ...inferenceBackends()];
 
 export function trainableParametersOf(layer: Layer): readonly Parameter[] {

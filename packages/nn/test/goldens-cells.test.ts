@@ -1,9 +1,9 @@
 /**
- * Compares the coupled, projected and layer-normalised LSTM, zoneout, minGRU and minLSTM with the results of
- * tools/goldens/cells.py, which runs PyTorch's own layers, or the equations of the papers in float64: outputs, states and
- * gradients on every backend, for whole sequences and step by step. Detects gates in another order, a normalisation over the
- * wrong axis or with another ε, states that are zoned out in another order, and a scan that differs from the parallel scan of
- * the paper.
+ * Compares outputs, states and gradients of the coupled, projected and layer-normalised LSTM, zoneout, minGRU and minLSTM with
+ * the results of tools/goldens/cells.py, on every backend, for whole sequences and step by step. The script runs PyTorch's own
+ * layers or the equations of the papers, in float64. Detects gates in the wrong order, a normalisation over the wrong axis or
+ * with the wrong ε, zoneout that draws its random numbers for h and c in the wrong order, and minGRU and minLSTM results that
+ * differ from the parallel scan of the paper.
  */
 import { describe, test } from 'node:test';
 import { type MaskedSequence, RandomStream, type Shape, type Tensor, tensor } from '@unroll/core';

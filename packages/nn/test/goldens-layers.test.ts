@@ -1,7 +1,7 @@
 /**
  * Compares layers other than single recurrent layers with Keras 3 and PyTorch (tools/goldens/recurrent.py): stacks, an
- * encoder and decoder, normalisation with moving statistics, embeddings with masks, time-distributed and dense layers with
- * every activation. Compares outputs and gradients on every backend.
+ * encoder and decoder, normalisation with moving statistics, embeddings with masks, time-distributed layers, and dense layers
+ * with the common activations (goldens-more.test.ts tests the others). Compares outputs and gradients on every backend.
  */
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';

@@ -1,7 +1,7 @@
 /**
- * Compares with Keras 3 (tools/goldens/layers.py) what the other golden tests do not cover: every activation, regularisers,
- * constraints, stacked cells, stateful layers, masks of merging layers, and the order of a model's weights. Compares the
- * peephole LSTM with ONNX Runtime.
+ * Compares with Keras 3 (tools/goldens/layers.py) what the other golden tests do not cover: every activation except
+ * sparsemax, regularisers, constraints, stacked cells, stateful layers, masks of merging layers, and the order of a model's
+ * weights. Compares the peephole LSTM with ONNX Runtime.
  */
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
@@ -314,7 +314,7 @@ for (const { name, backend, reason } of backends) {
   }
 }
 
-test('a model rejects weights in another order', () => {
+test('a model rejects weights in the wrong order', () => {
   const network = sequential([dense({ units: 2 }), dense({ units: 3 })]);
   network.build([[-1, 4]]);
   const [a, b, c, e] = network.getWeights();

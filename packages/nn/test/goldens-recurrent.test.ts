@@ -104,7 +104,12 @@ function listOf(golden: GoldenTensor | GoldenTensor[] | undefined): (Tensor | nu
   return [golden ?? []].flat().map(tensorFrom);
 }
 
-function withDropout(layer: Recurrent | Bidirectional, inputs: Inputs, x: Tensor, states: readonly Tensor[]) {
+function runWithDropout(
+  layer: Recurrent | Bidirectional,
+  inputs: Inputs,
+  x: Tensor,
+  states: readonly Tensor[],
+) {
   const mask = inputs.mask ? tensorFrom(inputs.mask) : null;
   const dropout = listOf(inputs.dropoutMask);
   const recurrent = listOf(inputs.recurrentDropoutMask);
@@ -130,7 +135,7 @@ function check(golden: RecurrentCase, stepwise: boolean): void {
     direction.stepwise = stepwise;
   }
   const work = (): readonly Tensor[] => {
-    if (inputs.dropoutMask || inputs.recurrentDropoutMask) return withDropout(layer, inputs, x, states);
+    if (inputs.dropoutMask || inputs.recurrentDropoutMask) return runWithDropout(layer, inputs, x, states);
     const mask = inputs.mask ? tensorFrom(inputs.mask) : null;
     const sequences = [{ value: x, mask }, ...states.map((value) => ({ value, mask: null }))];
     return layer.invoke(sequences, inferenceContext()).map((sequence) => sequence.value);

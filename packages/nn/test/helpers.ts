@@ -26,7 +26,7 @@ export function maskOf(...rows: string[]): Tensor {
   return tensor(rows.map((row) => [...row].map(Number)));
 }
 
-/** Runs a layer on tensors, with `mask` for the first tensor and `constantMask` for the last of several. */
+/** Runs a layer on tensors. `mask` belongs to the first tensor, and `constantMask` to the last one if there are several. */
 export function run(
   layer: Layer,
   inputs: Tensor | readonly Tensor[],
@@ -65,7 +65,7 @@ export function outputsAndGradients(
   return { outputs, gradients: grads.map((grad) => ({ shape: grad.shape, values: grad.dataSync() })) };
 }
 
-/** Throws if outputs or gradients differ by more than `tolerance` times the largest number of the tensor (or 1). */
+/** Throws if outputs or gradients differ by more than `tolerance` · max(1, largest magnitude in the wanted tensor). */
 export function assertSame(
   what: string,
   got: OutputsAndGradients,
@@ -74,7 +74,8 @@ export function assertSame(
 ): void {
   const problems: (string | null)[] = [];
   for (const kind of ['outputs', 'gradients'] as const) {
-    if (got[kind].length !== want[kind].length) problems.push(`${what}: ${got[kind].length} ${kind}`);
+    if (got[kind].length !== want[kind].length)
+      problems.push(`${what}: ${got[kind].length} ${kind} instead of ${want[kind].length}`);
     want[kind].forEach(({ shape, values }, i) => {
       const other = got[kind][i]!;
       const name = `${what}: ${kind} ${i}`;

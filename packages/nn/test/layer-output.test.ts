@@ -1,6 +1,6 @@
 /**
  * `layer.output`, the symbolic output of a layer in a model: a new model with this output has the same weights and results.
- * Detects copied weights, the output of another layer, and a missing error for a layer with several outputs.
+ * Detects copied weights, the output of the wrong layer, and a missing error for a layer with several outputs.
  */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -56,8 +56,8 @@ test('layer.output works in a sequential model that inferred its input shape, an
 
 test('layer.output works in a functional model', async () => {
   const source = input({ shape: [5, 2] });
-  const states = lstm({ units: 3, name: 'encoder', returnState: true });
-  const [y] = states.apply(source);
+  const encoder = lstm({ units: 3, name: 'encoder', returnState: true });
+  const [y] = encoder.apply(source);
   const whole = model({ inputs: source, outputs: dense({ units: 1, name: 'head' }).apply(y) });
   const part = model({ inputs: whole.inputs, outputs: whole.getLayer('encoder').output });
   const hidden = await predict(part, x);
@@ -65,7 +65,7 @@ test('layer.output works in a functional model', async () => {
   const { values } = whole.getLayer('head').getWeights()[0];
   const product = [...hidden.dataSync().subarray(0, 3)].reduce((sum, value, k) => sum + value * values[k], 0);
   assert.ok(Math.abs(product - first) < 1e-6);
-  assert.equal(states.output, y);
+  assert.equal(encoder.output, y);
 });
 
 test('layer.output throws outside a model, if the input shape is unknown, and if the layer is used twice', async () => {

@@ -306,21 +306,23 @@ describe('layers and cells are restored from their configs', () => {
       const mask = inputs[0] === sequence && name !== 'Masking' ? maskOf('1110', '0110') : null;
       const numbers = (candidate: Layer) => {
         candidate.build(inputs.map(({ shape }) => shape));
-        const terms: string[] = [];
+        const parameterSummaries: string[] = [];
         const measured = outputsAndGradients(
           () => run(candidate, inputs, { mask, training: true }).map(({ value }) => value),
           candidate.parameters,
         );
         for (const parameter of candidate.parameters) {
           const penalty = parameter.regularizer?.(parameter).item();
-          const bound = parameter.constraint && [...parameter.constraint(parameter).dataSync()];
-          terms.push(JSON.stringify([parameter.name, parameter.trainable, penalty, bound]));
+          const constrained = parameter.constraint && [...parameter.constraint(parameter).dataSync()];
+          parameterSummaries.push(
+            JSON.stringify([parameter.name, parameter.trainable, penalty, constrained]),
+          );
         }
-        return { measured, terms };
+        return { measured, parameterSummaries };
       };
       const [first, second] = [numbers(layer), numbers(other)];
       assertSame(name, second.measured, first.measured, 0);
-      assert.deepEqual(second.terms, first.terms);
+      assert.deepEqual(second.parameterSummaries, first.parameterSummaries);
     });
   }
 

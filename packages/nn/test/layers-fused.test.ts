@@ -58,7 +58,7 @@ const masks: Record<string, Tensor | null> = {
   holes: maskOf('10101', '01101', '11111', '00110'),
 };
 
-const SCALE = 2; // the value of dropout masks with a rate of 0.5 where they are not 0
+const SCALE = 2; // the non-zero value of a dropout mask with a rate of 0.5
 
 function dropoutMasks(layer: Recurrent): CellMasks {
   const zeroOrTwo = (width: number): Tensor =>
@@ -72,7 +72,7 @@ function dropoutMasks(layer: Recurrent): CellMasks {
   return { inputMask: null, recurrentMask, ...(inner && { inner }) };
 }
 
-/** Yields all combinations of masks, directions and outputs. `extras`: with initial states and recurrent dropout. */
+/** Yields all combinations of masks, directions and outputs, each with and without `extras`: initial states and dropout. */
 function* situations() {
   for (const [maskName, mask] of Object.entries(masks)) {
     for (const [way, reverse, realign] of [
@@ -141,7 +141,7 @@ for (const { name, backend, reason } of testBackends()) {
 }
 
 describe('the selected form', () => {
-  const runs = (layer: Recurrent): 'fused' | 'stepped' => {
+  const formOf = (layer: Recurrent): 'fused' | 'stepped' => {
     layer.build([[B, T, I]]);
     let steps = 0;
     const { cell } = layer;
@@ -157,10 +157,10 @@ describe('the selected form', () => {
     return steps === 0 ? 'fused' : 'stepped';
   };
 
-  test('a layer with an activation without a kernel runs step by step', () => {
+  test('a layer runs step by step if no kernel has its activation', () => {
     onBackend(backendSync('reference'), () => {
-      assert.equal(runs(lstm({ units, activation: 'softsign' })), 'stepped');
-      assert.equal(runs(lstm({ units })), 'fused');
+      assert.equal(formOf(lstm({ units, activation: 'softsign' })), 'stepped');
+      assert.equal(formOf(lstm({ units })), 'fused');
     });
   });
 });

@@ -67,12 +67,12 @@ const expected: Record<string, [Initializer, Moments]> = {
     { mean: 2, deviation: uniformDeviation(1), largest: 3 },
   ],
   randomNormal: ['randomNormal', { mean: 0, deviation: 0.05, largest: Number.NaN }],
-  'randomNormal with another mean': [
+  'randomNormal with a non-zero mean': [
     randomNormal({ mean: 3, stddev: 2 }),
     { mean: 3, deviation: 2, largest: Number.NaN },
   ],
   truncatedNormal: ['truncatedNormal', { mean: 0, deviation: 0.05 * TRUNCATED_DEVIATION, largest: 0.1 }],
-  'truncatedNormal with another mean': [
+  'truncatedNormal with a non-zero mean': [
     truncatedNormal({ mean: 1, stddev: 0.5 }),
     { mean: 1, deviation: 0.5 * TRUNCATED_DEVIATION, largest: 2 },
   ],
@@ -155,7 +155,7 @@ describe('biases of gates', () => {
   test('chronoInitializer distributes forget times from 2 to maxSteps', () => {
     const bias = biasOf(lstm({ units: 200, biasInitializer: chronoInitializer({ maxSteps: 100 }) }));
     const forget = bias.slice(200, 400);
-    // A forget gate σ(ln u) = u/(1+u) retains the state for about 1 + u steps, here u is from 1 to 99.
+    // A forget gate σ(ln u) = u/(1+u) retains the state for about 1 + u steps. Here, u is from 1 to 99.
     const times = forget.map(Math.exp);
     assert.ok(Math.min(...times) >= 1 && Math.max(...times) <= 99 + 1e-3);
     assert.ok(Math.abs(moments(times).mean - 50) < 6);

@@ -40,7 +40,7 @@ const mistakes: Record<string, [() => unknown, RegExp]> = {
     () => run(reader(), randomTensor('m', 2, 3)),
     /^UnrollError: Layer reader: expected a sequence \[batch, time, features\], got \[2, 3\]\. Set returnSequences: true on the recurrent layer before it, or add a feature axis to the data/,
   ],
-  'another number of features than in the first call': [
+  'a different number of features than in the first call': [
     () => {
       const layer = reader();
       run(layer, x);
@@ -48,7 +48,7 @@ const mistakes: Record<string, [() => unknown, RegExp]> = {
     },
     /Layer reader: expected \[batch, time, 3\], got \[2, 4, 7\]/,
   ],
-  'another number of features than in the first call of a dense layer': [
+  'a different number of features than in the first call of a dense layer': [
     () => {
       const layer = dense({ units: 2, name: 'head' });
       run(layer, randomTensor('a', 2, 3));
@@ -60,28 +60,31 @@ const mistakes: Record<string, [() => unknown, RegExp]> = {
     () => run(crf({ tags: 2 }), randomTensor('m', 2, 3)),
     /^UnrollError: Layer CRF: expected \[batch, time, 3\], got \[2, 3\]\. Set returnSequences: true in the last recurrent layer\./,
   ],
-  'emissions of another width': [
+  'crf emissions of the wrong width': [
     () => run(crf({ tags: 2, useKernel: false }), x),
     /Layer CRF: expected \[batch, time, 2\], got \[2, 4, 3\]\. With useKernel: false, the input must have one score per tag\./,
   ],
-  'constraints for another number of tags': [
+  'constraints for the wrong number of tags': [
     () => crf({ tags: 2, constraints: { transitions: [[true]] } }),
     /Layer CRF: constraints\.transitions must be 2 rows of 2 booleans, got \[\[true\]\]/,
   ],
-  'a start constraint for another number of tags': [
+  'a start constraint for the wrong number of tags': [
     () => crf({ tags: 1, constraints: { transitions: [[true]], start: [true, false] } }),
     /Layer CRF: constraints\.start must be a list of 1 booleans, got \[true, false\]/,
   ],
-  'a mask of another length': [
+  'a mask of the wrong length': [
     () => run(reader(), x, { mask: maskOf('11111', '11000') }),
     /Layer reader: expected a mask \[batch, time\] of shape \[2, 4\] for a sequence \[2, 4, 3\], got \[2, 5\]\. Give one number per step/,
   ],
-  'a mask of another batch size': [() => run(reader(), x, { mask: maskOf('1111') }), /mask .* got \[1, 4\]/],
-  'a state with another number of units': [
+  'a mask of the wrong batch size': [
+    () => run(reader(), x, { mask: maskOf('1111') }),
+    /mask .* got \[1, 4\]/,
+  ],
+  'a state with the wrong number of units': [
     () => run(reader(), [x, randomTensor('h', 2, 5), randomTensor('c', 2, 6)]),
     /Layer reader: expected the initial state c of shape \[2, 5\], got \[2, 6\]/,
   ],
-  'a state of another batch size': [
+  'a state of the wrong batch size': [
     () => run(reader(), [x, randomTensor('h', 3, 5), randomTensor('c', 2, 5)]),
     /Layer reader: expected the initial state h of shape \[2, 5\], got \[3, 5\]/,
   ],
@@ -93,7 +96,7 @@ const mistakes: Record<string, [() => unknown, RegExp]> = {
     () => run(bidirectional(gru({ units: 2 }), { name: 'both' }), [x, randomTensor('h', 2, 2)]),
     /Layer both: takes 2 initial states \(forward, then backward\) or none, got 1/,
   ],
-  'a stateful layer with another batch size': [
+  'a stateful layer called with a different batch size': [
     () => {
       const layer = gru({ units: 2, stateful: true, name: 'memory' });
       run(layer, x);
@@ -182,7 +185,7 @@ const mistakes: Record<string, [() => unknown, RegExp]> = {
     () => bidirectional(gru({ units: 1 }), { backwardLayer: gru({ units: 1 }) }),
     /goBackwards must be false for the forward layer and true for backwardLayer/,
   ],
-  'a backward layer with other options': [
+  'a backward layer with different options than the forward layer': [
     () =>
       bidirectional(gru({ units: 1 }), {
         backwardLayer: gru({ units: 1, goBackwards: true, returnSequences: true }),
@@ -208,7 +211,7 @@ const mistakes: Record<string, [() => unknown, RegExp]> = {
     () => run(embedding({ inputDim: 10, outputDim: 2, name: 'words' }), tensor([[-1]])),
     /ids must be integers from 0 to 9, got -1 at row 0, step 0/,
   ],
-  'pretrained vectors of another size': [
+  'the wrong number of pretrained vectors': [
     () =>
       embedding({
         inputDim: 3,
@@ -270,7 +273,7 @@ const mistakes: Record<string, [() => unknown, RegExp]> = {
     () => sequential([flatten(), dense({ units: 1, name: 'head' })]).build([[-1, -1, 3]]),
     /Layer head: .*The number of features must be known/,
   ],
-  'reshaping to another size': [
+  'reshaping to a shape that does not fit the number of elements': [
     () => run(reshapeLayer({ targetShape: [5, -1], name: 'shape' }), x),
     /Layer shape: expected an input that can be reshaped to \[batch, 5, -1\], got \[2, 4, 3\]/,
   ],
@@ -278,7 +281,7 @@ const mistakes: Record<string, [() => unknown, RegExp]> = {
     () => permuteLayer({ dims: [1, 3], name: 'turn' }),
     /Layer turn: dims must be a permutation of 1 to 2, got \[1, 3\]/,
   ],
-  'permuteLayer with an input of another rank': [
+  'permuteLayer with an input of the wrong rank': [
     () => run(permuteLayer({ dims: [2, 1] }), randomTensor('v', 2, 3)),
     /expected \[batch, \.\.\.\] of rank 3/,
   ],
@@ -298,7 +301,7 @@ const mistakes: Record<string, [() => unknown, RegExp]> = {
     () => run(batchNormalization({ axis: 3, name: 'norm' }), x),
     /Layer norm: axis must be distinct non-batch axes of the input, got 3 for an input of shape \[/,
   ],
-  'normalising another size than in the first call': [
+  'layerNormalization of a different size than in the first call': [
     () => {
       const layer = layerNormalization({ name: 'norm' });
       run(layer, x);
@@ -306,7 +309,7 @@ const mistakes: Record<string, [() => unknown, RegExp]> = {
     },
     /Layer norm: expected size 3 along axis 2, got \[2, 4, 5\]/,
   ],
-  'a noise shape of another rank': [
+  'a noise shape of the wrong rank': [
     () => run(dropout({ rate: 0.5, noiseShape: [null, 1], name: 'drop' }), x),
     /Layer drop: expected rank 2/,
   ],

@@ -270,7 +270,7 @@ describe('steps with padding only', () => {
 });
 
 describe('masking', () => {
-  test('treats infinite values as padding and does not propagate them', () => {
+  test('accepts an infinite maskValue, and does not propagate the masked values', () => {
     const layer = masking({ maskValue: Number.POSITIVE_INFINITY });
     const [{ value, mask }] = run(layer, tensor([[[1], [Number.POSITIVE_INFINITY]]]));
     assert.deepEqual([value.toArray(), mask?.toArray()], [[[[1], [0]]], [[1, 0]]]);

@@ -83,7 +83,7 @@ describe('dropout', () => {
     assert.ok(Math.abs(zeroFraction(y) - 0.5) < 0.1);
   });
 
-  test('takes its seed from the training step, or from the layer if it has a seed', () => {
+  test('draws its mask from the random stream of the training step, or from a separate stream if the layer has a seed', () => {
     const first = (layer: Layer, seed: number): number[] => [
       ...run(layer, x, { training: true, seed })[0]!.value.dataSync(),
     ];
@@ -105,7 +105,7 @@ describe('dropout', () => {
     lstm: (o: object) => lstm({ units: 4, ...o }),
     gru: (o: object) => gru({ units: 4, ...o }),
   })) {
-    test(`in ${name}: one mask of the inputs for all steps, and one of the state in the recurrent products`, () => {
+    test(`in ${name}, all steps share one mask of the inputs and one mask of the state in the recurrent products`, () => {
       onBackend(float64, () => {
         const data = randomTensor('x', 3, 5, 2);
         const layer = make({ dropout: 0.5, recurrentDropout: 0.5, seed: 5, returnSequences: true });
@@ -281,11 +281,11 @@ test('moving statistics converge to the statistics of the data', async () => {
     epochs: 30,
     batchSize: 64,
   });
-  const [, , moving, variance] = network.getWeights().map(({ values }) => [...values]);
+  const [, , movingMean, movingVariance] = network.getWeights().map(({ values }) => [...values]);
   const center = [...mean(x, 0).dataSync()];
   const spread = [...mean(square(sub(x, mean(x, 0, true))), 0).dataSync()];
-  center.forEach((value, i) => void assert.ok(Math.abs(value - moving![i]!) < 1e-3));
-  spread.forEach((value, i) => void assert.ok(Math.abs(value - variance![i]!) < 1e-2));
+  center.forEach((value, i) => void assert.ok(Math.abs(value - movingMean![i]!) < 1e-3));
+  spread.forEach((value, i) => void assert.ok(Math.abs(value - movingVariance![i]!) < 1e-2));
 });
 
 describe('stateful layers', () => {

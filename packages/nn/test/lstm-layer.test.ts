@@ -1,7 +1,7 @@
 /**
- * What users see of the LSTM layer: weights with Keras's names, order and layout, initial values, and every error message.
- * Detects another order of gates, a forget bias in the wrong position, weights that depend on the backend, and an error
- * without a remedy.
+ * The public behaviour of the LSTM layer: weights with Keras's names, order and layout, initial values, and every error
+ * message. Detects gates in the wrong order, a forget bias in the wrong position, weights that depend on the backend, and an
+ * error without a remedy.
  */
 import assert from 'node:assert/strict';
 import { before, describe, test } from 'node:test';
@@ -158,7 +158,7 @@ describe('errors', () => {
     );
   });
 
-  test('another number of features than in the first call', () => {
+  test('a number of features that differs from the first call or is unknown', () => {
     throwsShapeError('Layer LSTM: expected [batch, time, 3], got [2, 5, 4].', () =>
       invoke(built(), [[2, 5, 4]]),
     );
@@ -168,7 +168,7 @@ describe('errors', () => {
     );
   });
 
-  test('a mask of another length', () => {
+  test('a mask of the wrong length', () => {
     throwsShapeError(
       'Layer LSTM: expected a mask [batch, time] of shape [2, 5] for a sequence [2, 5, 3], got [2, 4]. Give one number ' +
         'per step: 1 for valid steps, 0 for padding.',
@@ -214,7 +214,7 @@ describe('errors', () => {
     );
   });
 
-  test('another batch size than the carried states', () => {
+  test('a batch size that differs from that of the carried states', () => {
     const layer = built({ stateful: true });
     invoke(layer, [[2, 5, I]]);
     throwsShapeError(

@@ -25,23 +25,23 @@ const erf = (x: number): number => {
   return (2 / Math.sqrt(Math.PI)) * total;
 };
 const truth = (x: number): number => (x === 0 ? 0 : 1);
-const limit = (x: number, low: number, high: number): number => Math.min(Math.max(x, low), high);
+const clamp = (x: number, low: number, high: number): number => Math.min(Math.max(x, low), high);
 const softplus = (x: number): number => Math.log1p(Math.exp(x));
 const roundToEven = (x: number): number => (Math.abs(x % 1) === 0.5 ? 2 * Math.round(x / 2) : Math.round(x));
 
-/** The function of each operation with one operand, and options. The inputs are around 0, and not at kinks of the functions. */
+/** The function and the options of each operation with one operand. Gradient tests shift the inputs away from kinks. */
 const unary: Partial<Record<Operation, [(x: number) => number, Partial<TensorOperationOptions>?]>> = {
   abs: [Math.abs],
   ceil: [Math.ceil],
   celu: [(x) => (x > 0 ? x : 2 * (Math.exp(x / 2) - 1)), { alpha: 2 }],
-  clip: [(x) => limit(x, -0.45, 0.65), { low: -0.45, high: 0.65 }],
+  clip: [(x) => clamp(x, -0.45, 0.65), { low: -0.45, high: 0.65 }],
   elu: [(x) => (x > 0 ? x : 0.7 * (Math.exp(x) - 1)), { alpha: 0.7 }],
   erf: [erf],
   exp: [Math.exp],
   floor: [Math.floor],
   geluTanh: [(x) => 0.5 * x * (1 + Math.tanh(Math.sqrt(2 / Math.PI) * (x + 0.044715 * x ** 3)))],
-  hardSigmoid: [(x) => limit(0.3 * x + 0.4, 0, 1), { alpha: 0.3, beta: 0.4 }],
-  hardSwish: [(x) => x * limit(x / 6 + 0.5, 0, 1)],
+  hardSigmoid: [(x) => clamp(0.3 * x + 0.4, 0, 1), { alpha: 0.3, beta: 0.4 }],
+  hardSwish: [(x) => x * clamp(x / 6 + 0.5, 0, 1)],
   leakyRelu: [(x) => (x > 0 ? x : 0.2 * x), { alpha: 0.2 }],
   linear: [(x) => 2 * x - 1, { alpha: 2, beta: -1 }],
   mish: [(x) => x * Math.tanh(softplus(x))],
@@ -266,14 +266,14 @@ function checkGradients(options: TensorOperationOptions, inputs: readonly Tensor
   inputs.forEach((input, k) => {
     const direction = randomTensor('direction', ...input.shape);
     const d = direction.dataSync();
-    const wanted = Array.from(grads[k]!.dataSync()).reduce((total, g, i) => total + g * d[i]!, 0);
+    const gradient = Array.from(grads[k]!.dataSync()).reduce((total, g, i) => total + g * d[i]!, 0);
     const lossAt = (h: number): number =>
       loss(inputs.map((value, i) => (i === k ? add(value, mul(direction, h)) : value))).item();
     const h = 1e-5;
-    const got = (lossAt(h) - lossAt(-h)) / (2 * h);
+    const difference = (lossAt(h) - lossAt(-h)) / (2 * h);
     assert.ok(
-      Math.abs(got - wanted) < 1e-6 * Math.max(1, Math.abs(wanted)),
-      `input ${k}: ${got}, not ${wanted}`,
+      Math.abs(difference - gradient) < 1e-6 * Math.max(1, Math.abs(gradient)),
+      `input ${k}: gradient ${gradient}, central difference ${difference}`,
     );
   });
   for (const [p, parameter] of layer.parameters.entries()) {
@@ -283,8 +283,11 @@ function checkGradients(options: TensorOperationOptions, inputs: readonly Tensor
         parameter.assign(start.map((value, n) => (n === i ? value + h : value)));
         return loss(inputs).item();
       };
-      const got = (lossAt(1e-5) - lossAt(-1e-5)) / 2e-5;
-      assert.ok(Math.abs(got - gradient) < 1e-6, `weight ${i}: ${got}, not ${gradient}`);
+      const difference = (lossAt(1e-5) - lossAt(-1e-5)) / 2e-5;
+      assert.ok(
+        Math.abs(difference - gradient) < 1e-6,
+        `weight ${i}: gradient ${gradient}, central difference ${difference}`,
+      );
     });
   }
 }

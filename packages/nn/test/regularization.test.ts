@@ -31,7 +31,7 @@ const firstOutput = (layer: Layer, input: Tensor, options?: Parameters<typeof ru
   run(layer, input, options)[0]!.value;
 
 describe('spatialDropout1d', () => {
-  test('drops a feature at all steps or at none, as dropout with noiseShape [null, 1, null]', () => {
+  test('drops a feature at all steps or at none, like dropout with noiseShape [null, 1, null]', () => {
     const ones = tensor(new Float32Array(B * T * I).fill(1), [B, T, I]);
     const got = firstOutput(spatialDropout1d({ rate: 0.4 }), ones, { training: true });
     const want = firstOutput(dropout({ rate: 0.4, noiseShape: [null, 1, null] }), ones, { training: true });
@@ -43,7 +43,7 @@ describe('spatialDropout1d', () => {
     assert.deepEqual(new Set(got.dataSync()), new Set([0, Math.fround(1 / 0.6)]));
   });
 
-  test('passes x and its mask on at inference', () => {
+  test('returns x and its mask unchanged at inference', () => {
     const [{ value, mask: outputMask }] = run(spatialDropout1d({ rate: 0.4 }), x, { mask }) as [
       MaskedSequence,
     ];
@@ -82,7 +82,7 @@ describe('wordDropout', () => {
     });
   });
 
-  test('does not replace masked steps or another paddingId, but replaces 0 if paddingId is null', () => {
+  test('replaces neither masked steps nor a non-zero paddingId, but replaces 0 if paddingId is null', () => {
     const ids = tensor(new Float32Array(300).fill(1), [3, 100]);
     const maskWithGaps = tensor(
       Float32Array.from({ length: 300 }, (_, i) => (i % 3 === 0 ? 0 : 1)),

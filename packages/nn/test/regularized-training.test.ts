@@ -20,7 +20,7 @@ import {
 import { evaluate, fit, train } from '@unroll/train';
 
 describe('training', () => {
-  /** Sequences of 3 to 12 ids, padded with 0; the label is 1 where id 3 follows id 2. */
+  /** Sequences of 3 to 12 ids, padded with 0; the label of a sequence is 1 if id 3 directly follows id 2. */
   const examples = (count: number): { x: Tensor; y: Tensor } => {
     const random = new RandomStream(4, 'phrases');
     const ids = new Float32Array(count * 12);
@@ -40,7 +40,7 @@ describe('training', () => {
   };
   const common = { loss: 'binaryCrossentropy', metrics: ['accuracy'], batchSize: 20 } as const;
 
-  test('a convolutional text classifier learns a phrase in padded sequences', async () => {
+  test('a convolutional text classifier learns to detect a phrase in padded sequences', async () => {
     const model = sequential([
       embedding({ inputDim: 8, outputDim: 8, maskZero: true }),
       conv1d({ filters: 16, kernelSize: 2, padding: 'same', activation: 'relu' }),

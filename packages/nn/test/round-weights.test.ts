@@ -60,7 +60,7 @@ test('roundWeights changes no weight if one is outside the range of float16', ()
   }
 });
 
-test('roundWeights rejects a model that is not built, and other weight formats', () => {
+test('roundWeights rejects a model that is not built, and weight formats other than float16', () => {
   const bare = sequential([lstm({ units: 2 })]);
   assert.throws(() => roundWeights(bare, 'float16'), fails('state', /no weights yet: call build/));
   const other = 'int8' as 'float16';

@@ -38,7 +38,7 @@ describe('a model that begins with input()', () => {
     await assert.rejects(predict(chain, zeros([4, 5, 2])), is('shape', message));
     assert.throws(() => model().build([[4, 5, 2]]), is('shape', message));
   });
-  test('accepts any length if input() leaves it open, and any shape without input()', async () => {
+  test('accepts any length if input() leaves it open, or if the model has no input()', async () => {
     const anyLength = sequential([input({ shape: [null, 2] }), lstm({ units: 3 })]);
     const plain = sequential([lstm({ units: 3 })]);
     for (const steps of [6, 5]) {
@@ -79,7 +79,7 @@ describe('layers', () => {
 });
 
 describe('weights', () => {
-  test('are returned by name in layer order, and can be set again', () => {
+  test('are returned with their names in layer order, and can be set in another model', () => {
     const [from, to] = [built(), make(4)];
     assert.deepEqual(
       from.getWeights().map(({ name }) => name),
@@ -164,7 +164,7 @@ describe('predict', () => {
     assert.equal(mismatch('padding', masked.dataSync(), cut.dataSync(), 1e-6), null);
   });
 
-  test('rejects inputs of another shape than the model was built for', async () => {
+  test('rejects inputs whose shape differs from the one that the model was built for', async () => {
     const model = sequential([input({ shape: [4, 2] }), flatten(), dense({ units: 1 })]);
     await assert.rejects(
       () => predict(model, zeros([2, 3, 2])),

@@ -143,7 +143,7 @@ describe('a stream has the results of the whole sequence', () => {
     });
   });
 
-  test('masked steps, from ids and from data, also at the start of a chunk', () => {
+  test('masked steps, with masks from embedding() and from masking(), also at the start of a chunk', () => {
     onBackend(float64, () => {
       const ids = tensor([
         [1, 2, 0, 0, 3, 4, 0],
@@ -296,7 +296,7 @@ describe('the state of a stream', () => {
     });
   });
 
-  test('is rejected for another batch size, another format and damaged data', async () => {
+  test('is rejected if the batch size or the format is wrong, or if the data is damaged', async () => {
     await onBackend(float64, async () => {
       const stream = make().stream({ batch: 2 });
       const saved = await make().stream({ batch: B }).save();
@@ -360,7 +360,7 @@ describe('rejects non-causal layers with their name and the reason', () => {
     });
   }
 
-  test('normalisation over the time axis, counted from the last axis', () => {
+  test('normalisation over the time axis, given as a negative axis', () => {
     for (const axis of [-2, [-2, -1]]) {
       const network = sequential([input({ shape: [4, I] }), layerNormalization({ axis, name: 'norm' })]);
       const chunk = tensor(new Float32Array(2 * I), [1, 2, I]);
