@@ -1,7 +1,7 @@
 /**
- * Streams with fixed inputs, which stay the same during the stream, and streams with initial states. They have the same
- * results as the whole sequence; they are saved, restored, forked and selected together with the fixed inputs and states;
- * and they reject values that do not match, with an error that names them.
+ * Streams with fixed inputs, which stay the same during the stream, and streams with initial states. Their outputs are those of
+ * a run over the whole sequence. These streams are saved, restored, forked and selected together with their fixed inputs and
+ * states, and they reject inputs and states with a wrong name or shape. The error names the input or the state.
  */
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
@@ -53,16 +53,18 @@ interface AttentionModel {
 function attentionModel(): AttentionModel {
   const source = input({ shape: [null, D], name: 'memory' });
   const target = input({ shape: [null, I], name: 'x' });
-  const first = input({ shape: [D], name: 'start' });
+  const initial = input({ shape: [D], name: 'start' });
   const encoded = bidirectional(gru({ units: 2, returnSequences: true })).apply(masking().apply(source));
   const cell = new AttentionCell({ units: D });
   const stack = stackedCells([lstmCell({ units: 2 }), cell]);
-  const begin = ['0.h', '0.c'].map((name) => dense({ units: 2, name: name.replace('.', '_') }).apply(first));
+  const lstmStates = ['0.h', '0.c'].map((name) =>
+    dense({ units: 2, name: name.replace('.', '_') }).apply(initial),
+  );
   const y = recurrent(stack, { returnSequences: true, name: 'attend' }).apply(target, {
-    initialState: [...begin, first],
+    initialState: [...lstmStates, initial],
     constants: [dense({ units: D }).apply(encoded)],
   });
-  const network = model({ inputs: [source, target, first], outputs: dense({ units: 1 }).apply(y) });
+  const network = model({ inputs: [source, target, initial], outputs: dense({ units: 1 }).apply(y) });
   return { network, cell };
 }
 
@@ -150,7 +152,7 @@ describe('a stream with fixed inputs', () => {
     });
   });
 
-  test('rejects inputs that do not match', () => {
+  test('rejects inputs with a wrong name, shape, batch size or number', () => {
     const { network } = attentionModel();
     const wrong = (inputs: Record<string, Tensor>, message: RegExp): void => {
       assert.throws(() => network.stream({ inputs }), message);
@@ -208,7 +210,7 @@ describe('a stream with initial states', () => {
     'inner/inside': { h: randomTensor('h', B, 2) },
   };
 
-  test('has the results of the layers with those states, and is reset to them', async () => {
+  test('gives the outputs of layers that start in these states, and returns to the states on reset()', async () => {
     await onBackend(float64, async () => {
       const network = make();
       const hidden = run(network.getLayer('lstm'), [x, states.lstm.h, states.lstm.c])[0].value;
@@ -223,7 +225,7 @@ describe('a stream with initial states', () => {
     });
   });
 
-  test('is reset to its initial states after it is restored, too', async () => {
+  test('returns to its initial states on reset(), also if it was restored from a saved stream', async () => {
     const network = sequential([lstm({ units: 2, name: 'lstm' })]);
     network.build([[-1, -1, 3]]);
     const initialState = { lstm: { h: randomTensor('h', 1, 2), c: randomTensor('c', 1, 2) } };
@@ -235,17 +237,17 @@ describe('a stream with initial states', () => {
     equal('reset', restored.step(first), wanted);
   });
 
-  test('rejects states that do not match; the error names layer, state and shape', () => {
+  test('rejects missing, unknown and wrongly shaped states; the error names layer, state and shape', () => {
     const network = make();
-    const begin = (initialState: Record<string, Record<string, Tensor>>) => () =>
+    const streamFrom = (initialState: Record<string, Record<string, Tensor>>) => () =>
       network.stream({ batch: B, initialState });
     assert.throws(
-      begin({ lstm: { h: start } }),
+      streamFrom({ lstm: { h: start } }),
       /initialState does not fit Model sequential: expected lstm\/c \[3, 3\], got nothing/,
     );
-    assert.throws(begin({ lstn: states.lstm }), /expected nothing, got lstn\/h \[3, 3\]/);
+    assert.throws(streamFrom({ lstn: states.lstm }), /expected nothing, got lstn\/h \[3, 3\]/);
     assert.throws(
-      begin({ lstm: { ...states.lstm, h: randomTensor('h', B, 2) } }),
+      streamFrom({ lstm: { ...states.lstm, h: randomTensor('h', B, 2) } }),
       /expected lstm\/h \[3, 3\], got lstm\/h \[3, 2\]/,
     );
   });
@@ -263,7 +265,7 @@ describe('a saved state', () => {
     return stream.save();
   };
 
-  test('of another model is rejected: other layers, states or shapes', async () => {
+  test('of another model is rejected if its layers, states or shapes differ', async () => {
     const network = make(D, 'lstm');
     const refused = async (other: Network, message: RegExp): Promise<void> => {
       const state = await savedBy(other);

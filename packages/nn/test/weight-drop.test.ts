@@ -1,7 +1,7 @@
 /**
- * Weight drop (DropConnect on the recurrent weights) in every built-in cell with a recurrent matrix: one mask per batch,
- * fused and step by step. Detects a cell that ignores the option, a mask that is redrawn at every step, and a mask that is
- * lost when a batch is split by length.
+ * Weight drop (DropConnect on the recurrent weights) in every built-in cell with a recurrent matrix: both the fused kernels and
+ * the step-by-step run use one mask per batch. Detects a cell that ignores the option, a mask that is redrawn at every step,
+ * and a mask that is lost when a batch is split by length.
  */
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
@@ -74,7 +74,7 @@ describe('weight drop', () => {
       });
     });
 
-    test(`${name}: fused and step by step, the results agree`, () => {
+    test(`${name}: the results of the fused kernels and of the step-by-step run agree`, () => {
       const layer = make(0.5);
       layer.build([x.shape]);
       const numbers = (stepwise: boolean) => {
@@ -131,7 +131,7 @@ describe('weight drop', () => {
     }
   });
 
-  test('a wrong option name is corrected', () => {
+  test('a misspelt option is rejected, and the error suggests the right name', () => {
     assert.throws(
       () => lstm({ units: 2, wdrop: 0.5 } as never),
       /there is no option "wdrop"\. Did you mean "weightDrop"\?/,

@@ -218,7 +218,7 @@ describe('problems', () => {
     }
   });
 
-  test('attention moves from the last letter to the first; the network has figures, ablations and an artifact', async () => {
+  test('attention moves from the last letter to the first; figures, an ablation and the artifact are created', async () => {
     const settings = DEFAULTS.reverse;
     const problem = problemOf(settings, DATA);
     const lane = new Lane(problem, 'lstm', settings);
@@ -291,7 +291,7 @@ describe('problems', () => {
     );
   });
 
-  test('CSV: columns of numbers, with or without a header, in quotes, with other separators and gaps', () => {
+  test('CSV: columns of numbers are found with or without a header, with quoted cells, semicolons and gaps', () => {
     const rows = Array.from({ length: 30 }, (_, t) => `"a, b";${t === 4 ? '' : t};x`).join('\n');
     assert.deepEqual(
       numericColumns(`name;"value; x";other\n${rows}`).map(({ name }) => name),
@@ -408,7 +408,7 @@ describe('views', () => {
     assert.equal(Math.abs(order.indexOf(0) - order.indexOf(2)), 1);
     assert.equal(Math.abs(order.indexOf(1) - order.indexOf(3)), 1);
   });
-  test('activeUnits returns units that are active in a whole range and, by default, not just before and after it', () => {
+  test('activeUnits returns units active in a whole range; by default, these must be inactive right before and after it', () => {
     const values = Float32Array.from(
       [
         [0, 1, 1],

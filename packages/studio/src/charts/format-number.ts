@@ -1,6 +1,9 @@
 /** Numbers as short texts. */
 
-/** Formats a number with three significant digits; from 1e6 and below 1e-3, with two digits and an exponent, such as 1.2e6. */
+/**
+ * Formats a number with at most three significant digits. If its absolute value is at least 1e6 or below 1e-3, it gets at
+ * most two digits and an exponent, such as 1.2e6.
+ */
 export const formatNumber = (value: number): string => {
   if (value === 0 || !Number.isFinite(value)) return String(value);
   const size = Math.abs(value);

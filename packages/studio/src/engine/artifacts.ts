@@ -14,7 +14,7 @@ export interface ModelInfo {
   layers: { name: string; className: string; shape: string; parameters: number; from: readonly string[] }[];
   tensors: TensorInfo[];
   bytes: number;
-  /** Title of the format of a file of another tool; null: an artifact of Unroll. */
+  /** One line about a file of another tool, such as `Keras 3.15.1, Sequential, 4 layers`; null: an artifact of Unroll. */
   origin: string | null;
 }
 
@@ -59,9 +59,9 @@ function modelsIn(files: Files): [string, () => Promise<ModelInfo>][] {
       const name = folder.replace(/\/$/, '') || path;
       return [[name, () => describe(name, new Map(parts))]];
     }
-    // A .safetensors file beside a config.json belongs to an artifact of Unroll, which is described above.
-    const isWeights = files.has(`${folder}config.json`);
-    return OTHER_FORMATS.test(path) && !isWeights ? [[path, () => describeOtherFormat(path, bytes)]] : [];
+    // A file beside a config.json, such as weights.safetensors, is part of an artifact of Unroll, which is described above.
+    const isInArtifact = files.has(`${folder}config.json`);
+    return OTHER_FORMATS.test(path) && !isInArtifact ? [[path, () => describeOtherFormat(path, bytes)]] : [];
   });
 }
 

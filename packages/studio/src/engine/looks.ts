@@ -33,7 +33,7 @@ export async function traceOf(lane: Lane, problem: Problem, example: number): Pr
 
 async function layerValues(lane: Lane, layer: LayerTrace): Promise<LayerValues> {
   const { layer: name, className, units, keep, x } = layer;
-  // The equations of a decoder call this state a.
+  // In the equations of a decoder, this state has the name `a`.
   const { attention: a, ...rest } = layer.states;
   const states = a ? { ...rest, a } : rest;
   const { [ALIGNMENT]: alignment, ...gates } = layer.gates;

@@ -6,7 +6,7 @@ import type { Problem, ProblemKind, Series } from '../problems/problem.js';
 import type { CellKind, Settings } from '../state/settings.js';
 import type { FigureRequest } from './figures.js';
 
-/** The kinds of values that the worker computes after updates because a view shows them. `LookValues` has the values of each. */
+/** The kinds of values that a view can show. The worker computes those of the visible view again as training proceeds. */
 export type Look = 'trace' | 'flow' | 'lossFlow' | 'predictions' | 'saturation' | 'influence' | 'projection';
 
 /** What the worker must compute for the visible view. */
@@ -16,7 +16,7 @@ export interface Watch {
   cells: readonly CellKind[];
   /** Index of the example. */
   example: number;
-  /** Step of the example whose output is explained; -1: the last. */
+  /** Step whose output the look `influence` explains, for problems with one output per step; -1: none is selected yet. */
   step: number;
 }
 
@@ -118,7 +118,7 @@ export interface LayerValues {
 export interface FlowCurve {
   layer: string;
   state: string;
-  /** Mean norm of the derivative with respect to the state, by lag. */
+  /** Mean norm of the derivative of the output (or loss) with respect to the state, by lag. */
   raw: Float64Array;
   /** Mean norm relative to lag 0, and its quantiles 0.1 and 0.9 over the examples. */
   relative: Float64Array;

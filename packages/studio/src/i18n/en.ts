@@ -129,7 +129,7 @@ export const en = {
   gate_n: 'candidate h̃',
   gate_h: 'hidden state',
   gate_c: 'cell state',
-  gate_attention: 'output with context',
+  gate_attention: 'attentional hidden state',
   gate_other: '',
   tracesTitle: 'State traces',
   tracesHint:
@@ -218,7 +218,7 @@ export const en = {
   score: 'Score',
   compareTitle: 'Compare runs',
   compareHint:
-    'A table below lists the scores of opened runs. The view Training draws the curves of opened logs, and the curves that you keep from this page, together with the loss.',
+    'A table below lists the scores of opened runs. The view Training draws the current loss together with the curves of opened logs and the curves that you keep here.',
   keepRuns: 'Keep the current curves',
   clearRuns: 'Clear',
   saveTitle: 'Save a model',

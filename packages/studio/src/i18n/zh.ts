@@ -126,7 +126,7 @@ export const zh: Readonly<Record<keyof typeof en, string>> = {
   gate_r: '重置门',
   gate_n: '候选隐状态 h̃',
   gate_h: '隐状态',
-  gate_attention: '含上下文的输出',
+  gate_attention: '注意力隐状态',
   gate_c: '细胞状态',
   gate_other: '',
   tracesTitle: '状态曲线',
@@ -212,7 +212,7 @@ export const zh: Readonly<Record<keyof typeof en, string>> = {
   score: '指标',
   compareTitle: '比较运行记录',
   compareHint:
-    '下表列出已打开的运行记录的指标。已打开的日志中的曲线，以及在本页保留的曲线，会与损失一起画在“训练”视图中。',
+    '下表列出已打开的运行记录的指标。已打开的日志中的曲线，以及在此保留的曲线，会与当前损失一起画在“训练”视图中。',
   keepRuns: '保留当前曲线',
   clearRuns: '清除',
   saveTitle: '保存模型',

@@ -1,4 +1,4 @@
-/** The numeric columns of a dropped CSV file. */
+/** The numeric columns of a CSV file that a visitor opens. */
 import { InputError } from './input-error.js';
 
 export interface Column {
@@ -9,8 +9,9 @@ export interface Column {
 const MAX_ROWS = 100_000;
 
 /**
- * Returns the columns with at least 20 numbers in which at least nine of ten cells are numbers. Any other cell gets the number
- * above it, or the first number of the column. Only the first 100,000 rows are read.
+ * Returns the columns that have at least 20 numbers, and numbers in at least 90 % of their cells. Each cell without a number
+ * gets the last number above it or, at the top of the column, the first number of the column. Only the first 100,000 rows
+ * are read.
  * @throws InputError if there is no such column
  */
 export function numericColumns(text: string): Column[] {

@@ -1,6 +1,7 @@
 /**
  * Errors as data, which the worker sends and the page shows in the language of the visitor. Errors caused by the visitor's input have
- * messages in both languages. Other errors have an English message of the library, which the page shows below advice in its language.
+ * messages in both languages. Other errors have the English message of the library, which the page shows below advice in the
+ * language of the visitor.
  */
 
 export const MESSAGES = {
@@ -21,8 +22,8 @@ export const MESSAGES = {
     zh: '带注意力的解码器处理长字符串很慢。请把长度设为不超过 {most}；当前为 {steps}。',
   },
   columns: {
-    en: 'The file needs a column with at least 20 numbers, and with numbers in 90 % of its rows, got {rows} rows without such a column.',
-    zh: '文件中需要有一列至少包含 20 个数字，并且 90 % 的行都是数字；已读取 {rows} 行，没有这样的列。',
+    en: 'The file needs a column with at least 20 numbers, in at least 90 % of its rows, got {rows} rows without such a column.',
+    zh: '文件中需要有一列至少包含 20 个数字，并且至少 90 % 的行是数字；已读取 {rows} 行，没有这样的列。',
   },
   noCsv: {
     en: 'Choose or drop a CSV file with a column of numbers.',
@@ -64,7 +65,7 @@ export interface InputMistake {
 
 /** The data of any other error. */
 export interface LibraryError {
-  /** Kind of an error of Unroll, such as `format`; null: any other error. */
+  /** The `code` of the error, such as `format` for an error of Unroll; null: the error has none. */
   code: string | null;
   /** In English. */
   message: string;

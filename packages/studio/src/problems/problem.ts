@@ -13,7 +13,7 @@ export interface Batch {
   weights?: Float32Array;
   /** 1 for valid steps and 0 for padding, [N, T]. */
   mask?: Float32Array;
-  /** With `attention`: the previous target of each step, [N, T]; at the first step, the number of classes as a start token. */
+  /** With `attention`: the previous target of each step, [N, T]; at the first step, a start token, whose id is `outputs`. */
   previous?: Float32Array;
 }
 

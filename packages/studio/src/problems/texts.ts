@@ -46,7 +46,7 @@ export function charactersProblem(text: string, steps: number, seed: number): Pr
   };
 }
 
-/** Returns up to `limit` tokens by descending frequency, after one that stands for all other tokens. */
+/** Returns a token that stands for all rare tokens, followed by the `limit` most frequent tokens in descending order. */
 function mostFrequent(tokens: readonly string[], limit: number): string[] {
   const counts = new Map<string, number>();
   for (const token of tokens) counts.set(token, (counts.get(token) ?? 0) + 1);

@@ -190,7 +190,7 @@ export function singleStep(): void {
 
 let timer: ReturnType<typeof setTimeout> | undefined;
 
-/** Changes settings. Training continues with a new learning rate or clipping, and starts again for everything else. */
+/** Changes settings. If only the learning rate or clipping changes, training continues; otherwise it starts again. */
 export function change(changes: Partial<Settings>): void {
   const names = (Object.keys(changes) as (keyof Settings)[]).filter(
     (name) => String(changes[name]) !== String(store.settings.value[name]),

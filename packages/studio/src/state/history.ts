@@ -60,7 +60,7 @@ export const emptyHistory = (): History => ({
   perSecond: new Curve(),
 });
 
-/** Returns the exponential moving average of a noisy curve, corrected for its start. */
+/** Returns the exponential moving average of a noisy curve, with bias correction as in Adam. */
 export function smooth(values: readonly number[], factor: number): number[] {
   let mean = 0;
   let weight = 0;

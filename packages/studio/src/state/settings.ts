@@ -36,7 +36,10 @@ export interface Settings {
   seed: number;
 }
 
-/** The range of each numeric setting. `step` is the step of its slider; 1: the setting must be an integer. */
+/**
+ * The range of each numeric setting. `step` is 1 if the setting must be an integer; otherwise, it is the step of a linear
+ * slider, or 0 for a logarithmic slider.
+ */
 export const RANGES = {
   units: { min: 1, max: 512, step: 1 },
   layers: { min: 1, max: 3, step: 1 },

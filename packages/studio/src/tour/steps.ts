@@ -1,6 +1,6 @@
 /**
  * The tour "Why LSTM remembers": ten steps, each of which sets up the page and says what to look for. They follow the usual order
- * of textbooks: RNN, vanishing gradient, gates, LSTM, GRU, choosing.
+ * of textbooks: RNN, vanishing gradient, gates, LSTM, GRU, choosing a cell.
  */
 import { smooth } from '../state/history.js';
 import type { CellKind, Settings, ViewName } from '../state/settings.js';

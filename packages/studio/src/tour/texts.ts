@@ -59,14 +59,14 @@ const en: readonly TourText[] = [
     title: 'The cell state',
     paragraphs: [
       'Look at the equation of c: the new cell state is f·c′ + i·g. With f near 1 and i near 0, the cell state hardly changes. It is a sum, not a product with weights, so its derivative with respect to c′ is f itself.',
-      'The biases here start with the chrono initialisation: the forget gates are so far open that the units remember for up to about as many steps as the sequence has.',
+      'The biases here start with the chrono initialisation: the forget gates start so far open that the units remember for up to about the length of the sequence.',
     ],
     goal: 'The numbers of the step are substituted in the equations.',
   },
   {
     title: 'Why LSTM remembers',
     paragraphs: [
-      'The same view as before, with both cells. The gradient of the LSTM passes through the cell state (dashed) and is multiplied only by forget gates. It still reaches the first steps, where the gradient of the RNN is almost 0.',
+      'The gradient flow again, now with both cells. The gradient of the LSTM passes through the cell state (dashed) and is multiplied only by forget gates. It still reaches the first steps, where the gradient of the RNN is almost 0.',
     ],
     goal: 'At the largest lag, the LSTM has more than 100 times the gradient of the RNN.',
   },
@@ -144,7 +144,7 @@ const zh: readonly TourText[] = [
   {
     title: 'LSTM 为什么能记住',
     paragraphs: [
-      '还是刚才的视图，这次有两种单元。LSTM 的梯度经过细胞状态（虚线）传递，每步只乘遗忘门。这一梯度仍能到达最初的几步，而 RNN 的梯度在那里几乎为 0。',
+      '再看梯度流，这次有两种单元。LSTM 的梯度经过细胞状态（虚线）传递，每步只乘遗忘门。这一梯度仍能到达最初的几步，而 RNN 的梯度在那里几乎为 0。',
     ],
     goal: '在最大间隔处，LSTM 的梯度是 RNN 的 100 倍以上。',
   },

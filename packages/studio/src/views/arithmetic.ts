@@ -82,12 +82,12 @@ class UnitStep {
       for (let j = 0; j < units; j++)
         fromH += states.h[(this.#step - 1) * units + j] * U.values[j * width + column];
     }
-    const hasRows = bias?.shape.length === 2;
+    const hasSecondBias = bias?.shape.length === 2;
     return {
       x: fromX,
       h: fromH,
       b: bias?.values[column] ?? 0,
-      bh: hasRows ? bias.values[width + column] : 0,
+      bh: hasSecondBias ? bias.values[width + column] : 0,
     };
   }
 }

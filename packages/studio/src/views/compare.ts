@@ -1,4 +1,4 @@
-/** Loss curves that are drawn together with the current ones: from opened log files, and kept from this page. */
+/** Loss curves that are drawn together with the current ones: those of opened log files, and those that the visitor kept. */
 import { signal } from '@preact/signals';
 import type { Line } from '../charts/line-chart.js';
 import { ink } from '../charts/palette.js';

@@ -15,7 +15,7 @@ export function curvesOf(path: string, text: string): ComparedRun[] {
   return /\.(csv|tsv)$/.test(path) ? curvesFromList(path, csvRecords(text)) : [];
 }
 
-/** Returns the parsed JSON as the only element; empty for an empty or invalid text. */
+/** Returns an array with the parsed JSON; the array is empty if the text is empty or invalid. */
 function parseJson(text: string): unknown[] {
   try {
     return text.trim() === '' ? [] : [JSON.parse(text)];
@@ -72,8 +72,8 @@ export interface RunScores {
 const MAX_SCORES = 60;
 
 /**
- * Returns the first 60 numbers of a training.json by path, such as `leaderboard.lstm.mase`; null if there are none, and for
- * another file.
+ * Returns the first 60 numbers of a training.json, each with its path in the JSON, such as `leaderboard.lstm.mase`; null if
+ * there are no numbers or the file is not a training.json.
  */
 export function scoresOf(path: string, text: string): RunScores | null {
   if (!/(^|\/)training\.json$/.test(path)) return null;

@@ -85,14 +85,14 @@ export interface ClassifyOptions extends RunControl, FrameOptions {
   /** Dropout rate, from 0 to below 1. Default 0.5; 0.2 for clips. */
   dropout?: number;
   /**
-   * Number of networks, whose probabilities are averaged. Default: 5; for texts with n-grams, and from 500,000 training tokens or
-   * steps on, 3; from 2,000,000 on, and for clips, 1.
+   * Number of networks, whose probabilities are averaged. Default: 1 for clips, or for at least 2,000,000 training tokens or
+   * steps; otherwise 3 for texts with n-grams, or for at least 500,000 training tokens or steps; otherwise 5.
    */
   networks?: number;
   /**
    * Whether a model of n-grams of words and characters is trained as well, whose probabilities are averaged with those of the
-   * networks. Only for texts with fewer than 2,000,000 training tokens and at most 500 labels; for more, true raises an error.
-   * Default: true within these limits, otherwise false.
+   * networks. Only for texts with fewer than 2,000,000 training tokens and at most 500 labels; beyond these limits,
+   * true raises an error. Default: true within these limits, otherwise false.
    */
   ngrams?: boolean;
   /**
