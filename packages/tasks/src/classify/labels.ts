@@ -13,7 +13,7 @@ const MAX_WEIGHT = 10;
 /**
  * Returns the labels of each row.
  * @param separator separator of the labels of a row; null: each row has one label
- * @throws UnrollError `data` for a missing column; with one label per row, for an empty cell; otherwise, for a nested list
+ * @throws UnrollError `data` for a missing column; without a separator, for an empty cell; with one, for nested values
  */
 export function readLabels(table: Table, name: string, separator: string | null): string[][] {
   if (separator === null)
@@ -95,7 +95,7 @@ export interface RowSplit {
 }
 
 /**
- * Splits the rows such that each class has the same share of validation rows, but at least one row.
+ * Draws the same share of the rows of each class for validation, but at least one row per class.
  * @param count number of classes
  */
 export function stratifiedSplit(

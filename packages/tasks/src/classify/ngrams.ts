@@ -14,7 +14,7 @@ import { embedding, type Functional, globalAveragePooling1d, input, model } from
 export interface NGramConfig {
   /** Longest n-gram of tokens. */
   tokens: number;
-  /** Shortest and longest n-gram of the characters of a word, with a space before and after it; null: none. */
+  /** Shortest and longest n-gram of characters; a space is added before and after each word. Null: none. */
   characters: readonly [shortest: number, longest: number] | null;
   /** Number of rows of the table. Row 0 is for padding. */
   buckets: number;
@@ -109,8 +109,8 @@ export function ngramBatch(texts: readonly (readonly string[])[], config: NGramC
 }
 
 /**
- * Maximum number of values in the vectors of a batch [texts, n-grams, labels], which the model averages: more need too much memory.
- * A single text cannot exceed it, because the whole table has fewer weights.
+ * Maximum number of values in the vectors of a batch [texts, n-grams, labels], which the model averages. More values would need
+ * too much memory. A single text cannot exceed the maximum, because the whole table has fewer weights.
  */
 const MAX_BATCH_VALUES = 2 ** 24;
 

@@ -61,7 +61,7 @@ function toUnitLength(values: Float32Array): Float32Array {
 /**
  * Returns the equal error rate of pairs, and the threshold at which it is reached.
  * @param embeddings embeddings of the two sounds of each pair
- * @throws UnrollError `data` if all pairs have the same label, or all have different labels
+ * @throws UnrollError `data` if there is no pair with the same label, or no pair with different labels
  */
 export function verificationScores(
   pairs: readonly Pick<SoundPair, 'same'>[],

@@ -71,7 +71,10 @@ const T_QUANTILES: readonly (readonly [degrees: number, quantile: number])[] = [
   [10, 2.228], [12, 2.179], [15, 2.131], [20, 2.086], [30, 2.042],
 ]; // biome-ignore format: a table
 
-/** Returns the quantile for the largest number of degrees in the table up to `degrees`, so that differences are not overstated. */
+/**
+ * Returns the quantile of the last table entry with at most `degrees` degrees of freedom. Between two entries, it is slightly
+ * too large, which makes the test conservative.
+ */
 function tQuantile(degrees: number): number {
   let quantile = T_QUANTILES[0][1];
   for (const [minDegrees, value] of T_QUANTILES) if (degrees >= minDegrees) quantile = value;

@@ -22,7 +22,7 @@ const MAX_TEXT = 200;
 /** Returns the report as an HTML document. */
 export function describeReport(result: DescribeResult, run: { backend: string; seconds: number }): string {
   const { plan, scores, descriptions } = result;
-  const share = `${(100 * scores.exactMatch).toFixed(1)} % of ${descriptions.length} validation sentences are exactly right`;
+  const share = `${(100 * scores.exactMatch).toFixed(1)} % of ${descriptions.length} descriptions of validation clips equal the reference`;
   return page({
     title: `Descriptions of ${plan.columns.frames}`,
     lead:

@@ -4,7 +4,7 @@ import type { ScoreTable } from '../shared/scores.js';
 import { type TranslateScores, translateScores } from '../translate/scores.js';
 
 export interface DescribeScores extends TranslateScores {
-  /** Share of the sentences that equal the reference, apart from white space: 0 to 1. */
+  /** Share of the sentences that equal the reference, apart from white space and, with `lowercase`, from case: 0 to 1. */
   exactMatch: number;
   /** Perplexity of the tokens. */
   perplexity: number;

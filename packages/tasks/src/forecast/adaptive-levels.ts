@@ -1,9 +1,9 @@
 /**
  * Adapts the levels of prediction intervals to recent coverage (adaptive conformal inference, Gibbs & Candès 2021). The margin of
- * an interval is a quantile of earlier scores. If errors grow or shrink over time, the quantile at the nominal level covers too
- * little or too much. Therefore each row moves the level:
+ * an interval is a quantile of earlier conformity scores (calibration.ts). If errors grow or shrink over time, the quantile at
+ * the nominal level covers too little or too much. Therefore the level is updated after each row:
  *
- *   level += rate / sqrt(step) * (share of the scores of the row above their margin - (1 - nominal level))
+ *   level += rate / sqrt(step) * (share of the scores at this row that exceed their margins - (1 - nominal level))
  *
  * The margin of a score is the one known at its forecast origin. Each third of the horizon has its own level; `step` is the mean of
  * its horizon steps, counted from 1. Errors at horizon step h are correlated over about h rows, so that n of them are worth about
@@ -31,7 +31,7 @@ export const partOfHorizon = (step: number, horizon: number): number => Math.flo
 export class AdaptiveLevels {
   /** The grid index of entry 0 of the histories. */
   readonly #start: number;
-  /** By part and level, the level for forecasts from each origin. */
+  /** The adapted level for forecasts from each origin, by part of the horizon and by nominal level. */
   readonly #histories: readonly Float64Array[][];
 
   /**
@@ -146,7 +146,7 @@ class PrefixCounts {
   }
 }
 
-/** Returns the level for forecasts from each of the origins from `first` on. */
+/** Returns the adapted level for forecasts from each of `rows` origins; the first origin is `first`. */
 function levelHistory(
   outcomes: readonly ({ k: number } & RankedOutcomes)[],
   level: number,

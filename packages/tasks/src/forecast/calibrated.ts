@@ -1,6 +1,7 @@
 /**
- * Makes the backtest forecasts of all models and calibrates their intervals. Each model also forecasts from earlier origins. The
- * errors of these forecasts calibrate the intervals of the model and determine the weights of the combined models (combination.ts).
+ * Makes the backtest forecasts of all models and calibrates their intervals. Each model also forecasts from the calibration
+ * origins (origins.ts). The errors of these forecasts calibrate the intervals of the model and determine the weights of the
+ * combined models (combination.ts).
  */
 import type { ModelForecasts } from './backtest.js';
 import { baselineFits, baselineForecasts, isFitted, leaderboardBaselines } from './baselines.js';
@@ -35,7 +36,7 @@ interface ModelRun {
   /** Indices of the calibration origins from which the model can forecast. */
   indices: readonly number[];
   /** Forecasts from these origins. */
-  earlierForecasts: readonly Intervals[];
+  calibrationForecasts: readonly Intervals[];
   /** Forecasts from the backtest origins. */
   backtest: readonly Intervals[];
 }
@@ -43,44 +44,44 @@ interface ModelRun {
 /**
  * Returns the backtest forecasts of all models. Baselines come first: if two models have the same score, the simpler one wins.
  * @param origins origins of the backtest
- * @param earlierOrigins origins of the forecasts for calibration
+ * @param calibrationOrigins origins of the forecasts for calibration
  */
 export async function calibratedForecasts(
   context: RunContext,
   networks: readonly NetworkForecaster[],
   origins: readonly Origin[],
-  earlierOrigins: readonly Origin[],
+  calibrationOrigins: readonly Origin[],
 ): Promise<CalibratedForecasts> {
   const { panel, plan } = context;
-  const allIndices = earlierOrigins.map((_, n) => n);
+  const allIndices = calibrationOrigins.map((_, n) => n);
   const options = {
     season: plan.season,
     log: plan.log,
     levels: context.levels,
-    fits: baselineFits(panel, plan, earlierOrigins),
+    fits: baselineFits(panel, plan, calibrationOrigins),
   };
   const runs: ModelRun[] = [];
   for (const [model, baseline] of leaderboardBaselines(panel, plan, context.baselines)) {
-    const [earlierForecasts, backtest] = [earlierOrigins, origins].map((from) =>
+    const [calibrationForecasts, backtest] = [calibrationOrigins, origins].map((from) =>
       baselineForecasts(panel, baseline, from, options),
     );
-    runs.push({ model, indices: allIndices, earlierForecasts, backtest });
+    runs.push({ model, indices: allIndices, calibrationForecasts, backtest });
   }
   const networkRuns: ModelRun[] = [];
   for (const network of networks) {
-    const indices = allIndices.filter((n) => network.canForecast(earlierOrigins[n]));
-    const earlierForecasts = await network.forecasts(indices.map((n) => earlierOrigins[n]));
+    const indices = allIndices.filter((n) => network.canForecast(calibrationOrigins[n]));
+    const calibrationForecasts = await network.forecasts(indices.map((n) => calibrationOrigins[n]));
     networkRuns.push({
       model: network.name,
       indices,
-      earlierForecasts,
+      calibrationForecasts,
       backtest: await network.forecasts(origins),
     });
   }
-  const combined = combinedRuns(context, runs, networkRuns, origins, earlierOrigins);
+  const combined = combinedRuns(context, runs, networkRuns, origins, calibrationOrigins);
   const scale = scoreScale(panel, plan);
   return {
-    ...calibrate(context, scale, [...runs, ...networkRuns, ...combined.runs], origins, earlierOrigins),
+    ...calibrate(context, scale, [...runs, ...networkRuns, ...combined.runs], origins, calibrationOrigins),
     combinations: combined.combinations,
     scale,
   };
@@ -92,12 +93,13 @@ function calibrate(
   scale: ScoreScale,
   runs: readonly ModelRun[],
   origins: readonly Origin[],
-  earlierOrigins: readonly Origin[],
+  calibrationOrigins: readonly Origin[],
 ): Pick<CalibratedForecasts, 'backtest' | 'calibrationOf'> {
   const calibrationOf = (model: string): Calibration => {
     const calibration = new Calibration(levels, plan.horizon, scale);
-    const { indices, earlierForecasts } = runs.find((run) => run.model === model)!; // every model of the leaderboard has a run
-    for (const [i, n] of indices.entries()) calibration.learn(panel, earlierOrigins[n], earlierForecasts[i]);
+    const { indices, calibrationForecasts } = runs.find((run) => run.model === model)!; // every leaderboard model has a run
+    for (const [i, n] of indices.entries())
+      calibration.learn(panel, calibrationOrigins[n], calibrationForecasts[i]);
     return calibration;
   };
   const calibrated = runs.map(({ model, backtest }): ModelForecasts => {
@@ -113,14 +115,14 @@ function combinedRuns(
   baselineRuns: readonly ModelRun[],
   networkRuns: readonly ModelRun[],
   origins: readonly Origin[],
-  earlierOrigins: readonly Origin[],
+  calibrationOrigins: readonly Origin[],
 ): { runs: ModelRun[]; combinations: Map<string, Combination> } {
   const { panel, plan } = context;
   const isPerSeries = context.select === 'series';
   const errorScales = meanChanges(panel, plan);
-  const errorsOf = ({ indices, earlierForecasts }: ModelRun) => {
-    const from = indices.map((n) => earlierOrigins[n]);
-    return new HeldOutErrors(panel, errorScales, from, earlierForecasts, isPerSeries);
+  const errorsOf = ({ indices, calibrationForecasts }: ModelRun) => {
+    const from = indices.map((n) => calibrationOrigins[n]);
+    return new HeldOutErrors(panel, errorScales, from, calibrationForecasts, isPerSeries);
   };
   const network = bestNetwork(networkRuns, errorsOf, plan.cut);
   const members = [...baselineRuns, network].map((run) => alignedWith(run, network.indices));
@@ -131,8 +133,8 @@ function combinedRuns(
     return {
       model,
       indices: network.indices,
-      earlierForecasts: network.indices.map((n, i) =>
-        weigh(weightsAt(earlierOrigins[n]), ({ earlierForecasts }) => earlierForecasts[i]),
+      calibrationForecasts: network.indices.map((n, i) =>
+        weigh(weightsAt(calibrationOrigins[n]), ({ calibrationForecasts }) => calibrationForecasts[i]),
       ),
       backtest: origins.map((origin, n) => weigh(weightsAt(origin), ({ backtest }) => backtest[n])),
     };
@@ -161,7 +163,10 @@ function combinedRuns(
   return { runs, combinations };
 }
 
-/** A single series gets its own model only if every model was tested on at least this many rows of the series, and on two horizons. */
+/**
+ * A series gets its own model only if every model was tested on at least this many rows of the series, and on at least twice as
+ * many rows as the horizon has steps.
+ */
 const MIN_ROWS_PER_SERIES = 12;
 
 /** Returns the run of the network with the lowest mean error before the backtest; the first run if no errors are known. */
@@ -182,7 +187,7 @@ function alignedWith(run: ModelRun, indices: readonly number[]): ModelRun {
   return {
     ...run,
     indices,
-    earlierForecasts: indices.map((n) => run.earlierForecasts[positions.get(n) ?? 0]),
+    calibrationForecasts: indices.map((n) => run.calibrationForecasts[positions.get(n) ?? 0]),
   };
 }
 

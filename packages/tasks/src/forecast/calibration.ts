@@ -40,7 +40,7 @@ export interface ScoreScale {
   nonNegative: readonly boolean[];
   /** The expected size of errors by position in the season, estimated from changes. Default null: the same at all positions. */
   spread?: SeasonalSpread | null;
-  /** With these settings, `spread` is also estimated from the errors before row `before` (a grid index). Default: it is not. */
+  /** Settings of a second spread, estimated from the errors before row `before` (a grid index). Default: there is none. */
   errorSpread?: { season: number; before: number };
   /** For each series, the mean absolute change in the training rows. */
   units: readonly number[];
@@ -144,7 +144,7 @@ export class Calibration {
       (least, { index }) => index.reduce((a, b) => Math.min(a, b), least),
       before,
     );
-    if (season < 2 || before - start < MIN_ERROR_SEASONS * season) return null; // before the lists of errors are computed
+    if (season < 2 || before - start < MIN_ERROR_SEASONS * season) return null; // saves computing the errors
     const errors = this.#steps.map((step) => step.relativeErrors(before));
     this.#errorSpread = spreadOfErrors(panel, season, errors);
     const spreadOf = spreadAt(this.#errorSpread, panel);
@@ -183,7 +183,7 @@ export class Calibration {
     return known;
   }
 
-  /** Returns a function of a level and a step, both given by index: the level whose quantile of the scores is the margin. */
+  /** Returns a function from the indices of a nominal level and a horizon step to the level of the quantile used as margin. */
   #levelsAt(origin: number, scaling: Scaling): (l: number, k: number) => number {
     const { adaptationRows } = this.#scale;
     if (adaptationRows === undefined) return (l) => this.levels[l];

@@ -141,8 +141,8 @@ async function* backtestModels(
   const { levels } = context;
   for (const network of networks) yield* network.prepare();
   const origins = backtestOrigins(panel, plan, context.refit);
-  const earlierOrigins = calibrationOrigins(panel, plan, context.calibrationCuts[0] ?? plan.cut);
-  const { backtest, ...calibration } = await calibratedForecasts(context, networks, origins, earlierOrigins);
+  const forCalibration = calibrationOrigins(panel, plan, context.calibrationCuts[0] ?? plan.cut);
+  const { backtest, ...calibration } = await calibratedForecasts(context, networks, origins, forCalibration);
   const scores = leaderboard(panel, plan, origins, backtest, levels);
   yield scoresEvent(scores);
   const winner = context.select === 'series' ? PER_SERIES : scores[0].model;
