@@ -129,7 +129,7 @@ describe('unroll inspect --data', () => {
     };
     await fails(
       ['--data', 'tags.conll', '--row', '61'],
-      /The row must be from 1 to 60, the number of sentences, got 61/,
+      /The row must be from 1 to 60 \(the number of sentences\), got 61/,
     );
     await fails(['--data', 'tags.conll', '--row', '0'], /row/);
     await fails(['--sql', 'select * from data'], /--sql needs --data <file>/);

@@ -1,6 +1,6 @@
 /**
- * The conformity scores of calibration.ts by horizon step. Estimates their expected size in several ways, selects the estimate that
- * describes them best, and computes the margins of intervals from them.
+ * Stores the conformity scores of calibration.ts by horizon step, estimates the expected size of the scores in several ways,
+ * selects the estimate that describes the scores best, and computes the margins of intervals from the scores.
  */
 import { normalQuantile } from './distributions.js';
 import type { RelativeErrors } from './seasonal-spread.js';
@@ -18,16 +18,22 @@ export const SCALINGS: readonly Scaling[] = [false, true].flatMap((recent) =>
   ([null, 'changes', 'errors'] as const).map((spread) => ({ recent, spread })),
 );
 
-/** The scores of one horizon step. All lists have one entry per forecast; lists of numbers take little memory. */
+/**
+ * The scores of one horizon step, in lists with one entry per forecast, because lists of numbers take little memory.
+ * Exceptions: `below` and `above` have one such list per level, and `units` has one entry per series.
+ */
 export class StepScores {
+  /** Index of the series. */
   readonly series: number[] = [];
   /** Grid index of the actual value. */
   readonly index: number[] = [];
-  /** The mean absolute changes before the origin: of all changes, and with more weight on recent ones (score-scale.ts). */
+  /** The mean absolute change before the origin. */
   readonly meanSize: number[] = [];
+  /** The same mean with more weight on recent changes (score-scale.ts). */
   readonly recentSize: number[] = [];
-  /** The spreads at the actual value. Those estimated from errors are set after the last forecast; empty if there are too few errors. */
+  /** The seasonal spread at the actual value, estimated from changes. */
   readonly spread: number[] = [];
+  /** The same spread, estimated from errors after the last forecast has been added; empty if there are too few errors. */
   errorSpread: number[] = [];
   /** Whether the forecast is a point forecast, without an interval from the head. */
   readonly isPoint: boolean[] = [];
@@ -46,9 +52,9 @@ export class StepScores {
     [this.below, this.above] = [0, 1].map(() => Array.from({ length: levels }, () => []));
   }
 
-  /** Returns the distance of an actual value from the interval of a level; negative inside. */
-  scoreOf(level: number, n: number): number {
-    return Math.max(this.below[level][n], this.above[level][n]);
+  /** Returns the distance of an actual value from the interval of the level with index l; negative inside. */
+  scoreOf(l: number, n: number): number {
+    return Math.max(this.below[l][n], this.above[l][n]);
   }
 
   /** Returns the positions of the scores that are known at an origin. */
@@ -68,10 +74,10 @@ export class StepScores {
     return { series: this.series, index: this.index, size: size.map((each) => each / mean) };
   }
 
-  /** Returns all scores of a level, divided by their expected sizes. */
-  relativeScores(level: number, scaling: Scaling): Float64Array {
+  /** Returns all scores of the level with index l, divided by their expected sizes. */
+  relativeScores(l: number, scaling: Scaling): Float64Array {
     const scores = new Float64Array(this.index.length);
-    for (let n = 0; n < scores.length; n++) scores[n] = this.scoreOf(level, n) / this.sizeOf(n, scaling);
+    for (let n = 0; n < scores.length; n++) scores[n] = this.scoreOf(l, n) / this.sizeOf(n, scaling);
     return scores;
   }
 
@@ -117,10 +123,7 @@ export function bestScaling(
   return scalings[isBetter && pointCount * 2 >= count ? best : 0];
 }
 
-/**
- * Returns the sum of the interval scores of one horizon step over the levels, each score multiplied by half the probability that the
- * value is outside of the interval.
- */
+/** Returns the sum of the interval scores of one horizon step over the levels, each score multiplied by (1 - level) / 2. */
 function intervalLoss(
   stepScores: StepScores,
   positions: readonly number[],
@@ -147,14 +150,17 @@ function intervalLoss(
   return loss;
 }
 
-/** Bounds have their own margins if at least this many errors of the horizon step are known, and they span so many horizons. */
+/**
+ * The lower and the upper bound have separate margins if at least MIN_ERRORS_PER_BOUND errors of the horizon step are known
+ * and these errors span at least MIN_HORIZONS_PER_BOUND horizons.
+ */
 const [MIN_ERRORS_PER_BOUND, MIN_HORIZONS_PER_BOUND] = [200, 10];
 
 /**
- * Returns the margins of the lower and the upper bound of a level. They are equal, the quantile of the scores of both sides, unless
- * the known errors are many and span many horizons. Then each bound has its own quantile, because errors may be skewed: the actual
- * value is equally likely to be below and above the interval. Errors of a few horizons would show the bias of these horizons instead
- * of skewness, even if they are errors of many series.
+ * Returns the margins of the lower and the upper bound of a level. If few errors are known, or if the errors span few horizons,
+ * both margins are the same quantile of the scores. Otherwise, each bound has its own quantile, so that the actual value is
+ * equally likely to be below and above the interval even if errors are skewed. Errors of a few horizons would show the bias of
+ * these horizons instead of skewness, even if they are errors of many series.
  * @param positions the positions of the known errors
  * @param l the index of the level
  * @param level the level itself, or an adapted one

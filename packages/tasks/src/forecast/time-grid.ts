@@ -75,8 +75,8 @@ function isCounter(
 export function rowNumbers(table: Table, withNote: boolean): TimeColumn {
   const values = Float64Array.from({ length: table.rowCount }, (_, row) => row + 1);
   const note =
-    'No time column was found: rows are numbered in file order. Name the time column with the option time, or write ' +
-    'times such as 1960-12-31.';
+    'No time column was found: rows are numbered in file order. Set the option time to the name of the time ' +
+    'column, or write times such as 1960-12-31.';
   return { name: 'row', format: { template: 'number', zone: null }, values, notes: withNote ? [note] : [] };
 }
 

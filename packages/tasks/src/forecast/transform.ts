@@ -46,7 +46,10 @@ export interface TransformPlan {
 export interface TransformConfig extends TransformPlan {
   /** Centre of the training rows for `standard`, `robust` and `minmax`; 0 for other scalers. */
   centre: number;
-  /** Scale of the training rows for these scalers; for others, the root mean square of d_{t-i} - centre over the training windows. */
+  /**
+   * Scale of the training rows for `standard`, `robust` and `minmax`; for other scalers, the root mean square of
+   * d_{t-i} - centre over the training windows.
+   */
   scale: number;
   /** Mean and standard deviation of d over the training rows. */
   mean: number;

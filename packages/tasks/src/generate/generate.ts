@@ -31,7 +31,7 @@ const LAST_RATE = 0.01;
 export interface LanguageModelOptions extends RunControl {
   /** What a token is: a character, a word, or a subword of byte-pair encoding. Default `char`. */
   level?: TextLevel;
-  /** The text for validation. Default: 5 to 10 % of the text, from ten parts of a long text (see plan.ts). */
+  /** The text for validation. Default: 5 to 10 % of the text; if the text is long, from ten parts of it (see plan.ts). */
   validation?: TextFile;
   /** Convert texts to lower case. Default false. */
   lowercase?: boolean;

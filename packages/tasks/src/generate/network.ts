@@ -51,8 +51,8 @@ export function languageNetwork(shape: LanguageShape): Sequential {
   if (tied) stack.push(spatialDropout1d({ rate: rate / 2, name: 'embedding_dropout' }));
   for (let n = 1; n <= layers; n++) {
     const name = `${cell}${n}`;
-    const dropped = hasRecurrentWeights(cell) ? { weightDrop } : {};
-    stack.push(cellMakers(cell).layer({ units, returnSequences: true, stateful, name, ...dropped }));
+    const weightDropOption = hasRecurrentWeights(cell) ? { weightDrop } : {};
+    stack.push(cellMakers(cell).layer({ units, returnSequences: true, stateful, name, ...weightDropOption }));
     stack.push(spatialDropout1d({ rate, name: `dropout${n}` }));
   }
   const network = sequential([...stack, ...scoreLayers(shape, tokens)], { seed });

@@ -11,8 +11,8 @@ import type { LanguageSizes } from './network.js';
 import type { StreamSizes } from './streams.js';
 
 /**
- * Number of characters of the validation text, which has at least 5 and at most 10 % of the text. A long text is cut into several
- * parts, and the validation text consists of their ends, so that the training text comes from all parts.
+ * The validation text has about this many characters, but at least 5 % and at most 10 % of the text. A long text is cut into
+ * several parts, and the validation text consists of the ends of the parts, so that the training text comes from all parts.
  */
 const VALIDATION_LENGTH = 50_000;
 const VALIDATION_SHARE = { min: 0.05, max: 0.1 };

@@ -1,7 +1,8 @@
 /**
- * Batches of parallel streams. A text is cut into B parts of equal length, and batch n holds the steps nT to (n+1)T - 1 of each
- * part. Consecutive batches therefore continue the same sequences, and a network whose recurrent layers are stateful carries its
- * state from batch to batch: truncated backpropagation through time, with gradients that reach back to the start of the batch.
+ * Batches of parallel streams. A text is cut into B parts of equal length. With T steps per batch, batch n holds the steps nT
+ * to (n+1)T - 1 of each part. Consecutive batches therefore continue the same sequences, and a network whose recurrent layers
+ * are stateful carries its state from batch to batch: truncated backpropagation through time, with gradients that reach back to
+ * the start of the batch.
  */
 import { type RandomStream, type Tensor, tensor } from '@unroll/core';
 

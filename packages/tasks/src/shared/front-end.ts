@@ -1,7 +1,7 @@
 /**
- * The front end of tasks on sound. It computes log-mel frames, subtracts the mean level of each file, standardises the frames,
- * augments them in training (random changes of speed and frequencies, and the masks of SpecAugment), and appends their derivatives
- * over time.
+ * The front end of tasks on sound. It computes log-mel frames, subtracts a mean of each file (see `FileNormalization`),
+ * standardises the frames, augments them in training (random changes of speed and frequencies, and the masks of SpecAugment),
+ * and appends their deltas (derivatives over time).
  */
 import { type RandomStream, type Tensor, tensor } from '@unroll/core';
 import {

@@ -41,8 +41,8 @@ const MAKERS = {
 
 /**
  * `rnn`: a simple RNN with tanh; `lstm`; `gru`; `minGRU` and `minLSTM`: gates that depend on the inputs only (Feng et al. 2024);
- * `layerNormLSTM`: with layer normalisation (Ba et al. 2016); `coupledLSTM`: one gate for input and forgetting (Greff et al. 2017);
- * `peepholeLSTM`: gates that read the state c (Gers & Schmidhuber 2000).
+ * `layerNormLSTM`: with layer normalisation (Ba et al. 2016); `coupledLSTM`: coupled input and forget gates (Greff et al.
+ * 2017); `peepholeLSTM`: gates that read the state c (Gers & Schmidhuber 2000).
  */
 export type RecurrentCellName = keyof typeof MAKERS;
 

@@ -9,7 +9,7 @@ import type { TaskModel, TaskOption, TaskOptionValue, TaskRequest } from './task
  */
 export function checkRow(row: number, count: number, what: string): void {
   if (Number.isInteger(row) && row >= 0 && row < count) return;
-  throw valueError(`The row must be from 1 to ${count}, the number of ${what}, got ${row + 1}.`, {
+  throw valueError(`The row must be from 1 to ${count} (the number of ${what}), got ${row + 1}.`, {
     row,
     count,
   });
@@ -48,7 +48,8 @@ const valueText = (value: TaskOptionValue): string =>
   typeof value === 'object' ? 'a table' : typeof value === 'string' ? `"${value}"` : String(value);
 
 /**
- * Checks the options of a request against the options that the model declares, and that the model reads the inputs of the request.
+ * Checks that the model declares the options of a request, that the options have the right types, and that the model reads
+ * the inputs of the request.
  * @param takesTexts whether the model predicts from texts. Default false
  * @throws UnrollError `value` for an undeclared option, an option of the wrong type, and inputs that the model does not read
  */

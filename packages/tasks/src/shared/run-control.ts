@@ -1,4 +1,4 @@
-/** The options that all tasks have to limit, resume and stop a run. */
+/** The options of all tasks for limiting, resuming and stopping a run. */
 import type { OptionTypes } from '@unroll/core/internal';
 import type { RunStore } from './resume.js';
 

@@ -1,7 +1,7 @@
 /** Consumes the events of a run, for callers that need only its result. */
 import type { RunEvent } from './events.js';
 
-/** Returns the result of a run. @param onEvent is called for every event. Default: not called */
+/** Returns the result of a run. @param onEvent function to call for every event. Default: none */
 export async function runToEnd<R>(
   run: AsyncGenerator<RunEvent, R, void>,
   onEvent?: (event: RunEvent) => void,

@@ -42,7 +42,7 @@ export const isSound = (value: unknown): value is Sound =>
 export function readSound(sound: unknown, name = 'sound'): NamedSound {
   if (!isSound(sound)) {
     const expected = 'the bytes of a WAV file, or an object { samples, sampleRate }';
-    throw new UnrollError('value', `A sound must be ${expected}, got ${formatValue(sound)}.`);
+    throw new UnrollError('value', `A sound must be ${expected}, got ${formatValue(sound)} (${name}).`);
   }
   if (sound instanceof Uint8Array) return readFile({ source: name, bytes: sound });
   if ('bytes' in sound) return readFile(sound);
@@ -51,7 +51,7 @@ export function readSound(sound: unknown, name = 'sound'): NamedSound {
   if (!(samples instanceof Float32Array) || samples.length === 0 || !samples.every(Number.isFinite)) {
     throw new UnrollError(
       'value',
-      `The samples of a sound must be a Float32Array of finite numbers, at least one (${name}).`,
+      `The samples of a sound must be a non-empty Float32Array of finite numbers (${name}).`,
     );
   }
   if (!(sampleRate > 0)) {

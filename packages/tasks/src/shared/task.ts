@@ -40,7 +40,7 @@ export interface TaskModel {
   readonly audio?: string | undefined;
   /** Name of the column of `--data` with the paths of clips; commands read these files. Default: none. */
   readonly frames?: string | undefined;
-  /** True for a model that writes sounds, which `unroll predict` stores under `--audio`. Default false. */
+  /** True for a model that returns sounds, which `unroll predict` writes to `--audio`. Default false. */
   readonly writesSound?: boolean;
   /** The pattern of the file names, if the model was trained on a folder of files. Default: none. */
   readonly pattern?: string | undefined;
@@ -82,8 +82,8 @@ export interface TaskModel {
   /** Returns notes on a prompt for `generate`, such as characters that the model does not know. Default: none. */
   notesOn?(prompt: string): string[];
   /**
-   * The function that `pipeline()` of `unrolljs/pipeline` returns: predicts from one input, or from a list of inputs, and
-   * returns the form that the pipeline of the same task in transformers.js returns, such as `[{ label, score }]`. A list has one
+   * The function that `pipeline()` of `unrolljs/pipeline` returns: predicts from one input, or from a list of inputs. The
+   * result has the form of the same task's pipeline in transformers.js, such as `[{ label, score }]`. For a list, there is one
    * result for each input. Each task declares the type of the function in a file `pipe.ts`, and adds a line to `Pipes` of
    * unrolljs/src/pipeline.ts.
    * @throws UnrollError `value` for invalid inputs and options
@@ -178,7 +178,7 @@ export interface TaskOption {
   readonly type: 'integer' | 'number' | 'text' | 'flag' | 'table';
   /** What `--help` shows for the value: `name` for `--timezone <name>`. Default: depends on the type. */
   readonly placeholder?: string;
-  /** Help text, including the default. */
+  /** Help text. `--help` appends `default`; a default that is not a fixed value belongs in this text. */
   readonly help: string;
   /** Minimum of an integer. Default 0. */
   readonly least?: number;

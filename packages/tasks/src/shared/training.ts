@@ -44,7 +44,7 @@ export interface NetworkRun {
   callbacks?: readonly Callback[];
 }
 
-/** Trains the only network of a run like {@link trainNetwork}. */
+/** Does the same as {@link trainNetwork}, for a run that trains only one network. */
 export function trainSingleNetwork(
   network: Model,
   options: TrainOptions,

@@ -20,10 +20,10 @@ export interface DecodeLimits {
 }
 
 /** The spectrogram of a text. */
-export interface SpokenSpectrogram extends Spectrogram {
+export interface SynthesisedSpectrogram extends Spectrogram {
   /** Attention weights: for each step of the decoder, the weight of each character. */
   alignment: Float32Array[];
-  /** False if the decoder did not stop before the largest number of steps. */
+  /** Whether the decoder stopped by itself. If false, the spectrogram was cut off at the largest number of steps. */
   stopped: boolean;
 }
 
@@ -32,8 +32,8 @@ export async function decodeFrames(
   network: Functional,
   texts: readonly Int32Array[],
   limits: DecodeLimits,
-): Promise<SpokenSpectrogram[]> {
-  const results: SpokenSpectrogram[] = [];
+): Promise<SynthesisedSpectrogram[]> {
+  const results: SynthesisedSpectrogram[] = [];
   for (const rows of textBatches(texts, BATCH)) {
     const spectrograms = await decodeBatch(
       network,
@@ -56,9 +56,9 @@ async function decodeBatch(
   network: Functional,
   texts: readonly Int32Array[],
   { reduction, mels, maxSteps }: DecodeLimits,
-): Promise<SpokenSpectrogram[]> {
+): Promise<SynthesisedSpectrogram[]> {
   const ids: Tensor = padSequences(texts).values;
-  const results: SpokenSpectrogram[] = [];
+  const results: SynthesisedSpectrogram[] = [];
   let stream = network.stream({ inputs: { [TEXT_INPUT]: ids } });
   let active = texts.map((_, index): UnfinishedText => ({ index, parts: [], alignment: [] }));
   let previous = new Float32Array(texts.length * mels);

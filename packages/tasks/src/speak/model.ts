@@ -8,7 +8,7 @@ import { filledTexts } from '../shared/cells.js';
 import { checkRequest } from '../shared/request.js';
 import { type Samples, soundsOf } from '../shared/sounds.js';
 import type { TaskFact, TaskModel, TaskOption, TaskRequest, TaskResult, TaskScores } from '../shared/task.js';
-import { decodeFrames, type SpokenSpectrogram } from './decode.js';
+import { decodeFrames, type SynthesisedSpectrogram } from './decode.js';
 import { type SpeakPipeOptions, speakPipe } from './pipe.js';
 import { readVoice, type SpeakPipeline } from './pipeline.js';
 import { metricsOf, type SpeakScores, scoreTable, speakScores } from './scores.js';
@@ -82,12 +82,12 @@ export class SpeakModel implements TaskModel {
    * @throws UnrollError `value` for a text without a known character
    */
   async speak(texts: readonly string[], options: SpeakPipeOptions = {}): Promise<Samples[]> {
-    const spoken = await this.spectrograms(this.#encodeTexts(texts).map(({ ids }) => ids));
-    return this.#soundsOf(spoken, options.iterations ?? ITERATIONS);
+    const spectrograms = await this.spectrograms(this.#encodeTexts(texts).map(({ ids }) => ids));
+    return this.#soundsOf(spectrograms, options.iterations ?? ITERATIONS);
   }
 
   /** @internal Returns the spectrograms of texts. @param texts ids of each text */
-  spectrograms(texts: readonly Int32Array[]): Promise<SpokenSpectrogram[]> {
+  spectrograms(texts: readonly Int32Array[]): Promise<SynthesisedSpectrogram[]> {
     const { reduction, stepsPerCharacter } = this.pipeline;
     return decodeFrames(this.network, texts, {
       ...{ reduction, mels: this.#voice.mels },
@@ -95,14 +95,14 @@ export class SpeakModel implements TaskModel {
     });
   }
 
-  /** @internal Returns the scores of spoken spectrograms against recorded spectrograms. */
-  scoresOf(spoken: readonly SpokenSpectrogram[], recorded: readonly Spectrogram[]): SpeakScores {
+  /** @internal Returns the scores of synthesised spectrograms against recorded spectrograms. */
+  scoresOf(synthesised: readonly SynthesisedSpectrogram[], recorded: readonly Spectrogram[]): SpeakScores {
     const decibels = (frames: Spectrogram) => ({
       length: frames.length,
       values: this.#voice.decibels(frames),
     });
     return speakScores(
-      spoken.map((spectrogram) => ({ ...decibels(spectrogram), stopped: spectrogram.stopped })),
+      synthesised.map((spectrogram) => ({ ...decibels(spectrogram), stopped: spectrogram.stopped })),
       recorded.map(decibels),
     );
   }
@@ -114,32 +114,32 @@ export class SpeakModel implements TaskModel {
     if (all.length === 0) throw valueError('Speaking needs texts: pass rows or texts (--data or --text).');
     const { iterations = ITERATIONS } = options as { iterations?: number };
     const encodedTexts = this.#encodeTexts(all);
-    const spoken = await this.spectrograms(encodedTexts.map(({ ids }) => ids));
-    const sounds = this.#soundsOf(spoken, iterations);
+    const spectrograms = await this.spectrograms(encodedTexts.map(({ ids }) => ids));
+    const sounds = this.#soundsOf(spectrograms, iterations);
     return {
       columns: ['text', 'seconds'],
       rows: sounds.map(({ samples, sampleRate }, i) => [
         all[i],
         Number((samples.length / sampleRate).toFixed(3)),
       ]),
-      notes: notesOf(encodedTexts, spoken),
+      notes: notesOf(encodedTexts, spectrograms),
       sounds,
     };
   }
 
-  /** Returns the mel-cepstral distortion, the error of durations, and the share of texts after which the decoder stopped. */
+  /** Returns the mel-cepstral distortion, the error of durations, and the share of texts at whose end the decoder stopped. */
   async evaluate(request: TaskRequest): Promise<TaskScores> {
     checkRequest(request, { ...this.#acceptedInputs, options: [] });
     const { rows } = request;
     if (rows === undefined) throw valueError('evaluate needs rows with texts and sounds.');
     const encodedTexts = this.#encodeTexts(this.#textsOf(rows));
     const recorded = soundsOf(rows, this.audio).map((sound) => this.#voice.encode(sound));
-    const spoken = await this.spectrograms(encodedTexts.map(({ ids }) => ids));
-    const scores = this.scoresOf(spoken, recorded);
+    const synthesised = await this.spectrograms(encodedTexts.map(({ ids }) => ids));
+    const scores = this.scoresOf(synthesised, recorded);
     return {
-      ...scoreTable(scores, spoken.length, this.pipeline.cell),
+      ...scoreTable(scores, synthesised.length, this.pipeline.cell),
       metrics: metricsOf(scores),
-      notes: notesOf(encodedTexts, spoken),
+      notes: notesOf(encodedTexts, synthesised),
     };
   }
 
@@ -184,8 +184,8 @@ export class SpeakModel implements TaskModel {
     });
   }
 
-  #soundsOf(spoken: readonly SpokenSpectrogram[], iterations: number): Samples[] {
-    return spoken.map((spectrogram) => this.#voice.toSound(spectrogram, iterations));
+  #soundsOf(spectrograms: readonly SynthesisedSpectrogram[], iterations: number): Samples[] {
+    return spectrograms.map((spectrogram) => this.#voice.toSound(spectrogram, iterations));
   }
 }
 
@@ -197,9 +197,12 @@ const listCharacters = (characters: readonly string[], max = 40): string =>
     .join(', ') + (characters.length > max ? ', ...' : '');
 
 /** Returns notes on skipped characters and on sounds that were cut off. */
-function notesOf(encodedTexts: readonly SpokenText[], spoken: readonly SpokenSpectrogram[]): string[] {
+function notesOf(
+  encodedTexts: readonly SpokenText[],
+  spectrograms: readonly SynthesisedSpectrogram[],
+): string[] {
   const unknown = [...new Set(encodedTexts.flatMap((text) => text.unknown))];
-  const cut = spoken.filter(({ stopped }) => !stopped).length;
+  const cut = spectrograms.filter(({ stopped }) => !stopped).length;
   return [
     ...(unknown.length === 0
       ? []
@@ -207,7 +210,7 @@ function notesOf(encodedTexts: readonly SpokenText[], spoken: readonly SpokenSpe
     ...(cut === 0
       ? []
       : [
-          `The decoder did not stop after ${cut} of ${spoken.length} texts. Their sounds end at the maximum length.`,
+          `The decoder did not stop at the end of ${cut} of ${spectrograms.length} texts. Their sounds are cut off at the maximum length.`,
         ]),
   ];
 }

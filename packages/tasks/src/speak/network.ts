@@ -34,8 +34,8 @@ export interface SpeakSizes {
   /** Dropout rate of the encoder. */
   dropout: number;
   /**
-   * Characters by which the attention of the untrained decoder moves per step: the harmonic mean, over the training texts, of their
-   * characters per step.
+   * Number of characters by which the attention of the untrained decoder moves forward per step: the harmonic mean of the
+   * characters per step of the training texts.
    */
   pace: number;
 }
@@ -53,7 +53,7 @@ export interface SpeakShape extends SpeakSizes {
 export interface SpeakNetworks {
   /** Maps characters [B, S] and previous frames [B, T, mels] to frames [B, T, reduction * mels] and stop logits [B, T, 1]. */
   training: Functional;
-  /** Maps the same inputs to the same outputs and alignments [B, T, S]. */
+  /** Has the same inputs and outputs, and a third output: alignments [B, T, S]. */
   inference: Functional;
 }
 

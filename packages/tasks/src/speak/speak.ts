@@ -14,7 +14,7 @@ import { CELL_NAMES } from '../shared/recurrent-cells.js';
 import { RUN_CONTROL, type RunControl } from '../shared/run-control.js';
 import { runToEnd } from '../shared/run-to-end.js';
 import { type NetworkTraining, trainSingleNetwork } from '../shared/training.js';
-import { frameSampling, type SpokenSpectrogram } from './decode.js';
+import { frameSampling, type SynthesisedSpectrogram } from './decode.js';
 import { SpeakModel } from './model.js';
 import { type SpeakCell, type SpeakNetworks, speakNetworks } from './network.js';
 import { MAX_REDUCTION, SPEAK_FORMAT } from './pipeline.js';
@@ -76,7 +76,7 @@ export interface SpeakResult {
   /** The training of the network. */
   training: NetworkTraining;
   /** The spectrograms that the model generates for the first 50 validation texts. */
-  spoken: SpokenSpectrogram[];
+  spoken: SynthesisedSpectrogram[];
   /** The scores of `spoken`. */
   scores: SpeakScores;
   /** The trained model. It can be saved, and can speak and evaluate. */

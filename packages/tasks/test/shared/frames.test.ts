@@ -162,7 +162,7 @@ describe('rejected clips', () => {
     ],
     'pixels as a list': [
       [{ width: 4, height: 4, data: [1] }],
-      /the data of frame 1 must be a Uint8Array or a Float32Array/,
+      /the data of frame 1 must be a Uint8Array or a Float32Array, got \[1\]\.$/,
     ],
     'no height': [
       { shape: [1e9, 0, 4], values: new Uint8Array() },
@@ -180,10 +180,13 @@ describe('rejected clips', () => {
       file(1.5, []),
       /the number of frames must be a positive integer, got 1\.5\.$/,
     ],
-    'fewer frames than declared': [file(1, []), /^clip: the number of frames must be 1, got 0\.$/],
+    'fewer frames than declared': [
+      file(1, []),
+      /^clip: frames\(indices\) must yield one frame for each index \(1\), got 0\.$/,
+    ],
     'more frames than declared': [
       file(1, [grey(4, 0), grey(4, 0)]),
-      /the number of frames must be 1, got more\.$/,
+      /frames\(indices\) must yield one frame for each index \(1\), got more\.$/,
     ],
     'a frame that is not an image': [
       file(1, [null]),

@@ -12,8 +12,8 @@ export interface Frame {
   width: number;
   height: number;
   /**
-   * [height, width, channels], row by row: 1 channel (grey), 3 (red, green, blue) or 4 (also opacity; the frame is drawn over
-   * black). The opacity is from 0 to 255; in a Float32Array without an opacity above 1, from 0 to 1.
+   * [height, width, channels], row by row: 1 channel (grey), 3 (red, green, blue) or 4 (red, green, blue, alpha; the frame is
+   * drawn over black). Alpha is from 0 to 255; in a Float32Array in which no alpha is above 1, from 0 to 1.
    */
   data: Pixels;
 }
@@ -138,11 +138,12 @@ function* checkedFrames(
   indices: readonly number[],
   fail: (problem: string) => UnrollError,
 ): Generator<CheckedFrame, void> {
+  const expected = `frames(indices) must yield one frame for each index (${indices.length})`;
   let first: CheckedFrame | null = null;
   let n = 0;
   try {
     for (const frame of frames) {
-      if (n === indices.length) throw new ClipProblem(`the number of frames must be ${n}, got more`);
+      if (n === indices.length) throw new ClipProblem(`${expected}, got more`);
       const read = readFrame(frame, indices[n++]);
       first ??= read;
       if (read.data instanceof Float32Array !== first.data instanceof Float32Array) {
@@ -157,7 +158,7 @@ function* checkedFrames(
       }
       yield read;
     }
-    if (n < indices.length) throw new ClipProblem(`the number of frames must be ${indices.length}, got ${n}`);
+    if (n < indices.length) throw new ClipProblem(`${expected}, got ${n}`);
   } catch (error) {
     throw withName(error, fail);
   }
@@ -181,7 +182,10 @@ function readFrame(frame: Frame, index: number): CheckedFrame {
   if (!isFrame(frame))
     throw new ClipProblem(`${what} must be an image { width, height, data }, got ${formatValue(frame)}`);
   const { width, height, data } = frame;
-  if (!isPixels(data)) throw new ClipProblem(`the data of ${what} must be a Uint8Array or a Float32Array`);
+  if (!isPixels(data))
+    throw new ClipProblem(
+      `the data of ${what} must be a Uint8Array or a Float32Array, got ${formatValue(data)}`,
+    );
   checkSides(width, height, what);
   const channels = data.length / (width * height);
   if (channels !== 1 && channels !== 3 && channels !== 4) {

@@ -18,7 +18,7 @@ export interface FrameConfig {
   channels: 1 | 3;
   /** Whether the difference between each frame and the previous one is added as further channels. */
   opticalDifference: boolean;
-  /** Number of frames of a clip that the network reads, one from each of as many equal parts of the clip; null: all. */
+  /** Number of frames of a clip that the network reads: one from each of this many equal parts of the clip; null: all. */
   framesPerClip: number | null;
   /** Mean of each channel in the training clips. */
   means: readonly number[];
@@ -104,7 +104,7 @@ export class FrameEncoder {
   }
 
   /**
-   * Chooses the frame size and the colours, encodes the clips, and fits the standardisation.
+   * Chooses the frame size and whether frames are grey, encodes the clips, and fits the standardisation.
    * @param clips training clips, at least one
    * @throws UnrollError for a damaged frame
    */
@@ -333,7 +333,7 @@ function isColoured(clip: NamedClip): boolean {
   return false;
 }
 
-/** Returns the difference between the largest and the smallest value of the colours, without the opacity. */
+/** Returns the difference between the largest and the smallest value of the colours, without the alpha channel. */
 function rangeOf(data: Float32Array, channels: 3 | 4): number {
   let [min, max] = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY];
   for (let i = 0; i < data.length; i++) {
@@ -344,23 +344,23 @@ function rangeOf(data: Float32Array, channels: 3 | 4): number {
   return max - min;
 }
 
-/** Returns the values of a frame in grey (1 channel) or in colour (3 channels), drawn over black if it has an opacity. */
+/** Returns the values of a frame in grey (1 channel) or in colour (3 channels), drawn over black if it has an alpha channel. */
 function withChannels({ data, channels: from }: CheckedFrame, to: 1 | 3): ArrayLike<number> {
   if (from === to) return data;
   const count = data.length / from;
   const out = new Float32Array(count * to);
-  const maxOpacity = from === 4 ? maxOpacityOf(data) : 1;
+  const opaqueAlpha = from === 4 ? opaqueAlphaOf(data) : 1;
   for (let i = 0; i < count; i++) {
-    const opacity = from === 4 ? data[4 * i + 3] / maxOpacity : 1;
-    const colour = (c: number): number => opacity * data[from * i + (from === 1 ? 0 : c)];
+    const alpha = from === 4 ? data[4 * i + 3] / opaqueAlpha : 1;
+    const colour = (c: number): number => alpha * data[from * i + (from === 1 ? 0 : c)];
     if (to === 1) out[i] = LUMA[0] * colour(0) + LUMA[1] * colour(1) + LUMA[2] * colour(2);
     else for (let c = 0; c < 3; c++) out[3 * i + c] = colour(c);
   }
   return out;
 }
 
-/** Returns the opacity of an opaque pixel: 255, or 1 for floating-point numbers whose opacities are all at most 1. */
-function maxOpacityOf(data: CheckedFrame['data']): number {
+/** Returns the alpha value of an opaque pixel: 1 in a Float32Array in which no alpha is above 1, otherwise 255. */
+function opaqueAlphaOf(data: CheckedFrame['data']): number {
   if (!(data instanceof Float32Array)) return 255;
   for (let i = 3; i < data.length; i += 4) if (data[i] > 1) return 255;
   return 1;

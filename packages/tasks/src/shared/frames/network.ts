@@ -1,7 +1,7 @@
 /**
  * Builds the layers that convert each frame to features, inside `timeDistributed`. After convolutions, there are two kinds of
- * features: a dense layer over all positions, which can represent where something is, and the maximum of each filter, which
- * represents what the frame shows.
+ * features: a dense layer over all positions, which can represent where something is, and the maximum of each filter over all
+ * positions (global max pooling), which represents what the frame shows.
  */
 import {
   concatenate,

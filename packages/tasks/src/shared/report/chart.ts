@@ -143,12 +143,12 @@ export function niceTicks({ low, high }: { low: number; high: number }, count: n
 const pixels = (value: number): string => value.toFixed(1);
 
 function tickLine(tick: number, { width, y }: PlotArea): string {
-  const height = pixels(y(tick));
+  const tickY = pixels(y(tick));
   const label =
     Math.abs(tick) >= 1e6 || (tick !== 0 && Math.abs(tick) < 1e-3) ? tick.toExponential(1) : String(tick);
   return (
-    `<line class="grid" x1="${LEFT}" x2="${width - RIGHT}" y1="${height}" y2="${height}"/>` +
-    `<text x="${LEFT - 6}" y="${height}" dy="0.35em" text-anchor="end">${label}</text>`
+    `<line class="grid" x1="${LEFT}" x2="${width - RIGHT}" y1="${tickY}" y2="${tickY}"/>` +
+    `<text x="${LEFT - 6}" y="${tickY}" dy="0.35em" text-anchor="end">${label}</text>`
   );
 }
 
