@@ -9,7 +9,7 @@ import { clipsOf, type NamedClip } from '../shared/frames/clips.js';
 import { FrameEncoder } from '../shared/frames/encoder.js';
 import { batchesOf } from '../shared/length-batches.js';
 import { type SideEncoder, targetIds } from '../translate/encoder.js';
-import { fitSide, longestTarget, type SideLengths, type TokenLevel } from '../translate/plan.js';
+import { fitSide, maxTargetLength, type SideLengths, type TokenLevel } from '../translate/plan.js';
 import type { DescribeOptions } from './describe.js';
 import type { DescriberSizes } from './network.js';
 import type { DescribedClips } from './pairs.js';
@@ -79,7 +79,7 @@ export function prepare(table: Table, options: DescribeOptions): PreparedDescrib
   const { training, validation } = validationFilePairs
     ? { training: all, validation: validationFilePairs }
     : split(all, table.source, seed);
-  const side = fitSide(training.texts, { level, lowercase, vocabulary }, longestTarget);
+  const side = fitSide(training.texts, { level, lowercase, vocabulary }, maxTargetLength);
   const { encoder: frames, encoded } = FrameEncoder.fit(training.clips, options);
   const idsOf = (sentence: string) => targetIds(side.encoder, side.encoder.tokenizer.tokens(sentence));
   const lengths = summarizeLengths(encoded.map(({ length }) => length));

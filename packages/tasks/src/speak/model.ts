@@ -12,7 +12,7 @@ import { decodeFrames, type SynthesisedSpectrogram } from './decode.js';
 import { type SpeakPipeOptions, speakPipe } from './pipe.js';
 import { readVoice, type SpeakPipeline } from './pipeline.js';
 import { metricsOf, type SpeakScores, scoreTable, speakScores } from './scores.js';
-import { Characters, END_ID, type SpokenText } from './text.js';
+import { Characters, END_ID, type EncodedCharacters } from './text.js';
 import { type Spectrogram, Voice } from './voice.js';
 
 const ITERATIONS = 32;
@@ -169,7 +169,7 @@ export class SpeakModel implements TaskModel {
     return filledTexts(rows, this.pipeline.columns.text, 'text', 'Remove the row.');
   }
 
-  #encodeTexts(texts: readonly string[]): SpokenText[] {
+  #encodeTexts(texts: readonly string[]): EncodedCharacters[] {
     return texts.map((text) => {
       const encoded = this.#characters.encode(text);
       if (encoded.ids.length > 1 || encoded.ids[0] !== END_ID) return encoded;
@@ -198,7 +198,7 @@ const listCharacters = (characters: readonly string[], max = 40): string =>
 
 /** Returns notes on skipped characters and on sounds that were cut off. */
 function notesOf(
-  encodedTexts: readonly SpokenText[],
+  encodedTexts: readonly EncodedCharacters[],
   spectrograms: readonly SynthesisedSpectrogram[],
 ): string[] {
   const unknown = [...new Set(encodedTexts.flatMap((text) => text.unknown))];

@@ -6,7 +6,7 @@ import { randomRows } from '../shared/random-split.js';
 import { type NamedSound, soundsOf } from '../shared/sounds.js';
 import type { SpeakSizes } from './network.js';
 import type { SpeakOptions } from './speak.js';
-import { Characters, type SpokenText } from './text.js';
+import { Characters, type EncodedCharacters } from './text.js';
 import { type Spectrogram, Voice } from './voice.js';
 
 /** Share of the rows in the validation set, and the largest number of rows in it. */
@@ -32,7 +32,7 @@ export interface TrainingSettings {
 
 /** Texts with their spectrograms. */
 export interface EncodedSpeech {
-  texts: readonly SpokenText[];
+  texts: readonly EncodedCharacters[];
   spectrograms: readonly Spectrogram[];
 }
 

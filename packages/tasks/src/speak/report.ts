@@ -1,4 +1,4 @@
-/** Writes the HTML report of a voice: curves, scores, alignments and spectrograms of spoken and recorded texts, and settings. */
+/** Writes the HTML report of a voice: curves, scores, alignments, spectrograms of synthesised and recorded speech, settings. */
 import { escapeHtml } from '../shared/report/chart.js';
 import { trainingCurves } from '../shared/report/curves.js';
 import { heatMap } from '../shared/report/heat-map.js';
@@ -19,8 +19,9 @@ export function speakReport(result: SpeakResult, run: { backend: string; seconds
   const { plan, scores, spoken } = result;
   const percent = (share: number): string => `${(100 * share).toFixed(1)} %`;
   const summary =
-    `Mel-cepstral distortion ${scores.distortion.toFixed(2)} dB on ${spoken.length} validation texts; the durations differ by ` +
-    `${percent(scores.durationError)} on average, and the decoder stopped after ${percent(scores.stopped)} of the texts.`;
+    `Mel-cepstral distortion ${scores.distortion.toFixed(2)} dB on ${spoken.length} validation texts; the durations differ from ` +
+    `those of the recordings by ${percent(scores.durationError)} on average, and the decoder stopped by itself for ` +
+    `${percent(scores.stopped)} of the texts.`;
   const source = `Trained on ${plan.training.texts.length} texts of ${baseName(plan.source)}.`;
   const [head, row] = scoreTexts(scoreTable(scores, spoken.length, plan.sizes.cell));
   return page({

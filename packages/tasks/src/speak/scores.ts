@@ -1,6 +1,7 @@
 /**
- * Scores of spoken texts: the mel-cepstral distortion (Kubichek 1993) between the spoken and the recorded sound after dynamic time
- * warping, the difference of their durations, and the share of texts after which the decoder stopped.
+ * Scores of synthesised speech: the mel-cepstral distortion (Kubichek 1993) between the synthesised and the recorded sound
+ * after dynamic time warping, the difference of their durations, and the share of texts after which the decoder stopped by
+ * itself.
  */
 import type { ScoreTable } from '../shared/scores.js';
 
@@ -23,23 +24,24 @@ export interface DecibelFrames {
   length: number;
 }
 
-/** Returns the scores of spoken spectrograms against recorded spectrograms. @param spoken at least one */
+/** Returns the scores of synthesised spectrograms against recorded spectrograms. @param synthesised at least one */
 export function speakScores(
-  spoken: readonly (DecibelFrames & { stopped: boolean })[],
+  synthesised: readonly (DecibelFrames & { stopped: boolean })[],
   references: readonly DecibelFrames[],
 ): SpeakScores {
   const mean = (scoreOf: (n: number) => number): number =>
-    spoken.reduce((sum, _, n) => sum + scoreOf(n), 0) / spoken.length;
+    synthesised.reduce((sum, _, n) => sum + scoreOf(n), 0) / synthesised.length;
   return {
-    distortion: mean((n) => melCepstralDistortion(spoken[n], references[n])),
-    durationError: mean((n) => Math.abs(spoken[n].length / references[n].length - 1)),
-    stopped: mean((n) => Number(spoken[n].stopped)),
+    distortion: mean((n) => melCepstralDistortion(synthesised[n], references[n])),
+    durationError: mean((n) => Math.abs(synthesised[n].length / references[n].length - 1)),
+    stopped: mean((n) => Number(synthesised[n].stopped)),
   };
 }
 
 /**
- * Returns the mel-cepstral distortion in dB: the root mean square difference between log-mel frames reduced to the
- * cepstral coefficients 1 to 13, averaged over the steps of the alignment with the smallest sum of differences.
+ * Returns the mel-cepstral distortion in dB: the mean distance of aligned frames, for the alignment with the smallest sum of
+ * distances. The distance of two frames is the root mean square difference of their log-mel values, computed from the
+ * cepstral coefficients 1 to 13 only.
  */
 export function melCepstralDistortion(a: DecibelFrames, b: DecibelFrames): number {
   const [x, y] = [cepstra(a), cepstra(b)];

@@ -22,8 +22,8 @@ import { type EncodedSpeech, type PreparedVoice, prepare } from './plan.js';
 import { planEvent, resultEvent } from './run-events.js';
 import { type SpeakScores, scoreTable } from './scores.js';
 
-/** Largest number of validation texts that are spoken and scored. */
-const SPOKEN = 50;
+/** Largest number of validation texts that are synthesised and scored. */
+const MAX_SCORED = 50;
 /** Weight of the loss of the stop token. */
 const STOP_WEIGHT = 0.3;
 /** Scheduled sampling reaches its largest probability after this fraction of the planned updates or after MAX_RAMP updates, whichever is less. */
@@ -41,7 +41,7 @@ export interface SpeakOptions extends RunControl {
   reduction?: number;
   /** Number of mel filters. Default 80. */
   mels?: number;
-  /** Sample rate of the spoken sounds in Hz. Default: the most frequent rate of the training sounds, at most 16,000. */
+  /** Sample rate of the synthesised speech in Hz. Default: the most frequent rate of the training sounds, at most 16,000. */
   sampleRate?: number;
   /**
    * Largest probability that a previous frame is replaced by one that the model generated (scheduled sampling), from 0 to below 1.
@@ -112,7 +112,7 @@ export async function* speakEvents(
     { ...{ model: sizes.cell, control: options, patience: settings.patience } },
   );
   const model = modelOf(plan, networks.inference);
-  const spoken = await model.spectrograms(validation.texts.slice(0, SPOKEN).map(({ ids }) => ids));
+  const spoken = await model.spectrograms(validation.texts.slice(0, MAX_SCORED).map(({ ids }) => ids));
   const scores = model.scoresOf(spoken, validation.spectrograms);
   yield { event: 'scores', ...scoreTable(scores, spoken.length, sizes.cell) };
   const seconds = (performance.now() - start) / 1000;

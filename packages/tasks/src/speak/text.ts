@@ -12,7 +12,7 @@ export interface CharactersConfig {
 }
 
 /** A text as ids. */
-export interface SpokenText {
+export interface EncodedCharacters {
   ids: Int32Array;
   /** The character of each id, for charts; `end` for the end of the text. */
   symbols: string[];
@@ -40,7 +40,7 @@ export class Characters {
     return this.config.characters.length + FIRST_ID;
   }
 
-  encode(text: string): SpokenText {
+  encode(text: string): EncodedCharacters {
     const all = [...normalizeText(text, this.config.lowercase)];
     const known = all.filter((character) => this.#ids.has(character));
     const unknown = [...new Set(all.filter((character) => !this.#ids.has(character)))];

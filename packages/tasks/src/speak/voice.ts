@@ -40,7 +40,7 @@ const SILENCE = 45;
 const CROSSINGS = 16;
 /** Standardised values are limited to this number of standard deviations before they are converted to dB. */
 const LIMIT = 5;
-/** Exponent of the magnitudes of spoken sounds, as in Tacotron (Wang et al. 2017). */
+/** Exponent to which the magnitudes are raised before Griffin-Lim in synthesis, as in Tacotron (Wang et al. 2017). */
 const SHARPNESS = 1.2;
 
 export class Voice {

@@ -1,7 +1,7 @@
 /**
  * Decisions of a tagger. The most probable tags give the highest share of correct tags, but not the highest F1: if entities are
- * hard to find, predicting also less probable entities increases F1 (Lipton et al. 2014: the best threshold is half of the best
- * F1). Therefore, an offset is added to the scores of all entity tags. It is chosen on the validation sentences.
+ * hard to find, F1 increases when less probable entities are predicted, too (Lipton et al. 2014: the best threshold is half of
+ * the best F1). Therefore, an offset, chosen on the validation sentences, is added to the scores of all entity tags.
  */
 import { predictAll, type TagScores, tagProbabilities, viterbi } from '@unroll/core';
 import type { Crf, Functional, Network, TagConstraints } from '@unroll/nn';

@@ -31,13 +31,13 @@ export function addSentence(
 ): void {
   const scheme = labelScheme(goal.scheme);
   if (scheme !== null) {
-    const spans = [actual, predicted].map((tags) =>
+    const [actualSpans, predictedSpans] = [actual, predicted].map((tags) =>
       spansOf(tags, scheme).map(({ label, start, end }) => `${start} ${end} ${label}`),
     );
-    const known = new Set(spans[0]);
-    sums[0] += spans[1].filter((span) => known.has(span)).length;
-    sums[1] += spans[1].length;
-    sums[2] += spans[0].length;
+    const actualSet = new Set(actualSpans);
+    sums[0] += predictedSpans.filter((span) => actualSet.has(span)).length;
+    sums[1] += predictedSpans.length;
+    sums[2] += actualSpans.length;
   } else if (goal.positive !== null) {
     sums[0] += sentenceF1(actual, predicted, goal.positive);
     sums[1]++;

@@ -64,7 +64,7 @@ export async function tagPipe(
   const { aggregation = source.hasEntities ? 'spans' : 'none', ignoreLabels = [] } = options;
   if (aggregation === 'spans' && !source.hasEntities) {
     throw valueError(
-      'pipeline: aggregation must be "none", because the tags of this model mark no entities, got "spans".',
+      'pipeline: aggregation must be "none", got "spans": the tags of this model do not mark entities.',
     );
   }
   const texts = textsOf(input);

@@ -42,9 +42,12 @@ const CHARACTER_SHARE = 0.9;
 const MANY_TOKENS = 500_000;
 /** Below this number of training tokens, a network has one recurrent layer, otherwise two. */
 const DEEP_TOKENS = 150_000;
-/** Share of the words that are replaced by the unknown word, relative to the dropout rate, if the network reads characters. */
+/**
+ * For networks that read characters: the share of the words that training replaces by the unknown word is this number times the
+ * dropout rate.
+ */
 const WORD_DROPOUT = 0.6;
-/** The same share if the network reads no characters and therefore knows nothing else about a word. */
+/** The same factor for networks that read no characters and therefore know nothing else about a word. */
 const WORD_DROPOUT_ALONE = 0.2;
 
 export interface TaggerSettings {

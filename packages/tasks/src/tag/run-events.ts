@@ -74,8 +74,8 @@ function notesOf(plan: PreparedTagger): string[] {
     validationSource === null
       ? `Validation: ${count} of the sentences, drawn at random.`
       : `Validation: ${count} sentences of ${validationSource}.`;
-  const { 50: median, 99: longest } = lengths.percentiles;
-  const length = `Length: ${median} tokens (median), ${longest} (99th percentile), ${lengths.longest} (longest).`;
+  const { 50: median, 99: long } = lengths.percentiles;
+  const length = `Length: ${median} tokens (median), ${long} (99th percentile), ${lengths.longest} (longest).`;
   return [
     ...[split, length],
     ...(goal.positive === null

@@ -1,8 +1,8 @@
 /**
  * `trainTagger`: trains a tagger on sentences of tokens with tags. The run is planned by plan.ts; the network is built by
  * network.ts. Training ends when F1 (or the share of correct tags) on the validation sentences stops improving, and the weights of
- * the best epoch are kept. The validation loss already rises epochs before that, because the network becomes too confident of its
- * wrong predictions.
+ * the best epoch are kept. The validation loss starts to rise some epochs before that, because the network becomes too
+ * confident of its wrong predictions.
  */
 import { currentBackend, RandomStream, ready, valueError } from '@unroll/core';
 import { checkOptions as checkNamesAndTypes, type OptionTypes } from '@unroll/core/internal';

@@ -23,7 +23,7 @@ export function alignLabels(
   const states = 2 * labels.length + 1; // Even states are blanks, odd states are the labels between them.
   const labelOf = (state: number): number => (state % 2 === 0 ? BLANK : labels[(state - 1) / 2]);
   let best = new Float64Array(states).fill(Number.NEGATIVE_INFINITY);
-  const moves = new Uint8Array(steps * states); // By how many states the best path to a state advances at a step.
+  const moves = new Uint8Array(steps * states); // [t, s]: by how many states the best path to state s advances at step t.
   for (let t = 0; t < steps; t++) {
     const next = new Float64Array(states).fill(Number.NEGATIVE_INFINITY);
     for (let s = 0; s < states; s++) {

@@ -41,7 +41,9 @@ const FORBIDDEN = Number.NEGATIVE_INFINITY;
 function lexiconOf(tokens: TranscriptTokens): Pick<CtcDecoderOptions, 'score' | 'scoreEnd'> {
   const { words } = tokens.config;
   const known = new Set(words);
-  const starts = new Set(words.flatMap((word) => [...word].map((_, i, all) => all.slice(0, i + 1).join(''))));
+  const wordPrefixes = new Set(
+    words.flatMap((word) => [...word].map((_, i, all) => all.slice(0, i + 1).join(''))),
+  );
   const lastWord = (ids: readonly number[]): string => {
     const text = tokens.spell(ids);
     return text.slice(text.lastIndexOf(' ') + 1);
@@ -51,7 +53,7 @@ function lexiconOf(tokens: TranscriptTokens): Pick<CtcDecoderOptions, 'score' | 
       const word = lastWord(prefix);
       const added = tokens.spell([next]);
       if (added === ' ') return known.has(word) ? 0 : FORBIDDEN;
-      return starts.has(word + added) ? 0 : FORBIDDEN;
+      return wordPrefixes.has(word + added) ? 0 : FORBIDDEN;
     },
     scoreEnd(prefix) {
       const word = lastWord(prefix);

@@ -162,8 +162,9 @@ function checkTranscriptLengths(
   if (wrong < 0) return;
   const { length } = sounds[wrong];
   const problem =
-    `the transcript needs at least ${stepsNeeded(ids[wrong])} steps, but the sound has ` +
-    `${stepsOf(length, reduction)} (${(length / frontEnd.frameRate).toFixed(2)} s). Check whether they belong together.`;
+    `the transcript needs at least ${stepsNeeded(ids[wrong])} steps, but the sound has only ` +
+    `${stepsOf(length, reduction)} (${(length / frontEnd.frameRate).toFixed(2)} s, reduction ${reduction}). ` +
+    'Check whether the transcript belongs to the sound.';
   throw cellError(table, rows[wrong], column(table, text), problem);
 }
 

@@ -46,7 +46,10 @@ export class TranscribeStream {
     return this.#parts.tokens.decode(this.#decoder.best()[0].labels);
   }
 
-  /** Passes frames through the network. Except at the end, their number is a multiple of the reduction. */
+  /**
+   * Passes the waiting frames and `frames` through the network. Except at the end of the sound, only a multiple of `reduction`
+   * frames is passed, and the rest waits.
+   */
   async #append(frames: Float32Array, isEnd: boolean): Promise<void> {
     const { frontEnd, reduction } = this.#parts;
     const all = new Float32Array(this.#waiting.length + frames.length);

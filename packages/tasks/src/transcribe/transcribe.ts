@@ -264,6 +264,6 @@ function checkOptions(options: TranscribeOptions): void {
     throw valueError(`reduction must be at most ${MAX_REDUCTION}, got ${reduction}.`);
   if (streaming && normalize !== 'none')
     throw valueError(
-      `normalize must be "none" for streaming, which does not know the whole sound, got "${normalize}".`,
+      `normalize must be "none" for streaming, got "${normalize}": the mean of a sound is not known before its end.`,
     );
 }

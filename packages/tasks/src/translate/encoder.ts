@@ -28,7 +28,7 @@ export interface SideConfig {
 export interface TokenizedText {
   tokens: readonly string[];
   ids: Int32Array;
-  /** True if the text has more tokens, which are cut. */
+  /** True if the text had more tokens than the limit and was cut. */
   isCut: boolean;
 }
 

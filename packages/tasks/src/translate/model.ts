@@ -55,7 +55,7 @@ const OPTIONS: readonly TaskOption[] = [
   },
 ];
 
-/** Pairs per batch when targets are known. */
+/** Pairs per batch when the perplexity is computed. */
 const BATCH = 64;
 const LOSS_OPTIONS = { fromLogits: true, reduction: 'meanWithSampleWeight' } as const;
 

@@ -12,7 +12,7 @@ export const TRANSLATE_FORMAT = 'unroll-translate-1';
 
 export interface TranslatePipeline {
   format: typeof TRANSLATE_FORMAT;
-  /** The query that produced the training rows; it also runs on other files. */
+  /** The query that produced the training rows; it also runs on the files to predict from. */
   sql?: string | undefined;
   /** The options with which the training file was parsed, if the user set any. */
   reading?: { decimal?: Decimal; thousands?: Thousands; encoding?: string; header?: boolean } | undefined;

@@ -22,9 +22,9 @@ const MAX_VALIDATION = 2000;
 /** Source texts are cut to this number of tokens, and target texts to at most this number. */
 const MAX_LENGTH = 400;
 /** Limits of the default size of a vocabulary of subwords, and the number of training words per subword. */
-const SMALLEST_VOCABULARY = 1000;
-const LARGEST_VOCABULARY = 8000;
-const WORDS_PER_TOKEN = 80;
+const MIN_SUBWORDS = 1000;
+const MAX_SUBWORDS = 8000;
+const WORDS_PER_SUBWORD = 80;
 /** Default limit of a vocabulary of words or characters. */
 const MAX_VOCABULARY = 20_000;
 /** A vocabulary of words that would be larger than this leaves out words that occur once. */
@@ -85,7 +85,7 @@ export function prepare(data: PairData, options: TranslateOptions): PreparedTran
   const training = { source: split.training.source, target: split.training.target };
   const sides = {
     source: fitSide(training.source, { level, lowercase, vocabulary }, () => MAX_LENGTH),
-    target: fitSide(training.target, { level, lowercase, vocabulary }, longestTarget),
+    target: fitSide(training.target, { level, lowercase, vocabulary }, maxTargetLength),
   };
   const { source, target } = { source: sides.source.encoder, target: sides.target.encoder };
   const { validation } = split;
@@ -137,7 +137,8 @@ export interface SideOptions {
 }
 
 /** Returns the maximum number of tokens of a generated target. @param longest length of the longest training target */
-export const longestTarget = (longest: number): number => Math.min(MAX_LENGTH, Math.ceil(1.5 * longest) + 10);
+export const maxTargetLength = (longest: number): number =>
+  Math.min(MAX_LENGTH, Math.ceil(1.5 * longest) + 10);
 
 /**
  * Learns the tokens of the texts of one side. Returns the encoder, the tokens of each text, and the lengths.
@@ -159,8 +160,8 @@ function tokenizerOf(texts: readonly string[], { level, lowercase, vocabulary }:
   if (level === 'words') return tokenizer({ kind: 'words', ...common });
   if (level === 'characters') return tokenizer({ kind: 'characters', ...common });
   const words = texts.reduce((sum, text) => sum + text.split(/\s+/).length, 0);
-  const size = 500 * Math.round(words / WORDS_PER_TOKEN / 500);
-  const defaultSize = Math.min(LARGEST_VOCABULARY, Math.max(SMALLEST_VOCABULARY, size));
+  const size = 500 * Math.round(words / WORDS_PER_SUBWORD / 500);
+  const defaultSize = Math.min(MAX_SUBWORDS, Math.max(MIN_SUBWORDS, size));
   return learnBytePairs(texts, { vocabularySize: vocabulary ?? defaultSize, ...common });
 }
 

@@ -89,6 +89,6 @@ test('the pipeline of a tagger without entities tags tokens', async () => {
   await assert.rejects(model.pipe('met Ana', { aggregation: 'spans' }), {
     code: 'value',
     message:
-      'pipeline: aggregation must be "none", because the tags of this model mark no entities, got "spans".',
+      'pipeline: aggregation must be "none", got "spans": the tags of this model do not mark entities.',
   });
 });
