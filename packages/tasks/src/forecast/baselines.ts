@@ -166,10 +166,10 @@ export function baselineForecasts(
   origins: readonly Origin[],
   options: BaselineOptions,
 ): Intervals[] {
-  const { firstReadings, secondReadings, merge } = levelledOrigins(panel, origins, options);
+  const { asShifts, asOutliers, merge } = levelledOrigins(panel, origins, options);
   return merge(
-    forecastsFrom(firstReadings, baseline, options),
-    secondReadings.flatMap((each) => forecastsFrom(each, baseline, options)),
+    forecastsFrom(asShifts, baseline, options),
+    asOutliers.flatMap((each) => forecastsFrom(each, baseline, options)),
   );
 }
 

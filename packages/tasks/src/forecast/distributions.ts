@@ -67,7 +67,7 @@ function tailExpansion(y: number, df: number, d: number): number {
 /** If the mean is larger than this, the search for a quantile advances several counts per step. */
 const MAX_STEPS = 10_000;
 
-/** Returns a quantile of the negative binomial distribution with the given mean and the variance mean + dispersion mean². */
+/** Returns a quantile of the negative binomial distribution with the given mean, and variance mean + dispersion · mean². */
 export function negativeBinomialQuantile(p: number, mean: number, dispersion: number): number {
   const step = Math.ceil(mean / MAX_STEPS);
   if (step > 1) {

@@ -15,7 +15,7 @@ import { type FloatArray, RandomStream, UnrollError } from '@unroll/core';
 import { type CalendarName, calendarChannels } from './calendar.js';
 import { type ChannelConfig, channelsOf, fitChannels } from './covariates.js';
 import type { Panel } from './panel.js';
-import { fillGaps, rowsWithKnownHorizon, subsample } from './rows.js';
+import { fillGaps, ofSeries, rowsWithKnownHorizon, subsample } from './rows.js';
 import {
   centreOf,
   changePerSeason,
@@ -84,7 +84,10 @@ export interface Origin {
 
 /** The channels of one series, with one value per row. */
 interface SeriesChannels {
-  /** Past covariates: the seasonal differences of numbers, from which the centre is subtracted, and the values of categories. */
+  /**
+   * Past covariates: the channels of numbers and the one-hot channels of categories. If `isRelative`, the values are seasonal
+   * differences; their centre depends on the window, and is subtracted when a window is encoded.
+   */
   past: { values: Float64Array; isRelative: boolean }[];
   /** Calendar features. */
   calendar: Float64Array[];
@@ -132,7 +135,10 @@ export class PanelEncoder {
     });
     this.#channels = panel.series.map((_, i) => this.#seriesChannels(i));
     const { past, calendar, future, static: fixed } = this.#channels[0];
-    const pastWidth = past.reduce((sum, { isRelative }) => sum + (isRelative && this.#hasBoth ? 2 : 1), 0);
+    const pastWidth = past.reduce(
+      (sum, { isRelative }) => sum + (isRelative && this.#hasUnsubtractedPast ? 2 : 1),
+      0,
+    );
     this.inputWidth =
       (plan.hasUnsubtractedChannel ? 2 : 1) + pastWidth + calendar.length + 2 * future.length + fixed.length;
     this.futureWidth = future.length === 0 ? 0 : 2 * future.length + 1;
@@ -154,7 +160,10 @@ export class PanelEncoder {
     return new PanelEncoder(panel, plan, { transforms, channels });
   }
 
-  /** Returns an encoder with the same fit for another panel, whose series `n` extends series `sources[n]` of the panel of this encoder. */
+  /**
+   * Returns an encoder with the same fit for another panel. Series `n` of the other panel extends or replaces series
+   * `sources[n]` of the panel of this encoder.
+   */
   forPanel({ panel, sources }: { panel: Panel; sources: readonly number[] }): PanelEncoder {
     if (panel === this.#panel) return this;
     const { channels, transforms } = this.config;
@@ -243,7 +252,8 @@ export class PanelEncoder {
   #pointOf({ series, origin }: Origin, isUnknown = false): EncodingPoint {
     const target = this.#targets[series];
     if (target === null) {
-      throw new UnrollError('state', `Series ${series} has too few rows for a network forecast.`, {
+      const { id } = this.#panel.series[series];
+      throw new UnrollError('state', `The training rows${ofSeries(id)} are too few for a network.`, {
         series,
       });
     }
@@ -265,7 +275,7 @@ export class PanelEncoder {
       for (let c = 0; c < transform.channels; c++) out[index++] = targetChannels[i * transform.channels + c];
       for (const [c, { values, isRelative }] of past.entries()) {
         out[index++] = values[r] - pastCentres[c];
-        if (isRelative && this.#hasBoth) out[index++] = values[r];
+        if (isRelative && this.#hasUnsubtractedPast) out[index++] = values[r];
       }
       for (const channel of calendar) out[index++] = channel[r];
       for (const [c, { values, changes, isCategory }] of future.entries()) {
@@ -299,13 +309,16 @@ export class PanelEncoder {
     }
   }
 
-  /** Whether there are two different channels of the target: with and without the subtraction of the reference. */
-  get #hasBoth(): boolean {
+  /**
+   * Whether numeric past covariates have a second channel, from which the centre is not subtracted. If the centre is always 0
+   * (with the reference `zero`, or without the scaler `changes`), it would equal the first channel and is left out.
+   */
+  get #hasUnsubtractedPast(): boolean {
     const { hasUnsubtractedChannel, scaler, reference } = this.#plan;
     return hasUnsubtractedChannel && scaler === 'changes' && reference !== 'zero';
   }
 
-  /** Returns what is subtracted from the changes of a covariate in the window before `row`, by the same rule as for the target. */
+  /** Returns the centre of the changes of a covariate in the window before `row`, computed like the centre of the target. */
   #centre(changes: Float64Array, row: number): number {
     const { scaler, reference, window } = this.#plan;
     return scaler === 'changes' ? centreOf(changes.subarray(row - window, row), reference) : 0;

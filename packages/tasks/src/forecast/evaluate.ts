@@ -17,7 +17,7 @@ const MAX_FORECASTS = 10_000;
 /**
  * Returns the scores of the model and of the best baseline, as in a backtest. The forecast origins are all rows of the table that are
  * newer than the training data, or a sample of them. MASE is scaled by the seasonal naive error on the rows before the first origin.
- * @throws UnrollError `data` if the table has no newer rows of a series that was trained on
+ * @throws UnrollError `data` if no series of the training data has newer values in the table
  */
 export async function evaluateForecast(model: ForecastModel, table: Table): Promise<TaskScores> {
   const { pipeline } = model;

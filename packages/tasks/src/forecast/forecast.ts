@@ -64,8 +64,9 @@ export interface ForecastOptions extends PanelOptions, PlanOptions {
   /** Maximum number of epochs; validation chooses the actual number. Default 60. */
   epochs?: number;
   /**
-   * Time for the training, in seconds. The time that is left is divided equally among the remaining training runs; this limits how
-   * many epochs are tried. Later training runs take no more epochs than were tried; each takes at least one. Default: no limit.
+   * Time limit for the training, in seconds. When the number of epochs is chosen, the time that is left is divided equally
+   * among the remaining training runs, which limits how many epochs are compared. The later training runs take the chosen
+   * number of epochs. Every training run takes at least one epoch. Default: no limit.
    */
   budget?: number;
   /** Seed of the initial weights and of shuffling. Default 0. */

@@ -1,6 +1,6 @@
 /**
  * Trains the networks of a run and forecasts with them. There are separate networks for calibration, for the backtest and for the
- * final forecast. If the epoch search has a single fold, its networks are also those for calibration.
+ * final forecast. If the epoch search has a single fold, its networks are also used for calibration.
  */
 import type { EpochEvent as TrainEpoch, TrainEvent, StepEvent as TrainStep } from '@unroll/train';
 import {
@@ -49,8 +49,8 @@ export interface RunContext {
    */
   calibrationCuts: readonly number[];
   /**
-   * Whether the search trains the calibration networks, because its only fold has the only cutoff. Otherwise, they are trained
-   * after the search.
+   * Whether the networks of the epoch search are also used for calibration: if the search has a single fold, and the cutoff of
+   * this fold is the only one in `calibrationCuts`. Otherwise, separate networks are trained for calibration after the search.
    */
   searchCalibrates: boolean;
   /** The fitted baselines to compare; undefined: the default ones. */

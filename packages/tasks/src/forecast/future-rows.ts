@@ -33,8 +33,8 @@ const keyOf = ({ ids, time }: KeyedTable, row: number): string => `${time.values
 /**
  * Returns `table` with the future covariates of `rows`. If `table` has no row of the same series and time, a row without a target is
  * added. If `table` has such a row, its covariates are set, unless its target is known.
- * @throws UnrollError `data` for a table without a time column; with file and line of `rows`, for an unknown series, a duplicate row,
- *   a row with a target, and values that cannot be read
+ * @throws UnrollError `data` if `table` has no time column, or if `rows` has an unknown series, a duplicate row, a row with a
+ *   target or a value that cannot be read. Errors in `rows` name the file and the line
  */
 export function addFutureRows(table: Table, rows: Table, panelOptions: PanelOptions): Table {
   const options = withCleanNames(panelOptions);

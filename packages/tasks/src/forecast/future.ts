@@ -5,7 +5,7 @@ import { endOf, type Panel, timeAt } from './panel.js';
 
 /**
  * Checks that all future covariates are known for the `horizon` rows after the last row of each series.
- * @throws UnrollError with the code `data` that names the missing series, times and columns. The `data` of the error has the
+ * @throws UnrollError `data` if values are missing; the message names the series, times and columns. `error.data` has the
  *   properties `template` (the rows to fill in) and `option` (the name of the option that takes these rows)
  */
 export function checkFutureCovariates(panel: Panel, horizon: number): void {

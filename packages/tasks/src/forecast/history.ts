@@ -3,8 +3,8 @@ import { periodsBetween } from '@unroll/data';
 import { endOf, type Panel, type PanelSeries, timeAt } from './panel.js';
 
 /**
- * Prepends the stored rows of each series to its rows in the panel, if the stored rows start earlier. If both contain a time,
- * the row of the panel is used. If the times do not lie on the same grid, the panel is returned unchanged.
+ * Prepends the stored rows of each series to its rows in the panel, if the stored rows start earlier. If both have a row
+ * of the same time, the row of the panel is used. If the times do not lie on the same grid, the panel is returned unchanged.
  * @returns the panel, and a note that names the last stored row that was used
  */
 export function prependStoredRows(panel: Panel, stored: Panel): { panel: Panel; notes: string[] } {

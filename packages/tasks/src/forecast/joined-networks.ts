@@ -27,7 +27,7 @@ export interface JoinedParts {
   head: Head;
   /** The encoder of each network, for the panel to forecast. */
   encoders: readonly PanelEncoder[];
-  /** What each network reads of the target. */
+  /** How the target is represented in the inputs of each network. */
   representations: readonly Representation[];
   plan: Omit<StoredPlan, 'representations'>;
   /** Probabilities of the intervals. */
@@ -79,9 +79,9 @@ export class JoinedNetworks {
     const options = { ...plan, horizon, rows: warmUp(plan) };
     const forecastFrom = (from: ForecastOrigins) =>
       rollOut(from, options, (each) => this.#forecastChunk(each));
-    const second: Intervals[] = [];
-    for (const from of levelled.secondReadings) second.push(...(await forecastFrom(from)));
-    return levelled.merge(await forecastFrom(levelled.firstReadings), second);
+    const outlierForecasts: Intervals[] = [];
+    for (const from of levelled.asOutliers) outlierForecasts.push(...(await forecastFrom(from)));
+    return levelled.merge(await forecastFrom(levelled.asShifts), outlierForecasts);
   }
 
   /** Returns the inputs of all networks for one origin. */

@@ -45,8 +45,8 @@ const MIN_RATIO = 6;
 const MIN_RATIO_TO_LARGE = 2.5;
 const MIN_RATIO_TO_STEP = 0.5;
 /**
- * |J| must also exceed every |J| at this many rows that precede the compared rows: a quiet week is often followed by a week that
- * varies as much as earlier weeks.
+ * |J| must also exceed |J| at each of this many rows before the compared rows: when a quiet period ends, the series often
+ * varies as much again as before that period, without a level shift.
  */
 export const REMEMBERED_ROWS = 2000;
 

@@ -1,8 +1,8 @@
 /**
  * Moves the rows before a level shift to the level after it, so that a shift is not mistaken for growth or a season. A forecast uses
  * only shifts that are known at its origin (level-shifts.ts). If the last one or two rows may be outliers or the beginning of a new
- * level, there are two readings of the series: in the first one, a level shift; in the second one, outliers. There is one forecast
- * for each reading, and the intervals cover both.
+ * level (an open shift), there is one forecast for each interpretation: with the open shift as a level shift, and with the last
+ * rows as outliers. The intervals cover both forecasts.
  */
 import type { Intervals } from './calibration.js';
 import type { Origin } from './encoder.js';
@@ -85,29 +85,30 @@ export function levelledPanel(panel: Panel, plan: LevelPlan, cut: number): Panel
   return isChanged ? { ...panel, series } : panel;
 }
 
-/** The origins of forecasts, with a panel without level shifts. */
+/** Forecast origins in panels from which level shifts are removed. */
 export interface LevelledOrigins {
-  /** One origin for each original origin. If there are two readings of its series, this origin belongs to the first. */
-  firstReadings: ForecastOrigins;
+  /** One origin for each original origin. An open shift at the origin is treated as a level shift. */
+  asShifts: ForecastOrigins;
   /**
-   * The second readings (outliers), each in a separate panel: the last digits of a network's results depend on the other rows of the
-   * batch, and later rows must not change the forecast from an earlier origin.
+   * One origin for each original origin with an open shift. The rows of the open shift are treated as outliers: they are moved
+   * back to the level before it. Each origin has its own panel: the last digits of a network's results depend on the other rows
+   * of the batch, and later rows must not change the forecast from an earlier origin.
    */
-  secondReadings: ForecastOrigins[];
-  /** Returns one forecast for each original origin, given the forecasts of the first and of the second readings. */
-  merge(first: readonly Intervals[], second: readonly Intervals[]): Intervals[];
+  asOutliers: ForecastOrigins[];
+  /** Returns one forecast for each original origin, given the forecasts of `asShifts` and of `asOutliers`. */
+  merge(shiftForecasts: readonly Intervals[], outlierForecasts: readonly Intervals[]): Intervals[];
 }
 
 /**
- * Returns the origins with a panel without the level shifts that are known at each origin. If the known shifts of a
- * series differ between origins, the panel contains several versions of the series.
+ * Returns the origins in a panel from which the level shifts known at each origin are removed. If the known shifts of a series
+ * differ between origins, the panel contains several versions of the series.
  */
 export function levelledOrigins(panel: Panel, origins: readonly Origin[], plan: LevelPlan): LevelledOrigins {
   const series: PanelSeries[] = [...panel.series];
   const sources = panel.series.map((_, s) => s);
   const copies = new Map<string, number>();
-  const secondReadings: ForecastOrigins[] = [];
-  const secondOf = new Map<number, number>();
+  const asOutliers: ForecastOrigins[] = [];
+  const outlierIndexOf = new Map<number, number>();
   const copyOf = (source: number, key: string, values: () => Float64Array): number => {
     const name = `${source} ${key}`;
     const copy = copies.get(name) ?? series.length;
@@ -118,7 +119,7 @@ export function levelledOrigins(panel: Panel, origins: readonly Origin[], plan: 
     }
     return copy;
   };
-  const first = origins.map(({ series: source, origin }, n): Origin => {
+  const shiftOrigins = origins.map(({ series: source, origin }, n): Origin => {
     const { offset, values } = panel.series[source];
     const row = origin - offset;
     const search = shiftSearchOf(values, plan);
@@ -130,8 +131,8 @@ export function levelledOrigins(panel: Panel, origins: readonly Origin[], plan: 
     }
     const levelled = moved(values, known, plan);
     const outlier = { ...panel.series[source], values: withoutOutliers(levelled, open, row, plan) };
-    secondOf.set(n, secondReadings.length);
-    secondReadings.push({
+    outlierIndexOf.set(n, asOutliers.length);
+    asOutliers.push({
       panel: { ...panel, series: [outlier] },
       origins: [{ series: 0, origin }],
       sources: [source],
@@ -140,12 +141,12 @@ export function levelledOrigins(panel: Panel, origins: readonly Origin[], plan: 
   });
   const isLevelled = series.length > panel.series.length;
   return {
-    firstReadings: { panel: isLevelled ? { ...panel, series } : panel, origins: first, sources },
-    secondReadings,
-    merge: (a, b) =>
-      a.map((each, n) => {
-        const other = secondOf.get(n);
-        return other === undefined ? each : unionOf(each, b[other]);
+    asShifts: { panel: isLevelled ? { ...panel, series } : panel, origins: shiftOrigins, sources },
+    asOutliers,
+    merge: (shiftForecasts, outlierForecasts) =>
+      shiftForecasts.map((each, n) => {
+        const index = outlierIndexOf.get(n);
+        return index === undefined ? each : unionOf(each, outlierForecasts[index]);
       }),
   };
 }
@@ -195,6 +196,8 @@ export function shiftNotes(panel: Panel, plan: LevelPlan): string[] {
       : [`Level shift at ${recent.slice(0, 3).join(', ')}${more}; earlier rows are moved to the new level.`]),
     ...(open.length === 0
       ? []
-      : [`The last rows may be outliers or a new level; the intervals cover both: ${listSeries(open)}.`]),
+      : [
+          `The last rows of ${listSeries(open)} may be outliers or a new level; the intervals cover both cases.`,
+        ]),
   ];
 }

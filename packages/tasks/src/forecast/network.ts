@@ -44,7 +44,7 @@ export interface FittedNetwork {
   epochs: number;
 }
 
-/** What one network of a forecaster reads of the target. The networks of a forecaster differ only in this. */
+/** How the target is represented in the inputs of one network. The networks of a forecaster differ only in this. */
 export interface Representation extends Pick<NetworkPlan, 'lag' | 'reference'> {
   /** Whether there is a second input channel: the rows of the window, standardised, without the subtraction of the reference. */
   hasUnsubtractedChannel: boolean;
@@ -164,7 +164,7 @@ export interface Split {
   validationEnd?: number;
 }
 
-/** A network and the events of its training. The network is trained when the events have ended. */
+/** A network and the events of its training. Consuming the events trains the network; it is trained after the last one. */
 interface NetworkTraining {
   network: FittedNetwork;
   events: AsyncGenerator<TrainEvent, void, void>;

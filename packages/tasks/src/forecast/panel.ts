@@ -106,8 +106,8 @@ export function timeAt(panel: Panel, index: number): string {
 
 /**
  * Reads a panel from a table.
- * @param minValues returns the minimum number of values of a series, given its id. Default: 2 for a table of one series; 1 if there
- *   are several series, and series without values are left out
+ * @param minValues returns the minimum number of values of a series, given its id. Default: 2 for a table of one series; for
+ *   several series, 1, and series without values are left out
  * @throws UnrollError `data` if a column is missing or has the wrong type, a time is duplicated, or the times have no
  *   regular frequency
  */
@@ -249,12 +249,13 @@ const MIN_ROWS_SINCE_END = 3;
  *   discontinued
  */
 export function withoutDiscontinued(panel: Panel, horizon: number, wanted?: Discontinued): Panel {
-  const last = panelEnd(panel) - Math.max(MIN_ROWS_SINCE_END, horizon);
+  const minRows = Math.max(MIN_ROWS_SINCE_END, horizon);
+  const last = panelEnd(panel) - minRows;
   const ended = panel.series.filter((series) => endOf(series) <= last);
   if (ended.length === 0) return panel;
   const names = listSeries(ended.map((each) => ({ id: `${each.id} (${timeAt(panel, endOf(each) - 1)})` })));
   const isKept = wanted === 'keep' || (wanted === undefined && ended.length * 2 >= panel.series.length);
-  const count = `${ended.length} of ${panel.series.length} series ended earlier`;
+  const count = `${ended.length} of ${panel.series.length} series ended at least ${minRows} rows before the last row`;
   const what = isKept
     ? 'and are forecast from their own last rows (--discontinued drop leaves them out)'
     : 'and are left out (--discontinued keep forecasts them from their own last rows)';

@@ -45,8 +45,8 @@ export interface ForecastPipeOptions {
 
 /**
  * Forecasts the rows after those of the input; without an input, the rows after the training data. Rows need the columns of the
- * training data; they may be the whole series or only the rows after the training data. A list of numbers is the target in the rows
- * after the training data or, if the training table had no times, in the whole series.
+ * training data; they may be the whole series or only the rows after the training data. A list of numbers holds the target
+ * values of the rows after the training data or, if the training table had no times, of the whole series.
  */
 export type ForecastPipe = (
   input?: ForecastInput | null,
@@ -133,7 +133,7 @@ function valuesTable(values: readonly (number | null)[], pipeline: Pipeline): Ta
   if (idColumn !== null || covariates.length > 0) {
     const names = [idColumn, ...covariates.map(({ name }) => name)].filter((name) => name !== null);
     throw valueError(
-      `This model reads the columns ${names.join(', ')} as well. Pass rows as objects instead of numbers.`,
+      `This model also reads the columns ${names.join(', ')}. Pass rows as objects instead of numbers.`,
       { names },
     );
   }

@@ -91,7 +91,7 @@ export const fromJsonNumbers = (values: readonly (number | null)[]): Float64Arra
 
 /**
  * Returns the last rows of each series. The forecast from these rows equals the forecast from all training rows. With newer rows,
- * the two may differ: a jump in them may count as a level shift only because earlier, larger swings are not stored.
+ * the two may differ: a jump in the newer rows may count as a level shift only because earlier, larger swings are not stored.
  * @internal
  */
 export function historyOf(panel: Panel, models: readonly string[], plan: ForecastPlan): Pipeline['history'] {
@@ -225,9 +225,9 @@ function forecastRows(models: readonly string[], plan: ForecastPlan): number {
 }
 
 /**
- * Returns how many of the first rows of a series are not stored. In addition to the rows that the models read, the rows before them
- * that the search for level shifts needs are stored: usually a few hundred. All rows are stored if the search would find other shifts
- * in fewer rows.
+ * Returns how many rows at the beginning of a series are not stored. The stored rows are those that the models read, and the
+ * rows before them that the search for level shifts needs, usually a few hundred. If a search of these rows would find other
+ * shifts than a search of all rows, more rows or all rows are stored.
  */
 function skippedRows(values: Float64Array, rows: number, plan: ForecastPlan): number {
   const searched = searchedRows(plan.season);

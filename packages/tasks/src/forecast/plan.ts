@@ -24,8 +24,8 @@ export interface PlanOptions {
   /**
    * How values are scaled: by differences (`changes`), differences of logarithms (`log`), statistics of the training rows of
    * each series (`standard`, `robust`, `minmax`), or statistics of each window (`instance`). Default: `changes`, or `log` if the
-   * variation grows with the level or the held-out error is lower. If `changes` is given, the last difference of the window is
-   * subtracted; otherwise, the representation is chosen by comparison (representation.ts).
+   * variation grows with the level or the held-out error with `log` is lower. If `changes` is given, the last difference of the
+   * window is subtracted; with `log` and by default, the representation is chosen by comparison (representation.ts).
    */
   scaler?: ScalerName;
   /** `direct` forecasts all horizon steps at once; `recursive` feeds each step back as input to the next. Default `direct`. */
@@ -80,8 +80,8 @@ const MIN_SERIES_SHARE = 0.8;
 /**
  * Plans a run.
  * @param options `counts`: whether the head is `negbin`
- * @throws UnrollError `value` for invalid options; `data` if the series are too short for the horizon: the property `longest` of the
- *   `data` of the error is the longest possible horizon
+ * @throws UnrollError `value` for invalid options; `data` if the series are too short for the horizon. In this case,
+ *   `error.data.longest` is the longest possible horizon
  */
 export function planForecast(panel: Panel, options: PlanOptions & { counts?: boolean }): ForecastPlan {
   checkScaler(options);
@@ -341,7 +341,7 @@ const usualSeason = ({ frequency }: Panel, rows: number): number =>
 /** Maximum default window, in rows. Longer windows train slowly. */
 const MAX_WINDOW = 96;
 
-/** Returns the longest season that fits into a window; 1 if there is none. */
+/** Returns the main season or, if it does not fit into a window, the longest season that does; 1 if there is none. */
 const windowSeason = ({ season, seasons }: Pick<ForecastPlan, 'season' | 'seasons'>): number =>
   season <= MAX_WINDOW ? season : Math.max(1, ...seasons.filter((each) => each <= MAX_WINDOW));
 

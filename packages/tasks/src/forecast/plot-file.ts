@@ -38,7 +38,7 @@ export function forecastPlot(result: ForecastResult): string {
   );
 }
 
-/** Returns the chart of a series with its size. Of the two charts that `chart` returns, the first one is wide. */
+/** Returns the chart of a series with its width and height set: the first, wide one of the two charts that `chart` returns. */
 function wideChart(result: ForecastResult, s: number): string {
   const svg = chart(seriesChartData(result, s));
   const end = '</svg>';

@@ -48,7 +48,7 @@ export function forecastReport(result: ForecastResult, info: ReportInfo): string
   ];
   const reason =
     winner === PER_SERIES
-      ? 'the model with the lowest error on the held-out rows of each series'
+      ? 'which forecasts each series with the model that has the lowest error on the held-out rows of this series'
       : `the model with the lowest MASE of the ${result.leaderboard.length} models in the backtest`;
   const best = `Forecast by <b>${escapeHtml(winner)}</b>, ${reason}.`;
   const lead = `<p>${escapeHtml(summary(result))}</p>\n<p class="quiet">${best}</p>`;
@@ -273,6 +273,6 @@ function settingsOf(
 function scaleText({ log, scaler }: ForecastResult['plan'], options: ForecastOptions): string {
   if (log && options.scaler === 'log') return 'log-transformed';
   if (log)
-    return 'log-transformed, because the variation grows with the level or the held-out error is lower';
+    return 'log-transformed, because the variation grows with the level or the held-out error with logarithms is lower';
   return scaler === 'changes' ? 'unchanged' : `scaler ${scaler}`;
 }

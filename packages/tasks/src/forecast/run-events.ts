@@ -167,7 +167,10 @@ export function winnerNotes(
   return [`${forecast}: ${scores}.`, ...members];
 }
 
-/** Returns a note on the members of a combined model: their weights or, if these differ, how many series each model forecasts. */
+/**
+ * Returns a note on the members of a combined model: their weights or, if the weights differ between series, how many series
+ * each model forecasts.
+ */
 function membersNote(winner: string, { weights, bySeries }: Combination): string {
   if (bySeries === undefined) return `Weights of the ${winner}: ${weightsText(weights)}.`;
   const counts = new Map<string, number>();

@@ -1,6 +1,6 @@
 /**
  * The scale of the calibration scores. Errors are divided by the mean absolute seasonal difference of their series in the rows before
- * the origin, so that errors of quiet and restless years, and of several series, can be pooled (locally weighted conformal
+ * the origin, so that errors of quiet and volatile years, and of several series, can be pooled (locally weighted conformal
  * prediction, Lei et al. 2018). In this file, a change is such a difference: a value minus the value one season earlier (without a
  * season, the previous value). There are two means: of all changes, and one in which recent changes count more. Both use only the
  * rows before an origin: if they also used later rows, they would describe the calibration errors better than the errors of new
@@ -18,18 +18,18 @@ import { seasonalSpread } from './seasonal-spread.js';
 /** In the mean of recent changes, the weight of a change halves after this many seasons or this many rows, whichever is longer. */
 const [HALF_LIFE_SEASONS, HALF_LIFE_ROWS] = [2, 24];
 /**
- * The mean of recent changes is shrunk towards the mean of all earlier changes, which counts as many rows as a season has, but at
- * least this many.
+ * The mean of recent changes is shrunk towards the mean of all earlier changes. The weight of the latter is the number of rows
+ * in a season, but at least this many rows.
  */
 const MEAN_ROWS = 12;
 /** Both means are at least this share of the mean over the training rows. */
 const MIN_SHARE = 0.1;
 
 /**
- * Levels adapt to the coverage over about this many seasons, but over at least this many rows, and over enough rows for this many
- * errors of all series together per horizon step.
+ * The levels of the intervals adapt to the coverage over about the longest of these periods: this many seasons, this many rows,
+ * and the rows in which all series together have this many errors of one horizon step.
  */
-const [ADAPTATION_SEASONS, ADAPTATION_ROWS, ADAPTATION_OUTCOMES] = [1, 12, 480];
+const [ADAPTATION_SEASONS, ADAPTATION_ROWS, ADAPTATION_ERRORS] = [1, 12, 480];
 
 type ScalePlan = Pick<ForecastPlan, 'season' | 'log' | 'cut'>;
 
@@ -71,7 +71,7 @@ export function scoreScale(panel: Panel, plan: ForecastPlan): ScoreScale {
     adaptationRows: Math.max(
       ADAPTATION_SEASONS * plan.season,
       ADAPTATION_ROWS,
-      ADAPTATION_OUTCOMES / panel.series.length,
+      ADAPTATION_ERRORS / panel.series.length,
     ),
     sizesAt: (s, origin) => {
       sizes[s] ??= new ChangeSizes(panel.series[s], plan, floors[s], means[s]);

@@ -10,7 +10,10 @@ import { warmUp } from './transform.js';
 /** With one fold, the search stops after this many steps without a better validation loss, but after at least 3 and at most 10 epochs. */
 const PATIENCE_STEPS = 1000;
 const [MIN_PATIENCE, MAX_PATIENCE] = [3, 10];
-/** It stops after 3 epochs already if the loss is above that of the first epoch, and by more than this share above the best one. */
+/**
+ * After only 3 epochs without a better loss, the search stops if the loss is above that of the first epoch and more than this
+ * share above the best loss.
+ */
 const MAX_RISE = 0.03;
 /** With more training pairs than this, one fold is enough. */
 const ONE_FOLD_PAIRS = 2000;
@@ -49,7 +52,7 @@ export interface EpochChoice {
 
 /**
  * Trains a network on each fold and measures the validation loss after every epoch. Chooses the number of epochs with the lowest
- * sum of validation losses over the folds. If there are too few rows for a fold, it is a third of `maxEpochs`.
+ * sum of validation losses over the folds. If there are too few rows for a fold, the number is a third of `maxEpochs`.
  * @param folds the splits of {@link validationFolds}
  * @param limits maximum number of epochs of a fold, and the time (of `performance.now`) by which the search must end; each
  * fold trains for at least one epoch
@@ -91,8 +94,8 @@ export async function* searchEpochs(
 }
 
 /**
- * Returns callbacks that stop without a better validation loss, and restore the weights of the best epoch. The training stops
- * earlier if the loss rises again: above that of the first epoch, and clearly above the best one.
+ * Returns callbacks that stop the training when the validation loss no longer improves, and restore the weights of the best
+ * epoch. The training stops earlier if the loss rises above that of the first epoch and clearly above the best one.
  * @param losses the validation losses of the earlier epochs
  */
 function stopWithoutProgress(stepsPerEpoch: number, losses: readonly number[]): Callback[] {

@@ -13,13 +13,13 @@ export interface SeasonalSpread {
   start: number;
   /** The size of errors at each position, relative to the mean over the season. */
   byPosition: readonly number[];
-  /** The sizes of single series by their id. Default: all series have those of `byPosition`. */
+  /** The size at each position, by series id. Default: `byPosition` for all series. */
   bySeries?: Readonly<Record<string, readonly number[]>>;
 }
 
 /**
- * Minimum number of seasons for an estimate; with fewer, the positions cannot be distinguished. For changes, the seasons of all series
- * are added; for errors, the seasons from the first to the last error count.
+ * Minimum number of seasons for an estimate; with fewer, the positions cannot be distinguished. For changes, it is the sum over
+ * all series; for errors, the number of seasons from the first error to the last.
  */
 const MIN_CHANGE_SEASONS = 20;
 export const MIN_ERROR_SEASONS = 10;

@@ -152,6 +152,6 @@ test('rejects encoding a series that was too short in training', () => {
   const encoder = PanelEncoder.fit(panel, plan, 3);
   assert.throws(() => encoder.encode([{ series: 1, origin: 5 }]), {
     code: 'state',
-    message: 'Series 1 has too few rows for a network forecast.',
+    message: 'The training rows of series "B" are too few for a network.',
   });
 });

@@ -116,12 +116,12 @@ test('forecasts use the original rows before a shift is known, and the moved row
   const panel = panelOf(values);
   const origins = [59, 62, 63].map((origin) => ({ series: 0, origin }));
   const plan = { season: 12, log: false };
-  const { firstReadings, secondReadings } = levelledOrigins(panel, origins, plan);
-  const { series: levelled } = firstReadings.panel;
-  const [before, open, after] = firstReadings.origins.map(({ series }) => levelled[series].values);
+  const { asShifts, asOutliers } = levelledOrigins(panel, origins, plan);
+  const { series: levelled } = asShifts.panel;
+  const [before, open, after] = asShifts.origins.map(({ series }) => levelled[series].values);
   assert.deepEqual(before, panel.series[0].values);
-  assert.equal(secondReadings.length, 1);
-  const [outlier] = secondReadings[0].panel.series;
+  assert.equal(asOutliers.length, 1);
+  const [outlier] = asOutliers[0].panel.series;
   for (const t of [0, 30, 59]) {
     for (const moved of [open, after]) assert.ok(Math.abs(moved[t] - values[t] - 300) < 5, `row ${t}`);
     assert.equal(outlier.values[t], values[t]);
@@ -189,7 +189,9 @@ describe('forecasts of a panel in which one series has a shift', () => {
       );
       const values = shiftedSeries({ rows: 96, season: 12, shift: 300, at });
       const { forecasts, notes } = await forecast(tableOf({ a: values }), { ...options, series: 'id' });
-      assert.ok(notes.includes('The last rows may be outliers or a new level; the intervals cover both: a.'));
+      assert.ok(
+        notes.includes('The last rows of a may be outliers or a new level; the intervals cover both cases.'),
+      );
       const [{ lower, upper }] = forecasts;
       for (const truth of [level.slice(96), outlier.slice(96)]) {
         for (const [k, value] of truth.entries())

@@ -100,7 +100,7 @@ test('the pipeline of a forecast of several series takes future rows and names t
   );
   await assert.rejects(model.pipe([20, 21]), {
     code: 'value',
-    message: 'This model reads the columns shop, price as well. Pass rows as objects instead of numbers.',
+    message: 'This model also reads the columns shop, price. Pass rows as objects instead of numbers.',
   });
   await assert.rejects(model.pipe(rows, { futureRows: [3] as never }), {
     message:
