@@ -123,8 +123,9 @@ function tableOf(input: unknown, source: string): Table {
 
 const inputError = (source: string, value: unknown) =>
   valueError(
-    `${source} must be a table, a list of objects such as { month: "1960-12", passengers: 432 }` +
-      `${source === 'rows' ? ', or a list of numbers' : ''}, got ${formatValue(value)}.`,
+    `${source} must be a table${source === 'rows' ? ',' : ' or'} a list of objects such as ` +
+      `{ month: "1960-12", passengers: 432 }${source === 'rows' ? ', or a list of numbers' : ''}, ` +
+      `got ${formatValue(value)}.`,
   );
 
 /** Converts values of the target to a table, with the times after the training data. */

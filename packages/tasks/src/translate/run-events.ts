@@ -53,7 +53,8 @@ function notesOf({ validation, validationOrigin, lengths, level, ...plan }: Prep
       : `Validation: ${validation.source.length} pairs of ${validationOrigin}.`;
   const sides = (['source', 'target'] as const).map((side) => {
     const { percentiles, longest, cut } = lengths[side];
-    const cutText = cut === 0 ? '' : `; ${cut} are cut to ${plan[side].length}`;
+    const count = plan.training.source.length;
+    const cutText = cut === 0 ? '' : `; ${cut} of ${count} texts are cut to ${plan[side].length}`;
     return `${side} ${percentiles[50]} (median), ${percentiles[99]} (99th percentile), ${longest} (longest${cutText})`;
   });
   return [split, `Length in ${TOKEN_NAMES[level]}: ${sides.join('; ')}.`];

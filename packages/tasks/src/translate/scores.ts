@@ -5,9 +5,9 @@ import type { ScoreTable } from '../shared/scores.js';
 export interface TranslateScores {
   bleu: number;
   chrf: number;
-  /** F1 of common words. */
+  /** F1 of the unigrams shared with the reference. */
   rouge1: number;
-  /** F1 of common pairs of adjacent words. */
+  /** F1 of the bigrams shared with the reference. */
   rouge2: number;
   /** F1 of the longest common subsequence. */
   rougeL: number;
@@ -15,7 +15,7 @@ export interface TranslateScores {
   signatures: { bleu: string; chrf: string };
 }
 
-/** Returns the options of BLEU for references: its tokenizer depends on the script. */
+/** Returns the options of BLEU. The tokenizer depends on the writing system of the references. */
 export function bleuOptions(references: readonly string[], lowercase: boolean): BleuOptions {
   const text = references.slice(0, 1000).join('');
   const count = (pattern: RegExp): number => text.match(pattern)?.length ?? 0;
@@ -70,7 +70,7 @@ export function scoreTable(scores: ModelScores, pairs: number, model: string): S
   };
 }
 
-/** Returns the metrics for JSON: the perplexity, and the others from 0 to 100. */
+/** Returns the metrics for JSON. All except the perplexity are from 0 to 100. */
 export const metricsOf = ({ bleu, chrf, rouge1, rouge2, rougeL, perplexity }: ModelScores) => ({
   ...{ bleu, chrf, rouge1, rouge2, rougeL, perplexity },
 });

@@ -1,5 +1,6 @@
 /**
- * `trainTranslator`: reads pairs of texts and trains a model that writes the target of a source: a translation, or a summary.
+ * `trainTranslator`: reads pairs of a source and a target text, and trains a model that generates the target from the source,
+ * for example a translation or a summary.
  * The run is planned by plan.ts; the network is built by network.ts and trained with teacher forcing and label smoothing.
  * Training ends when the validation loss stops improving, and the weights of the best epoch are kept.
  */
@@ -33,7 +34,10 @@ export interface TranslateOptions extends RunControl {
   validation?: PairData;
   /** What texts are split into. Default `subwords`: byte-pair encoding that is learned from the training texts. */
   level?: TokenLevel;
-  /** Number of tokens of each vocabulary. Default: 1,000 to 8,000 subwords, by the number of words; otherwise at most 20,000. */
+  /**
+   * Number of tokens of each vocabulary. Default: with subwords, 1,000 to 8,000, by the number of words; with words or
+   * characters, at most 20,000.
+   */
   vocabulary?: number;
   /** The recurrent cell, see {@link RecurrentCellName}. Default `lstm`. */
   cell?: TranslateCell;

@@ -199,7 +199,7 @@ describe('pretrained vectors', () => {
   const vectors: ClassifyOptions['vectors'] = (vocabulary) =>
     readVectors([new TextEncoder().encode(file)], { vocabulary });
 
-  test('determine the width and the initial embedding; other tokens get random vectors of similar size', async () => {
+  test('determine the width and the initial embedding; other tokens get random vectors of similar norm', async () => {
     const options = { ...COLUMNS, vectors, units: 2, networks: 1, epochs: 1, learningRate: 1e-9 };
     const { model, plan } = await trainClassifier(films, options);
     assert.deepEqual(plan.vectors?.coverage.types, 0.5);
@@ -220,8 +220,8 @@ describe('pretrained vectors', () => {
         [-1, 0, 0],
       ],
     );
-    const size = Math.hypot(...rowOf('film'), ...rowOf('tale'));
-    assert.ok(size > 0.1 && size < 4, `${size}`);
+    const norm = Math.hypot(...rowOf('film'), ...rowOf('tale'));
+    assert.ok(norm > 0.1 && norm < 4, `${norm}`);
   });
   test('make a large vocabulary keep words that occur only once', () => {
     const words = Array.from({ length: 2400 }, (_, i) => `word${String.fromCharCode(97 + (i % 26))}${i}`);

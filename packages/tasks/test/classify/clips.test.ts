@@ -49,7 +49,7 @@ describe('a classifier of clips', () => {
     ]);
   });
 
-  test('predicts the same for images, arrays and images with opacity; also predicts rows of a table', async () => {
+  test('predicts the same for grey images, arrays and RGBA images; also predicts rows of a table', async () => {
     const [{ frames, direction }] = boxes(1, 4);
     const values = Uint8Array.from(frames.flatMap(({ data }) => [...data]));
     const images = frames.map(({ data, ...size }) => ({
@@ -94,7 +94,7 @@ describe('a classifier of clips', () => {
   });
 });
 
-test('a classifier of clips learns several labels, with optical differences and some of the frames', async () => {
+test('a classifier of clips learns several labels from optical differences and a subset of the frames', async () => {
   const list = boxes(40);
   const labels = list.map(({ direction }, i) => `${direction};${i % 2 === 0 ? 'even' : 'odd'}`);
   const rows = tableOf(list.map(({ frames }) => frames), labels); // biome-ignore format: one line
@@ -103,7 +103,7 @@ test('a classifier of clips learns several labels, with optical differences and 
   assert.deepEqual(plan.labels, ['even', 'left', 'odd', 'right']);
   const { inputs } = await model.example({ rows });
   assert.deepEqual(inputs[0].shape, [1, 4, 12, 16, 2]);
-  // Half of the clips have each label: a model that predicts all labels for all clips would have a micro F1 of 0.67.
+  // Each label belongs to half of the clips: a model that predicts all labels for all clips would have a micro F1 of 0.67.
   const { metrics } = await model.evaluate({ rows });
   assert.ok(metrics!.micro_f1 > 0.8, `micro F1 ${metrics!.micro_f1}`);
 });

@@ -98,7 +98,7 @@ describe('a classifier with several labels per text', () => {
 });
 
 describe('labels', () => {
-  test('are trimmed; they may be repeated or missing, or JSON lists', () => {
+  test('are trimmed; a cell may repeat a label, have none, or be a JSON list', () => {
     const lines = [
       { text: 'a', tags: ['x', 'y'] },
       { text: 'b', tags: [] },

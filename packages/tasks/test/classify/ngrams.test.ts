@@ -1,5 +1,5 @@
-// The n-gram model of texts: which n-grams a text has, the weights of naive Bayes, and the weight of its probabilities in the
-// mean with those of the networks.
+// The n-gram model of texts: which n-grams a text has, the weights of naive Bayes, and the weight of the n-gram model when its
+// probabilities are averaged with those of the networks.
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { encodeUtf8 } from '@unroll/core/internal';
@@ -26,7 +26,7 @@ const COLUMNS = { text: 'text', label: 'label' };
 const WORDS = { tokens: 2, characters: null, buckets: 2 ** 16 };
 
 describe('n-grams', () => {
-  test('of tokens: each counts once, and has the same row of the table in every text', () => {
+  test('of tokens: each is counted once, and has the same row of the weight table in every text', () => {
     const rows = ngramsOf(['a', 'good', 'a', 'good', 'film'], WORDS);
     // a, good, film, "a good", "good a", "good film"
     assert.equal(rows.length, 6);
@@ -59,7 +59,7 @@ describe('batches of n-grams', () => {
     Array.from({ length }, (_, i) => `word${(7919 * (i + seed)) % 1000}`);
   const LIMIT = 2 ** 24;
 
-  test('of many labels and long texts are split so that the vectors have at most 2^24 numbers', () => {
+  test('of many labels and long texts are split: the tensor [texts, n-grams, labels] has at most 2^24 values', () => {
     const texts = Array.from({ length: 128 }, (_, i) => textOf(i < 64 ? 40 : 400, i));
     const rows = Uint32Array.from(texts.keys());
     const parts = ngramParts(rows, (row) => texts[row], config, 500);
@@ -98,7 +98,7 @@ describe('the weight of the n-gram model', () => {
       ? [Float64Array.of(0.9, 0.1), Float64Array.of(0.4, 0.6)]
       : [Float64Array.of(0.6, 0.4), Float64Array.of(0.1, 0.9)],
   );
-  test('is the weight with the lowest loss, with class weights', () => {
+  test('is the weight with the lowest loss, which takes class weights into account', () => {
     assert.equal(bestWeight(parts, classes, { isMultiLabel: false, classWeights: null }), 0.1);
     assert.equal(bestWeight(parts, classes, { isMultiLabel: false, classWeights: [0.6, 10] }), 0.9);
   });
@@ -113,27 +113,28 @@ describe('the weights of naive Bayes', () => {
   const rowOf = (word: string) => ngramsOf([word], { ...WORDS, tokens: 1 })[0];
   const config = { tokens: 1, characters: null, buckets: 8 };
 
-  test('are multiples of the logarithms of relative frequencies, plus the log prior of the label', () => {
+  test('are scaled logarithms of frequencies relative to their geometric mean over the labels, plus the log prior', () => {
     const options = { labels: 2, isMultiLabel: false, classWeights: null };
     const classes = [0, 0, 1, 1].map((k) => Int32Array.of(k));
     const large = { ...config, buckets: WORDS.buckets };
     const weights = naiveBayes({ tokens, classes }, { tokens, classes }, large, options);
     const weightsOf = (word: string): number[] => [...weights.slice(2 * rowOf(word), 2 * rowOf(word) + 2)];
     const offset = Math.log(3 / 6); // (2 + 1) / (4 + 2) for both labels
-    // "good" occurs twice with label 0 and never with 1; both labels have two texts of one word.
-    const half = 0.5 * Math.log(3);
-    const scale = (weightsOf('good')[0] - offset) / half;
+    // Both labels have two texts of one word. "good" occurs twice with label 0 and never with label 1, so its smoothed
+    // counts are 3 and 1, and their geometric mean is sqrt(3).
+    const logRatioOfGood = 0.5 * Math.log(3);
+    const scale = (weightsOf('good')[0] - offset) / logRatioOfGood;
     assert.ok(scale > 1, `${scale}`);
-    for (const [word, ratio] of [
-      ['good', half],
+    for (const [word, logRatio] of [
+      ['good', logRatioOfGood],
       ['bad', -0.5 * Math.log(2)],
       ['unseen', 0],
     ] as const) {
-      assert.ok(Math.abs(weightsOf(word)[0] - (offset + scale * ratio)) < 1e-5, word);
-      assert.ok(Math.abs(weightsOf(word)[1] - (offset - scale * ratio)) < 1e-5, word);
+      assert.ok(Math.abs(weightsOf(word)[0] - (offset + scale * logRatio)) < 1e-5, word);
+      assert.ok(Math.abs(weightsOf(word)[1] - (offset - scale * logRatio)) < 1e-5, word);
     }
   });
-  test('are multiplied by the factor with the lowest loss, with class weights', () => {
+  test('are multiplied by the factor with the lowest loss, which takes class weights into account', () => {
     const large = { ...config, buckets: WORDS.buckets };
     const training = { tokens, classes: [0, 0, 1, 1].map((k) => Int32Array.of(k)) };
     // "good" suggests label 0: a large factor lowers the loss of the first text and raises the loss of the second one.

@@ -168,7 +168,7 @@ describe('encoded sequences', () => {
 describe('prepareClassifier rejects', () => {
   const good = [0, 1, 0, 1].map((kind) => ({ motion: [[1, kind]], kind }));
   const cases: Record<string, [unknown, RegExp]> = {
-    'another number of features': [
+    'steps with different numbers of features': [
       [
         [1, 2],
         [1, 2, 3],

@@ -57,7 +57,7 @@ describe('winnerOf', () => {
     assert.match(verdict(single), /with one seed, a difference may be chance/);
     assert.match(verdict(comparison({ lstm: [0.9, 0.8] })), /Only one cell was trained/);
   });
-  test('compares the means if the runs of each cell are equal for all seeds', () => {
+  test('compares the means if the score of each cell does not depend on the seed', () => {
     assert.equal(winnerOf(comparison({ lstm: [0.9, 0.9], gru: [0.9, 0.9] })), null);
     assert.equal(winnerOf(comparison({ lstm: [0.9, 0.9], gru: [0.8, 0.8] })), 'lstm');
   });

@@ -8,7 +8,7 @@ import { AdaptiveLevels, partOfHorizon, type StepOutcomes } from '@unroll/tasks/
 const HORIZON = 6;
 const LEVELS = [0.8, 0.95];
 
-/** Returns the absolute values of normal errors, multiplied by `sizeAt(row)`, for each step of the forecasts of three series. */
+/** For each horizon step, returns absolute normal errors of forecasts of three series, multiplied by `sizeAt(index)`. */
 function outcomes(origins: number, sizeAt: (index: number) => number, seed = 0): StepOutcomes[] {
   const series = 3;
   return Array.from({ length: HORIZON }, (_, k) => {
@@ -19,7 +19,7 @@ function outcomes(origins: number, sizeAt: (index: number) => number, seed = 0):
   });
 }
 
-/** Computes the level of one part of the horizon by the definition, with all known scores sorted at every origin. */
+/** Computes the level of one part of the horizon by the definition, comparing each score with all those known at its origin. */
 function slowLevel(
   steps: readonly StepOutcomes[],
   l: number,
@@ -86,7 +86,7 @@ test('levels rise if errors grow, fall if they shrink, and stay near the nominal
   assert.ok(Math.abs(constant - 0.8) < 0.04, `${constant}`);
 });
 
-test('one minus the level stays between a quarter of and twice its nominal value', () => {
+test('one minus the level stays between 0.25 and 2 times one minus the nominal level', () => {
   const extreme = (size: number) =>
     new AdaptiveLevels(
       outcomes(300, (index) => (index < 100 ? 1 : size)),

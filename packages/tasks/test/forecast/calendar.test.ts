@@ -207,12 +207,12 @@ describe('a series with a weekly pattern and a window of three days', () => {
   test('is forecast much better with the calendar than without', async () => {
     const maeOf = async (run: typeof withDays) =>
       (await run).leaderboard.find(({ model }) => model === 'lstm')!.mae;
-    const [known, unknown] = [await maeOf(withDays), await maeOf(forecast(table, options))];
+    const [withCalendar, without] = [await maeOf(withDays), await maeOf(forecast(table, options))];
     assert.deepEqual((await withDays).plan.calendar, ['weekday']);
-    assert.ok(known < 0.5 * unknown, `${known} with, ${unknown} without`);
+    assert.ok(withCalendar < 0.5 * without, `${withCalendar} with, ${without} without`);
   });
 
-  test('has the same forecast from the saved model: from stored rows, from the table, and from newer rows alone', async () => {
+  test('has the same forecast from the saved model, with and without the table, and from newer rows with and without earlier rows', async () => {
     const { model, forecasts, winner } = await withDays;
     assert.equal(winner, 'lstm');
     const loaded = ForecastModel.fromFiles(await model.toFiles());

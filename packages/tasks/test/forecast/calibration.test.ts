@@ -14,7 +14,7 @@ const point = (value: number, levels: number) => ({
   upper: Array<Float64Array>(levels).fill(Float64Array.of(value)),
 });
 const symmetric = (margins: number[][]) => ({ lower: margins, upper: margins });
-/** Scores are errors divided by 2, the entry of `units`; without logarithms, and without clipping at 0. */
+/** With this scale, a score is an error divided by 2 (see `units`). There is no logarithm, and no bound is clipped at 0. */
 const plain = { log: false, nonNegative: [false], units: [2], floors: [0], ceilings: [1] };
 
 describe('a calibration, computed by hand', () => {
@@ -34,7 +34,8 @@ describe('a calibration, computed by hand', () => {
   test('extrapolates the largest score with normal quantiles if the rank exceeds the number of scores', () => {
     const { upper } = learned([0.8, 0.99]).widen(panelOf(values), { series: 0, origin: 9 }, point(0, 2));
     assert.equal(upper[0]![0], 8);
-    // The largest of nine scores covers nine tenths of the values, which is 1.6449 deviations; 99 % is 2.5758 deviations.
+    // The largest of nine scores is taken as the 90 % quantile. Of normal values, 90 % lie within 1.6449 standard deviations,
+    // and 99 % within 2.5758.
     assert.ok(Math.abs(upper[1]![0]! - (9 * 2.5758) / 1.6449) < 1e-3, `${upper[1]}`);
   });
   test('ignores errors after the origin', () => {
@@ -51,14 +52,14 @@ describe('a calibration, computed by hand', () => {
     const wide = { median: Float64Array.of(0), lower: [Float64Array.of(-10)], upper: [Float64Array.of(10)] };
     for (let origin = 0; origin < 9; origin++)
       calibration.learn(panelOf(values), { series: 0, origin }, wide);
-    // Twice the scores are 1 - 10, 2 - 10, ..., 9 - 10; their median is -5.
+    // The scores are (1 - 10) / 2, (2 - 10) / 2, ..., (9 - 10) / 2; their median is -5 / 2.
     const { lower, upper } = calibration.widen(panelOf(values), { series: 0, origin: 9 }, wide);
     assert.deepEqual([lower[0]![0], upper[0]![0]], [-5, 5]);
     const narrow = { median: Float64Array.of(0), lower: [Float64Array.of(-1)], upper: [Float64Array.of(1)] };
     const tight = calibration.widen(panelOf(values), { series: 0, origin: 9 }, narrow);
     assert.deepEqual([tight.lower[0]![0], tight.upper[0]![0]], [0, 0]);
   });
-  test('does not change an interval that covered all values if its level has too few errors; it still contains the intervals of lower levels', () => {
+  test('does not narrow an interval that covered all values if its level has too few errors, and widens it only to contain the intervals of lower levels', () => {
     const calibration = new Calibration([0.5, 0.999999], 1, plain);
     const head = {
       median: Float64Array.of(0),
@@ -67,7 +68,7 @@ describe('a calibration, computed by hand', () => {
     };
     for (let origin = 0; origin < 9; origin++)
       calibration.learn(panelOf(values), { series: 0, origin }, head);
-    // Twice the largest score at 99.9999 % is 9 - 20. If it were extrapolated, it would narrow the interval to the median.
+    // The largest score at 99.9999 % is (9 - 20) / 2. If it were extrapolated, it would narrow the interval to the median.
     const { lower, upper } = calibration.widen(panelOf(values), { series: 0, origin: 9 }, head);
     assert.deepEqual([lower, upper].map((bounds) => bounds.map(([value]) => value)), [[-5, -20], [5, 20]]); // biome-ignore format: by bound
     // The bounds of the levels cross after widening.
@@ -75,7 +76,7 @@ describe('a calibration, computed by hand', () => {
     const nested = calibration.widen(panelOf(values), { series: 0, origin: 9 }, crossed);
     assert.deepEqual(nested.upper.map(([value]) => value), [17, 17]); // biome-ignore format: one line
   });
-  test('limits upper bounds to ten times the median or the largest value, if the target is log-transformed', () => {
+  test('limits upper bounds to 10 · max(median, largest training value) if the target is log-transformed', () => {
     const log = { log: true, nonNegative: [false], units: [1], floors: [1e-3], ceilings: [25] };
     const calibration = new Calibration([0.5], 1, log);
     calibration.learn(panelOf([20, 20]), { series: 0, origin: 0 }, point(-5, 1)); // a factor of 20,000
@@ -127,7 +128,7 @@ describe('margins of skewed errors', () => {
     const calibration = new Calibration([0.999], 1, plain);
     for (let origin = 0; origin < 210; origin++) calibration.learn(panel, { series: 0, origin }, point(0, 1));
     const { lower, upper } = calibration.widen(panel, { series: 0, origin: 210 }, point(0, 1));
-    // 210 of 211 values are 2.5943 deviations, 99.95 % are 3.2905.
+    // Of normal values, 210 of 211 lie below 2.5943 standard deviations, and 99.95 % below 3.2905.
     const factor = 3.2905 / 2.5943;
     assert.ok(Math.abs(upper[0]![0]! - 9 * factor) < 1e-3, `${upper[0]}`);
     assert.ok(Math.abs(lower[0]![0]! + factor) < 1e-3, `${lower[0]}`);
@@ -197,13 +198,13 @@ test('sixty errors of one series give 90 % intervals a coverage of 87 to 93 % at
       floors: [0],
       ceilings: [1],
     });
-    const last = (origin: number) => {
+    const naiveForecast = (origin: number) => {
       const median = new Float64Array(horizon).fill(walk[origin - 1]!);
       return { median, lower: [median], upper: [median] };
     };
     for (let origin = 20; origin < 80; origin++)
-      calibration.learn(panel, { series: 0, origin }, last(origin));
-    const { lower, upper } = calibration.widen(panel, { series: 0, origin: 80 }, last(80));
+      calibration.learn(panel, { series: 0, origin }, naiveForecast(origin));
+    const { lower, upper } = calibration.widen(panel, { series: 0, origin: 80 }, naiveForecast(80));
     for (let k = 0; k < horizon; k++) {
       coverages[k]! += Number(walk[80 + k]! >= lower[0]![k]! && walk[80 + k]! <= upper[0]![k]!) / count;
     }

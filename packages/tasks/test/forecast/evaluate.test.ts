@@ -36,14 +36,14 @@ const seasonalNaiveModel = async (changes: Partial<Pipeline> = {}): Promise<Fore
     [0.5, 0.5, 0.5, 0.5],
     [2, 2, 2, 2],
   ];
-  const rule = {
+  const seasonalNaive = {
     model: 'seasonal-naive',
     fallback: 'seasonal-naive',
     representations: [],
     head: 'point' as const,
   };
   const series = pipeline.series.map((stored) => ({ ...stored, unit: 1, transforms: [] }));
-  const baseline = { ...pipeline, ...rule, series, margins, fallbackMargins: margins };
+  const baseline = { ...pipeline, ...seasonalNaive, series, margins, fallbackMargins: margins };
   return new ForecastModel(
     { ...baseline, plan: { ...pipeline.plan, log: false, scaler: 'changes' }, ...changes },
     null,
@@ -58,7 +58,8 @@ describe('the evaluation of a baseline', () => {
     const scores = await model.evaluate({ rows: tableOf(rows(48, 52)) });
     const { model: name, mase, rmse, mae, smape, ...coverages } = scoresOf(scores);
     assert.equal(scores.rows.length, 1, 'the best baseline is the model');
-    // For the forecasts from rows 48 to 51, 4, 3, 2 and 1 actual values are known. Each is 1 larger than one season before.
+    // The forecasts from row 48, 49, 50 and 51 have 4, 3, 2 and 1 known actual values, each of them 1 larger than the value one
+    // season before.
     assert.deepEqual([name, mase, rmse, mae], ['seasonal-naive', 1, 1, 1]);
     // The actual values of rows 48 to 51 are 22, 32, 27 and 52. Row 48 + i is in i + 1 forecasts, and each of these is 1 too low.
     const actuals = [22, 32, 27, 52].map((value, i) => ({ value, count: i + 1 }));

@@ -108,7 +108,7 @@ test('sorts the levels', async () => {
   assert.deepEqual(levels, [1e-7, 0.8]);
 });
 
-test('a baseline with the same score wins and makes the forecast', async () => {
+test('a baseline with the same score as the network wins and makes the forecast', async () => {
   const season = [10, 20, 15, 40];
   const result = await forecast(tableOf(Array.from({ length: 48 }, (_, t) => season[t % 4]!)), quick);
   assert.equal(result.winner, 'seasonal-naive');
@@ -299,8 +299,9 @@ describe('heads, cells and layers', () => {
 });
 
 describe('scalers', () => {
-  // Upper limits of the error relative to the baselines naive and seasonal-naive. In the backtest, the series is larger than in the
-  // training rows: scalers with statistics of the training rows follow it badly, scalers with statistics of each window follow it well.
+  // Upper limits of the error relative to the baselines naive and seasonal-naive. In the backtest, the values are higher than
+  // in the training rows: networks whose scaler uses statistics of the training rows forecast them badly, networks whose
+  // scaler uses statistics of each window forecast them well.
   const cases = {
     changes: { epochs: 20, naive: 0.25, seasonal: 0.4 },
     log: { epochs: 20, naive: 0.3, seasonal: 0.45 },
@@ -316,12 +317,12 @@ describe('scalers', () => {
         const result = await forecast(passengers, { ...options, levels: [] });
         const { scaler: used, log } = result.plan;
         assert.deepEqual([used, log], scaler === 'log' ? ['changes', true] : [scaler, false]);
-        for (const [rule, share] of [
+        for (const [baseline, limit] of [
           ['naive', limits.naive],
           ['seasonal-naive', limits.seasonal],
         ] as const) {
-          const ratio = rmseOf(result, 'lstm') / rmseOf(result, rule);
-          assert.ok(ratio < share, `seed ${seed}: ${ratio.toFixed(3)} of the error of ${rule}`);
+          const ratio = rmseOf(result, 'lstm') / rmseOf(result, baseline);
+          assert.ok(ratio < limit, `seed ${seed}: ${ratio.toFixed(3)} of the error of ${baseline}`);
         }
         assert.ok(result.forecasts[0]!.median.every((value) => value > 200 && value < 800));
       }

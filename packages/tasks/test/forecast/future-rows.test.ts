@@ -44,7 +44,7 @@ describe('accepts the same rows in different formats', () => {
       'B,2024-02-01,,7.5,yes',
       'B,2024-02-02,,8.5,no',
     ],
-    'other order, other dates, decimal commas, an old row': [
+    'another order and date format, decimal commas, and a row that the data already contain': [
       'open;price;day;shop;note',
       'no;8,5;02.02.2024;B;x',
       'yes;7,5;01.02.2024;B;x',

@@ -78,7 +78,7 @@ describe('heads', () => {
     const head = makeHead('studentt', [0.8]);
     near(head.quantile([3, inverseSoftplus(2), inverseSoftplus(3)], 0.975), 3 + 2 * 2.5706, 4e-3);
   });
-  test('a negative binomial distribution: the mean is multiplied by the number by which the inputs are divided, the dispersion is divided by the square root of this number', () => {
+  test('a negative binomial distribution: if the inputs are divided by a unit, the mean is multiplied by the unit, and the dispersion is divided by its square root', () => {
     const head = makeHead('negbin', [0.8]);
     const numbers = [inverseSoftplus(0.75), inverseSoftplus(1)];
     near(head.mean!(numbers, 4), 3, 1e-12);
@@ -93,8 +93,8 @@ describe('heads', () => {
     );
     assert.throws(() => head.quantile([1, 2, 3], 0.25), /must be one of the head's quantiles .*got 0\.25/);
   });
-  test('sorts quantiles by value, not as text', () => {
-    const head = makeHead('quantile', [0.8, 0.999999]); // the lowest quantile is 5.000000000032756e-7
+  test('sorts the levels of the quantiles by value, not as text', () => {
+    const head = makeHead('quantile', [0.8, 0.999999]); // the lowest level is 5.000000000032756e-7
     assert.deepEqual(
       [0.0000005, 0.1, 0.5, 0.9, 0.9999995].map((level) => head.quantile([1, 2, 3, 4, 5], level)),
       [1, 2, 3, 4, 5],

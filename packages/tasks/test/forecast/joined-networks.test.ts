@@ -31,7 +31,10 @@ const Z: Record<number, number> = {
   0.975: 1.959963985,
 };
 const LEVELS = [0.025, 0.1, 0.5, 0.9, 0.975];
-/** For each head, returns a quantile given its outputs `n`. `unit` is 1 + the mean of the window, by which input counts are divided. */
+/**
+ * For each head, computes a quantile from the outputs `n`. Input counts are divided by `unit`, which is 1 plus the mean of the
+ * window.
+ */
 const BY_HAND: Record<Exclude<HeadName, 'point'>, (n: number[], level: number, unit: number) => number> = {
   quantile: (n, level) => n.toSorted((a, b) => a - b)[LEVELS.indexOf(level)]!,
   gaussian: (n, level) => n[0]! + softplus(n[1]!) * Z[level]!,

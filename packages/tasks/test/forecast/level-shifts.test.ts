@@ -111,7 +111,7 @@ describe('the search', () => {
 const panelOf = (values: Float64Array) =>
   panelFromTable(makeTable({ source: 's', names: ['y'], cells: [Array.from(values)] }), { target: 'y' });
 
-test('forecasts use the original rows before a shift is known, and the moved rows afterwards', () => {
+test('forecasts use the original rows until a shift is known; then, earlier rows are moved to the new level', () => {
   const values = shiftedSeries({ rows: 96, season: 12, shift: 300, at: 60, noise: 0 });
   const panel = panelOf(values);
   const origins = [59, 62, 63].map((origin) => ({ series: 0, origin }));

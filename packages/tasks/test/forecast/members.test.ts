@@ -71,7 +71,7 @@ describe('a series', () => {
     assert.deepEqual(kept.forecasts[5].time, ['2005-01', '2005-02', '2005-03']);
     assert.ok(kept.forecasts[5].median.every(Number.isFinite));
   });
-  test('that started late is forecast, and the plan says how many are tested', async () => {
+  test('that started late is forecast, and the plan says how many series are tested', async () => {
     const prepared = prepareForecast(tableOf([...current, ...rowsOf('x', 148, 160)]), options);
     const { lines } = planEvent(prepared);
     assert.ok(
@@ -117,7 +117,7 @@ describe('categories', () => {
       hasUnsubtractedChannel: false,
     };
     const { inputs } = PanelEncoder.fit(panel, plan, 160).encode([{ series: 0, origin: 50 }]);
-    assert.deepEqual([inputs[1], inputs[3]], [1, 1], 'a missing category is that of the other rows');
+    assert.deepEqual([inputs[1], inputs[3]], [1, 1], 'a missing category is filled from the other rows');
     const changed = current.map((row) => (row.t === 130 ? { ...row, kind: 'b' } : row));
     assert.throws(
       () => panelFromTable(tableOf(changed), { target: 'y', series: 'id', static: ['kind'] }),

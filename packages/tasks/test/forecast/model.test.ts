@@ -170,7 +170,7 @@ test('rejects missing future covariates', async () => {
   });
 });
 
-test('rejects an example after a row with too few rows before it; the message counts rows from 1', async () => {
+test('example rejects a row that has too few rows before it; the message counts rows from 1', async () => {
   const { model } = await trained;
   await assert.rejects(model.example({}, 0), {
     message: /^Row 1 \(A, up to \d+\) has too few rows before it for the network\. Choose a later row\.$/,

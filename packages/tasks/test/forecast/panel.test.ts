@@ -29,8 +29,8 @@ test('a counter may descend, have gaps, and restart with every series', () => {
   assert.equal(falling.time.name, 'year');
   assert.deepEqual([valuesOf(falling), next(falling)], [[1, 2, 3], '2024']);
   const years = Array.from({ length: 11 }, (_, i) => 2010 + i).filter((year) => year !== 2015);
-  const holed = read(`year,y\n${years.map((year) => `${year},1`).join('\n')}\n`);
-  assert.equal(holed.time.name, 'year');
+  const withGap = read(`year,y\n${years.map((year) => `${year},1`).join('\n')}\n`);
+  assert.equal(withGap.time.name, 'year');
   const panel = read('land,year,y\na,2020,1\na,2021,2\nNA,2020,3\nNA,2021,4\n', { series: 'land' });
   assert.equal(panel.time.name, 'year');
   assert.deepEqual(
@@ -213,7 +213,7 @@ describe('a given frequency', () => {
       message: /frequency "weekly" needs calendar times, got plain numbers/,
     });
   });
-  test('keeps the days of the month of the rows', () => {
+  test('keeps times at the ends of months if it is monthly', () => {
     const ends = read('t,y\n2023-11-30,1\n2023-12-31,2\n2024-01-31,3\n', { frequency: 'MS' });
     assert.equal(next(ends), '2024-02-29');
     const single = read('t,y\n2023-11-30,1\n2023-12-29,2\n2024-01-31,3\n', { frequency: 'monthly' });

@@ -56,7 +56,7 @@ describe('the pipeline of a forecast of one series', () => {
     for (const input of [rows, newRows, newSteps.map(valueAt)])
       assert.deepEqual(rowsOf(await model.pipe(input)), expected);
   });
-  test('rejects other inputs and options', async () => {
+  test('rejects inputs that are not rows, tables or numbers, and invalid options', async () => {
     const { model } = await trained;
     const wrong = (input: unknown) =>
       assert.rejects(model.pipe(input), { code: 'value', message: /^rows must be/ });
@@ -104,6 +104,6 @@ test('the pipeline of a forecast of several series takes future rows and names t
   });
   await assert.rejects(model.pipe(rows, { futureRows: [3] as never }), {
     message:
-      'futureRows must be a table, a list of objects such as { month: "1960-12", passengers: 432 }, got 3.',
+      'futureRows must be a table or a list of objects such as { month: "1960-12", passengers: 432 }, got 3.',
   });
 });

@@ -61,14 +61,14 @@ test('the report draws many series in columns, with a search by name and no exte
   assert.doesNotMatch(html, /<script src|https?:|url\(|@import|<link|<img|NaN/);
 });
 
-test('the report says when models were trained, and whether the scaling was requested or chosen', async () => {
-  const chosen = { ...options, scaler: 'log', refit: true, horizon: 2, windows: 2 } as const;
+test('the report says when models were trained, and whether the scaling was requested or inferred', async () => {
+  const requested = { ...options, scaler: 'log', refit: true, horizon: 2, windows: 2 } as const;
   const positive = makeTable({
     ...{ source: 'shops.csv', names: ['shop', 't', 'y<i>'] },
     cells: [...cells.slice(0, 2), rows.map(([, , y]) => y + 1)],
   });
-  const result = await forecast(positive, chosen);
-  const html = forecastReport(result, { ...info, options: chosen });
+  const result = await forecast(positive, requested);
+  const html = forecastReport(result, { ...info, options: requested });
   assert.match(html, /Models were retrained before every origin\./);
   assert.match(html, /<dd>log-transformed<\/dd>/);
   const inferred = forecastReport(result, info);
@@ -95,7 +95,7 @@ test('ticks are round numbers around the range', () => {
   assert.deepEqual(niceTicks({ low: -0.3, high: 0.4 }, 5), [-0.4, -0.2, 0, 0.2, 0.4]);
 });
 
-test('a chart draws constant series of any size', () => {
+test('a chart draws constant series of any magnitude', () => {
   for (const value of [0, 5, 1e12 + 1, -1e17, 1e302]) {
     const data = { title: 'a', bands: [], label: String, dividers: [] };
     const svg = chart({ ...data, lines: [{ kind: 'actual', from: 0, values: [value, value, value] }] });
