@@ -15,13 +15,16 @@ import {
   validationFolds,
 } from '@unroll/tasks/internal';
 
-const smallMemory = (): number => 0.2;
+const smallCoefficient = (): number => 0.2;
 
-/** Noise with a little memory, which networks soon overfit. From about 2,500 rows on, there is a single fold. */
-function seriesTable(rows: number, memoryAt: (row: number) => number = smallMemory): Table {
+/**
+ * An AR(1) process with the coefficient `coefficientAt(row)`. With the small default, it is mostly noise, which networks soon
+ * overfit. From about 2,500 rows on, there is a single fold.
+ */
+function seriesTable(rows: number, coefficientAt: (row: number) => number = smallCoefficient): Table {
   const noise = new RandomStream(3, 'series').normal(rows);
   let value = 0;
-  const values = Array.from(noise, (each, row) => (value = memoryAt(row) * value + each));
+  const values = Array.from(noise, (each, row) => (value = coefficientAt(row) * value + each));
   return makeTable({ source: 's', names: ['y'], cells: [values] });
 }
 const [LONG, SHORT] = [3000, 160];
@@ -30,9 +33,9 @@ const settings = { target: 'y', horizon: 3, season: 1, window: 24 };
 /** Runs a search. The learning rate is high, so that the network overfits within the 12 epochs. */
 async function search(
   rows: number,
-  { memoryAt = smallMemory as (row: number) => number, maxEpochs = 12 } = {},
+  { coefficientAt = smallCoefficient as (row: number) => number, maxEpochs = 12 } = {},
 ) {
-  const panel = panelFromTable(seriesTable(rows, memoryAt), { target: 'y' });
+  const panel = panelFromTable(seriesTable(rows, coefficientAt), { target: 'y' });
   const plan = planForecast(panel, settings);
   const networkPlan = networkPlanOf(plan, plan.representations[0]!);
   const trainer = new CheckpointedTrainer(null);
@@ -71,15 +74,15 @@ test('the network of a single fold has the weights of a separate training with t
 
 test('stops soon if the loss rises above that of the first epoch', async () => {
   // What the network learns from the training rows is wrong in the validation rows, the last fifth.
-  const memoryAt = (row: number): number => (row < 0.75 * LONG ? 0.8 : -0.8);
-  const { choice, validationLosses: losses } = await search(LONG, { memoryAt, maxEpochs: 40 });
+  const coefficientAt = (row: number): number => (row < 0.75 * LONG ? 0.8 : -0.8);
+  const { choice, validationLosses: losses } = await search(LONG, { coefficientAt, maxEpochs: 40 });
   const [best, last] = [losses[choice.epochs - 1]!, losses.at(-1)!];
   assert.ok(last > losses[0]! && last > 1.03 * best, `the loss does not rise: ${losses}`);
-  assert.ok(losses.length < choice.epochs + 10, `as many epochs as without the rule: ${losses}`);
+  assert.ok(losses.length < choice.epochs + 10, `stopped by patience instead of the rising loss: ${losses}`);
   const before = losses.slice(choice.epochs + 2, -1);
   assert.ok(
     before.every((loss) => loss <= Math.max(losses[0]!, 1.03 * best)),
-    `an earlier epoch has such a loss: ${losses}`,
+    `the loss of an earlier epoch is above the limit, too: ${losses}`,
   );
 });
 
@@ -126,6 +129,6 @@ for (const stopAt of ['in the second epoch of the search', 'after the search'] a
     assert.ok(files.size > 0);
     const resumed = await forecast(table, { ...options, store });
     assert.deepEqual(resumed.forecasts, forecasts);
-    assert.deepEqual(resumed.backtest, backtest); // also of the network, if a baseline makes the forecast
+    assert.deepEqual(resumed.backtest, backtest); // contains the network even if the forecast is made by a baseline
   });
 }
