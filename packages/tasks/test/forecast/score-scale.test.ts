@@ -1,4 +1,4 @@
-/** The scale of calibration scores follows the size of recent changes, and does not use later changes. */
+/** The scale of calibration scores follows the size of recent changes, and does not depend on changes after the origin. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { RandomStream } from '@unroll/core';
@@ -14,7 +14,7 @@ function scaleOf(values: ArrayLike<number>) {
   const panel = panelFromTable(tableOf(values), { target: 'y' });
   return scoreScale(panel, planForecast(panel, { horizon: 10, season: 1, windows: 2 }));
 }
-/** Returns a series that changes by `size(t)` at each row, up and down in turn. */
+/** Returns a series of 0 in even rows and `size(t)` in odd rows. */
 const zigzag = (rows: number, size: (t: number) => number): Float64Array =>
   Float64Array.from({ length: rows }, (_, t) => (t % 2 === 0 ? 0 : size(t)));
 
@@ -52,9 +52,9 @@ test('later values, gaps and level shifts do not count as changes', () => {
   assert.ok(Math.abs(scaleOf(gaps).sizesAt!(0, 120).recent - plain.recent) < 1e-12);
   const noise = new RandomStream(1, 'shift').normal(140);
   const shifted = (size: number) => scaleOf(noise.map((value, t) => value + (t >= 90 ? size : 0)));
-  const [size, usual] = [100, 0].map((shift) => shifted(shift).sizesAt!(0, 130));
-  assert.ok(Math.abs(size!.mean / usual!.mean - 1) < 0.05, `${size!.mean}, ${usual!.mean}`);
-  assert.ok(Math.abs(size!.recent / usual!.recent - 1) < 0.05, `${size!.recent}, ${usual!.recent}`);
+  const [withShift, usual] = [100, 0].map((shift) => shifted(shift).sizesAt!(0, 130));
+  assert.ok(Math.abs(withShift!.mean / usual!.mean - 1) < 0.05, `${withShift!.mean}, ${usual!.mean}`);
+  assert.ok(Math.abs(withShift!.recent / usual!.recent - 1) < 0.05, `${withShift!.recent}, ${usual!.recent}`);
   assert.equal(shifted(100).log, false, 'positive only after the shift');
 });
 

@@ -16,13 +16,16 @@ import {
 } from '@unroll/tasks/internal';
 import { losses } from '@unroll/train';
 
-const smallMemory = (): number => 0.2;
+const smallCoefficient = (): number => 0.2;
 
-/** Noise with a little memory, which networks soon overfit. From about 2,500 rows on, there is a single fold. */
-function seriesTable(rows: number, memoryAt: (row: number) => number = smallMemory): Table {
+/**
+ * An AR(1) process with the coefficient `coefficientAt(row)`. With the small default, it is mostly noise, which networks soon
+ * overfit. From about 2,500 rows on, there is a single fold.
+ */
+function seriesTable(rows: number, coefficientAt: (row: number) => number = smallCoefficient): Table {
   const noise = new RandomStream(3, 'series').normal(rows);
   let value = 0;
-  const values = Array.from(noise, (each, row) => (value = memoryAt(row) * value + each));
+  const values = Array.from(noise, (each, row) => (value = coefficientAt(row) * value + each));
   return makeTable({ source: 's', names: ['y'], cells: [values] });
 }
 const [LONG, SHORT] = [3000, 160];
@@ -31,9 +34,13 @@ const settings = { target: 'y', horizon: 3, season: 1, window: 24 };
 /** Runs a search. The learning rate is high, so that the network overfits within the 12 epochs. */
 async function search(
   rows: number,
-  { memoryAt = smallMemory as (row: number) => number, maxEpochs = 12, head = makeHead('point', []) } = {},
+  {
+    coefficientAt = smallCoefficient as (row: number) => number,
+    maxEpochs = 12,
+    head = makeHead('point', []),
+  } = {},
 ) {
-  const panel = panelFromTable(seriesTable(rows, memoryAt), { target: 'y' });
+  const panel = panelFromTable(seriesTable(rows, coefficientAt), { target: 'y' });
   const plan = planForecast(panel, settings);
   const networkPlan = networkPlanOf(plan, plan.representations[0]!);
   const trainer = new CheckpointedTrainer(null);
@@ -72,10 +79,10 @@ test('the network of a single fold has the weights of a separate training with t
 
 test('stops soon if the loss rises above that of the first epoch', async () => {
   // What the network learns from the training rows is wrong in the validation rows, the last fifth.
-  const memoryAt = (row: number): number => (row < 0.75 * LONG ? 0.8 : -0.8);
+  const coefficientAt = (row: number): number => (row < 0.75 * LONG ? 0.8 : -0.8);
   // Squared error rises faster than the Huber loss of the head.
   const head = { ...makeHead('point', []), loss: () => losses.mse() };
-  const { choice, validationLosses: curve } = await search(LONG, { memoryAt, maxEpochs: 40, head });
+  const { choice, validationLosses: curve } = await search(LONG, { coefficientAt, maxEpochs: 40, head });
   const [best, last] = [curve[choice.epochs - 1]!, curve.at(-1)!];
   assert.ok(last > curve[0]! && last > 1.03 * best, `the loss does not rise: ${curve}`);
   assert.ok(curve.length < choice.epochs + 10, `as many epochs as without the rule: ${curve}`);
@@ -129,6 +136,6 @@ for (const stopAt of ['in the second epoch of the search', 'after the search'] a
     assert.ok(files.size > 0);
     const resumed = await forecast(table, { ...options, store });
     assert.deepEqual(resumed.forecasts, forecasts);
-    assert.deepEqual(resumed.backtest, backtest); // also of the network, if a baseline makes the forecast
+    assert.deepEqual(resumed.backtest, backtest); // contains the network even if the forecast is made by a baseline
   });
 }

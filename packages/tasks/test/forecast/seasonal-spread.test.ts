@@ -52,7 +52,7 @@ test('by hand: the mean change at each position, shrunk towards the mean of the 
   assert.deepEqual(
     seasonalSpread(panel, 2, halves, [2, 2])!.byPosition,
     [1.25, 0.75],
-    'the seasons of all series',
+    'the seasons of all series are counted together',
   );
   assert.equal(seasonalSpread(panel, 1, [changes], [1]), null, 'no season');
   assert.equal(seasonalSpread(panel, 2, [new Float64Array(40)], [2]), null, 'no change');
@@ -72,7 +72,7 @@ const opposite = makeTable({
   ],
 });
 
-test('the spread of errors, computed by hand: that of each series is shrunk towards that of all series, and several errors of a row count as one', () => {
+test('the spread of errors, computed by hand: the spread of each series is shrunk towards the spread of all series, and several errors of a row count as one', () => {
   const panel = panelFromTable(opposite, { target: 'y', time: 't', series: 'id' });
   const rows = Array.from({ length: 80 }, (_, n) => Math.floor(n / 2));
   const step = {
@@ -140,8 +140,8 @@ test('each series has wide intervals where its own errors are large, also in a s
   );
   for (const [s, { median, upper }] of again.forecasts.entries())
     for (const [k, bound] of upper[0]!.entries()) {
-      const [half, expected] = [bound - median[k]!, forecasts[s]!.upper[0]![k]! - forecasts[s]!.median[k]!];
-      assert.ok(Math.abs(half - expected) < 1e-3, `series ${s}, step ${k}: ${half}, ${expected}`);
+      const [margin, expected] = [bound - median[k]!, forecasts[s]!.upper[0]![k]! - forecasts[s]!.median[k]!];
+      assert.ok(Math.abs(margin - expected) < 1e-3, `series ${s}, step ${k}: ${margin}, ${expected}`);
     }
 });
 
@@ -174,13 +174,13 @@ test('intervals are wide where errors are large, and have their nominal coverage
       panelFromTable(tableOf(from, 600), { target: 'y', time: 't' }),
     );
     for (const [k, bound] of again[0]!.upper[0]!.entries()) {
-      const [width, expected] = [bound - again[0]!.median[k]!, stored.upper[0]![k]! - stored.median[k]!];
-      assert.ok(Math.abs(width - expected) < 1e-3, `from row ${from}, step ${k}: ${width}, ${expected}`);
+      const [margin, expected] = [bound - again[0]!.median[k]!, stored.upper[0]![k]! - stored.median[k]!];
+      assert.ok(Math.abs(margin - expected) < 1e-3, `from row ${from}, step ${k}: ${margin}, ${expected}`);
     }
   }
 });
 
-test('a model whose errors do not follow the changes over a season is calibrated without the spread', async () => {
+test('intervals have their nominal coverage if the errors of a model do not have the seasonal spread of the changes', async () => {
   const { leaderboard } = await forecast(tableOf(0, 600), { ...options, windows: 20, season: 6 });
   const coverage = leaderboard.find(({ model }) => model === 'naive')!.coverage[80]!;
   assert.ok(coverage > 0.7 && coverage < 0.9, `naive ${coverage}`);

@@ -4,7 +4,7 @@ import { describe, test } from 'node:test';
 import { RandomStream } from '@unroll/core';
 import { type WindowScaler, WindowTransform, warmUp } from '@unroll/tasks/internal';
 
-/** Returns all training pairs in the values whose targets begin at row `from` or later. */
+/** Returns those training pairs of a series whose targets begin at row `from` or later. */
 function examples(transform: WindowTransform, values: Float64Array, from = 0) {
   const first = Math.max(warmUp(transform.config), from);
   const count = Math.max(0, values.length - transform.config.horizon - first + 1);
@@ -35,9 +35,9 @@ test('the inputs and targets of one training pair, computed by hand', () => {
   const transform = new WindowTransform({ ...plan, centre: 0, scale: 2, mean: 1, deviation: 4, floor: 0 });
   const { count, first, inputs, targets } = examples(transform, Float64Array.of(1, 2, 4, 6, 9, 11, 15));
   assert.deepEqual([count, first], [1, 4]);
-  // the window ends in row 3, whose difference is 4: (3-4)/2 and (4-4)/2; without the subtraction (3-1)/4 and (4-1)/4
+  // the window ends in row 3, whose difference is 4: (3-4)/2 and (4-4)/2; second channel: (3-1)/4 and (4-1)/4
   assert.deepEqual([...inputs], [-0.5, 0.5, 0, 0.75]);
-  // differences of the horizon: 9-4=5, 11-6=5, and over two seasons (15-4)/2=5.5; minus the centre 4, divided by the scale 2
+  // differences: 9-4=5, 11-6=5, and over two seasons (15-4)/2=5.5; minus 4 (the difference in row 3), divided by the scale 2
   assert.deepEqual([...targets], [0.5, 0.5, 0.75]);
 });
 

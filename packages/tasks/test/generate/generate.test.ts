@@ -218,7 +218,7 @@ describe('words and subwords', () => {
       assert.match(text, /^ (sees|hears) the (tree|lake)\.\nthe (cat|dog|bird|fish) (sees|hears) the/);
     });
   }
-  test('other cells, several layers and lower case can be trained', async () => {
+  test('models can be trained with gru and rnn cells, several layers and lower-cased text', async () => {
     for (const cell of ['gru', 'rnn'] as const) {
       const options = {
         ...SMALL,
@@ -239,11 +239,11 @@ describe('words and subwords', () => {
 
 describe('tokens of a text', () => {
   const text = '“Who’s there?” — said 東京 (she), “I”.\n\n  Nay,  answer me: 3.5 %\tça\n';
-  const split = { lowercase: false, subwords: 300 };
+  const codecOptions = { lowercase: false, subwords: 300 };
   for (const level of ['char', 'word', 'subword'] as const) {
-    test(`${level}: joining the texts of the tokens gives the text`, () => {
+    test(`${level}: decoding the tokens of a text gives the same text`, () => {
       const codec = codecFor(text.repeat(3), level, {
-        ...split,
+        ...codecOptions,
         subwords: level === 'subword' ? 300 : undefined,
       });
       const { ids, characters, unknown } = codec.encode(text);
@@ -262,7 +262,7 @@ describe('tokens of a text', () => {
     });
   }
   test('an unknown character is encoded as bytes, and decoded when its last byte has been read', () => {
-    const codec = codecFor(TEXT, 'subword', split);
+    const codec = codecFor(TEXT, 'subword', codecOptions);
     const { ids, unknown } = codec.encode('the 東 cat');
     assert.equal(unknown, 0);
     const decoder = codec.decoder([]);

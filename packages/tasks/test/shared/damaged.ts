@@ -15,7 +15,7 @@ export async function assertDamaged(model: TaskModel, pipeline: object, cases: D
   }
 }
 
-/** Returns the cases for a model that writes texts. @param target the part of its pipeline about these texts */
+/** Returns the cases for a model whose outputs are texts. @param target the value of `target` in its pipeline */
 export function damagedTargets<T extends { vocabulary: { tokens: readonly string[] } }>(
   target: T,
 ): DamagedCases {

@@ -31,9 +31,9 @@ describe('frames', () => {
     assert.equal(encoded(encoderOf({}), [{ width: 4, height: 4, data: translucent }]).values[0], 64);
   });
 
-  test('of floating-point numbers have opacities from 0 to 1, or from 0 to 255 if one of them is above 1', () => {
-    const greyOf = (value: number, opacity: number): number => {
-      const data = Float32Array.from({ length: 64 }, (_, i) => (i % 4 === 3 ? opacity : value));
+  test('of floating-point numbers have alpha values from 0 to 1 or, if an alpha value is above 1, from 0 to 255', () => {
+    const greyOf = (value: number, alpha: number): number => {
+      const data = Float32Array.from({ length: 64 }, (_, i) => (i % 4 === 3 ? alpha : value));
       return Number(encoded(encoderOf({}), [{ width: 4, height: 4, data }]).values[0].toFixed(4));
     };
     assert.deepEqual([greyOf(0.5, 1), greyOf(0.5, 0.5), greyOf(0.5, 0)], [0.5, 0.25, 0]);
@@ -129,8 +129,8 @@ describe('damaged settings of a saved model are rejected', () => {
     'two channels': [{ channels: 2, means: [0, 0], deviations: [1, 1] }, /channels must be 1 or 3, got 2/],
     'too few means': [{ channels: 3 }, /means and deviations must have 3 values/],
     'no frames': [{ framesPerClip: 0 }, /framesPerClip must be null or a positive integer, got 0/],
-    'frames as a text': [{ framesPerClip: '4' }, /framesPerClip must be null or a positive integer, got "4"/],
-    'a difference of 1': [{ opticalDifference: 1 }, /opticalDifference must be true or false, got 1/],
+    'framesPerClip as a string': [{ framesPerClip: '4' }, /framesPerClip must be null or a positive integer, got "4"/],
+    'opticalDifference as a number': [{ opticalDifference: 1 }, /opticalDifference must be true or false, got 1/],
     'a mean of null': [{ means: [null] }, /means and deviations must be finite numbers, the deviations above 0/],
     'a deviation of 0': [{ deviations: [0] }, /means and deviations must be finite numbers, the deviations above 0/],
   }; // biome-ignore format: a table

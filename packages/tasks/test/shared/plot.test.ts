@@ -18,7 +18,7 @@ test('every line fits the width', () => {
   }
 });
 
-test('draws history as dots left of the divider and each forecast row as a large point right of it', () => {
+test('draws history as dots left of the divider and each forecast step as a large point right of it', () => {
   const area = picture()
     .slice(0, 14)
     .map((line) => line.slice(line.indexOf('│') + 1).split('┊'));
@@ -59,7 +59,7 @@ test('omits the beginning of a history that does not fit', () => {
   assert.match(plot({ history: long, forecast: [5], labels })[0]!, /^ +11 │/);
 });
 
-test('paint colours only the points', () => {
+test('the function `paint` is applied only to the points', () => {
   const painted = picture({ paint: (text: string) => `<${text}>` }).join('\n');
   assert.equal(painted.match(/<●>/g)!.length, 3);
   assert.equal(painted.match(/</g)!.length, 3);

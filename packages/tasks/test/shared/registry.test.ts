@@ -75,7 +75,7 @@ describe('requests', () => {
       });
     }
   });
-  test('accepts texts for models of texts', async () =>
+  test('accepts texts for a model whose inputs are texts', async () =>
     assert.equal((await model.predict({ texts: ['a'] })).rows.length, 1));
 });
 

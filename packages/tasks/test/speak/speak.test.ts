@@ -39,7 +39,7 @@ function tonesOf(samples: Float32Array): number[] {
 
 type Sound = Awaited<ReturnType<SpeakModel['speak']>>[number];
 
-/** Kernels add in another order if a batch has more rows, so the samples of a batch may be rounded differently. */
+/** Asserts that two sounds are equal apart from rounding: the order in which kernels add numbers depends on the batch size. */
 function assertSameSound(actual: Sound, expected: Sound): void {
   assert.deepEqual(
     [actual.sampleRate, actual.samples.length],

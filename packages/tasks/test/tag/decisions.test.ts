@@ -1,5 +1,5 @@
-// How a tagger chooses tags: one positive tag, compared with brute force; the offset for entities; the mean of several networks; and
-// the scores.
+// How a tagger chooses tags: which tokens get the positive tag, compared with brute force; the offset for entities; the mean of
+// several networks; and the scores.
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { predict, RandomStream, type TagScores, tagProbabilities, tensor } from '@unroll/core';
@@ -30,7 +30,7 @@ const randomScores = (T: number, K: number): TagScores => ({
 
 describe('one positive tag', () => {
   const goal = { tags: ['a', 'b', 'c'], scheme: 'none', positive: 'b' } as const;
-  test('decide chooses the k tokens with the highest expected F1 of all subsets: 2 Σ p of the k tokens / (k + Σ p of all tokens)', () => {
+  test('decide chooses the subset of tokens with the highest expected F1: 2 Σ p of its k tokens / (k + Σ p of all tokens)', () => {
     for (let n = 0; n < 20; n++) {
       const scores = randomScores(6, 3);
       const p = Array.from({ length: 6 }, (_, t) => tagProbabilities(scores)[3 * t + 1]);

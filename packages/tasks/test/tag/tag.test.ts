@@ -224,7 +224,7 @@ describe('the plan', () => {
   });
 });
 
-test('for parts of speech, the goal is the share of correct tags, without an offset', async () => {
+test('for part-of-speech tags, the goal is accuracy, and no offset is chosen', async () => {
   const pos = retagged(data, (tag, token) =>
     tag !== 'O' ? 'PROPN' : ['met', 'saw', 'was'].includes(token) ? 'VERB' : token === 'in' ? 'ADP' : 'X',
   );

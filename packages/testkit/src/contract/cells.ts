@@ -29,7 +29,7 @@ function layerNormTrials(): Trial[] {
   );
 }
 
-/** Returns trials with random statistics instead of the statistics of x: the kernel computes gradients from any numbers. */
+/** Returns trials whose `statistics` are random numbers: the kernel does not check that they are the statistics of x. */
 function layerNormBackwardTrials(): Trial[] {
   return ROWS.flatMap(([rows, n]) =>
     FLAGS.flatMap((scaled) =>

@@ -1,8 +1,8 @@
 /**
- * Cases of the kernel for connectionist temporal classification. The compiled kernels use two methods: doubles that are
- * rescaled at every step, and logarithms for sequences whose doubles would underflow, as in some of the cases with extreme
- * logits. In long sequences, doubles may underflow unless every transition gets a factor for each state that it moves forward
- * (the tilt in packages/kernels/cpp/ctc.cpp).
+ * Cases of the kernel for connectionist temporal classification. The compiled kernels use two methods: probabilities as doubles
+ * that are rescaled at every step, and log probabilities for sequences in which the doubles would underflow, as in some of the
+ * cases with extreme logits. In long sequences, the doubles may underflow unless every transition is multiplied by a factor per
+ * state that it moves forward (the tilt in packages/kernels/cpp/ctc.cpp).
  */
 import { RandomStream } from '@unroll/core';
 import type { ContractCase } from './case.js';
@@ -90,7 +90,7 @@ function trialsWithoutAlignment(): Trial[] {
     k === 2 ? Number.NEGATIVE_INFINITY : x;
   return [
     trial({ name: 'no alignment', ...problem }),
-    trial({ name: 'no alignment, replaced by 0', ...problem, zeroInfinity: true }),
+    trial({ name: 'no alignment, losses replaced by 0', ...problem, zeroInfinity: true }),
     trial({ name: 'a class of probability 0', T: 6, C: 4, targets: [[1, 2], [1, 3]], logit: forbidden }), // biome-ignore format: one line
   ];
 }

@@ -32,7 +32,7 @@ const SPECIAL = [
   20, -20, 80, -80, 88, -87, 1000, -1000, 8388608, -8388609, 1e30, -1e30,
 ].map(Math.fround); // biome-ignore format: a list
 
-/** Allows errors of `factor` times the largest element, and at least the smallest normal number of float32. */
+/** Returns a tolerance: `factor` times the largest magnitude, but at least the smallest normal number of float32. */
 function relative(factor: number): Tolerance {
   return (expected) => Math.max(factor * largestMagnitude(expected), 2 ** -126);
 }
@@ -297,7 +297,7 @@ function gatherTrials(): Trial[] {
   }));
 }
 
-/** Returns trials with rows of small integers, so that many elements are equal; half of the trials add NaN and infinities. */
+/** Returns trials with rows of small integers, many of them equal; in half the trials, a few elements are NaN or infinite. */
 function topKTrials(): Trial[] {
   // biome-ignore format: a list
   const sizes = [[1, 1, 1], [3, 17, 5], [2, 64, 64], [4, 200, 3], [3, 1000, 12], [200, 9001, 7]] as const;
@@ -377,7 +377,7 @@ const cases: { readonly [K in KernelName]: readonly ContractCase[] } = {
   randomUniform: [
     differentialCase(
       'randomUniform',
-      'the same integers on every backend',
+      'the same numbers on every backend',
       () =>
         randomTrials(
           ({ key, counter }) =>
@@ -387,7 +387,7 @@ const cases: { readonly [K in KernelName]: readonly ContractCase[] } = {
       'exact',
     ),
   ],
-  randomMask: [differentialCase('randomMask', 'the same integers on every backend', maskTrials, 'exact')],
+  randomMask: [differentialCase('randomMask', 'the same numbers on every backend', maskTrials, 'exact')],
   ...ctcCases,
   ...optimizerCases,
   ...recurrentKernelCases,

@@ -1,5 +1,5 @@
 /**
- * Cases for the fused recurrent kernels of all cells, which share their settings and comparisons. The kernels are called
+ * Cases for the fused kernels of the simple RNN, LSTM and GRU, with the same settings for all cells. The kernels are called
  * directly, to cover uses that do not occur in ops: gradients of every h_t and c_t, outputs written into a wider block or
  * in reverse time order, calls without outputs or saved gates, large batches and large states. The comments of the calls in
  * packages/core/src/backend.ts define the arrays (xh, hs, rmask, dG, ...).
@@ -24,7 +24,7 @@ interface Settings {
   H: number;
   masked: boolean;
   /** Whether there is recurrent dropout. */
-  dropped: boolean;
+  recurrentDropout: boolean;
   bias: boolean;
   /** Whether to save the values that backward needs; in backward, whether to return the gradients of every h_t and c_t. */
   saving: boolean;
@@ -50,7 +50,7 @@ const withDefaults = (changes: Partial<Settings> & Pick<Settings, 'name'>): Sett
     I: 3,
     H: 19,
     masked: true,
-    dropped: true,
+    recurrentDropout: true,
     bias: true,
     saving: true,
     copiesInputsByStep: false,
@@ -65,13 +65,13 @@ const SETTINGS: readonly Settings[] = [
   withDefaults({ name: 'mask, dropout, bias, outputs and saved values' }),
   withDefaults({ name: 'no outputs, nothing saved', output: null, saving: false }),
   withDefaults({ name: 'nothing saved', saving: false, masked: false }),
-  withDefaults({ name: 'no mask, no dropout, no bias', masked: false, dropped: false, bias: false }),
+  withDefaults({ name: 'no mask, no dropout, no bias', masked: false, recurrentDropout: false, bias: false }),
   withDefaults({
-    name: 'into the second half of a wider block',
+    name: 'outputs in the second half of a wider block',
     output: { width: 45, offset: 22, reversed: false },
   }),
   withDefaults({ name: 'outputs in reverse time order', output: { width: 19, offset: 0, reversed: true } }),
-  withDefaults({ name: 'relu', activation: 'relu', dropped: false }),
+  withDefaults({ name: 'relu', activation: 'relu', recurrentDropout: false }),
   withDefaults({
     name: 'all sizes are 1',
     T: 1,
@@ -86,7 +86,7 @@ const SETTINGS: readonly Settings[] = [
     T: 7,
     B: 67,
     H: 64,
-    dropped: false,
+    recurrentDropout: false,
     output: { width: 64, offset: 0, reversed: false },
   }),
   withDefaults({
@@ -113,7 +113,7 @@ const SETTINGS: readonly Settings[] = [
     {
       name: 'inputs copied by step, no dropout, NaN at a masked step',
       B: 9,
-      dropped: false,
+      recurrentDropout: false,
       nanAt: [0, 0] as const,
     },
   ].map((changes) => withDefaults({ saving: false, copiesInputsByStep: true, ...changes })),
@@ -160,7 +160,7 @@ function forwardArrays(settings: Settings, G: number, biasSize: number): Arrays 
     xh.set(x.subarray(i * I, (i + 1) * I), i * K);
   for (let b = 0; b < B; b++) {
     for (let u = 0; u < H; u++)
-      xh[b * K + I + u] = Math.fround(h[b * H + u] * (settings.dropped ? rmask[b * H + u] : 1));
+      xh[b * K + I + u] = Math.fround(h[b * H + u] * (settings.recurrentDropout ? rmask[b * H + u] : 1));
   }
   const hs = draw.nan((T + 1) * B * H);
   hs.set(h);
@@ -171,7 +171,7 @@ function forwardArrays(settings: Settings, G: number, biasSize: number): Arrays 
     ...(settings.copiesInputsByStep ? { x } : {}),
     ...(settings.bias ? { b: draw.normal(biasSize, 'b') } : {}),
     ...(settings.masked ? masks(T, B) : {}),
-    ...(settings.dropped ? { hs, rmask } : {}),
+    ...(settings.recurrentDropout ? { hs, rmask } : {}),
     ...(output ? { y: draw.nan(B * T * output.width) } : {}),
   };
 }
@@ -223,7 +223,7 @@ function backwardArrays(settings: Settings, dGWidth: number): Arrays {
   return {
     U: draw.normal(H * dGWidth, 'U').map((value) => Math.fround((0.7 * value) / Math.sqrt(H))),
     ...(settings.masked ? masks(T, B) : {}),
-    ...(settings.dropped ? { rmask: dropoutMask(B * H) } : {}),
+    ...(settings.recurrentDropout ? { rmask: dropoutMask(B * H) } : {}),
     ...(output ? { dy: draw.normal(B * T * output.width, 'dy') } : {}),
     dh: draw.normal(B * H, 'dh'),
     dG: draw.nan(T * B * dGWidth),
@@ -296,9 +296,9 @@ function rnnForwardTrial(settings: Settings): Trial {
 }
 
 /** Returns xh and, with dropout, hs as forward saves them. The state in xh is the state in hs times the dropout mask. */
-function savedStates({ T, B, I, H, dropped }: Settings): Arrays {
+function savedStates({ T, B, I, H, recurrentDropout }: Settings): Arrays {
   const xh = draw.normal((T + 1) * B * (I + H), 'xh');
-  if (!dropped) return { xh };
+  if (!recurrentDropout) return { xh };
   const hs = draw.normal((T + 1) * B * H, 'hs');
   const rmask = dropoutMask(B * H);
   hs.forEach((value, i) => {
