@@ -26,8 +26,8 @@ export interface GradientReport {
 /** Step of the central differences: a compromise between rounding errors and the error of order STEP². */
 const STEP = 1e-5;
 /**
- * Allowed error, relative to the largest gradient (at least 1). The check of a direction multiplies it by the square root of the
- * number of elements of the input.
+ * Allowed error, as a multiple of the largest absolute gradient (at least 1). For the directional check, the gradient of each
+ * input is first multiplied by the square root of its number of elements.
  */
 const TOLERANCE = 1e-7;
 

@@ -139,8 +139,8 @@ function weightsFor(targets: TensorList, weights: TensorLike | TensorList | unde
   if (list.length === targets.length) return list;
   if (list.length === 1) return targets.map(() => list[0]);
   throw valueError(
-    `sampleWeights must have one entry for each of the ${targets.length} outputs with a loss (null: none), or be a ` +
-      `single tensor for all, got ${list.length} entries.`,
+    `sampleWeights must have one entry for each of the ${targets.length} outputs with a loss (null: all weights ` +
+      `are 1), or be a single tensor for all outputs, got ${list.length} entries.`,
     { sampleWeights: list.length, outputs: targets.length },
   );
 }

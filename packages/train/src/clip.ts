@@ -20,9 +20,9 @@ import { type Optimizer, type ParameterSlice, scalarBlock, scaleInPlace } from '
 export type Clip =
   /** Clips every entry to [-value, value]. */
   | { value: number }
-  /** Scales down the gradient of each parameter whose norm exceeds the limit: g · norm / max(‖g‖, norm). */
+  /** Scales down the gradient g of a parameter if the norm of g exceeds the limit: g · norm / max(‖g‖, norm). */
   | { norm: number }
-  /** Scales down all gradients by one factor if their common norm exceeds the limit; preserves the direction of the step. */
+  /** Scales down all gradients by one factor if their global norm exceeds the limit, which preserves their direction. */
   | { globalNorm: number };
 
 const KINDS = ['value', 'norm', 'globalNorm'] as const;
@@ -145,7 +145,8 @@ export interface ClipResult {
 }
 
 /**
- * Clips gradients: in place for `value` and `norm`, by a factor for the optimizer's kernel for `globalNorm`.
+ * Clips gradients. `value` and `norm` change them in place. For `globalNorm`, the optimizer's kernel must multiply them by the
+ * returned factor.
  * @param norm the norm of all gradients
  */
 export async function clipGradients(

@@ -44,7 +44,7 @@ const DATA_REMEDY = 'Look for missing values in the data.';
 
 /**
  * Returns the error for a failed step, with its cause.
- * @param forward the forward pass of the step, which repeats the dropout masks
+ * @param forward runs the forward pass of the step again, with the same dropout masks
  */
 export async function explainNonFinite(
   model: Model,
@@ -216,7 +216,7 @@ interface Replay {
   gradients: ReadonlyMap<Tensor, Tensor>;
 }
 
-/** Runs forward and backward pass of a batch again. */
+/** Runs the forward and the backward pass of a batch again. */
 function replay(model: Model, objective: Objective, batch: PreparedBatch, forward: ForwardPass): Replay {
   const { sublayers = [] } = model as { sublayers?: readonly LayerLike[] };
   const outputs: LayerTensor[] = [];
@@ -277,7 +277,7 @@ function badLossCause({ name, loss }: Objective['outputs'][number], value: numbe
   );
 }
 
-/** Returns the first gradient of the backward pass that is not finite: with respect to the output of a layer, or to weights. */
+/** Returns the first gradient of the backward pass that is not finite: that of a layer's output, or that of weights. */
 async function findBadGradient(
   parameters: readonly Parameter[],
   gradients: Replay['gradients'],

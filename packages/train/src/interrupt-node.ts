@@ -7,9 +7,9 @@
 const SAME_KEYPRESS_MS = 500;
 
 /**
- * Returns a signal that the first Ctrl-C (SIGINT) aborts. `fit({ signal, checkpointDir })` then ends after the current
- * step and writes its checkpoint; the process should exit with code 130. A second Ctrl-C, at least half a second
- * later, ends the process immediately.
+ * Returns an AbortSignal. The first Ctrl-C (SIGINT) aborts it and sets the exit code of the process to 130;
+ * `fit({ signal, checkpointDir })` then ends after the current step and writes its checkpoint. A second Ctrl-C, at least
+ * half a second later, ends the process immediately.
  */
 export function interruptSignal(): AbortSignal {
   const controller = new AbortController();

@@ -226,7 +226,7 @@ export class Loop implements RunControl {
     return [wholeBatchStep(this.model, batch, makeStream)];
   }
 
-  /** Processes one step: computes its gradients, and makes an update if enough steps are accumulated. */
+  /** Processes one step: computes its gradients, and makes an update if enough steps are accumulated or the epoch ends. */
   async #step(trainingStep: TrainingStep, pace: Pace): Promise<StepEvent> {
     const { epochs, beforeUpdate } = this.#options;
     const { batch, forward, wholeBatch } = trainingStep;

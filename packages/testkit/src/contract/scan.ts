@@ -1,4 +1,4 @@
-/** Cases for the kernels of the linear scan: every combination of null arguments, and sizes that several threads split. */
+/** Cases for the kernels of the linear scan: every combination of optional arguments, and sizes split among threads. */
 import type { KernelName } from '@unroll/core/internal';
 import { gradientTolerance, outputTolerance } from '../compare.js';
 import type { ContractCase } from './case.js';

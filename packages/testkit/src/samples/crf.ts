@@ -12,11 +12,11 @@ interface CrfCase {
   /** Standard deviation of all scores. */
   deviation?: number;
   mask?: readonly number[];
-  /** Replaces the transitions. */
+  /** Default: random transitions. */
   transitions?: TensorGenerator;
-  /** Replaces the start scores. */
+  /** Default: random start scores. */
   start?: TensorGenerator;
-  /** Replaces the tags. */
+  /** Default: random tags. */
   tags?: TensorGenerator;
 }
 
@@ -93,7 +93,7 @@ export const crfSamples = {
       shape: [3, 1, 2],
       transitions: fixedValues([2, 2], [FORBIDDEN, FORBIDDEN, FORBIDDEN, FORBIDDEN]),
     }),
-    // Some tags have a probability of 1e-300 and less in one step, and can win in the next one.
+    // Some tags have a probability of 1e-300 or less in one step, but can be the most probable ones in the next step.
     sample({ name: 'far apart', shape: [3, 6, 4], deviation: 400 }),
     sample({
       name: 'an unlikely transition that is necessary',

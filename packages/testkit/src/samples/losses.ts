@@ -3,7 +3,7 @@ import { formatShape, type Shape } from '@unroll/core';
 import { integers, normal, type TensorGenerator, uniform } from '../draw.js';
 import type { SampleFor, Samples } from './sample.js';
 
-/** Reasons for inputs without a gradient. */
+/** Reasons why an input has no gradient. */
 const CLASS_INDICES = 'class indices are integers';
 const TARGETS = 'targets are data';
 
@@ -43,7 +43,7 @@ function likelihood(
 // biome-ignore format: one line
 const uniformOf = (low: number, high: number) => (shape: Shape): TensorGenerator => uniform(low, high, shape);
 
-/** Returns a sample of CTC with these targets; the lengths default to all steps. */
+/** Returns a sample of CTC with these targets. @param lengths numbers of input steps; default: all T steps */
 function ctcSample(
   name: string,
   [T, C]: readonly [number, number],

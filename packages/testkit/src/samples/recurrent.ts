@@ -1,5 +1,5 @@
 /**
- * Samples of the fused recurrent ops: combinations of options at 17 units (one vector of units and a remainder), pairs of
+ * Samples of the fused recurrent ops: combinations of options at 17 units (one SIMD vector and a remainder), pairs of
  * activations, and most options together at sizes that are difficult for tiles and threads.
  */
 import { formatShape, type RandomStream, type Shape } from '@unroll/core';
@@ -29,8 +29,8 @@ interface Options {
   states: boolean;
   mask: MaskKind | null;
   zeroOutputForMask: boolean;
-  /** Whether a mask of recurrent dropout is given. */
-  recurrentMask: boolean;
+  /** Whether recurrent dropout is applied: the op's input `recurrentMask` is then given. */
+  recurrentDropout: boolean;
   bias: boolean;
   activation: ActivationName;
 }
@@ -39,7 +39,7 @@ interface Options {
 const FULL: Options = {
   size: [2, 3, 2, 17],
   ...{ returnSequences: true, reverse: false, realign: false, states: true, mask: 'holes' },
-  ...{ zeroOutputForMask: false, recurrentMask: true, bias: true, activation: 'tanh' },
+  ...{ zeroOutputForMask: false, recurrentDropout: true, bias: true, activation: 'tanh' },
 };
 
 const ACTIVATIONS: readonly ActivationName[] = ['tanh', 'relu', 'sigmoid', 'hardSigmoid', 'linear'];
@@ -68,8 +68,8 @@ function dropoutMask(shape: Shape): TensorGenerator {
 }
 
 /**
- * Returns generators for the inputs of a recurrent op: the inputs before the initial states, one initial state (null:
- * none), and the inputs after the initial states.
+ * Returns generators for the inputs of a recurrent op, in the order of the op: those that precede the initial states, one
+ * initial state (null: none), and those that follow the initial states.
  */
 function inputGenerators({ G, biasShape }: CellKind, options: Options) {
   const [B, T, I, H] = options.size;
@@ -81,7 +81,7 @@ function inputGenerators({ G, biasShape }: CellKind, options: Options) {
   ];
   const after: [TensorGenerator | null, TensorGenerator | null] = [
     options.mask && maskOf(options.mask, B, T),
-    options.recurrentMask ? dropoutMask([B, H]) : null,
+    options.recurrentDropout ? dropoutMask([B, H]) : null,
   ];
   return { before, state: options.states ? normal([B, H]) : null, after };
 }
@@ -148,7 +148,7 @@ function nameOf(o: Options, attrs: object): string {
     o.states && 'states',
     o.mask && `mask=${o.mask}`,
     o.zeroOutputForMask && 'zeroOutput',
-    o.recurrentMask && 'recurrentMask',
+    o.recurrentDropout && 'recurrentMask',
     !o.bias && 'noBias',
     cell.resetAfter === false && 'resetBefore',
     cell.updateGateOnCandidate && 'update gate on the candidate',
@@ -177,9 +177,17 @@ function combinations(): Options[] {
     for (const direction of directions)
       for (const states of BOTH)
         for (const masking of masks)
-          for (const recurrentMask of BOTH)
+          for (const recurrentDropout of BOTH)
             for (const bias of BOTH)
-              out.push({ ...FULL, returnSequences, ...direction, states, ...masking, recurrentMask, bias });
+              out.push({
+                ...FULL,
+                returnSequences,
+                ...direction,
+                states,
+                ...masking,
+                recurrentDropout,
+                bias,
+              });
   return out;
 }
 
@@ -200,7 +208,7 @@ const MANY_SEQUENCES: Size = [64, 4, 3, 48];
 const sizeOptions = (): Options[] => [
   ...SIZES.flatMap((size): Options[] => [
     { ...FULL, size },
-    { ...FULL, size, mask: null, recurrentMask: false, states: false, returnSequences: false },
+    { ...FULL, size, mask: null, recurrentDropout: false, states: false, returnSequences: false },
   ]),
   { ...FULL, size: MANY_SEQUENCES, mask: 'trailing' },
 ];
@@ -253,7 +261,10 @@ function activationPairs<A extends { recurrentActivation: ActivationName }, I ex
   );
 }
 
-/** The combinations of the options that each cell implements separately; the other options keep one value. */
+/**
+ * Every combination of the options that each cell implements separately: direction, initial states, masking and recurrent
+ * dropout. All these samples have a bias and return sequences, in time order.
+ */
 const cellOptions = combinations().filter((o) => o.returnSequences && o.bias && o.reverse === o.realign);
 
 /**
@@ -262,7 +273,7 @@ const cellOptions = combinations().filter((o) => o.returnSequences && o.bias && 
  */
 const everyThird = combinations().filter((_, i) => i % 3 === 0);
 
-/** Returns samples of the linear scan: sizes around a vector of units, and every option. Factors are in [0, 1), like gates. */
+/** Returns samples of the linear scan: sizes around one SIMD vector, and every option. Factors are in [0, 1), like gates. */
 function scanSamples(): Sample<AttributesOf<'linearScan'>, InputsOf<'linearScan'>>[] {
   const sizes = [[1, 1, 1], [2, 5, 17], [3, 4, 33], [1, 7, 130], [9, 3, 16]] as const; // biome-ignore format: a list
   return sizes.flatMap(([B, T, H]) =>

@@ -23,6 +23,6 @@ export type AnySample = Sample<unknown, Inputs>;
 /** Samples of every op. The type requires samples for each op in the table. */
 export type Samples = { readonly [K in OpName]: readonly SampleFor<K>[] };
 
-/** Reasons for inputs without a gradient. */
+/** Reasons why an input has no gradient. */
 export const ABSENT = 'not given';
 export const PIECEWISE_CONSTANT = 'piecewise constant: the derivative is zero wherever it exists';

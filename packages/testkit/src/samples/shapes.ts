@@ -92,8 +92,8 @@ function productWithBias(a: Shape, b: Shape, attrs: MatmulOptions = {}): SampleF
 }
 
 /**
- * Returns products [m, k] times [k, n] with all combinations of transposed inputs: single products, and batches with one b or with
- * several.
+ * Returns products a·b of shapes [m, k] and [k, n], with all combinations of transposed inputs: single products, batches of a
+ * times a single b, and batches of a times batches of b.
  */
 function products(m: number, k: number, n: number): SampleFor<'matmul'>[] {
   return [0, 1, 2, 3].flatMap((variant) => {

@@ -10,8 +10,8 @@ import { LogFile } from './log-file-node.js';
 
 export interface TensorBoardOptions {
   /**
-   * Also write loss, gradient norm, learning rate and clipping of the batch each time this many updates are done. Default:
-   * after epochs only.
+   * Also write the loss of the batch, the gradient norm, the learning rate, and whether the gradients were clipped, each time
+   * this many updates are done. Default: only the values of each epoch.
    */
   everyUpdates?: number;
 }
