@@ -22,8 +22,8 @@ import { type ClassWeights, combineWeights } from './losses/row-factors.js';
 import { type LossSpec, resolveLoss } from './losses.js';
 
 /**
- * A value for each output of the model: a list in the order of the outputs, or an object by their names. null or a missing
- * name: no value for this output.
+ * A value for each output of the model: a list in the order of the outputs, or an object whose keys are their names. If an
+ * entry is null or a name is missing, this output has no value.
  */
 export type PerOutput<T> = readonly (T | null)[] | Readonly<Record<string, T | null>>;
 
@@ -33,8 +33,8 @@ export interface ObjectiveOptions {
   /** Weight of each output's loss in the total. Default 1. */
   lossWeights?: PerOutput<number>;
   /**
-   * Weights of the classes in the loss, by class index, if only one output has a loss. They do not apply to the validation
-   * loss. Default 1.
+   * Weights of the classes in the loss, by class index. Allowed only if one output has a loss. They do not apply to the
+   * validation loss. Default 1.
    */
   classWeights?: ClassWeights;
 }
@@ -63,7 +63,7 @@ export interface BatchLoss extends BatchCount {
   parts: readonly Tensor[];
   /** For each of `parts`: the weight in an average over batches. */
   counts: readonly number[];
-  /** Sum of the terms that layers and regularisers of loss parameters add; null: none. */
+  /** Sum of the terms added by the model's layers and by the regularisers of the losses' parameters; null: none. */
   added: Tensor | null;
 }
 
@@ -72,7 +72,7 @@ export interface LossValues extends BatchCount {
   /** The total loss. */
   loss: number;
   parts: readonly OutputLoss[];
-  /** Sum of the terms that layers and regularisers of loss parameters add; 0 if there are none. */
+  /** Sum of the terms added by the model's layers and by the regularisers of the losses' parameters; 0 if there are none. */
   added: number;
 }
 
@@ -138,7 +138,7 @@ export class Objective {
       );
     if (classWeights && this.outputs.length > 1) {
       throw valueError(
-        'classWeights can only be used with one output that has a loss. For several, use sampleWeights.',
+        'classWeights can only be used if exactly one output has a loss. Use sampleWeights instead.',
       );
     }
     const sequenceOutput = this.outputs.find((output) => output.loss.perSequence);
@@ -159,7 +159,7 @@ export class Objective {
    * Creates the parameters of the losses, for a built model.
    * @param stored values of the parameters from a file, by name; null: initial values
    * @throws UnrollError `state` if a loss has parameters and the model cannot report its output shapes, `format` if the
-   * file has other parameters
+   * names or shapes of the parameters in the file are not those of the losses
    */
   build(
     model: Model,

@@ -14,7 +14,7 @@ export interface PlateauOptions {
   patience?: number;
   /** An improvement must exceed this difference. Default 0.0001. */
   minDelta?: number;
-  /** After a reduction, epochs without improvement count again from the `cooldown`-th epoch on, as in Keras. Default 0. */
+  /** Epochs without improvement are not counted before the `cooldown`-th epoch after a reduction, as in Keras. Default 0. */
   cooldown?: number;
   /** Lower bound of the learning rate. Default 0. */
   minLearningRate?: number;

@@ -89,7 +89,7 @@ export function saveWeights(parameters: readonly Parameter[]): PendingTensors {
 }
 
 /**
- * Assigns the values that {@link saveWeights} read to the parameters.
+ * Assigns to the parameters the values that {@link saveWeights} read.
  * @throws UnrollError `state` if the tensors belong to a different model
  */
 export function restoreWeights(
@@ -114,7 +114,7 @@ export function restoreWeights(
   if (extra !== undefined) {
     throw new UnrollError(
       'state',
-      `The checkpoint belongs to another model: this model has no ${extra.slice(8)}.`,
+      `The checkpoint belongs to another model: this model has no parameter ${extra.slice(8)}.`,
       { parameter: extra },
     );
   }
@@ -126,7 +126,7 @@ export function saveBuffers(buffers: ReadonlyMap<string, FlatBuffer>): PendingTe
   return [...buffers].map(([name, buffer]) => [name, [buffer.length], buffer.read()]);
 }
 
-/** Writes the values that {@link saveBuffers} read to the buffers. */
+/** Writes to the buffers the values that {@link saveBuffers} read. */
 export function restoreBuffers(
   buffers: ReadonlyMap<string, FlatBuffer>,
   tensors: Readonly<Record<string, SavedTensor>>,

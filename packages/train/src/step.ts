@@ -54,13 +54,13 @@ export interface Gradients {
   readonly count: number;
   /** Returns a copy of the gradients. */
   read(): Promise<FloatArray>;
-  /** Replaces the gradients before clipping. @throws UnrollError `shape` for another number of values */
+  /** Replaces the gradients before clipping. @throws UnrollError `shape` unless there are `length` values */
   write(values: ArrayLike<number>): void;
 }
 
 export type GradientHook = (gradients: Gradients) => void | Promise<void>;
 
-/** The state of an optimizer by parameter name, to read it from files of other tools and to write it to them. */
+/** The state of an optimizer by parameter name, for import from and export to the files of other tools. */
 export interface OptimizerState {
   /** Number of updates. */
   updates: number;
@@ -80,7 +80,7 @@ export class OptimizerMemory {
   #parameters: readonly Parameter[] = [];
   /** The optimizer and the parameters that the slots belong to. */
   #key = '';
-  /** The state with which the first slots are filled. */
+  /** The state from which the slots are created; null if there is none, and once the slots exist. */
   #initial: OptimizerState | null;
 
   /** @param initial the state to continue with. Default: none, the first update is number 1 */
@@ -90,8 +90,8 @@ export class OptimizerMemory {
   }
 
   /**
-   * Returns the slots of the optimizer. If the optimizer or the parameters differ from those of the previous call,
-   * creates new slots, filled with zeros, or at the first call with the initial state.
+   * Returns the slots of the optimizer. The first call fills them with the initial state, or with zeros if there is none. If
+   * the optimizer or the parameters differ from those of the previous call, creates new slots, filled with zeros.
    * @throws UnrollError `state` if the initial state lacks a slot of a parameter
    */
   slotsFor(optimizer: Optimizer, parameters: readonly Parameter[], length: number): readonly FlatBuffer[] {
@@ -116,7 +116,7 @@ export class OptimizerMemory {
           throw new UnrollError(
             'state',
             `The optimizer's state must have ${size} values of ${slot} for ${name}, got ${values?.length ?? 'none'}. ` +
-              'Compile the model with another optimizer to start with a new state.',
+              'Compile the model again to start with a new state.',
             { slot, name },
           );
         }
@@ -239,7 +239,7 @@ export class Stepper {
     let losses!: BatchLoss;
     const scalarTensors = scope(() => {
       const tape = new Tape();
-      const lossTerms: Tensor[] = []; // of layers, such as regularizers
+      const lossTerms: Tensor[] = []; // added by layers, for example by their regularisers
       const outputs = tape.recordDuring(() => {
         const result = forward({ addLoss: (term) => void lossTerms.push(term), afterStep });
         if (result.isPadding) return null;

@@ -49,7 +49,7 @@ test('a state without the values of a parameter raises an error', async () => {
     assert.ok(error instanceof UnrollError && error.code === 'state');
     assert.match(
       error.message,
-      /must have 1 values of m for dense\/bias, got none\. Compile the model with another/,
+      /must have 1 values of m for dense\/bias, got none\. Compile the model again/,
     );
     return true;
   });

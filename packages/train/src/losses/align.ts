@@ -1,6 +1,6 @@
 /**
  * Checks that the shapes of predictions and targets match, and adds missing axes of size 1. The three functions differ in how
- * many predicted numbers belong to a target.
+ * many predicted numbers belong to one target value.
  */
 import { formatShape, reshape, type Shape, shapeError, type Tensor } from '@unroll/core';
 import { sameShape } from '@unroll/core/internal';
@@ -48,7 +48,7 @@ export function alignOnePerRow(
 }
 
 /**
- * Aligns targets [..., K] with a prediction of several numbers for each, [..., parts.length * K].
+ * Aligns a target [..., K] with a prediction that has several numbers for each target value, [..., parts.length * K].
  * @param parts names of these numbers, for the message
  */
 export function alignParts(loss: string, output: Tensor, target: Tensor, parts: readonly string[]): Pair {

@@ -61,9 +61,9 @@ export function poisson(options: LossOptions = {}): Loss {
 
 export interface NegativeBinomialOptions extends LossOptions {
   /**
-   * Scale the distribution of each count, so that one network can learn from series of different sizes (DeepAR, section
-   * 3.3). The target is then [..., 2 K]: first K counts, then K scales > 0, such as the mean of the series of each count;
-   * mu = scale softplus(raw mean), alpha = softplus(raw alpha) / sqrt(scale). Default false.
+   * Scale the distribution of each count, so that one network can learn from series of different magnitudes (DeepAR,
+   * section 3.3). The target is then [..., 2 K]: first K counts, then for each of them the scale > 0, such as the mean of its
+   * series; mu = scale softplus(raw mean), alpha = softplus(raw alpha) / sqrt(scale). Default false.
    */
   units?: boolean;
 }

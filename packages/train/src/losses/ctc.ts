@@ -1,7 +1,7 @@
 /**
  * Connectionist temporal classification (Graves et al. 2006, "Connectionist Temporal Classification: Labelling Unsegmented
- * Sequence Data with Recurrent Neural Networks"): trains a model that predicts a class or a blank at every step, from
- * targets that are shorter than the input and not aligned to it.
+ * Sequence Data with Recurrent Neural Networks"): trains a model to predict a class or a blank at every step. The targets
+ * are shorter than the input and not aligned to it.
  */
 import {
   ctc as ctcLosses,
@@ -21,7 +21,7 @@ import { type SequenceBatch, sequenceLoss } from './sequence.js';
 export interface CtcLossOptions extends LossOptions {
   /** The class of the blank. Default 0, as in PyTorch and Keras. */
   blank?: number;
-  /** The value after the last label of a target. Default -1. It may be the blank, as in Keras (0). */
+  /** The value that fills targets after their last label. Default -1. May be equal to `blank`, as in Keras (both are 0). */
   padding?: number;
   /**
    * True: if a target is too long for its input, its infinite loss and its gradient are replaced by 0.
@@ -36,8 +36,9 @@ export interface CtcLossOptions extends LossOptions {
 }
 
 /**
- * The loss of connectionist temporal classification: -log of the probability of the target, summed over all alignments. In
- * an alignment, every step emits a label or the blank; repetitions are merged, then blanks are removed.
+ * The loss of connectionist temporal classification: -log p for the probability p of the target, which is the sum of the
+ * probabilities of all its alignments. In an alignment, every step emits a label or the blank; repetitions are merged, then
+ * blanks are removed.
  *
  * The predictions are logits [B, T, C] of C classes including the blank (the last layer has no activation). The targets are
  * labels [B, L], padded at the end. Masked steps are skipped.

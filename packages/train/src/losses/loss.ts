@@ -53,7 +53,7 @@ export interface LossOptions {
 /** Types of these options, for checks. */
 export const LOSS_OPTIONS: OptionTypes<LossOptions> = { reduction: true };
 
-/** The pass in which a loss is computed. */
+/** Whether a loss is computed in training or in evaluation, and the random stream of the step. */
 export interface LossContext {
   /** True in training steps, false in evaluation. */
   readonly training: boolean;
@@ -75,7 +75,7 @@ export interface Loss {
    * Returns the loss of a batch: a scalar, or with the reduction `none` one number per row.
    * @param mask [B] or [B, T], 1 for valid rows; null: all are valid
    * @param weights factors on the losses, [B] (one per sequence) or [B, T]; null: 1
-   * @param context the pass; default: evaluation
+   * @param context default: evaluation
    * @throws UnrollError `shape` or `value` if target, mask or weights do not fit the prediction
    */
   compute(
@@ -126,7 +126,7 @@ export interface LossDefinition {
 
 /** The valid rows of a batch, their weights, and the divisor of the reduction. */
 interface RowWeighting {
-  /** Shape of the rows: the shape of the prediction without its last axis. */
+  /** Shape of a tensor with one number per row: the leading axes of the prediction, [B] or [B, T]. */
   lead: Shape;
   /** Weight of each row; null: 1. */
   weights: Float64Array | null;
@@ -141,7 +141,7 @@ interface RowWeighting {
 
 /**
  * Computes the valid rows, their weights and the divisor.
- * @param lead shape of the rows
+ * @param lead shape of a tensor with one number per row: [B] or [B, T]
  * @param ignored returns true for rows to ignore in addition to masked rows; null: none
  */
 export function weighRows(

@@ -15,7 +15,7 @@ export interface RowFactors {
 /**
  * Returns the validity and the weight of each row.
  * @param what name of the loss or metric, for messages
- * @param lead shape of the rows: the shape of the prediction without its last axis
+ * @param lead shape of a tensor with one number per row, usually the shape of the prediction without its last axis
  * @param mask [B] or [B, T]: nonzero for valid rows
  * @param weights [B] or [B, T]
  * @param ignored returns true for rows to ignore in addition to masked rows; null: none
@@ -87,7 +87,7 @@ export type ClassWeights = readonly number[] | Readonly<Record<number, number>>;
 /**
  * Combines sample weights and class weights: returns, for each row, its sample weight times the weight of its class. Targets
  * are class indices, [B] or [B, T] (or with a last axis of 1), or one-hot, [B, K] or [B, T, K].
- * @param rows shape of the rows: the shape of the prediction without its last axis
+ * @param rows shape of a tensor with one number per row: the shape of the prediction without its last axis
  * @throws UnrollError `shape` for targets without one class per row, `value` for a target that is not a class index, or a
  * weight that is not a finite number >= 0
  */
@@ -120,7 +120,7 @@ export function combineWeights(
   const sampleWeights = weights && expandToRows('classWeights', 'weights', weights, rows);
   const out = Float64Array.from({ length: count }, (_, row) => {
     const id = width === 1 ? values[row] : argmax(values.subarray(row * width, (row + 1) * width));
-    // NaN is allowed here: masked rows have no effect, and the loss of an unmasked row is an error or NaN.
+    // NaN is allowed here: a masked row has no effect, and for an unmasked row, the loss throws an error or is NaN.
     if (!Number.isInteger(id) && !Number.isNaN(id))
       throw valueError(`classWeights: the target of row ${row} must be a class index, got ${id}.`, {
         ...{ target: id, row },

@@ -8,9 +8,10 @@
  *     const predictor = model({ inputs: x, outputs: scores.apply(hidden) });     // [B, T, V], shares all weights
  *     trainer.compile({ loss: losses.sampledSoftmax({ layer: scores, samples: 1000 }) });
  *
- * Each step draws `samples` distinct tokens that all rows share. Their logits are reduced by the logarithm of the expected
- * number of times that they are drawn, so that the gradient approaches that of the exact softmax (Bengio & Senécal 2008; as
- * TensorFlow's `sampled_softmax_loss`). A sampled token that is the target of a row is left out in that row.
+ * Each step draws `samples` distinct tokens that all rows share. From the logit of a sampled or target token, the loss
+ * subtracts the logarithm of the token's expected count in the sample, so that the gradient approximates that of the exact
+ * softmax (Bengio & Senécal 2008; as in TensorFlow's `sampled_softmax_loss`). A sampled token that is the target of a row is
+ * left out in that row.
  */
 import {
   add,
@@ -71,8 +72,9 @@ const EXACT_LOGITS = 4e6;
 
 /**
  * Sampled softmax with cross-entropy.
- * @remarks prediction [B, D] or [B, T, D], targets [B] or [B, T] of token ids. The model that is trained cannot be saved with
- * this loss and loaded again; save the model that contains the layer.
+ * @remarks prediction [B, D] or [B, T, D], targets [B] or [B, T] of token ids. A saved model does not contain the `layer` of
+ * its loss, so a model compiled with this loss (`trainer` above) cannot be loaded for training. Save the model that contains
+ * the layer (`predictor`).
  * @throws UnrollError `value` for invalid options
  */
 export function sampledSoftmax(options: SampledSoftmaxOptions): Loss {
@@ -110,7 +112,7 @@ export function sampledSoftmax(options: SampledSoftmaxOptions): Loss {
   };
 }
 
-/** The sampled tokens, and a function that returns how often any token is expected to be drawn. */
+/** The sampled tokens, and a function that returns the expected count (0 to 1) of a given token in the sample. */
 interface Sample {
   tokens: Float64Array;
   expectedCount(token: number): number;
@@ -118,7 +120,7 @@ interface Sample {
 
 /** Draws distinct tokens. */
 class Sampler {
-  /** The sum of the weights of the tokens up to each token, divided by the sum of all weights. */
+  /** The cumulative distribution: for each token, the probability of drawing it or a token with a smaller id. */
   readonly #cumulative: Float64Array;
 
   constructor(cumulative: Float64Array) {
@@ -202,8 +204,8 @@ function sampledRows(layer: VocabularyLayer, hidden: Tensor, target: Tensor, sam
   const [N] = hidden.shape;
   const ids = hostValues(target, 'The target');
   const { tokens, expectedCount } = sample;
-  const logCountsOf = (drawn: ArrayLike<number>): Tensor =>
-    tensor(Float64Array.from(drawn, (token) => Math.log(expectedCount(token))));
+  const logCountsOf = (tokenIds: ArrayLike<number>): Tensor =>
+    tensor(Float64Array.from(tokenIds, (token) => Math.log(expectedCount(token))));
   const sampled = add(
     matmul(hidden, gather(layer.table, tokens), { transB: true }),
     sub(biasOf(layer, tokens), logCountsOf(tokens)),

@@ -1,4 +1,4 @@
-/** The loss for models that predict a Student's t-distribution, which is less sensitive to outliers than the normal distribution. */
+/** The loss for models that predict a Student's t-distribution, which is less sensitive to outliers than the normal one. */
 import { add, mean, softplus, studentTLogLoss, type Tensor } from '@unroll/core';
 import { alignParts } from './align.js';
 import { splitParts, toPositive } from './counts.js';

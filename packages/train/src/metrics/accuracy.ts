@@ -47,7 +47,7 @@ export function correctShare(
 const isTargetClass = ({ prediction, target, width }: MetricBatch, row: number): boolean =>
   argmax(rowOf(prediction, row, width)) === target[row];
 
-/** Returns a function that is true if the prediction is above the threshold for target 1, or not above it for target 0. */
+/** Returns a function that compares the target with the predicted class: 1 if the prediction is above the threshold, else 0. */
 const matchesTarget =
   (threshold: number) =>
   ({ prediction, target }: MetricBatch, row: number): boolean =>

@@ -24,11 +24,11 @@ export interface CountsOptions {
   threshold?: number;
 }
 
-/** Numbers of rows for one class (or for positive binary labels). */
+/** Weighted numbers of rows, for one class or for the positive class of binary labels. */
 type Counts = readonly [truePositives: number, predicted: number, actual: number];
 
 /**
- * Creates a metric from the counts of each class (binary labels: of the positives).
+ * Creates a metric from the counts of each class (for binary labels: of the positive class).
  * @param score computes the metric from the counts of one class
  */
 function countsMetric(name: string, options: CountsOptions, score: (counts: Counts) => number): Metric {
@@ -41,7 +41,7 @@ function countsMetric(name: string, options: CountsOptions, score: (counts: Coun
   }
   if (average !== undefined && options.threshold !== undefined) {
     throw valueError(
-      `${name}: threshold applies to binary labels, but average to classes. Remove one of them.`,
+      `${name}: threshold applies to binary labels, and average applies to classes. Remove one of them.`,
     );
   }
   return makeMetric({

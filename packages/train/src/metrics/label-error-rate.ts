@@ -7,7 +7,7 @@ import { eachRow, type Metric, type MetricBatch, makeMetric, ratio } from './met
 export interface LabelErrorRateOptions {
   /** The class of the blank. Default 0. */
   blank?: number;
-  /** The value after the last label of a target. Default -1. */
+  /** The value that fills targets after their last label. Default -1. */
   padding?: number;
 }
 

@@ -64,7 +64,7 @@ function createAdam(name: string, options: AdamOptions, defaultWeightDecay: numb
       const beta2 = toKernelPrecision(adamOptions.beta2);
       const root = Math.sqrt(1 - beta2 ** step);
       const keras = common.convention === 'keras';
-      // AdamCall in @unroll/core (backend.ts) has the formula of these arguments.
+      // For the formula that uses these arguments, see AdamCall in @unroll/core (backend.ts).
       kernels.adam({
         w,
         g,
@@ -124,7 +124,7 @@ export function nadam(options: NadamOptions = {}): Optimizer {
       const beta2 = toKernelPrecision(nadamOptions.beta2);
       const next = momentum(step + 1);
       const P = product(step);
-      // NadamCall in @unroll/core (backend.ts) has the formula of these arguments.
+      // For the formula that uses these arguments, see NadamCall in @unroll/core (backend.ts).
       kernels.nadam({
         ...{ w, g, m, v, beta1: toKernelPrecision(nadamOptions.beta1), beta2, decay, gScale },
         epsilon: nadamOptions.epsilon,

@@ -48,7 +48,7 @@ export function rmsprop(options: RmspropOptions = {}): Optimizer {
   const specific = { rho, momentum, epsilon, centered };
   return makeOptimizer(name, common, specific, slots, ({ kernels, w, g, slots, rate, gScale }, decay) => {
     const [v, ...others] = slots;
-    // RmspropCall in @unroll/core (backend.ts) has the formula of these arguments.
+    // For the formula that uses these arguments, see RmspropCall in @unroll/core (backend.ts).
     kernels.rmsprop({
       ...{
         w,

@@ -25,8 +25,8 @@ export interface SgdOptions extends OptimizerOptions {
  * - without momentum: w -= learningRate g
  * - with momentum μ: m = μ m - learningRate g, w += m
  * - with Nesterov momentum: w += μ m - learningRate g
- * - convention 'pytorch': m = μ m + g (first step: m = g), w -= learningRate m, with Nesterov momentum
- *   w -= learningRate (g + μ m). This is equivalent while the learning rate is constant.
+ * - convention 'pytorch': m = μ m + g (first step: m = g), w -= learningRate m; with Nesterov momentum instead
+ *   w -= learningRate (g + μ m). This is equivalent to the formulas above while the learning rate is constant.
  */
 export function sgd(options: SgdOptions = {}): Optimizer {
   const name = 'sgd';
@@ -48,7 +48,7 @@ export function sgd(options: SgdOptions = {}): Optimizer {
   return makeOptimizer(name, common, { momentum, nesterov }, slots, (call, decay) => {
     const { kernels, w, g, slots, rate, gScale } = call;
     const factor = nesterov ? momentum : 1;
-    // SgdCall in @unroll/core (backend.ts) has the formula of these arguments.
+    // For the formula that uses these arguments, see SgdCall in @unroll/core (backend.ts).
     kernels.sgd({
       ...{ w, g, m: slots[0] ?? null, momentum, dScale: keras ? rate : 1, decay, gScale },
       rateM: keras ? factor : rate * factor,
