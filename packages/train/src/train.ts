@@ -61,9 +61,10 @@ export interface RunOptions extends ObjectiveOptions, MetricOptions {
    */
   accumulate?: number;
   /**
-   * Truncated backpropagation through time, for long sequences with one target per step: an update after each `every`
-   * time steps, from gradients that reach back `length` steps. States are carried from chunk to chunk and reset for each
-   * batch. A step event and `accumulate` then count chunks instead of batches. Default: full backpropagation.
+   * Truncated backpropagation through time, for long sequences with one target per step: each batch is trained in chunks of
+   * `every` time steps, with one update per chunk, from gradients that reach back `length` steps. States are carried from
+   * chunk to chunk and reset for each batch. Step events and `accumulate` then count chunks instead of batches. Default: full
+   * backpropagation.
    */
   truncate?: TruncateOptions;
   /** Data on which loss and metrics are measured after every epoch. */
@@ -73,8 +74,8 @@ export interface RunOptions extends ObjectiveOptions, MetricOptions {
   /** Ends the run after the current step. The reason in the end event is then `aborted`. */
   signal?: AbortSignal;
   /**
-   * Returns the inputs to use instead of those of a training batch, for example with noise, or for `scheduledSampling`.
-   * Default: none.
+   * Returns the inputs that replace those of a training batch, for example the same inputs with noise. `scheduledSampling`
+   * returns such a function. Default: none.
    */
   prepareInputs?: PrepareInputs;
   /** Called with the gradients before each update and before clipping; can replace the gradients. */

@@ -50,7 +50,10 @@ export interface TruncationState {
   batches: number;
   /** Number of completed chunks of the current batch. */
   chunk: number;
-  /** Positions in the random streams, for the dropout masks that all steps of the current batch share. */
+  /**
+   * One entry for each dropout mask that all steps of the current batch share: the position of its random stream before the
+   * draw.
+   */
   draws: readonly RandomStream['state'][];
 }
 

@@ -100,7 +100,7 @@ export class Warnings {
       if (!(rms > MAX_TARGET_RMS)) return;
       this.add(
         'targets-unscaled',
-        `The targets of the output "${name}" are about ${Number(rms.toPrecision(2))} in size, but the outputs of an ` +
+        `The targets of the output "${name}" have a root mean square of ${Number(rms.toPrecision(2))}, but the outputs of an ` +
           'untrained network are about 1: training will be slow or diverge. Scale the targets (StandardScaler), and ' +
           'scale predictions back.',
       );

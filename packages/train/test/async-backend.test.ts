@@ -93,7 +93,7 @@ const common = {
 
 type Results = unknown[];
 
-/** Returns the results of a run except for those that depend on time. */
+/** Returns the events (without durations and speeds), the final weights and the history of a run. */
 async function resultsOfRun(model: Network, options: Partial<FitOptions>): Promise<Results> {
   const results: Results = [];
   const onEvent = (event: TrainEvent): void => {

@@ -112,6 +112,7 @@ describe('snapshots and resumed runs', () => {
   test('a snapshot contains the position, the counts, all tensors, the metrics and the environment', async () => {
     const run = await snapshotAt(6);
     assert.deepEqual(run.cursor, { epoch: 2, step: 1, finished: false });
+    // One batch of 8 examples is accumulated; checkpoint files call accumulated gradients and their counts `gathered`.
     assert.deepEqual(run.stepper, { updates: 2, gathered: 1, gatheredCount: 8, averaged: 2 });
     const names = Object.keys(run.tensors);
     for (const name of [
@@ -241,7 +242,7 @@ describe('fit with checkpointDir', () => {
     );
   });
 
-  test('a run resumed from the checkpoint of the event at which a callback stopped it has only an end event', async () => {
+  test('if a callback has stopped a run, a run resumed from its last checkpoint emits only an end event', async () => {
     const runOptions = { ...options, epochs: 20, optimizer: { name: 'sgd', learningRate: 0.7 } } as const;
     let atStop: Checkpoint | null = null;
     const keeper: Callback = {

@@ -1,4 +1,4 @@
-/** Gradient clipping: compared with hand-computed results, for norms too large for float32, and for values that are not finite. */
+/** Gradient clipping: hand-computed results, gradients whose squares overflow float32, and gradients that are not finite. */
 import assert from 'node:assert/strict';
 import { after, describe, test } from 'node:test';
 import { setBackend } from '@unroll/core';

@@ -1,7 +1,7 @@
 /**
  * Connectionist temporal classification: compares the loss with a sum over all alignments, with PyTorch and with Keras,
  * compares the label error rate with jiwer, and tests the options and errors of the loss. Detects a missing or extra alignment,
- * a wrong reduction, a gradient of masked steps, and masked steps between valid ones that are not skipped.
+ * a wrong reduction, a gradient of masked steps, and a loss that does not skip masked steps between valid ones.
  */
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';

@@ -212,7 +212,7 @@ describe('warnings', () => {
       found.map(({ code }) => code),
       ['targets-unscaled'],
     );
-    assert.match(found[0]!.message, /The targets of the output "output" are about 290 in size/);
+    assert.match(found[0]!.message, /The targets of the output "output" have a root mean square of 290, but/);
   });
 
   test('are raised for left padding and for shuffling, if the model is stateful', async () => {

@@ -78,7 +78,7 @@ async function killAndCompare(t: TestContext, mode: Mode): Promise<void> {
 
   const moments: string[] = [];
   for (let kills = 0; kills < KILLS[mode]; ) {
-    // Each run is killed repeatedly until it ends or no kills are left; then the next one starts.
+    // This run is killed and resumed until it ends. While kills are left, another run starts.
     const folder = folderFor('killed');
     for (let killed = true; killed; ) {
       const moment = kills < KILLS[mode] ? (Math.random() * 3 * ms) / KILLS[mode] : undefined;

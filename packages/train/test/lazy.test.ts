@@ -1,7 +1,7 @@
 /**
- * Gradients of looked-up rows of an embedding table, and lazy optimizers, which do not change other rows. Detects rows that
- * are added twice or to other rows, gradients left from an earlier batch, moments or weights that change without a lookup,
- * rows that are lost during accumulation, and rows that are lost when a run resumes.
+ * Gradients of looked-up rows of an embedding table, and lazy optimizers, which change only these rows. Detects gradients that
+ * are added twice or to the wrong rows, gradients left from an earlier batch, moments or weights that change without a lookup,
+ * and rows that are lost during accumulation or when a run resumes.
  */
 import assert from 'node:assert/strict';
 import { after, describe, test } from 'node:test';
@@ -216,7 +216,7 @@ describe('lazy optimizers', () => {
     assert.equal(mismatch('table', lazy.tables.at(-1)!, dense.tables.at(-1)!, 1e-6), null);
   });
 
-  test('update the rows of all accumulated batches, and resume in between with bitwise equal results', async () => {
+  test('update the rows of all accumulated batches, and give bitwise equal results in a run resumed after any batch', async () => {
     const options = { batches, loss, optimizer: lazyAdam, accumulate: 4 };
     const uninterrupted = new Lookups();
     for await (const _ of train(uninterrupted, options));

@@ -1,4 +1,4 @@
-/** All forms of training data: the same examples in any form must train the same weights. */
+/** All forms of training data: the same examples must give the same trained weights in any form. */
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { tensor } from '@unroll/core';
@@ -102,12 +102,12 @@ describe('invalid data and options are rejected', () => {
       ['value', /There are no examples/],
     ],
     [
-      'sample weights of another length',
+      'fewer sample weights than examples',
       () => ({ x, y, sampleWeights: [1, 2] }),
       ['shape', /sampleWeights has 2 examples/],
     ],
     [
-      'a mask of another length',
+      'a mask with fewer steps than the input',
       () => ({ x, y, mask: tensor(new Float32Array(200), [40, 5]) }),
       ['shape', /mask \[40, 5\] fits no input \[N, T/],
     ],

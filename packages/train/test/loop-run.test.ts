@@ -124,8 +124,8 @@ test('yields to the event loop between slow batches, also in validation', async 
   await fit(forecaster(), { ...common, x: undefined, y: undefined, batches, validationData: batches });
   isTraining = false;
   requestedByTurn.push(requestedBatches);
-  // The next batch is requested before the current one is trained. No two batches may be requested in one turn of the event
-  // loop.
+  // The next batch is requested before the training step of the current one. No two batches may be requested in one turn of
+  // the event loop.
   const severalInOneTurn = requestedByTurn.slice(1).filter((count, i) => count - requestedByTurn[i]! > 1);
   assert.deepEqual(severalInOneTurn, []);
   assert.equal(requestedBatches, 12);
@@ -158,7 +158,7 @@ describe('the hook beforeUpdate', () => {
     }
   });
 
-  test('runs once per update, before clipping, with the accumulated count', async () => {
+  test('runs once per update, before clipping; `count` covers all accumulated batches', async () => {
     const counts: number[] = [];
     const lengths: number[] = [];
     const model = forecaster();

@@ -55,7 +55,7 @@ export const LOSS_VARIANTS: LossSpec[] = [
   ]),
 ];
 
-/** Asserts that two lists of numbers are equal, except for errors of `allowed`, relative to values above 1. */
+/** Asserts that two lists of numbers differ by at most `allowed` · max(1, |expected|). */
 export function close(actual: ArrayLike<number>, expected: readonly number[], allowed = 1e-6): void {
   assert.equal(actual.length, expected.length);
   expected.forEach((value, i) => {

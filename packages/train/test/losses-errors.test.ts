@@ -29,13 +29,13 @@ describe('errors of losses', () => {
       /no reduction "avg"/,
     ],
     [
-      'targets with another number of features',
+      'targets with more features than the prediction',
       compute('mse', [[1, 2]], [[1, 2, 3]]),
       'shape',
       /\[1, 2\].*\[1, 3\].*as many units/,
     ],
     [
-      'one-hot targets for class indices',
+      'one-hot targets instead of class indices',
       compute('sparseCategoricalCrossentropy', [[1, 2]], [[0, 1]]),
       'shape',
       /class index for each row \(shape \[1\]\), or use categoricalCrossentropy/,
@@ -66,7 +66,7 @@ describe('errors of losses', () => {
       /target at \[0, 1\] must be between 0 and 1, got -1.*as 0 and 1/,
     ],
     [
-      'class indices for one-hot targets',
+      'class indices instead of one-hot targets',
       compute('categoricalCrossentropy', [[0.5, 0.5]], [[0, 2]]),
       'value',
       /got 2.*sparseCategorical/,
@@ -90,7 +90,7 @@ describe('errors of losses', () => {
       /3 outputs.*3 x 1 = 3 units/,
     ],
     [
-      'another number of outputs than quantiles',
+      'more outputs than quantiles',
       compute({ name: 'pinball', quantiles: [0.1, 0.9] }, [[1, 2, 3]], [1]),
       'value',
       /must predict 2 numbers, one for each quantile, got 3/,
@@ -123,7 +123,7 @@ describe('errors of losses', () => {
     ],
     ['a negative gamma', () => resolveLoss({ name: 'binaryFocalCrossentropy', gamma: -1 }), 'value', /gamma/],
     [
-      'another number of alphas than classes',
+      'more alphas than classes',
       compute({ name: 'categoricalFocalCrossentropy', alpha: [1, 2, 3] }, [[0.5, 0.5]], [[0, 1]]),
       'value',
       /each of the 2 classes, got 3/,
@@ -176,7 +176,7 @@ describe('errors of losses', () => {
       assert.throws(run, fails(code, message));
     });
   }
-  test('the position of an invalid class in the error is its index among all rows, including masked ones', () => {
+  test('the error for an invalid class gives its index among all rows, including masked ones', () => {
     const run = (): Tensor =>
       losses.sparseCategoricalCrossentropy().compute(
         zeros([2, 3, 4]),

@@ -1,7 +1,8 @@
 /**
  * Compares the value and the gradient of every loss with Keras, PyTorch and formulas
  * (packages/testkit/goldens/training/losses.json, written by tools/goldens/training_losses.py). Detects a wrong
- * formula, default, clipping, smoothing or reduction, and a mask or weights with another divisor than in Keras.
+ * formula, default, clipping, smoothing or reduction, and a mean over masked or weighted rows with a divisor that differs from
+ * that of Keras.
  */
 import assert from 'node:assert/strict';
 import { after, describe, test } from 'node:test';
@@ -133,7 +134,7 @@ for (const backend of ['default', 'reference:float64'] as const) {
       const reason = NOT_CLIPPED.test(golden.name)
         ? 'Unroll does not clip, see losses-behaviour.test.ts'
         : backend !== 'default' && /^edge: .*probabilities/.test(golden.name)
-          ? 'Keras clips at another value in float32'
+          ? 'the clipping bound of the goldens (float32) differs from that of float64'
           : false;
       test(golden.name, { skip: reason }, async () => {
         await (backend === 'default' ? setBackend() : setBackend(backend));

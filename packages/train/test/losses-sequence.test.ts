@@ -106,7 +106,7 @@ describe('a loss over sequences', () => {
     });
   });
 
-  test('has correct gradients for the prediction and its parameter (central differences)', () => {
+  test('has correct gradients for the prediction and the parameter of the loss (central differences)', () => {
     onBackend(float64, () => {
       const loss = withParameters(bagOfLabels({ start: 0.7 }));
       const x = new Parameter('x', [B, T, K], values.flat(2));

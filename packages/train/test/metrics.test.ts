@@ -63,7 +63,7 @@ describe('metrics without data', () => {
       assert.equal(metric.better, /^(mae|mse|rmse|perplexity)$/.test(name) ? 'lower' : 'higher');
     });
   }
-  test('auc of one class is 0', () => {
+  test('auc is 0 if all targets have the same class', () => {
     const metric = resolveMetric('auc');
     metric.update(tensor([0.2, 0.3]), tensor([1, 1]));
     assert.equal(metric.result(), 0);
@@ -130,7 +130,7 @@ describe('errors of metrics', () => {
       fails('value', /target of row 1 must be one of the 2 classes of the model, 0 to 1, got 5/),
     );
   });
-  test('targets with another number of rows', () => {
+  test('more targets than predictions', () => {
     assert.throws(
       update('perplexity', [[1, 2]], [1, 1]),
       fails('shape', /class index for each row \(shape \[1\]\)/),
