@@ -97,13 +97,14 @@ export class OptimizerMemory {
   slotsFor(optimizer: Optimizer, parameters: readonly Parameter[], length: number): readonly FlatBuffer[] {
     const key = JSON.stringify([optimizer.name, optimizer.slots, parameters.map((p) => [p.name, p.shape])]);
     if (key !== this.#key) {
-      this.#key = key;
       this.#slots = optimizer.slots.map(() => new FlatBuffer(length));
       this.#slotNames = optimizer.slots;
       this.#parameters = parameters;
       this.updates = this.#initial?.updates ?? 0;
       if (this.#initial && this.updates > 0) this.#fill(this.#initial);
       this.#initial = null;
+      // Set last: if the state does not fit, the next call fails, too, instead of starting with incomplete slots.
+      this.#key = key;
     }
     return this.#slots;
   }

@@ -43,14 +43,16 @@ test('a run with a memory made from a saved state continues like a run with the 
   assert.equal((await other.state())?.updates, 6);
 });
 
-test('a state without the values of a parameter raises an error', async () => {
+test('a state without the values of a parameter raises an error in every run', async () => {
   const memory = new OptimizerMemory({ updates: 2, slots: { m: new Map([['dense/kernel', [0, 0]]]) } });
-  await assert.rejects(run(memory).history, (error) => {
-    assert.ok(error instanceof UnrollError && error.code === 'state');
-    assert.match(
-      error.message,
-      /must have 1 values of m for dense\/bias, got none\. Compile the model again/,
-    );
-    return true;
-  });
+  for (const _ of ['first run', 'second run']) {
+    await assert.rejects(run(memory).history, (error) => {
+      assert.ok(error instanceof UnrollError && error.code === 'state');
+      assert.match(
+        error.message,
+        /must have 1 values of m for dense\/bias, got none\. Compile the model again/,
+      );
+      return true;
+    });
+  }
 });
