@@ -8,7 +8,7 @@ export interface GoldenOptions {
 }
 
 /** Options that Unroll does not have, or that the tests set elsewhere: clipping, moving averages and accumulation. */
-const OTHER_OPTIONS = /^(amsgrad|clip|globalClip|useEma|ema|dampening|gradientAccumulation)/;
+const IGNORED_OPTIONS = /^(amsgrad|clip|globalClip|useEma|ema|dampening|gradientAccumulation)/;
 
 /**
  * Returns the optimizer of a golden.
@@ -21,7 +21,7 @@ export function optimizerOf(
   const { learningRate, excludeFromWeightDecay = [], ...otherOptions } = options;
   const rate = learningRate as { schedule: string; options: Record<string, unknown> } | number;
   return {
-    ...Object.fromEntries(Object.entries(otherOptions).filter(([name]) => !OTHER_OPTIONS.test(name))),
+    ...Object.fromEntries(Object.entries(otherOptions).filter(([name]) => !IGNORED_OPTIONS.test(name))),
     name: optimizer,
     learningRate: typeof rate === 'number' ? rate : { name: rate.schedule, ...rate.options },
     excludeFromWeightDecay: (excludeFromWeightDecay as number[]).map((i) => parameters[i]!),

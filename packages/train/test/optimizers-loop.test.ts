@@ -1,7 +1,7 @@
 /**
- * Runs the Keras cases of optimizers-goldens.test.ts that depend on the order of the parts of a step, in the training loop, with
- * a model whose gradient is the batch itself. The order must be that of Keras: mean of the accumulated gradients, clipping,
- * weight decay, update, moving average.
+ * Repeats, in the training loop, those Keras cases of optimizers-goldens.test.ts whose results depend on the order of the
+ * operations within a step. The gradient of the model is the batch itself. The order must be that of Keras: mean of the
+ * accumulated gradients, clipping, weight decay, update, moving average.
  */
 import { describe, test } from 'node:test';
 import { concat, type MaskedSequence, type Model, mul, Parameter, reshape, sum, tensor } from '@unroll/core';
@@ -82,7 +82,7 @@ describe('optimizers in the training loop against the goldens', () => {
         ...(clip && { clip }),
         ...(options.useEma ? { average } : {}),
       })) {
-        // Unroll updates the weights with an incomplete group at the end of an epoch; Keras completes it in the next epoch.
+        // At the end of an epoch, Unroll applies the gradients accumulated so far; Keras keeps accumulating in the next epoch.
         if (event.type !== 'step' || (options.gradientAccumulationSteps && event.step === STEPS)) continue;
         const weights = model.parameters.flatMap((parameter) => [...parameter.dataSync()]);
         problems.push(

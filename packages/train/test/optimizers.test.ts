@@ -84,7 +84,7 @@ describe('the moving average of weights', () => {
     buffer.write(values);
     return buffer;
   };
-  test('starts as the weights after the first update, then moves', async () => {
+  test('equals the weights after the first update, then follows the later weights', async () => {
     const buffer = weights([4]);
     const average = new WeightAverage(buffer, { momentum: 0.75 });
     average.update();

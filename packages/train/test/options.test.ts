@@ -10,7 +10,7 @@ import { fails } from './fails.js';
 import { forecaster, waves } from './small-model.js';
 
 type Options = Record<string, unknown>;
-/** The call, valid options, a misspelt option or one of another library with its correction, and an invalid value. */
+/** A call, valid options, a wrong option name (misspelt, or from another library) and its correction, and an invalid value. */
 type OptionCase = [
   call: (options: never) => unknown,
   validOptions: Options,
@@ -245,7 +245,7 @@ for (const [name, [call, validOptions, [spelling, suggestion], [invalid, message
         { qqqqqq: 1 },
         new RegExp(`^${owner}: there is no option "qqqqqq"\\. (The options are|It has no options)`),
       ));
-    test('suggests the correct name for a misspelt option or one of another library', () => {
+    test('suggests the correct name for a misspelt option name or one from another library', () => {
       const help = suggestion === '' ? 'It has no options' : `Did you mean "${suggestion}"\\?`;
       return assertRejects(
         { [spelling]: 1 },

@@ -30,7 +30,7 @@ describe('schedules', () => {
     });
     close([0, 1, 4, 9, 14, 99].map(schedule.rate), [0, 0.5, 2, 1.1, 0.2, 0.2]);
   });
-  test('periods of growing length begin exactly where the previous one ends', () => {
+  test('with restarts, each period begins exactly where the previous, shorter one ends', () => {
     const schedule = cosineDecayRestarts({ initialLearningRate: 1, firstDecaySteps: 3, tMul: 2, mMul: 0.5 });
     close([0, 3, 9, 21, 6].map(schedule.rate), [1, 0.5, 0.25, 0.125, 0.25]);
   });
@@ -87,7 +87,7 @@ describe('Plateau', () => {
     let rate = start;
     return losses.map((loss) => (rate = plateau.observe(loss, rate)));
   };
-  test('reduces after `patience` epochs without improvement, then counts again', () => {
+  test('reduces the rate after `patience` epochs without improvement, then counts from 0 again', () => {
     const plateau = new Plateau({ factor: 0.5, patience: 2 });
     assert.deepEqual(rates(plateau, [5, 4, 4, 4, 4, 4, 3, 3]), [1, 1, 1, 0.5, 0.5, 0.25, 0.25, 0.25]);
   });

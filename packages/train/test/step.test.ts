@@ -85,7 +85,7 @@ for (const { name, backend, reason } of testBackends()) {
 }
 
 describe('a model without layers', () => {
-  /** The minimal interface of a trainable model: here a constant, and a weight that does not affect the output. */
+  /** A model with the minimal interface: the output is the parameter `value`, for any input; `idle` does not affect it. */
   function constant(trainable: boolean) {
     const value = new Parameter('value', [1, 1], [5], trainable);
     const idle = new Parameter('idle', [2], [1, 2], trainable);

@@ -1,7 +1,7 @@
 /**
- * Runs with truncated backpropagation through time: checkpoints in the middle of a batch, events, validation, iterables,
- * and errors. Detects a resumed run that differs in one bit, an update for a chunk of padding, and models, losses or data that
- * need whole sequences but are accepted.
+ * Training runs with truncated backpropagation through time: checkpoints in the middle of a batch, events, validation,
+ * iterables, and errors. Detects a resumed run that differs in one bit, an update for a chunk of padding, and models, losses
+ * or data that need whole sequences but are accepted.
  */
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
@@ -169,7 +169,8 @@ test('chunks that have only padding do not change the weights', async () => {
     const steps = stepsOf(await collect(network, { ...options, truncate: { every: 3, length: 3 } }));
     const padding = steps.filter(({ step }) => step % 3 !== 1);
     assert.ok(padding.every(({ loss }) => loss === 0));
-    assert.equal(padding.filter(({ updated }) => updated).length, accumulate === 1 ? 0 : 1); // the end of the epoch
+    // With accumulation, the last chunk of the epoch updates the weights.
+    assert.equal(padding.filter(({ updated }) => updated).length, accumulate === 1 ? 0 : 1);
     // The results are the same as if the data ended before the padding.
     const firstSteps = (sequences: Tensor): Tensor => {
       const width = sequences.shape[2] ?? 1;
@@ -201,7 +202,7 @@ test('batches of an iterable may differ in length', async () => {
   );
 });
 
-test('supports weights per sequence and per step, several outputs, masks of the model and functional models', async () => {
+test('supports sample weights per sequence or step, several outputs, embedding masks and functional models', async () => {
   const words = input({ shape: [null], name: 'words' });
   const extra = input({ shape: [null, I], name: 'extra' });
   const build = () => {

@@ -1,8 +1,8 @@
 /**
  * Truncated backpropagation through time. Its results are compared with a computation by hand, which runs the cells step by
  * step over each window, from the stored state, with explicit masks. Detects a gradient that is cut at the wrong step, a
- * state of another chunk or of the wrong weights, penalties or statistics that count twice, dropout masks that change within
- * a sequence, and updates from padding.
+ * state that comes from another chunk or was computed with the wrong weights, penalties or statistics that are counted twice,
+ * dropout masks that change within a sequence, and updates from padding.
  */
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
@@ -84,7 +84,7 @@ const withoutTimes = (events: readonly TrainEvent[]): unknown[] =>
     return fields;
   });
 
-/** Returns a network with dropout of all kinds, batch statistics, and penalties of weights and outputs. */
+/** Returns a network with dropout of all kinds, batch normalisation, and penalties on weights and outputs (regularisers). */
 const networkWithDropout = (): Network =>
   sequential(
     [
@@ -393,7 +393,7 @@ describe('truncated backpropagation in float64', () => {
     }
   });
 
-  test('penalties of outputs count once for each step, and penalties of weights once for each update', async () => {
+  test('penalties on outputs are added once for each step, and penalties on weights once for each update', async () => {
     const make = (weights: boolean, outputs: boolean) =>
       sequential(
         [
@@ -419,7 +419,7 @@ describe('truncated backpropagation in float64', () => {
     }
   });
 
-  test('moving statistics are updated once for each step of the data', async () => {
+  test('each chunk updates the moving statistics once, with its own steps only', async () => {
     const { x } = data();
     const values = x.dataSync();
     for (const [every, length] of [

@@ -49,7 +49,7 @@ export {
   type WindowName,
 } from '@unroll/data';
 
-// Verification
+// Speaker verification
 export { cosineSimilarity, type EqualErrorRate, equalErrorRate } from '@unroll/data';
 
 // Augmentation

@@ -77,7 +77,7 @@ export function convertValues<T>(name: string, values: unknown, convert: () => T
 
 /**
  * Returns an error about the first value that is neither a number nor an array of numbers; null if there is none.
- * @param isTopLevel true for the values of all inputs or outputs: a list or an object, with null for missing entries
+ * @param isTopLevel true if `value` contains all inputs or outputs; it may then be a list or an object with null entries
  */
 export function notNumbersError(path: string, value: unknown, isTopLevel = true): UnrollError | null {
   if (typeof value === 'number' || value instanceof Tensor || isNumberArray(value)) return null;

@@ -5,8 +5,8 @@ import { sourceAt } from '#sources';
 export { type NumpyArray, writeNpz } from '@unroll/formats/convert';
 
 /**
- * Reads the arrays of an .npz or .npy file by name; the array of an .npy file has the name ''. Arrays of Python objects are
- * refused: nothing is executed.
+ * Reads the arrays of an .npz or .npy file. The keys of the map are their names; the key of the array of an .npy file is ''.
+ * Arrays of Python objects are rejected, so nothing in the file is executed.
  * @param source a path (in Node), a URL, bytes, or a File
  * @throws UnrollError `format` for a damaged file, and for arrays of anything but numbers
  */

@@ -10,7 +10,10 @@ import { trainingOf } from './trainable.js';
 export interface ImportKerasOptions {
   /** For files that contain weights without layers (`.weights.h5`): the model to load them into. */
   model?: Network;
-  /** For a `model.json` that is not beside its weights, such as a dropped file: the contents of the weights files by name. */
+  /**
+   * For a `model.json` that is not beside its weights, such as a file dropped on a page: the contents of the weights files
+   * by name.
+   */
   files?: ReadonlyMap<string, Uint8Array>;
 }
 

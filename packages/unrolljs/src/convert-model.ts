@@ -39,7 +39,7 @@ export interface Imported {
   report: ImportReport;
   /** The optimizer and its state, for {@link resumeTraining}; null if the file has none. */
   optimizer: OptimizerRecord | null;
-  /** ONNX: where the axes of the model's inputs and outputs are in the file, which may have the batch on another axis. */
+  /** ONNX only: the order of the axes of inputs and outputs in the file, where the batch may not be the first axis. */
   axes?: { inputs: readonly AxisOrder[]; outputs: readonly AxisOrder[] };
 }
 
@@ -78,8 +78,8 @@ export async function importOneOf(
 }
 
 /**
- * Converts a model to a format. Returns the files by name: '' is the model itself, and an extension such as `.py` is a file
- * beside it.
+ * Converts a model to a format. Returns the contents of the files: under the key '' the model itself, under an extension such
+ * as `.py` a file beside it.
  */
 export async function exportTo(
   model: Network,
@@ -103,8 +103,8 @@ async function importFrom(file: ByteSource, format: ModelFormat, options: Import
 export type ResumeOptions = Omit<CompileOptions, 'optimizer'>;
 
 /**
- * Compiles a model with the optimizer of the file that it was imported from, and continues with the optimizer's state. Not
- * needed for files that also contain a loss, such as Keras files: importing them returns a compiled model.
+ * Compiles an imported model with the optimizer of its file and restores the optimizer's state; `fit` then continues training.
+ * Not needed for files that also contain a loss, such as Keras files: importing them returns a compiled model.
  * @param options the loss, the metrics and other options of `compile`
  */
 export function resumeTraining<M extends Network & Trainable>(

@@ -5,7 +5,7 @@ import { exportTo, type Imported, importOneOf, type ModelSource } from './conver
 
 /**
  * Reads an ONNX model, operator sets 7 to 28. The inputs and outputs of the imported model are batch-major; `axes` of the
- * result says where their axes are in the file.
+ * result contains the order of their axes in the file.
  * @throws UnrollError `format` for a damaged file, `value` with the names of nodes that Unroll cannot convert
  */
 export async function importOnnx(source: ModelSource): Promise<Imported> {

@@ -5,8 +5,8 @@ import { exportTo, type Imported, importOneOf, type ModelSource } from './conver
 
 export interface ImportPyTorchOptions {
   /**
-   * Values that a state dict does not contain, such as activations: see docs/convert-pytorch.md. Default: inferred from shapes
-   * and names; an error lists those that cannot be found.
+   * Layers and their options that a state dict does not contain, such as activation functions: see docs/convert-pytorch.md.
+   * Default: inferred from shapes and names; an error names what cannot be inferred.
    */
   map?: unknown;
 }

@@ -1,5 +1,5 @@
 /**
- * unrolljs/images: reads the frames of videos: PNG, JPEG and GIF files.
+ * unrolljs/images: reads frames of video clips from PNG, JPEG and GIF files.
  *
  *     import { readGif, readImage } from 'unrolljs/images';
  *

@@ -288,7 +288,7 @@ export {
   varianceScaling,
 } from '@unroll/nn';
 
-// Decoding of connectionist temporal classification
+// CTC decoding
 export {
   type CtcBeamOptions,
   type CtcDecoder,

@@ -45,7 +45,7 @@ export type { ArtifactSource } from './load.js';
 export type { PredictOptions, Runnable } from './runnable.js';
 export type { ModelValues, NestedNumbers, NumberArray, Values } from './values.js';
 
-// Decoding of connectionist temporal classification
+// CTC decoding
 export {
   type CtcBeamOptions,
   type CtcDecoder,

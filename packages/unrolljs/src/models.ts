@@ -4,13 +4,13 @@ import type { ArtifactFiles } from '@unroll/formats';
 import {
   type Functional,
   type FunctionalOptions,
-  model as functional,
+  model as functionalNetwork,
   type Layer,
   type Network,
   type Sequential,
   type SequentialOptions,
   type SymbolicTensor,
-  sequential as sequence,
+  sequential as sequentialNetwork,
 } from '@unroll/nn';
 import { compileOptionsFromJson } from './compile-options.js';
 import { isArtifact } from './is-artifact.js';
@@ -25,12 +25,12 @@ export function sequential(
   layers: readonly (Layer | SymbolicTensor)[],
   options?: SequentialOptions,
 ): Sequential & Trainable {
-  return trainable(sequence(layers, options));
+  return trainable(sequentialNetwork(layers, options));
 }
 
 /** Creates a functional model: a graph of layers from symbolic inputs to symbolic outputs. */
 export function model(options: FunctionalOptions): Functional & Trainable {
-  return trainable(functional(options));
+  return trainable(functionalNetwork(options));
 }
 
 /**

@@ -123,7 +123,7 @@ export async function pipeline<T extends PipelineTask>(
   const files = await filesOf(source);
   if (typeof source === 'string' && files.size === 0) rejectForeignFile(source);
   if (files.size === 0) {
-    const where = typeof source === 'string' ? `at ${source}` : 'in the files, which are empty';
+    const where = typeof source === 'string' ? `at ${source}` : 'in source: it contains no files';
     throw new UnrollError('format', `There is no model ${where}.`);
   }
   const model = taskModelFromFiles(files);

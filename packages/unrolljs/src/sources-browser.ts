@@ -8,11 +8,11 @@ import type { ByteSource } from '@unroll/formats/convert';
 export const sourceAt = async (address: string): Promise<ByteSource> =>
   (await import('@unroll/formats/convert')).urlSource(address);
 
-const OTHER_FILE = /\.(keras|h5|hdf5|onnx|pth?|ckpt|bin|safetensors|json)(?:[?#].*)?$/i;
+const FOREIGN_FILE = /\.(keras|h5|hdf5|onnx|pth?|ckpt|bin|safetensors|json)(?:[?#].*)?$/i;
 
 /**
- * Returns an empty array for a file of another tool; null for a folder or a zip of Unroll. In a page, the extension decides,
- * so that an artifact needs no additional request.
+ * Returns an empty array for a file of another tool; null for a folder or a zip of Unroll. Unlike in Node, no bytes are read:
+ * the extension decides, so that an artifact needs no additional request.
  */
 export const headAt = async (address: string, _length: number): Promise<Uint8Array | null> =>
-  OTHER_FILE.test(address) ? new Uint8Array() : null;
+  FOREIGN_FILE.test(address) ? new Uint8Array() : null;

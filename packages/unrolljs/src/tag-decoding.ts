@@ -15,8 +15,8 @@ export interface TagDecoders {
    *     const tags = await decodeTags(tagger, x);    // [[0, 3, 4, 0], [1, 2], ...]
    *
    * @param network a model with a `crf` layer as an output
-   * @throws UnrollError `value` for another model, for a sequence without a valid step, and if the constraints of the layer
-   * allow no tags of this length
+   * @throws UnrollError `value` for a model without a `crf` output, for a sequence without a valid step, and if the
+   * constraints of the layer allow no sequence of tags of this length
    */
   decodeTags(network: Network, x: ModelValues, options?: PredictOptions): Promise<number[][]>;
   /**

@@ -277,7 +277,7 @@ export function trainableFrom<N extends Network>(
   return model;
 }
 
-/** Adds checks to the prediction methods: the names of options must exist, and x must contain only numbers. */
+/** Adds checks to the prediction methods: option names must be known, and x must contain only numbers. */
 function withChecks({ predict, predictAll, predictArray }: Runnable): Runnable {
   const check =
     <T>(run: (x: ModelValues, options?: PredictOptions) => Promise<T>) =>

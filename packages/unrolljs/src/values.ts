@@ -64,7 +64,7 @@ export function toTensors(
   if ((!areMasks && list.includes(null)) || got.some((name) => !expected.includes(name))) {
     if (expected.length === 0) throw valueError('Every input needs a value, got null.');
     const required = areMasks
-      ? 'mask may have entries for the inputs'
+      ? 'mask entries must be for the inputs'
       : 'x must have an entry for each of the inputs';
     throw valueError(`${required} ${expected.join(', ')}; got ${got.join(', ') || 'none'}.`, {
       expected,

@@ -35,7 +35,7 @@ import {
 } from 'unrolljs';
 import { load as loadForInference } from 'unrolljs/infer';
 
-/** Sequences, steps, steps of the memory, features of the memory and units of the cell, and labels per target. */
+/** N sequences of T steps; the memory has S steps of D features, and the cell D units; each target has L labels. */
 const [N, T, S, D, L] = [12, 4, 3, 2, 2];
 
 /** h ← x W + mean(memory) + h / 2; y = h. */
@@ -189,7 +189,7 @@ describe('a cell with a memory and a loss with a parameter', () => {
     await (await load(files)).evaluate(x, y);
   });
 
-  test('damaged files are rejected: a missing parameter, an extra one, another shape, another loss', async () => {
+  test('damaged files are rejected: a missing parameter, an extra one, a wrong shape, an unknown loss', async () => {
     const network = await trained();
     const files = await filesOf(network);
     const refused = async (broken: Files, message: RegExp, code = 'format') => {

@@ -1,6 +1,7 @@
 /**
- * Training of imported Keras models continues as in Keras: gradients, losses and weights of five further updates, with the
- * optimizer state in the file. Reference values: tools/goldens/formats/keras_files.py. Also tests import reports and exports.
+ * Training of imported Keras models continues as in Keras. Five further updates start from the optimizer state in the file:
+ * compares the gradients of the first update, all losses, and the weights after the last one. Reference values:
+ * tools/goldens/formats/keras_files.py. Also tests import reports and exports.
  */
 import assert from 'node:assert/strict';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -62,14 +63,14 @@ describe('training of imported Keras models', () => {
     test(`${name} continues as in Keras`, async () => {
       const { model, report } = await importKeras(file);
       assert.deepEqual(report.dropped, []);
-      const read: ArrayLike<number>[] = [];
+      const readGradients: ArrayLike<number>[] = [];
       const [x, y] = [tensorsOf(inputs), tensorsOf(targets)];
       const result = await model.fit(x.length === 1 ? x[0] : x, y.length === 1 ? y[0] : y, {
         ...{ epochs: 5, shuffle: false, batchSize: 32, verbose: 0 },
-        beforeUpdate: async (gradient) => void read.push(await gradient.read()),
+        beforeUpdate: async (gradient) => void readGradients.push(await gradient.read()),
       });
       const expected = (gradients ?? []).flatMap((gradient) => [...valuesOf(gradient)]);
-      assertNear(read[0], expected, `gradients of ${name}`);
+      assertNear(readGradients[0], expected, `gradients of ${name}`);
       assertNear(result.loss, losses ?? [], `losses of ${name}`);
       for (const [i, parameter] of model.parameters.entries())
         assertNear(parameter.dataSync(), valuesOf(weights![i]), `${parameter.name} of ${name} after 5 steps`);

@@ -218,7 +218,7 @@ test('rejects masks that fit no input, and too many masks', async () => {
   await rejects(
     () => network.predict([padded, fixed], { mask: { sauce: mask } }),
     'value',
-    /mask may have entries for the inputs source, extra; got sauce\./,
+    /mask entries must be for the inputs source, extra; got sauce\./,
   );
   const three = [tensor(mask), null, null];
   await rejects(
