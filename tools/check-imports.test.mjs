@@ -86,7 +86,7 @@ test('checks subpaths, dynamic imports, side-effect imports and type imports', (
   }
 });
 
-test('rejects imports of unpublished packages in published ones', () => {
+test('rejects imports of testkit and unrolljs in the other packages', () => {
   rejects(
     /not @unroll\/testkit/,
     { 'tasks/src/a.ts': "import { x } from '@unroll/testkit';" },

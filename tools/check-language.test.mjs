@@ -103,7 +103,7 @@ test('reads sources, tools, examples and documents, but no built or generated fi
   }
 });
 
-test('passes with the allowed number; lists more with the replacement; fails with fewer until the number is lowered', () => {
+test('passes with the allowed number; fails with more and lists replacements; fails with fewer until the number is lowered', () => {
   const two = findIn('README.md', 'mended\nmends');
   assert.deepEqual(judge(two, { mended: 2 }), []);
   assert.deepEqual(judge(two, { mended: 1 }), [

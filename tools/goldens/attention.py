@@ -5,10 +5,10 @@
 
 The script writes packages/testkit/goldens/layers/attention.json, one case per line: inputs (query, value and, if given, key),
 masks of query and value, weights, the outputs (context, alignment), and the gradients of the following loss with respect to
-inputs and weights: sum(context * outputWeights[0]) + sum(alignment * outputWeights[1]). Tolerances: README.md. Additive
-attention with `units` is Bahdanau's equation v tanh(Wq q + Wk k), `general` is Luong's q (k W), written in PyTorch. A case of
-kind `decoder` is a decoder with an LSTM cell, computed step by step in PyTorch; its inputs are x [B, T, I] and memory
-[B, S, D].
+inputs and weights: sum(context * outputWeights[0]) + sum(alignment * outputWeights[1]). Tolerances: README.md. The
+scores that Keras lacks are written in PyTorch: additive attention with `units` (Bahdanau's v tanh(Wq q + Wk k)), `general`
+(Luong's q (k W)) and `scaledDot`. A case of kind `decoder` is a decoder with an LSTM cell, computed step by step in PyTorch;
+its inputs are x [B, T, I] and memory [B, S, D].
 """
 
 import base64
@@ -34,7 +34,7 @@ def pack(t):
     return {"shape": list(np.shape(t)), "data": base64.b64encode(data.tobytes()).decode()}
 
 
-def masks():
+def all_masks():
     query = np.array([[1, 1, 1, 1], [1, 1, 0, 0], [1, 1, 1, 0]], np.float32)
     value = np.array([[1, 1, 1, 1, 1], [1, 1, 1, 0, 0], [1, 0, 1, 1, 0]], np.float32)
     return query, value
@@ -44,17 +44,17 @@ def case(name, kind, options, run, weights=(), key=False, masked=(False, False),
     rng = np.random.Generator(np.random.PCG64(zlib.crc32(name.encode())))
     draw = lambda *shape: rng.standard_normal(shape).astype(np.float32)  # noqa: E731
     inputs = [draw(B, Q, widths[0]), draw(B, S, widths[1])] + ([draw(B, S, widths[0])] if key else [])
-    given = [m if use else None for m, use in zip(masks(), masked)]
+    masks = [m if use else None for m, use in zip(all_masks(), masked)]
     values = [draw(*shape) for shape in weights]
     tensors = [torch.tensor(x, requires_grad=True) for x in inputs]
     parameters = [torch.tensor(w, requires_grad=True) for w in values]
-    outputs = run(tensors, [None if m is None else torch.tensor(m) for m in given], parameters)
+    outputs = run(tensors, [None if m is None else torch.tensor(m) for m in masks], parameters)
     output_weights = [draw(*o.shape) for o in outputs]
     loss = sum((o * torch.tensor(w)).sum() for o, w in zip(outputs, output_weights))
     loss.backward()
     return {
         "name": name, "kind": kind, "options": options,
-        "inputs": [pack(x) for x in inputs], "masks": [None if m is None else pack(m) for m in given],
+        "inputs": [pack(x) for x in inputs], "masks": [None if m is None else pack(m) for m in masks],
         "weights": [pack(w) for w in values], "outputs": [pack(o.detach().numpy()) for o in outputs],
         "outputWeights": [pack(w) for w in output_weights],
         "gradients": [pack(t.grad.numpy()) for t in [*tensors, *parameters]],
@@ -62,12 +62,12 @@ def case(name, kind, options, run, weights=(), key=False, masked=(False, False),
 
 
 def keras_run(layer, causal):
-    def run(tensors, given, parameters):
+    def run(tensors, masks, parameters):
         layer.build([tuple(t.shape) for t in tensors])
         # The layer computes with these tensors, so that their gradients can be read.
         mapping = [(v, p.reshape(tuple(v.shape))) for v, p in zip(layer.trainable_variables, parameters)]
         with keras.StatelessScope(state_mapping=mapping):
-            mask = [m if m is None else m.bool() for m in given]
+            mask = [m if m is None else m.bool() for m in masks]
             mask += [mask[1]] * (len(tensors) - 2)
             return layer(tensors, mask=mask, return_attention_scores=True, use_causal_mask=causal)
 
@@ -75,14 +75,14 @@ def keras_run(layer, causal):
 
 
 def torch_run(score):
-    def run(tensors, given, parameters):
+    def run(tensors, masks, parameters):
         query, value = tensors
         scores = score(query, value, parameters)
-        if given[1] is not None:
-            scores = scores - 1e9 * (1 - given[1][:, None, :])
+        if masks[1] is not None:
+            scores = scores - 1e9 * (1 - masks[1][:, None, :])
         alignment = torch.softmax(scores, -1)
         context = alignment @ value
-        return (context if given[0] is None else context * given[0][:, :, None]), alignment
+        return (context if masks[0] is None else context * masks[0][:, :, None]), alignment
 
     return run
 
@@ -106,10 +106,10 @@ def decoder_run(score, feeds, out):
     feeds: whether the LSTM also reads the previous attentional vector (input feeding)
     """
 
-    def run(tensors, given, parameters):
+    def run(tensors, masks, parameters):
         x, memory = tensors
         W, U, b, *rest = parameters
-        *own, Wc = rest
+        *score_weights, Wc = rest
         h = c = torch.zeros(B, U.shape[0])
         a = torch.zeros(B, out)
         outputs, alignments = [], []
@@ -118,9 +118,9 @@ def decoder_run(score, feeds, out):
             i, f, g, o = (joined @ W + h @ U + b).chunk(4, -1)
             c = torch.sigmoid(f) * c + torch.sigmoid(i) * torch.tanh(g)
             h = torch.sigmoid(o) * torch.tanh(c)
-            scores = score(h[:, None], memory, own)
-            if given[1] is not None:
-                scores = scores - 1e9 * (1 - given[1][:, None, :])
+            scores = score(h[:, None], memory, score_weights)
+            if masks[1] is not None:
+                scores = scores - 1e9 * (1 - masks[1][:, None, :])
             alignment = torch.softmax(scores, -1)
             a = torch.tanh(torch.cat([(alignment @ memory)[:, 0], h], -1) @ Wc)
             outputs.append(a)
@@ -136,11 +136,11 @@ def decoder_cases():
     for feeds in (False, True):
         for masked in (False, True):
             cell = [(I + feeds * A, 4 * H), (H, 4 * H), (4 * H,)]
-            for name, score, own in (("additive", bahdanau, [(H, U), (M, U), (U,)]), ("general", general, [(M, H)])):
+            for name, score, shapes in (("additive", bahdanau, [(H, U), (M, U), (U,)]), ("general", general, [(M, H)])):
                 yield case(
                     f"torch/decoder {name}{' fed' if feeds else ''}{' masked' if masked else ''}", "decoder",
                     {"attention": name, "units": A, "inputFeeding": feeds}, decoder_run(score, feeds, A),
-                    [*cell, *own, (M + H, A)], masked=(False, masked), widths=(I, M),
+                    [*cell, *shapes, (M + H, A)], masked=(False, masked), widths=(I, M),
                 )  # fmt: skip
 
 

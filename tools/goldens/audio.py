@@ -11,7 +11,8 @@ float32.
 features.json: { generator, versions, cases }, a case { name, library, sound, options (Unroll's names), values [frames, width] }.
 signals.json: windows [name, length, values]; mel scales [hz, slaney, htk]; resampling { from, to, options, values };
 trimming { sound, options, start, end }; spectra { size, re, im } of NumPy's rfft; griffinLim { options, samples } for the
-magnitudes of the sound "short", and the spectral convergence || S - |STFT| || / ||S|| after 32 iterations from random phases.
+magnitudes of the sound "short"; convergence: librosa's spectral convergence || S - |STFT| || / ||S|| for the sound "chirp",
+after 32 iterations from random phases.
 wav.json: files { name, bytes (base64), sampleRate, encoding, channels: [tensor] } that soundfile wrote and read, and the codes of
 mu-law and A-law of audioop for 16-bit samples.
 """
@@ -54,7 +55,7 @@ def noise(length):
 
 
 def sound(name):
-    """Returns a sound, rounded to float32: tones between silence ("tones"), or a chirp with noise (other names)."""
+    """Returns a sound, rounded to float32: sines, loud only in the middle ("tones"), or a chirp with noise (other names)."""
     n = np.arange({"chirp": 3000, "tones": 9000, "short": 700}[name])
     t = n / 8000
     if name == "tones":
@@ -148,8 +149,8 @@ def features():
 
 def signals():
     names = {"hann": "hann", "hamming": "hamming", "blackman": "blackman", "rectangular": "boxcar"}
-    windows = [[name, n, scipy.signal.get_window(other, n, fftbins=True).tolist()]
-               for name, other in names.items() for n in (1, 8, 25)]
+    windows = [[name, n, scipy.signal.get_window(scipy_name, n, fftbins=True).tolist()]
+               for name, scipy_name in names.items() for n in (1, 8, 25)]
     hz = [0.0, 50.0, 440.0, 999.0, 1000.0, 1001.0, 4000.0, 11025.0]
     mels = [[f, float(librosa.hz_to_mel(f)), float(librosa.hz_to_mel(f, htk=True))] for f in hz]
     resampling = []

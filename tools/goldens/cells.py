@@ -11,8 +11,9 @@ The script writes packages/testkit/goldens/layers/cells.json, one case per line,
   layer computes them sequentially.
 - coupled, layerNorm/paper, zoneout: the equations of the papers, one step at a time.
 
-All run in float64; gradients are PyTorch's, of the sum over k of sum(outputs[k] * outputWeights[k]). The numbers are stored
-as float32. Weights are in Unroll's layout. Tolerances: README.md beside this file.
+All cases are computed in float64, and the gradients by PyTorch's autograd; the loss is the sum over k of
+sum(outputs[k] * outputWeights[k]). The numbers are stored as float32. Weights are in Unroll's layout. Tolerances: README.md
+beside this file.
 """
 
 import base64

@@ -4,7 +4,7 @@
     python tools/goldens/forecasting.py
 
 The script writes packages/testkit/goldens/forecasting/baselines.json: { generator, versions, series, intermittent }. The
-series are generated from a fixed seed: levels, trends, seasons (4, 7, 12 or none) and noise of several kinds and lengths.
+series are drawn with a fixed seed. They differ in length, level, trend, season (4, 7, 12 or none) and kind of noise.
   - series: 50 cases { season, values, theta: [8], thetaError, ets }. `theta` is the forecast of OptimizedTheta, `thetaError` its mean
     squared error. `ets` is a fitted model of one of ten forms ("Ad" is a damped trend): { model, alpha, beta, gamma, phi,
     level, trend, season, forecast: [8] }. `level`, `trend` and `season` are the initial states; `season` lists one for each row
@@ -12,7 +12,8 @@ series are generated from a fixed seed: levels, trends, seasons (4, 7, 12 or non
   - intermittent: 50 cases { values, crostonSba: the forecast of every step }
 Tolerance, relative to the largest value of a forecast: 1e-6 for ETS and CrostonSBA, whose parameters are given. 1e-3 for theta,
 whose parameters both libraries search for. In seven series the difference is larger: in five, Unroll's parameters have the lower
-squared error; in two, Unroll adjusts for a season that is significant only in the differences, which statsforecast does not test.
+squared error; in two, only Unroll adjusts for the season, because it is significant only in the differenced series, and
+statsforecast tests only the values.
 ETS forecasts are computed step by step, because the multi-step forecast of statsforecast 2.1.1 with a damped trend adds 2 phi b at
 step 2 (as R's package forecast does) instead of (phi + phi^2) b (Hyndman et al. 2008).
 """

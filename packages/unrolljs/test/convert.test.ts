@@ -24,7 +24,7 @@ interface Case {
   map: unknown;
   x: { shape: number[]; values: string };
 }
-/** A file of torch.save that needs no map. */
+/** A file of torch.save that importPyTorch reads without the option `map`. */
 const { file, x } = (Object.values(cases) as Case[]).find(
   (golden) => golden.map === null && golden.file.endsWith('.pt') && golden.x.shape.length === 3,
 ) as Case;
@@ -54,13 +54,13 @@ describe('load recognises a file of PyTorch', () => {
   });
   test('as bytes', () => check(bytes));
   test('as a File', () => check(new File([bytes], 'dropped.pt')));
-  test('but loads the zip of a model of Unroll as such', async () => {
+  test('but loads a model of Unroll from its zip', async () => {
     const model = sequential([input({ shape: [null, 3] }), lstm({ units: 2 })]);
     model.build();
     const loaded = await load(toZip(await toArtifact(model)));
     assert.equal(loaded.countParams(), model.countParams());
   });
-  test('names the formats for a zip of another tool that begins with a folder entry', async () => {
+  test('but importModel rejects a zip of another tool that begins with a folder entry', async () => {
     const zip = toZip(
       new Map([
         ['archive/', new Uint8Array()],
@@ -73,7 +73,7 @@ describe('load recognises a file of PyTorch', () => {
     );
   });
 
-  test('but loads a zip that begins with a folder entry, as zip -r writes it, as a model of Unroll', async () => {
+  test('but loads a model of Unroll from a zip that begins with a folder entry, as zip -r writes it', async () => {
     const model = sequential([input({ shape: [null, 3] }), lstm({ units: 2 })]);
     model.build();
     const files = Array.from(
@@ -90,7 +90,7 @@ describe('load recognises a file of PyTorch', () => {
 
 describe('a file at a URL', () => {
   for (const ranges of [true, false]) {
-    test(ranges ? 'is read with range requests' : 'is read without range requests', async (t) => {
+    test(ranges ? 'is read with range requests' : 'is read at once if ranges are ignored', async (t) => {
       const requests: string[] = [];
       // This file is longer than the range of the first request.
       const large = join(folder, 'large.safetensors');

@@ -152,10 +152,10 @@ describe('constraints', () => {
     network.build([[-1, STEPS]]);
     const values = () => [...network.getWeights().find(({ name }) => name.endsWith('transitions'))!.values];
     const before = values();
-    const from = examples.filter((sequence) => sequence.y[0] === 0);
+    const subset = examples.filter((sequence) => sequence.y[0] === 0);
     await network.fit(
-      from.map((sequence) => sequence.x),
-      from.map((sequence) => sequence.y),
+      subset.map((sequence) => sequence.x),
+      subset.map((sequence) => sequence.y),
       { epochs: 2 },
     );
     const forbidden = countingOrStaying.transitions.flat().map((isAllowed) => !isAllowed);
@@ -165,15 +165,15 @@ describe('constraints', () => {
   });
 
   test('errors name an impossible tag sequence in the training data', async () => {
-    const from = examples.slice(0, 8);
-    const last = from[0].length - 1;
-    /** Trains on tags that are all 0, which is allowed, with some changes [example, step, tag]. */
+    const subset = examples.slice(0, 8);
+    const last = subset[0].length - 1;
+    /** Trains on tags that are all 0 (which the constraints allow) except for `changes`, each [example, step, tag]. */
     const fit = (...changes: [number, number, number][]) => {
-      const rows = from.map(() => new Array<number>(STEPS).fill(0));
+      const rows = subset.map(() => new Array<number>(STEPS).fill(0));
       for (const [row, step, tag] of changes) rows[row][step] = tag;
       const network = tagger({ constraints: { ...countingOrStaying, end: [true, true, false] } });
       return network.fit(
-        from.map((sequence) => sequence.x),
+        subset.map((sequence) => sequence.x),
         rows,
         { shuffle: false },
       );

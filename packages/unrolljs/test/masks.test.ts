@@ -71,7 +71,7 @@ test('a null mask means no mask, and misspelt keys of a batch are rejected', asy
   await rejects(() => network.evaluate([batch] as never), 'value', /Did you mean "sampleWeights"\?/);
 });
 
-test('an output without a loss is null in a list and by name', async () => {
+test('an output has no loss if its loss is null, in a list or by name, or left out by name', async () => {
   const a = input({ shape: [1], name: 'a' });
   const outputs = [dense({ units: 1, name: 'p' }).apply(a), dense({ units: 1, name: 'q' }).apply(a)];
   for (const loss of [['mse', null], { p: 'mse', q: null }, { p: 'mse' }] as const) {
@@ -146,12 +146,12 @@ test('NaN and infinite padding has no effect on training, whatever the layers', 
 });
 
 test('fit accepts the result of padSequences', async () => {
-  const lengths = trimmed.map((rows, i) => rows.slice(0, 1 + (i % VALID)));
-  const { values, mask: valid } = padSequences(lengths);
+  const ragged = trimmed.map((rows, i) => rows.slice(0, 1 + (i % VALID)));
+  const { values, mask: valid } = padSequences(ragged);
   const whole = oneInputModel();
   await whole.fit(values, y, { mask: valid, batchSize: COUNT });
   const prediction = (await whole.predictArray(values, { mask: valid })).flat();
-  const alone = await Promise.all(lengths.map(async (rows) => (await whole.predictArray([rows]))[0][0]));
+  const alone = await Promise.all(ragged.map(async (rows) => (await whole.predictArray([rows]))[0][0]));
   near(prediction, alone);
 });
 
@@ -160,7 +160,7 @@ const forms = {
   'a tensor': tensor(mask),
   'a list in the order of the inputs': [mask, null],
   'a list of tensors': [tensor(mask), null],
-  'an object by names': { source: mask },
+  'an object with the names of inputs': { source: mask },
 };
 
 for (const [name, form] of Object.entries(forms)) {
@@ -247,9 +247,9 @@ test('weights of 2 double the loss, and weights of 0 exclude examples', async ()
   const first = await network.evaluate(trimmed.slice(0, COUNT / 2), y.slice(0, COUNT / 2));
   near([(await network.evaluate(trimmed, y, { sampleWeights: half })).loss], [first.loss], 1e-6);
   const [weighted, alone] = [oneInputModel(), oneInputModel()];
-  const zeros = y.map((_, i) => (i < COUNT / 2 ? 1 : 0));
+  const inFirstHalf = y.map((_, i) => (i < COUNT / 2 ? 1 : 0));
   const whole = { batchSize: COUNT, epochs: 3 };
-  await weighted.fit(trimmed, y, { ...whole, sampleWeights: zeros.map((w) => 2 * w) });
+  await weighted.fit(trimmed, y, { ...whole, sampleWeights: inFirstHalf.map((w) => 2 * w) });
   await alone.fit(trimmed.slice(0, COUNT / 2), y.slice(0, COUNT / 2), whole);
   near(weightsOf(weighted), weightsOf(alone));
 });
@@ -301,7 +301,7 @@ test('the sample weights and masks of validation data are used', async () => {
   near([await validated({ validationData: [padded, y] })], [(await network.evaluate(padded, y)).loss], 0);
 });
 
-test('targets are needed for the outputs with a loss, and rejected for others', async () => {
+test('targets are needed for outputs with a loss, and rejected for outputs without one', async () => {
   const x = [trimmed, fixed];
   const trained: number[][] = [];
   const given: ModelValues[] = [

@@ -1,4 +1,4 @@
-/** The sorted public names of entry points: all but audio, describe, images, speak and transcribe. */
+/** The sorted public names of all entry points except unrolljs/audio, describe, images, speak and transcribe. */
 export const names = [
   {
     entry: 'unrolljs',

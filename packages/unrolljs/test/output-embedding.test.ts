@@ -96,7 +96,7 @@ describe('outputEmbedding', () => {
     try {
       await network.save(folder);
       const loaded = await load(folder);
-      const [expected, got] = await Promise.all([network, loaded].map((made) => made.predictArray(ids)));
+      const [expected, got] = await Promise.all([network, loaded].map((each) => each.predictArray(ids)));
       assert.deepEqual(got, expected);
       assert.equal(loaded.countParams(), network.countParams());
       await loaded.fit(ids, successors(ids, 12), { epochs: 1, verbose: 0 });

@@ -17,7 +17,7 @@ import {
 
 const V = 9;
 
-/** Returns an encoder-decoder model with drawn weights. */
+/** Returns an encoder-decoder model with random weights. */
 function translator() {
   const source = input({ shape: [null, 2], name: 'source' });
   const previous = input({ shape: [null], name: 'previous' });

@@ -13,7 +13,7 @@ def pairs_of(row, names):
     return {(a, row[a], b, row[b]) for a, b in itertools.combinations(names, 2)}
 
 
-def covering_rows(factors, allowed=lambda row: True, *, impossible=0, times=1, seed=0, tries=60):
+def covering_rows(factors, allowed=lambda row: True, *, impossible=0, times=1, seed=0, candidates=60):
     """Returns rows (dictionaries) in which every possible pair of levels occurs at least `times` times. Levels must be hashable.
 
     `impossible`: the number of pairs that `allowed` forbids. Assertions check this number, and that all other pairs occur.
@@ -26,7 +26,7 @@ def covering_rows(factors, allowed=lambda row: True, *, impossible=0, times=1, s
     rows = []
 
     def draw(target):
-        """Returns an allowed row with a pair; None if a thousand draws find none."""
+        """Returns a random allowed row that contains the pair `target`; None if a thousand draws find none."""
         for _ in range(1000):
             row = {name: generator.choice(levels) for name, levels in factors.items()}
             row[target[0]], row[target[2]] = target[1], target[3]
@@ -34,15 +34,15 @@ def covering_rows(factors, allowed=lambda row: True, *, impossible=0, times=1, s
                 return row
         return None
 
-    for time in range(1, times + 1):
+    for required in range(1, times + 1):
         for target in pairs:
-            while counts[target] < time and target not in forbidden:
+            while counts[target] < required and target not in forbidden:
                 first = draw(target)
                 if first is None:
                     forbidden.add(target)
                     break
-                drawn = [first, *(row for row in (draw(target) for _ in range(tries - 1)) if row)]
-                best = max(drawn, key=lambda row: sum(counts[pair] < time for pair in pairs_of(row, names)))
+                drawn = [first, *(row for row in (draw(target) for _ in range(candidates - 1)) if row)]
+                best = max(drawn, key=lambda row: sum(counts[pair] < required for pair in pairs_of(row, names)))
                 rows.append(best)
                 for pair in pairs_of(best, names):
                     counts[pair] += 1
@@ -52,10 +52,10 @@ def covering_rows(factors, allowed=lambda row: True, *, impossible=0, times=1, s
 
 
 def missing_pairs(factors, rows):
-    """Returns the pairs of levels that occur in none of the rows, for example if the models of some rows cannot be exported."""
-    met = set().union(*(pairs_of(row, list(factors)) for row in rows))
+    """Returns the pairs of levels that occur in none of the rows. Rows may be missing: not every model can be exported."""
+    present = set().union(*(pairs_of(row, list(factors)) for row in rows))
     names = itertools.combinations(factors, 2)
-    return [(a, x, b, y) for a, b in names for x in factors[a] for y in factors[b] if (a, x, b, y) not in met]
+    return [(a, x, b, y) for a, b in names for x in factors[a] for y in factors[b] if (a, x, b, y) not in present]
 
 
 def summary(factors, rows):

@@ -28,8 +28,8 @@ const recurrentLayer = () => {
         returnSequences: true,
       }),
   ])();
-  const both = chance() && layer.className !== 'RNN';
-  return both ? nn.bidirectional(layer, { mergeMode: choose(['concat', 'sum', 'ave', 'mul']) }) : layer;
+  const wrap = chance() && layer.className !== 'RNN';
+  return wrap ? nn.bidirectional(layer, { mergeMode: choose(['concat', 'sum', 'ave', 'mul']) }) : layer;
 };
 const ACTIVATIONS = [
   'linear',
@@ -44,7 +44,7 @@ const ACTIVATIONS = [
   'softplus',
   'mish',
 ];
-const between = () =>
+const middleLayer = () =>
   choose([
     () => nn.layerNormalization(),
     () => nn.batchNormalization({ scale: chance(), center: chance() }),
@@ -63,7 +63,7 @@ const between = () =>
     () => nn.averagePooling1d({ poolSize: 2, strides: 1 }),
     recurrentLayer,
   ])();
-const end = () =>
+const lastLayers = () =>
   choose([
     () => [],
     () => [nn.lstm({ units: 3 }), nn.dense({ units: 2, activation: 'softmax' })],
@@ -78,8 +78,8 @@ const sequential = () => {
   const first = ids
     ? [nn.input({ shape: [null] }), nn.embedding({ inputDim: 9, outputDim: 3 })]
     : [nn.input({ shape: [null, 3] })];
-  const middle = Array.from({ length: 1 + below(3) }, between);
-  return { model: nn.sequential([...first, ...middle, ...end()]), inputs: [ids ? 'ids' : 3] };
+  const middle = Array.from({ length: 1 + below(3) }, middleLayer);
+  return { model: nn.sequential([...first, ...middle, ...lastLayers()]), inputs: [ids ? 'ids' : 3] };
 };
 const functional = () => {
   const a = nn.input({ shape: [null, 3], name: 'a' });
