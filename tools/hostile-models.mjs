@@ -81,7 +81,7 @@ export const hostileModels = async () => {
     ['sizes.keras', forgedZip(keras), true],
     ['names.keras', await withFile(keras, kerasNames, 'config.json', polluted), false],
     ['sizes.pt', forgedZip(intact.pt), true],
-    // Also makes the checksum of the entry wrong.
+    // This also makes the checksum of the entry wrong.
     ['names.pt', replaced(intact.pt, 'encoder.weight_ih_l0', '__proto__.weight'), false],
     ['names.onnx', replaced(intact.onnx, 'Unsqueeze_output_0', '__proto__'), false],
     ['sizes.onnx', forgedLength(intact.onnx), true],

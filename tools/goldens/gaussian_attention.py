@@ -22,7 +22,7 @@ K, A, H, M, I, N = 3, 5, 4, 6, 3, 7  # noqa: E741
 
 def run(tensors, given, parameters):
     x, memory = tensors
-    W, U, b, V, v, curve, step_bias, width_bias, Wc = parameters
+    W, U, b, V, v, curve_kernel, step_bias, width_bias, Wc = parameters
     h = c = torch.zeros(B, H)
     a = torch.zeros(B, A)
     mean = torch.zeros(B, K)
@@ -32,7 +32,7 @@ def run(tensors, given, parameters):
         i, f, g, o = (torch.cat([x[:, t], a], -1) @ W + h @ U + b).chunk(4, -1)
         c = torch.sigmoid(f) * c + torch.sigmoid(i) * torch.tanh(g)
         h = torch.sigmoid(o) * torch.tanh(c)
-        weight, step, width = (torch.tanh(h @ V + v) @ curve).chunk(3, -1)
+        weight, step, width = (torch.tanh(h @ V + v) @ curve_kernel).chunk(3, -1)
         mean = mean + torch.nn.functional.softplus(step + step_bias)
         sigma = torch.nn.functional.softplus(width + width_bias) + 0.05
         mixture = torch.softmax(weight, -1) / (math.sqrt(2 * math.pi) * sigma)

@@ -5,9 +5,10 @@
 
 The script writes packages/testkit/goldens/images/images.json: { generator, versions, files, picture, resized }. A file is { name,
 bytes (base64), width, height, channels, frames: [base64 of the pixels] } that Pillow wrote and read again; transparent pixels
-are drawn over black. `resized` lists results of OpenCV's INTER_AREA on the image `picture`, with their sizes. Tolerance: PNG and
-GIF are equal, except for partly transparent pixels. For these, and for JPEG (whose decoders round differently), pixel
-values from 0 to 255 differ by less than 1 on average and by less than 6 each. Area averages differ by at most 1.
+are composited over black. `resized` lists results of OpenCV's INTER_AREA on the image `picture`, with their sizes. Tolerance:
+the pixels of PNG and GIF files must be equal, except partly transparent ones. For these, and for JPEG files (whose decoders
+round differently), values (0 to 255) may differ by less than 1 on average, and each by less than 6. Area averages may differ
+by at most 1.
 """
 
 import base64
@@ -25,7 +26,7 @@ OUT = Path(__file__).resolve().parents[2] / "packages" / "testkit" / "goldens" /
 VERSIONS = {"python": platform.python_version(), **{name: version(name) for name in ("pillow", "opencv-python-headless", "numpy")}}
 
 
-def text(data):
+def base64_of(data):
     return base64.b64encode(data).decode()
 
 
@@ -49,8 +50,8 @@ def case(name, data, grey):
         frames = [frame[:, :, :1] for frame in frames]
     height, width, channels = frames[0].shape
     return {
-        "name": name, "bytes": text(data), "width": width, "height": height, "channels": channels,
-        "frames": [text(np.ascontiguousarray(frame).tobytes()) for frame in frames],
+        "name": name, "bytes": base64_of(data), "width": width, "height": height, "channels": channels,
+        "frames": [base64_of(np.ascontiguousarray(frame).tobytes()) for frame in frames],
     }
 
 
@@ -101,7 +102,7 @@ def resized():
     pixels = picture(20, 30, 3)
     for height, width in ((10, 10), (7, 9), (20, 30), (1, 1), (13, 30)):
         image = cv2.resize(pixels, (width, height), interpolation=cv2.INTER_AREA)
-        yield {"height": height, "width": width, "pixels": text(image.tobytes())}
+        yield {"height": height, "width": width, "pixels": base64_of(image.tobytes())}
 
 
 def main():
@@ -109,7 +110,7 @@ def main():
     content = {
         "generator": "tools/goldens/images.py", "versions": VERSIONS,
         "files": [*stills(), *animations()],
-        "picture": {"height": 20, "width": 30, "channels": 3, "pixels": text(picture(20, 30, 3).tobytes())},
+        "picture": {"height": 20, "width": 30, "channels": 3, "pixels": base64_of(picture(20, 30, 3).tobytes())},
         "resized": list(resized()),
     }
     (OUT / "images.json").write_text(json.dumps(content, separators=(",", ":")) + "\n")

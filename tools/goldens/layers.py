@@ -4,7 +4,7 @@
 
 The script writes packages/testkit/goldens/layers/layers.json; layers.md beside this file describes it. The random numbers of
 a case are seeded by its name. All masks begin with a valid step: at masked steps before the first valid one, the JAX backend
-outputs the initial state, but the torch backend, which recurrent.py uses, zeros.
+outputs the initial state, but the torch backend, which recurrent.py uses, outputs zeros.
 """
 
 import os
@@ -221,12 +221,12 @@ def merge_cases():
 
             def run(inputs, _, layer=layer, given=given):
                 # The mask is an attribute of the tensor, from which the layer reads it, so each call needs a new tensor.
-                flows = [jnp.asarray(x) for x in inputs]
-                boxed = [keras.ops.add(x, 0.0) for x in flows]
-                for x, mask in zip(boxed, given, strict=True):
+                arrays = [jnp.asarray(x) for x in inputs]
+                tensors = [keras.ops.add(x, 0.0) for x in arrays]
+                for x, mask in zip(tensors, given, strict=True):
                     if mask is not None:
                         keras.src.backend.set_keras_mask(x, jnp.asarray(mask, bool))
-                return [jnp.asarray(layer._merge_function(boxed))]
+                return [jnp.asarray(layer._merge_function(tensors))]
 
             options = {"layer": name, "masks": [None if mask is None else pack(mask) for mask in given]}
             yield gradient_case(f"merge/{name}-{which}", "merge", options, rng, xs, [], run)

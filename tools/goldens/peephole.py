@@ -3,8 +3,9 @@
     pip install numpy==2.4.6 onnx==1.23.2 onnxruntime==1.31.1
     python tools/goldens/peephole.py
 
-The script writes packages/testkit/goldens/layers/peephole.json: forward and backward runs with initial states, one case per
-line. Weights are in Unroll's layout: gates i f g o and peepholes i f o. The ONNX operator has the orders i o f g and i o f.
+The script writes packages/testkit/goldens/layers/peephole.json: the directions forward and reverse, with initial states, one
+case per line. Weights are in Unroll's layout: gates i f g o and peepholes i f o. The ONNX operator has the orders i o f g and
+i o f.
 """
 
 import base64

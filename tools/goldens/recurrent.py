@@ -50,7 +50,7 @@ def normal(rng, *shape):
 
 
 def uniform(rng, shape, fan):
-    """Draws weights of up to +-0.5, smaller for long sums, so that gates do not stay saturated."""
+    """Draws weights in [-limit, limit], where a large fan-in gives a smaller limit, so that gates do not stay saturated."""
     limit = min(0.5, 2 / np.sqrt(fan))
     return rng.uniform(-limit, limit, shape).astype(np.float32)
 
@@ -118,7 +118,7 @@ def mask_of(kind, rng, B, T):
 
 
 def inputs_of(name, cell, B, T, I, H, options, mask=None, initial=False, dropout=()):
-    """Draws the inputs and weights of a case as NumPy arrays. A list has one array per direction.
+    """Draws the inputs and weights of a case as NumPy arrays. Lists contain the arrays of the directions, one after the other.
 
     Also returns the generator, which then draws outputWeights.
     """
@@ -176,8 +176,8 @@ def inject_dropout(layer, drawn):
     """Writes the masks of the case into the attributes in which the cell caches its dropout masks.
 
     With recurrent dropout, Keras's cells run implementation 1, with one mask per gate in a list. Here all
-    gates get the same mask, as in implementation 2. Only x and h' in the products of the gates are
-    multiplied by masks: the term z * h' of the GRU, and masked steps, use h' without dropout.
+    gates get the same mask, as in implementation 2. The masks apply only where x and h' (the previous h) are
+    multiplied by weights: the term z * h' of the GRU, and masked steps, use h' without dropout.
     """
     cells = [layer.cell] if hasattr(layer, "cell") else [layer.forward_layer.cell, layer.backward_layer.cell]
     for key, attribute in (("dropoutMask", "_dropout_mask"), ("recurrentDropoutMask", "_recurrent_dropout_mask")):
@@ -244,10 +244,10 @@ def torch_can(cell, options, mask, dropout):
     return (
         (options["activation"] == "tanh" or (cell == "rnn" and options["activation"] == "relu"))
         and options.get("recurrentActivation", "sigmoid") == "sigmoid"
-        and options.get("resetAfter", True)  # PyTorch's GRU applies the reset gate after the product only
-        and not dropout  # PyTorch has dropout between layers only
-        # The output of a packed sequence is zero after its end. Without sequences, the output of Bidirectional
-        # is the final h, which PyTorch returns as h_n.
+        and options.get("resetAfter", True)  # PyTorch's GRU always applies the reset gate after the matrix product
+        and not dropout  # PyTorch has dropout only between layers
+        # The output of a packed sequence is zero after its end. Without returnSequences, the output of
+        # Bidirectional is the final h, which PyTorch returns as h_n.
         and (mask is None or (mask == "right" and (options["zeroOutputForMask"] or options["bidirectional"])))
     )
 
@@ -314,7 +314,7 @@ def run_torch(cell, I, H, options, drawn, weights):
     y, final = torch_forward(cell, module, x, states, drawn["mask"], backward_only=backward)
     sequences = options["returnSequences"]
     if options["bidirectional"]:
-        # Without sequences, Keras merges the final h of both directions (that of the backward layer is at step 0).
+        # Without returnSequences, Keras merges the final h of both directions (that of the backward layer is at step 0).
         ends = (y[..., :H], y[..., H:]) if sequences else (final[0][0], final[1][0])
         outputs = MERGE[options["bidirectional"]](*ends)
     else:
@@ -424,7 +424,7 @@ FACTORS = {
     "initial": [True, False],
     "mask": [None, "right", "left", "holes", "wholeRow"],
     "direction": ["forward", "goBackwards", "bidirectional"],
-    "size": [(3, 5, 4, 6), (2, 6, 3, 17), (5, 4, 7, 9)],  # 17 and 9: one more than the number of floats in vectors of 16 and 8
+    "size": [(3, 5, 4, 6), (2, 6, 3, 17), (5, 4, 7, 9)],  # 17 and 9 units: one more than the floats in a SIMD vector (16 or 8)
     "returns": ["last", "sequences", "last+state", "sequences+state"],
     "merge": ["concat", "sum", "ave", "mul", "none", "-"],
     "zeroOutputForMask": [True, False],
@@ -507,9 +507,9 @@ def table_row(source, cell, row, number):
 
 
 def table_cases(cell):
-    """Returns cases with all pairs of the options from Keras, and with all pairs of PyTorch's options from PyTorch.
+    """Returns Keras cases with all pairs of the options, and PyTorch cases with all pairs of the options that PyTorch has.
 
-    Rows of the first kind that PyTorch can compute, too, give a case from each library.
+    If PyTorch can compute a row of the Keras cases, this row also gives a PyTorch case.
     """
     absent = {"rnn": ["recurrentActivation", "resetAfter"], "lstm": ["resetAfter"], "gru": []}[cell]
     factors = {f: v for f, v in FACTORS.items() if f not in absent}

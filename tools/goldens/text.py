@@ -3,8 +3,8 @@
     pip install -r tools/goldens/requirements-text.txt
     python tools/goldens/text.py
 
-The script writes packages/testkit/goldens/text/*.json. Tests compare exactly: merges and tokens are strings, and vectors are
-float32.
+The script writes packages/testkit/goldens/text/*.json. The tests require equality: merges and tokens are strings, and vectors
+are float32.
 
 `byte-pairs.json`: the texts, the merges, and the tokens of further texts. The texts are split as in
 packages/data/src/text/pre-tokens.ts. Each text occurs twice, so that every character reaches the minimum count. There are no byte
@@ -59,9 +59,9 @@ def byte_pairs():
     model = json.loads(tokenizer.to_str())["model"]
     merges = [" ".join(pair) for pair in model["merges"]]
     known = {char for text in TEXTS for char in text}
-    texts_of = [text for text in ENCODED if set(text) <= known | {"\n"}]
+    encodable = [text for text in ENCODED if set(text) <= known | {"\n"}]
     encoded = [
-        {"text": text, "tokens": tokenizer.encode(text).tokens} for text in texts_of if "\n" not in text
+        {"text": text, "tokens": tokenizer.encode(text).tokens} for text in encodable if "\n" not in text
     ]
     assert len(encoded) >= 3
     return {"texts": texts, "size": size, "minCount": 2, "merges": merges, "encoded": encoded}

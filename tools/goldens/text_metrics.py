@@ -246,10 +246,10 @@ def random_texts(rng, words, count, longest):
 
 def error_cases():
     rng = random.Random(7)
-    few, more = random_texts(rng, "abc", 40, 12), random_texts(rng, "abc", 40, 12)
+    hypotheses, references = random_texts(rng, "abc", 40, 12), random_texts(rng, "abc", 40, 12)
     cases = [
         ("pairs", HYPOTHESES, [r for _, r, _ in PAIRS]),
-        ("random", few, more),
+        ("random", hypotheses, references),
         ("empty references", ["a b", "", " "], ["", "", ""]),
         ("both empty", ["", ""], ["", " "]),
         ("empty hypotheses", ["", ""], ["a b", "c"]),

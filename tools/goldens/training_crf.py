@@ -1,8 +1,8 @@
 """training/crf.json: losses, gradients and decoded tags of pytorch-crf 0.7.2.
 
-Everything is computed in float64 with inputs that float32 represents exactly. Tolerances: 1e-5 of the largest number for losses and
-1e-4 of the largest number for gradients; decoded tags must be equal. pytorch-crf returns log-likelihoods; the losses are their
-negatives. Its masks must begin with a valid step, so they are right-padded.
+Everything is computed in float64 with inputs that float32 represents exactly. Tolerances, relative to the largest absolute
+value of a tensor: 1e-5 for losses, 1e-4 for gradients. Decoded tags must be equal. pytorch-crf returns log-likelihoods; the
+losses are their negatives. It requires that the first step of a mask is valid; here, padding is always at the end.
 """
 
 from importlib.metadata import version

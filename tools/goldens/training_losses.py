@@ -57,7 +57,7 @@ def student_t_nll(p, y, o):
 
 
 def negative_binomial_nll(p, y, o):
-    """Has mean mu, dispersion alpha and variance mu + alpha mu^2: total_count is 1/alpha, and the odds are mu * alpha."""
+    """The distribution has mean mu, dispersion alpha, variance mu + alpha mu^2: total_count is 1/alpha, odds are mu * alpha."""
     mu = softplus(p["rawMean"]) if "rawMean" in p else p["mean"]
     alpha = softplus(p["rawAlpha"]) if "rawAlpha" in p else p["alpha"]
     return -NegativeBinomial(1 / alpha, logits=torch.log(mu * alpha)).log_prob(y)
@@ -171,7 +171,7 @@ def case(name, loss, options, data, mask=None, weights=None, reduction=None):
 
 
 def for_keras(weights, rows):
-    """Copies weights, because Keras multiplies the mask into the array (see training.md), and repeats [B] to [B, T]."""
+    """Repeats weights [B] to [B, T]. Returns a copy, because Keras multiplies the mask into the array (see training.md)."""
     if weights is None:
         return None
     per_row = weights if weights.ndim == len(rows) else weights[:, None]
@@ -238,14 +238,14 @@ def configurations():
         options = {"fromLogits": logits}
         yield f"sparseCategoricalCrossentropy {kind}", "sparseCategoricalCrossentropy", options, ids, SITUATIONS
         focal = {"fromLogits": logits, "labelSmoothing": 0.0, "gamma": 2.0, "alpha": 0.25}
-        loss, both = "binaryFocalCrossentropy", focal | {"applyClassBalancing": False}
-        changed = focal | {"applyClassBalancing": True, "gamma": 1.5, "alpha": 0.7}
-        yield f"binaryFocal {kind}", loss, both, yes_no, FEW
-        yield f"binaryFocal {kind}, balanced", loss, changed, yes_no, ("rows",)
-        yield f"binaryFocal {kind}, smoothing 0.2", loss, both | {"labelSmoothing": 0.2}, yes_no, ("rows",)
-        loss, changed = "categoricalFocalCrossentropy", focal | {"alpha": [0.1, 0.2, 0.3, 0.9], "gamma": 1.0}
+        loss, unbalanced = "binaryFocalCrossentropy", focal | {"applyClassBalancing": False}
+        balanced = focal | {"applyClassBalancing": True, "gamma": 1.5, "alpha": 0.7}
+        yield f"binaryFocal {kind}", loss, unbalanced, yes_no, FEW
+        yield f"binaryFocal {kind}, balanced", loss, balanced, yes_no, ("rows",)
+        yield f"binaryFocal {kind}, smoothing 0.2", loss, unbalanced | {"labelSmoothing": 0.2}, yes_no, ("rows",)
+        loss, per_class = "categoricalFocalCrossentropy", focal | {"alpha": [0.1, 0.2, 0.3, 0.9], "gamma": 1.0}
         yield f"categoricalFocal {kind}", loss, focal, one_hot, FEW
-        yield f"categoricalFocal {kind}, alpha per class", loss, changed, one_hot, ("rows",)
+        yield f"categoricalFocal {kind}, alpha per class", loss, per_class, one_hot, ("rows",)
         yield f"categoricalFocal {kind}, smoothing 0.2", loss, focal | {"labelSmoothing": 0.2}, one_hot, ("rows",)
     single = lambda rng, rows: quantile_data(rng, rows, None)
     yield "pinball 0.9", "pinball", {"quantile": 0.9}, single, FEW
@@ -261,8 +261,8 @@ def configurations():
         yield f"studentTNll{how}", "studentTNll", {}, students, FEW
         nb = lambda rng, rows, raw=raw: negative_binomial_data(rng, rows, raw)
         yield f"negativeBinomialNll{how}", "negativeBinomialNll", {}, nb, FEW
-    without = lambda rng, rows: gaussian_data(rng, rows, False)
-    yield "gaussianNll not full", "gaussianNll", {"full": False, "epsilon": 1e-6}, without, ("rows",)
+    with_variance = lambda rng, rows: gaussian_data(rng, rows, False)
+    yield "gaussianNll not full", "gaussianNll", {"full": False, "epsilon": 1e-6}, with_variance, ("rows",)
 
 
 # ---- special cases ------------------------------------------------------------------------------

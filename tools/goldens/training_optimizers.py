@@ -1,4 +1,4 @@
-"""training/optimizers.json: parameters after each of eight steps with given gradients, and schedules.
+"""training/optimizers.json: parameters after each of eight optimizer steps with given gradients; learning-rate schedules.
 
 All cases have the same three parameters, [4, 3], [5] and [2, 2, 3], and the same gradients. Some gradients are zero, some between 1e-8
 and 1e-3 (so that the position of epsilon in the formula matters), and some steps have a norm above 10 (so that they are clipped). A
@@ -104,7 +104,7 @@ CLIPS = {"clipValue": 0.5, "clipNorm": 1.0, "globalClipNorm": 2.0}
 def keras_cases():
     for name in KERAS:
         yield keras_case(f"{name} defaults", name)
-        if name != "sgd":  # with the default epsilon, most steps are about the learning rate for any gradient
+        if name != "sgd":  # with the default epsilon, most updates are about as large as the rate, whatever the gradient
             yield keras_case(f"{name} larger epsilon", name, {"learningRate": 0.05, "epsilon": 1e-3})
     yield keras_case("sgd momentum", "sgd", {"momentum": 0.9})
     yield keras_case("sgd nesterov", "sgd", {"momentum": 0.9, "nesterov": True})

@@ -156,7 +156,7 @@ def keras_run(name, optimizer_name, options, precision):
 
 
 def torch_run(options, precision):
-    """Like keras_run for the forecaster, with the equations in PyTorch and PyTorch's Adam, without code of Keras."""
+    """Like keras_run for the forecaster, but without Keras: the equations in PyTorch, with updates by PyTorch's Adam."""
     dtype = getattr(torch, precision)
     weights = [torch.nn.Parameter(torch.tensor(w, dtype=dtype)) for w in INITIAL["forecaster"]]
     W, U, b, V, v = weights

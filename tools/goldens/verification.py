@@ -3,8 +3,9 @@
     pip install -r tools/goldens/requirements-audio.txt
     python tools/goldens/verification.py
 
-The script writes packages/testkit/goldens/audio/verification.json: cases { name, scores, same, rate }. The rate is the root
-of 1 - x - tpr(x), where tpr is linear between the points of `roc_curve`. Tolerance: 1e-9.
+The script writes packages/testkit/goldens/audio/verification.json: cases { name, scores, same, rate }.
+`same`: whether the two members of each pair are of the same class. The rate is the root x of 1 - x - tpr(x), where x is the
+false positive rate, and tpr is linear between the points of `roc_curve`. Tolerance: 1e-9.
 """
 
 import json

@@ -1,4 +1,4 @@
-"""HDF5 files that refer to other files, or declare more than they contain. The importer must refuse all of them.
+"""HDF5 files that the importer must refuse, because a dataset is a link, is stored elsewhere, or cannot be read.
 
     python tools/goldens/formats/hdf5_links.py
 

@@ -2,9 +2,9 @@
 
     python tools/goldens/formats/keras2_files.py
 
-The script writes packages/testkit/goldens/formats/keras/files2.zip and cases2.json, in the form of keras_files.py. Versions:
-requirements-keras2.txt (TensorFlow needs its own environment). The layers CuDNNLSTM and CuDNNGRU run on GPUs only, so their
-outputs are computed by LSTM and GRU layers, to which tf-keras converts the weights.
+The script writes packages/testkit/goldens/formats/keras/files2.zip and cases2.json, in the format of keras_files.py. Versions:
+requirements-keras2.txt (TensorFlow needs its own environment). The layers CuDNNLSTM and CuDNNGRU run only on GPUs. Their
+outputs are therefore computed by LSTM and GRU layers whose weights tf-keras has converted from theirs.
 """
 
 import os
@@ -33,9 +33,9 @@ OUT = Path(__file__).resolve().parents[3] / "packages" / "testkit" / "goldens" /
 CASES = {}
 
 
-def case(*, formats=("h5",), integers=0, padded=False):
+def case(*, formats=("h5",), vocabulary_size=0, padded=False):
     def register(make):
-        CASES[make.__name__] = dict(make=make, formats=formats, integers=integers, padded=padded)
+        CASES[make.__name__] = dict(make=make, formats=formats, vocabulary_size=vocabulary_size, padded=padded)
         return make
 
     return register
@@ -101,13 +101,13 @@ def tf_hard_sigmoid():
 
 @case()
 def tf_old_sequential():
-    """A model without InputLayer: the first layer has the shape of the input."""
+    """A model without InputLayer: the config of the first layer contains the input shape."""
     m = keras.Sequential([L.Embedding(9, 4, mask_zero=True, input_length=6), L.LSTM(3), L.Dropout(0.2), L.Dense(2)])
     m.build((None, 6))
     return m
 
 
-CASES["tf_old_sequential"]["integers"] = 9
+CASES["tf_old_sequential"]["vocabulary_size"] = 9
 
 
 @case()
@@ -166,8 +166,8 @@ def inputs_of(model, options, rng):
     arrays = []
     for tensor in model.inputs:
         shape = (4, *tensor.shape[1:])
-        if options["integers"]:
-            ids = rng.integers(1, options["integers"], shape)
+        if options["vocabulary_size"]:
+            ids = rng.integers(1, options["vocabulary_size"], shape)
             ids[1, 3:] = 0
             arrays.append(ids.astype("float32"))
             continue
@@ -212,7 +212,7 @@ def write_case(name, folder, archive):
 
 
 def ordered(layer):
-    """Returns the weights in Unroll's order, in which the weights of a layer follow each other."""
+    """Returns the weights in Unroll's order: layer by layer, with trainable and frozen weights together."""
     inner = getattr(layer, "layers", None)
     return [v for part in inner for v in ordered(part)] if inner else layer.weights
 

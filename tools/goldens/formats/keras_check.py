@@ -1,4 +1,4 @@
-"""Loads the Keras files that Unroll wrote into Keras 3, and compares the outputs and the losses of five training steps
+"""Uses Keras 3 to load Keras files that Unroll has written. Compares their outputs, and the losses of five training steps,
 with the reference values.
 
     node tools/goldens/formats/keras-export.mjs FOLDER && python tools/goldens/formats/keras_check.py FOLDER
@@ -21,7 +21,7 @@ import numpy as np
 warnings.filterwarnings("ignore")
 folder = Path(sys.argv[1])
 failed = 0
-written = any(folder.glob("*-out.keras"))
+is_matrix = any(folder.glob("*-out.keras"))
 
 
 def decoded(golden):
@@ -41,8 +41,8 @@ for name, case in json.loads((folder / "cases.json").read_text()).items():
     for extension in ("keras", "h5"):
         keras.utils.clear_session()
         try:
-            exported = folder / f"{name}-out.{extension}"  # written by keras-matrix.mjs; the folder also has the file of Keras
-            if written and not exported.exists():
+            exported = folder / f"{name}-out.{extension}"  # by keras-matrix.mjs; the folder also has the file that Keras wrote
+            if is_matrix and not exported.exists():
                 continue
             model = keras.saving.load_model(exported if exported.exists() else folder / f"{name}.{extension}")
             x = [decoded(a) for a in case["inputs"]]
@@ -55,9 +55,9 @@ for name, case in json.loads((folder / "cases.json").read_text()).items():
             if "losses" in case and extension == "keras":
                 y = [decoded(a) for a in case["targets"]]
                 losses = [np.atleast_1d(model.train_on_batch(one(x), one(y)))[0] for _ in range(5)]
-                steps = error(losses, case["losses"])
-                line += f", losses of 5 steps {steps:.1e}"
-                ok = ok and steps <= 1e-4
+                loss_error = error(losses, case["losses"])
+                line += f", losses of 5 steps {loss_error:.1e}"
+                ok = ok and loss_error <= 1e-4
         except Exception as problem:
             line, ok = f"{type(problem).__name__}: {problem}"[:600], False
         failed += not ok

@@ -4,8 +4,8 @@
 
 The script writes packages/testkit/goldens/formats/keras/files.zip (the files as Keras wrote them, compressed because HDF5 is
 mostly empty) and cases.json: for each case the inputs and the outputs of predict_on_batch. If the model is compiled, the case
-also has five further training steps on the same batch with the optimizer state of the file: the loss of each step, the
-gradients of the first step, and all weights after the last step. Arrays are base64 of little-endian float32.
+also has the results of five training steps on the same batch, from the weights and the optimizer state in the file: the loss
+of each step, the gradients of the first step, and all weights after the last step. Arrays are base64 of little-endian float32.
 
 Versions: requirements-keras.txt. Tolerances: outputs 1e-5 * max(1, |y|); gradients and weights after training 1e-4.
 All weights, including biases, are drawn from a random generator whose seed is the name of the case.
@@ -38,15 +38,15 @@ OUT = Path(__file__).resolve().parents[3] / "packages" / "testkit" / "goldens" /
 CASES = {}
 
 
-def case(*, formats=("keras",), steps=0, integers=0, padded=False):
+def case(*, formats=("keras",), steps=0, vocabulary_size=0, padded=False):
     """Registers a function that returns a model.
 
-    formats: the extensions of the files. integers: if not 0, the inputs are ids below this number. padded: whether some steps of
-    the inputs are zeros. steps: the number of steps, for readers only
+    formats: the extensions of the files. vocabulary_size: if not 0, the inputs are ids below this number. padded: whether some
+    time steps of the inputs are zeros. steps: the number of time steps (for the reader; the script does not use it)
     """
 
     def register(make):
-        CASES[make.__name__] = dict(make=make, formats=formats, steps=steps, integers=integers, padded=padded)
+        CASES[make.__name__] = dict(make=make, formats=formats, steps=steps, vocabulary_size=vocabulary_size, padded=padded)
         return make
 
     return register
@@ -91,7 +91,7 @@ def functional_masked():
     return m
 
 
-@case(formats=("keras", "h5"), integers=11, steps=5)
+@case(formats=("keras", "h5"), vocabulary_size=11, steps=5)
 def nested():
     inner = keras.Sequential([keras.Input((5, 4)), L.Conv1D(4, 3, padding="causal", activation="gelu"), L.LSTM(3)], name="inner")
     part_in = keras.Input((3,), name="part_in")
@@ -141,7 +141,7 @@ def custom_layer():
     return keras.Sequential([keras.Input((4, 3)), L.SimpleRNN(3), Scale(0.5, name="scale"), L.Dense(2)])
 
 
-@case(integers=9, steps=6, formats=("keras", "h5"))
+@case(vocabulary_size=9, steps=6, formats=("keras", "h5"))
 def embedding_mask():
     ids = keras.Input((6,), name="ids")
     e = L.Embedding(9, 4, mask_zero=True)(ids)
@@ -171,6 +171,7 @@ def stacked_cells():
 
 @case()
 def every_other_layer():
+    """Layer types that the other cases lack, besides some that they have."""
     x = keras.Input((8, 4), name="x")
     c = L.Conv1D(6, 3, strides=2, padding="same", groups=2, activation="silu")(x)
     p = L.MaxPooling1D(2)(c)
@@ -192,7 +193,7 @@ def every_other_layer():
 
 @case()
 def mask_dropped():
-    """Convolution and pooling ignore masks in Keras."""
+    """In Keras, Conv1D and GlobalMaxPooling1D drop the mask; GlobalAveragePooling1D uses it."""
     x = keras.Input((6, 2), name="x")
     y = L.Masking(mask_value=0.0)(x)
     y = L.LSTM(3, return_sequences=True)(y)
@@ -212,12 +213,12 @@ def model_of_type(name, dtype):
     return m
 
 
-@case(integers=7, formats=("keras", "h5"))
+@case(vocabulary_size=7, formats=("keras", "h5"))
 def embedding_conv():
     return keras.Sequential([keras.Input((6,)), L.Embedding(7, 3, mask_zero=True), L.Conv1D(2, 2), L.LSTM(2)])
 
 
-@case(integers=7)
+@case(vocabulary_size=7)
 def embedding_pooling():
     ids = keras.Input((6,))
     e = L.Dropout(0.1)(L.Embedding(7, 3, mask_zero=True)(ids))
@@ -269,8 +270,8 @@ def inputs_of(model, options, rng):
     arrays = []
     for tensor in model.inputs:
         shape = (4, *tensor.shape[1:])
-        if options["integers"]:
-            ids = rng.integers(1, options["integers"], shape)
+        if options["vocabulary_size"]:
+            ids = rng.integers(1, options["vocabulary_size"], shape)
             ids[1, 3:] = 0
             arrays.append(ids.astype("float32"))
             continue

@@ -3,8 +3,8 @@
     python tools/goldens/formats/keras_matrix.py FOLDER pairs && node tools/goldens/formats/keras-matrix.mjs FOLDER
     python tools/goldens/formats/keras_check.py FOLDER     loads the files that the second command wrote
 
-With `pairs`, every possible pair of the options in PAIRS occurs in the models. A number instead of `pairs`, and optionally a seed,
-writes this number of models with random layers.
+With `pairs`, every possible pair of the options in PAIRS occurs in the models. With a number instead of `pairs`, the
+script writes this number of models with random layers; a further number is the seed of the first model.
 """
 
 import os

@@ -3,12 +3,12 @@
     pip install -r tools/goldens/formats/requirements-onnx.txt
     python tools/goldens/formats/onnx_files.py
 
-The script writes packages/testkit/goldens/formats/onnx: `<case>.onnx`, and `cases.json` with the inputs and the outputs of
-PyTorch in the layout of the file. Both exporters of PyTorch are used: the `torch.export`-based one (dynamo) and TorchScript.
-A few cases have `training`: the outputs after five steps of SGD (learning rate 0.1, the mean of the squared outputs as the
-loss), computed by PyTorch. In this training, the second bias of an LSTM (bias_hh) is fixed, because Unroll has only the sum
-of the two biases. `nodes.json` has the cases of RNN, LSTM and GRU nodes from the package onnx: their weights are
-initializers. Tolerance: 1e-5 max(1, |y|), after training 1e-4.
+The script writes packages/testkit/goldens/formats/onnx: `<case>.onnx`, and `cases.json` with the inputs and PyTorch's
+outputs, whose axes have the same order as in the `.onnx` file. Both exporters of PyTorch are used: the `torch.export`-based
+one (dynamo) and TorchScript. A few cases have `training`: the outputs after five steps of SGD (learning rate 0.1, the mean of
+the squared outputs as the loss), computed by PyTorch. In this training, the second bias of an LSTM (bias_hh) is frozen,
+because Unroll has only the sum of the two biases. `nodes.json` has the cases of RNN, LSTM and GRU nodes from the package
+onnx: their weights are initializers. Tolerance: 1e-5 max(1, |y|), after training 1e-4.
 
     python tools/goldens/formats/onnx_files.py --matrix FOLDER
 
@@ -18,7 +18,7 @@ This command writes files of recurrent layers, in which all pairs of options occ
     python tools/goldens/formats/onnx_files.py --cases FOLDER
 
 These commands write the list of operators that Unroll reads and, for these operators, the node cases of the ONNX project.
-`node tools/verify/onnx-files.mjs FOLDER` compares the files of either folder with Unroll.
+`node tools/verify/onnx-files.mjs FOLDER` runs the files of either folder in Unroll and compares the outputs.
 """
 
 import base64
@@ -205,7 +205,7 @@ def cases():
     }
 
 
-# Cases of the TorchScript exporter with older operator sets.
+# Further operator set versions for which the TorchScript exporter exports a case.
 OPSETS = {"classifier": [7, 9, 11, 12], "stacked": [7, 13], "stateful": [7, 10], "convolutions": [8, 16], "mixed": [14, 18]}
 # The torch.export-based exporter cannot export these models.
 SCRIPT_ONLY = ["packed"]
@@ -284,8 +284,8 @@ def torch_goldens():
 
 
 # The inputs of recurrent nodes that remain inputs of the model. The others become initializers.
-STATES = {"LSTM": ["X", "sequence_lens", "initial_h", "initial_c"], "GRU": ["X", "sequence_lens", "initial_h"]}
-STATES["RNN"] = STATES["GRU"]
+RECURRENT_INPUTS = {"LSTM": ["X", "sequence_lens", "initial_h", "initial_c"], "GRU": ["X", "sequence_lens", "initial_h"]}
+RECURRENT_INPUTS["RNN"] = RECURRENT_INPUTS["GRU"]
 # For these operators, only the first input is an input of the model. The others become initializers.
 FIRST = "BatchNormalization CastLike Clip Conv Dropout Expand Gather Gemm LayerNormalization Pad PRelu Reshape Slice Split Squeeze"
 FIRST = FIRST.split() + "Tile Unsqueeze".split()
@@ -296,7 +296,11 @@ NUMBERS = "FLOAT FLOAT16 BFLOAT16 DOUBLE INT8 INT16 INT32 INT64 UINT8 UINT16 UIN
 
 
 def node_case(case):
-    """Returns a model of one node, with weights as initializers, its inputs and its outputs; None if values are not arrays."""
+    """Returns (model, inputs, outputs) of a node; the model has the node's weights as initializers.
+
+    Returns None if a value is not an array, or if the model has no input.
+    """
+
     def array(value):
         known = isinstance(value, onnx.TensorProto) and onnx.TensorProto.DataType.Name(value.data_type) in NUMBERS
         return numpy_helper.to_array(value) if known else value
@@ -312,11 +316,11 @@ def node_case(case):
     arrays = []
     for info, value in zip(case.model.graph.input, inputs):
         if info.name not in node.input:
-            continue  # an input of the function; the node is a part of its expansion
+            continue  # an input of an ONNX function that its expansion, this node, does not use
         value = np.asarray(value)
         position = list(node.input).index(info.name)
-        if node.op_type in STATES:
-            is_input = formal[position] in STATES[node.op_type]
+        if node.op_type in RECURRENT_INPUTS:
+            is_input = formal[position] in RECURRENT_INPUTS[node.op_type]
         elif node.op_type in FIRST or node.op_type.startswith("Reduce"):
             is_input = position == 0
         else:
@@ -367,12 +371,12 @@ def write(path, entries):
 
 
 class Recurrent(nn.Module):
-    def __init__(self, kind, size, layers, bidirectional, batch_first, bias, states, last, width):
+    def __init__(self, kind, hidden_size, layers, bidirectional, batch_first, bias, states, last, input_size):
         super().__init__()
         self.states, self.last, self.batch_first = states, last, batch_first
         options = {"num_layers": layers, "bidirectional": bidirectional, "batch_first": batch_first, "bias": bias}
         self.rnn = {"lstm": nn.LSTM, "gru": nn.GRU}.get(kind, nn.RNN)(
-            width, size, **options, **({"nonlinearity": kind} if kind in ("tanh", "relu") else {})
+            input_size, hidden_size, **options, **({"nonlinearity": kind} if kind in ("tanh", "relu") else {})
         )
 
     def forward(self, x, h=None, c=None):
@@ -384,15 +388,15 @@ class Recurrent(nn.Module):
 # The options of the matrix. Every pair of them occurs at least four times.
 PAIRS = {
     "kind": ["lstm", "gru", "tanh", "relu"],
-    "size": [1, 2, 7, 64],
+    "hidden_size": [1, 2, 7, 64],
     "layers": [1, 2, 3],
     "bidirectional": [False, True],
     "batch_first": [False, True],
     "bias": [False, True],
     "states": [False, True],
     "last": [False, True],
-    "width": [1, 3],
-    "given": [False, True],
+    "input_size": [1, 3],
+    "initial_state": [False, True],
     "dtype": ["float32", "float64", "float16", "bfloat16"],
     "exporter": ["dynamo", "script", "script 7", "script 9", "script 14"],
     "dynamic": [False, True],
@@ -418,13 +422,14 @@ def matrix(folder):
     made = []
     for n, whole in enumerate(rows):
         row = dict(whole)
-        exporter, dynamic, given, steps, dtype = (row.pop(name) for name in ("exporter", "dynamic", "given", "steps", "dtype"))
+        names = ("exporter", "dynamic", "initial_state", "steps", "dtype")
+        exporter, dynamic, initial_state, steps, dtype = (row.pop(name) for name in names)
         dtype = getattr(torch, dtype)
         model = Recurrent(**row).eval().to(dtype)
-        x = draw(2, steps, row["width"]) if row["batch_first"] else draw(steps, 2, row["width"])
-        state = draw(row["layers"] * (2 if row["bidirectional"] else 1), 2, row["size"])
+        x = draw(2, steps, row["input_size"]) if row["batch_first"] else draw(steps, 2, row["input_size"])
+        state = draw(row["layers"] * (2 if row["bidirectional"] else 1), 2, row["hidden_size"])
         count = 2 if row["kind"] == "lstm" else 1
-        inputs = tuple(value.to(dtype) for value in ((x, *[state * (i + 1) for i in range(count)]) if given else (x,)))
+        inputs = tuple(value.to(dtype) for value in ((x, *[state * (i + 1) for i in range(count)]) if initial_state else (x,)))
         batch = 0 if row["batch_first"] else 1
         axes = [{batch: "batch"}, {1: "batch"}, {1: "batch"}][: len(inputs)] if dynamic else [{}] * len(inputs)
         opset = int(exporter.split()[1]) if " " in exporter else None
@@ -434,7 +439,7 @@ def matrix(folder):
             print(f"recurrent-{n} {whole}: {str(error).strip().splitlines()[-1][:200]}")
             continue
         made.append(whole)
-        # The comparison computes in float64, from the same rounded weights and inputs.
+        # The expected outputs are computed in float64, from the same rounded weights and inputs.
         values = [value.double() for value in inputs]
         with torch.no_grad():
             outputs = model.double()(*values)
@@ -450,12 +455,13 @@ def backend_cases(folder):
     operators = (folder / "operators.txt").read_text().split() if (folder / "operators.txt").exists() else []
     for name, found in node_cases(operators):
         if found is None:
-            print(f"{name}: values that are not arrays, or no input")
+            print(f"{name}: left out, because a value is not an array or the model has no input")
             continue
         model, inputs, outputs = found
-        small = any("FLOAT16" in onnx.TensorProto.DataType.Name(i.type.tensor_type.elem_type) for i in [*model.graph.input, *model.graph.output])
+        graph = model.graph
+        is_16_bit = any("FLOAT16" in onnx.TensorProto.DataType.Name(i.type.tensor_type.elem_type) for i in [*graph.input, *graph.output])
         try:
-            save(folder, name, model, inputs, outputs, 1e-2 if small else 1e-5)
+            save(folder, name, model, inputs, outputs, 1e-2 if is_16_bit else 1e-5)
         except ValueError as error:
             print(f"{name}: {error}")
 

@@ -42,7 +42,8 @@ OPTIONS = {
 }
 
 
-# Number of pairs of PAIRS that `valid` forbids: projections of cells other than the LSTM, and for sizes below 3.
+# Number of pairs of values in PAIRS that `valid` forbids: a projection with each of the three cells that are not LSTMs, and a
+# projection with the size (1, 1), whose cell has only one unit.
 IMPOSSIBLE = 4
 
 
@@ -127,8 +128,8 @@ def randomise(net):
 
 def map_of(net, case):
     """Returns the map: what the state dict does not contain. None if the defaults are correct."""
-    # Tensors of a safetensors file are sorted by name, so the order of several modules is not in the file.
-    # Two modules have an order if only one of them can take the output of the other.
+    # Tensors of a safetensors file are sorted by name, so the file does not contain the order of the modules. The importer can
+    # infer the order of two modules if only one of them can take the output of the other.
     unordered = case["container"] == "safetensors" and len(net.order) > (2 if case["before"] != "conv" else 1)
     if case["cell"] != "rnn-relu" and case["after"] != "final" and not unordered:
         return None
