@@ -76,7 +76,9 @@ const printTimes = (where, times) => {
   const sorted = [...times].sort((a, b) => a - b);
   const at = (quantile) =>
     sorted[Math.min(sorted.length - 1, Math.floor(quantile * sorted.length))].toFixed(1);
-  console.log(`${where.padEnd(34)} median ${at(0.5)} ms, 95 % ${at(0.95)} ms, longest ${at(1)} ms`);
+  console.log(
+    `${where.padEnd(34)} median ${at(0.5)} ms, 95th percentile ${at(0.95)} ms, longest ${at(1)} ms`,
+  );
 };
 
 /** Measures in a page, and prints the result. */

@@ -87,10 +87,10 @@ const RATE = 16_000;
 /** Number of samples of the noise, of which each sound gets a random section. */
 const NOISE = 2 ** 19;
 
-/** Adds noise that is quieter than the sound by `ratio` dB. @param start where in `noise` to begin, from 0 to 1 */
-function withNoise(samples, noise, { ratio, start }) {
+/** Adds noise at a signal-to-noise ratio of `snr` dB. @param start where in `noise` to begin, from 0 to 1 */
+function withNoise(samples, noise, { snr, start }) {
   const power = samples.reduce((sum, sample) => sum + sample * sample, 0) / samples.length;
-  const level = Math.sqrt(power) * 10 ** (-ratio / 20);
+  const level = Math.sqrt(power) * 10 ** (-snr / 20);
   const offset = Math.floor(start * NOISE);
   return samples.map((sample, i) => sample + level * noise[(offset + i) % NOISE]);
 }
@@ -108,12 +108,12 @@ export async function speakAll(texts, { voices, vary = false, seed = 0 }) {
   let next = 0;
   const worker = async () => {
     for (let n = next++; n < texts.length; n = next++) {
-      const [speed, pitch, ratio, start] = random.child(n).uniform(4);
+      const [speed, pitch, snr, start] = random.child(n).uniform(4);
       const changes = vary ? { speed: Math.round(130 + 70 * speed), pitch: Math.round(35 + 30 * pitch) } : {};
       const wav = await espeak(texts[n], { voice: voices[n % voices.length], ...changes });
       const { channels, sampleRate } = readWav(wav, { source: texts[n] });
       const clean = resample(channels[0], { from: sampleRate, to: RATE, crossings: 16 });
-      const samples = noise ? withNoise(clean, noise, { ratio: 10 + 30 * ratio, start }) : clean;
+      const samples = noise ? withNoise(clean, noise, { snr: 10 + 30 * snr, start }) : clean;
       sounds[n] = { samples, sampleRate: RATE, text: texts[n] };
     }
   };

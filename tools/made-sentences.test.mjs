@@ -1,9 +1,9 @@
-// Tests the generator of spoken sentences: its grammar, and that the same seed gives the same sounds.
+// Tests made-sentences.mjs: the grammar of the sentences, and that the same seed gives the same synthesised speech.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { missingVoice, sentences, speakAll, WORDS } from './made-sentences.mjs';
 
-test('all sentences differ and use 60 words; the same seed gives the same sentences', () => {
+test('all sentences differ and together use all 60 words; the same seed gives the same sentences', () => {
   const words = Object.values(WORDS).flat();
   assert.equal(new Set(words).size, 60);
   const made = sentences(300, 5);

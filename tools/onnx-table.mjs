@@ -1,7 +1,7 @@
 // Writes the generated parts of docs/convert-onnx.md: the table of the ONNX operators that Unroll imports, and the list of the
 // layers that it exports. Both are generated from the tables in the importer and the exporter.
 //
-//   node tools/onnx-table.mjs [--check]     --check: fails if the page differs
+//   node tools/onnx-table.mjs [--check]     --check: only checks that the page is up to date, and fails if it is not
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
@@ -21,7 +21,7 @@ export const generate = async (page) => {
   );
   const read = ['| operator | becomes | attributes |', '|---|---|---|', ...rows].join('\n');
   const layers = Object.keys(layerExporters).sort();
-  const write = `Layers: ${code(layers)}, recurrent layers of the cells ${code(CELLS)} and of stacks of them, and nested models.`;
+  const write = `Layers: ${code(layers)}, recurrent layers with the cells ${code(CELLS)} or with stacks of these cells, and nested models.`;
   return ['operators', 'layers'].reduce((text, part, i) => {
     const [begin, end] = [`<!-- ${part} -->`, `<!-- /${part} -->`];
     const [before, rest] = text.split(begin);

@@ -1,5 +1,5 @@
-// Tests the packages in web pages, as npm would publish them: installs the tarballs of npm pack in a project, bundles pages with
-// Vite and with esbuild, as modules and as classic scripts, and runs the pages in Chromium.
+// Tests the packages, as npm would publish them, in web pages: installs the tarballs of npm pack in a project, bundles pages
+// with Vite and with esbuild, as modules and as classic scripts, and runs the pages in Chromium.
 import assert from 'node:assert/strict';
 import { cpSync } from 'node:fs';
 import { dirname, join } from 'node:path';
@@ -78,11 +78,11 @@ describe('in a browser', { skip: chromium ? false : NO_CHROMIUM }, () => {
   const wasmFilesOf = ({ found }) =>
     found.filter((path) => path.endsWith('.wasm')).map((path) => path.split('/').at(-1));
   const open = (site, path, options) => openPage(chromium, { folder: join(folder, site), path, ...options });
-  /** Creates a folder with the model and, if `kernels` is given, a copy of the kernels in that subfolder. */
-  const makeSite = (site, kernels) => {
+  /** Creates the folder `site` with the model. @param kernelsFolder subfolder for a copy of the kernels; undefined: no copy */
+  const makeSite = (site, kernelsFolder) => {
     cpSync(join(folder, 'public'), join(folder, site), { recursive: true });
-    if (kernels)
-      cpSync(join(modules, '@unroll/kernels/dist'), join(folder, site, kernels), { recursive: true });
+    if (kernelsFolder)
+      cpSync(join(modules, '@unroll/kernels/dist'), join(folder, site, kernelsFolder), { recursive: true });
   };
 
   test('Vite bundles a page that trains and one that infers, without configuration', async () => {

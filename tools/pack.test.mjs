@@ -1,4 +1,4 @@
-// Tests the packages in Node, as npm would publish them: installs the tarballs of npm pack in an empty project, and checks the
+// Tests the packages, as npm would publish them, in Node: installs the tarballs of npm pack in an empty project, and checks the
 // types, the library, the command, and the output of the programs in the packages' READMEs, in docs/getting-started.md and in
 // docs/training.md. The tests fail if package.json of a package lacks a file or a dependency. pack-pages.test.mjs tests the
 // packages in web pages.
@@ -26,7 +26,7 @@ describe('the packages', () => {
       assert.equal(readFileSync(join(packageFolder, 'LICENSE'), 'utf8'), license, name);
     }
   });
-  test('only the platform packages contain native kernels, and none contains build state', () => {
+  test('only the platform packages contain native kernels, and none contains .tsbuildinfo files', () => {
     for (const [name, { paths }] of Object.entries(packed)) {
       const native = paths.filter((path) => path.endsWith('.node'));
       assert.deepEqual(

@@ -41,7 +41,7 @@ const serve = async (folder, { isolated, fallback, report }) => {
 
 /**
  * Opens the page at `path` of a folder. Resolves to { report, found, missing }: the text that the page posts to /report,
- * and the paths that it requested. Rejects if Chromium exits before the report, or after `seconds`.
+ * and the paths that it requested. Rejects if Chromium exits before the report, or if there is no report within `seconds`.
  * @param args further arguments of Chromium
  * @param isolated serves a cross-origin isolated page
  * @param fallback answers requests for missing files with an HTML page, like servers of single-page applications

@@ -23,7 +23,7 @@ after(() => rmSync(folder, { recursive: true }));
 
 const SMALL = { units: 8, embedding: 8, epochs: 8, learningRate: 0.02 };
 const numbers = Array.from({ length: 60 }, (_, i) => i);
-const FILMS = ['bad', 'good', 'odd'];
+const ADJECTIVES = ['bad', 'good', 'odd'];
 const NAMES = ['Ana Lima', 'Luis', 'Rosa Costa', 'Jean'];
 const NOUNS = [
   ['Haus', 'house'],
@@ -46,13 +46,14 @@ const barClip = (i) =>
   });
 
 /**
- * The models by name. `task` is the task (default: the name), and `train` trains a small model. The results of `calls`, of calls with
- * each of `clips`, and of `streams` (calls of `stream`) are compared.
+ * The models by name. `train` trains a small model for the task `task` (default: the name). The test compares the results of
+ * calls: `calls` are lists of arguments, each of `clips` is the input of a call, and `streams` are lists of arguments of
+ * `stream`.
  */
 const TASKS = {
   classify: {
     train: () => {
-      const texts = numbers.map((i) => `take ${i % 7} ${FILMS[i % 3]} film`);
+      const texts = numbers.map((i) => `take ${i % 7} ${ADJECTIVES[i % 3]} film`);
       const labels = numbers.map((i) => ['no', 'yes', 'maybe'][i % 3]);
       const options = { text: 'text', label: 'label', networks: 2, ...SMALL };
       return trainClassifier(table(['text', 'label'], texts, labels), options);
@@ -169,18 +170,18 @@ const writePage = async () => {
   writeFileSync(join(folder, 'index.html'), page);
 };
 
-/** Checks that two results are equal. Numbers may differ by 1e-4, relative to values above 1. */
+/** Checks that two results are equal; numbers may differ by 1e-4 · max(1, |expected|). */
 const assertClose = (found, expected, path) => {
   if (typeof expected === 'number') {
     const difference = Math.abs(found - expected) / Math.max(1, Math.abs(expected));
-    assert.ok(difference < 1e-4, `${path}: ${found}, ${expected}`);
+    assert.ok(difference < 1e-4, `${path}: got ${found}, expected ${expected}`);
   } else if (typeof expected === 'object' && expected !== null) {
     assert.deepEqual(Object.keys(found), Object.keys(expected), path);
     for (const [key, value] of Object.entries(expected)) assertClose(found[key], value, `${path}.${key}`);
   } else assert.equal(found, expected, path);
 };
 
-describe('models in a page give the results of Node', { skip: chromium ? false : NO_CHROMIUM }, () => {
+describe('models in a page give the same results as Node', { skip: chromium ? false : NO_CHROMIUM }, () => {
   let expected;
   let found;
   before(async () => {

@@ -68,8 +68,8 @@ const officialSplit =
   };
 
 /**
- * Limits of the training time in seconds, for each of six classifiers and for a transcriber, so that the run of a seed takes less
- * than 15 minutes on two cores.
+ * Limits of the training time in seconds: of each of the six classifiers of `leaveSpeakersOut`, and of a transcriber of
+ * `joinedStrings`. With these limits, the run of a seed takes less than 15 minutes on two cores.
  */
 const LEFT_OUT_BUDGET = 130;
 const JOINED_BUDGET = 660;
@@ -97,7 +97,7 @@ const GAP = 0.15;
 const GAP_LEVEL = 0.0005;
 
 /**
- * Makes strings of 3 to 7 digits, each by joining recordings of one speaker.
+ * Makes strings of 3 to 7 digits, each by concatenating recordings of one speaker.
  * @returns sounds with their transcripts: { samples, sampleRate, text }
  */
 export function joinedDigits(all, count, seed) {
@@ -136,8 +136,8 @@ const joinedStrings =
   (streaming) =>
   async ({ folder, seed, onEvent }) => {
     const all = recordings(folder);
-    const tableOf = (source, rows, count, stream) => {
-      const strings = joinedDigits(rows, count, stream);
+    const tableOf = (source, rows, count, stringSeed) => {
+      const strings = joinedDigits(rows, count, stringSeed);
       return soundsTable(
         source,
         strings,
@@ -161,7 +161,8 @@ const ACCURACY = { ...FSDD, measure: 'accuracy' };
 const WER = { ...FSDD, measure: 'word error rate', lower: true };
 const OFFICIAL_SPLIT = 'recordings 0 to 4 of each digit and speaker are for testing';
 const STRINGS =
-  'recordings 0 to 4 are joined to 300 test strings, 5 to 9 to 300 validation strings, the others to 3,000 training strings';
+  'recordings 0 to 4 are concatenated into 300 test strings, 5 to 9 into 300 validation strings, and the others into 3,000 ' +
+  'training strings';
 
 /** The evaluations. quality-results.mjs describes the fields. */
 export const SOUNDS = [

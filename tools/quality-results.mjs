@@ -1,5 +1,5 @@
-// Runs the evaluations of tasks other than forecasting for tools/quality.mjs. Each result is stored with processor and date in a
-// JSON file, from which the table of docs/quality.md is generated.
+// For tools/quality.mjs: runs the evaluations of all tasks except forecasting. Each result is stored with processor and date in
+// a JSON file, from which the table of docs/quality.md is generated.
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { cpus } from 'node:os';
 import { join } from 'node:path';
@@ -72,11 +72,12 @@ export function resultsTable(results) {
 /** Replaces the table between the lines BEGIN and END of a page. */
 export function withTable(page, results) {
   const [begin, end] = [page.indexOf(BEGIN), page.indexOf(END)];
-  if (begin < 0 || end < 0) throw new Error(`The page lacks the line "${BEGIN.trim()}" or "${END}".`);
+  if (begin < 0 || end < 0)
+    throw new Error(`docs/quality.md must contain the lines "${BEGIN.trim()}" and "${END}".`);
   return `${page.slice(0, begin + BEGIN.length)}\n${resultsTable(results)}\n${page.slice(end)}`;
 }
 
-/** Prints the progress of a training to stderr. */
+/** Returns a listener for the events of a training, which prints the progress to stderr. */
 const progressOf = (set, seed) => (event) => {
   if (event.event !== 'epoch') return;
   const metrics = Object.entries({ loss: event.validationLoss, ...event.validationMetrics });
@@ -88,7 +89,7 @@ const progressOf = (set, seed) => (event) => {
 /**
  * Runs an evaluation with each seed, prints a table, stores the results and updates the page.
  * @param options.data folder of the data @param options.seeds default: those of the evaluation
- * @param options.results the JSON file @param options.page the page with the table; undefined: none
+ * @param options.results the JSON file @param options.page the page with the table; undefined: no page is updated
  */
 export async function runEvaluation(evaluation, { data, seeds = evaluation.seeds, results, page }) {
   const { set, title, folder = set, split, flags } = evaluation;

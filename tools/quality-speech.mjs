@@ -4,21 +4,21 @@ import { makeTable } from '@unroll/data';
 import { trainTranscriber, trainVoice } from '@unroll/tasks';
 import { missingVoice, sentences, speakAll } from './made-sentences.mjs';
 
-/** The voices: two for training and validation, and one for the test set only. */
+/** The voices of espeak-ng: two for training and validation, and one for the test set only. */
 const VOICES = ['en-us', 'en-us+f3'];
 const TEST_VOICE = 'en-us+m3';
 const TRAINING = 3000;
 const VALIDATION = 200;
 const TEST = 300;
-/** Number of sentences on which a voice is trained, and number of sentences that it speaks in each of validation and test. */
-const VOICE_TRAINING = 1500;
-const SPOKEN = 100;
+/** Number of training sentences of a speech synthesiser, and number that it speaks in each of validation and test. */
+const SYNTHESIS_TRAINING = 1500;
+const SYNTHESISED = 100;
 /**
- * Largest number of epochs of a transcriber and of a voice, so that the run of a seed takes less than 15 minutes on two cores. The
- * number of epochs is limited instead of the time, so that results do not depend on the load of the machine.
+ * Largest number of epochs of a transcriber and of a speech synthesiser, so that the run of a seed takes less than 15 minutes
+ * on two cores. The number of epochs is limited instead of the time, so that results do not depend on the load of the machine.
  */
 const EPOCHS = 40;
-const VOICE_EPOCHS = 30;
+const SYNTHESIS_EPOCHS = 30;
 
 /** Returns sentences for training, validation and test; no sentence occurs twice. */
 function splits() {
@@ -61,31 +61,31 @@ async function transcribe(run) {
 }
 
 /** Trains a speech synthesiser on sentences of one voice. */
-export async function voiceOf({ seed, onEvent }) {
+export async function synthesiserOf({ seed, onEvent }) {
   const { training, validation } = splits();
   const spokenBy = (texts) => speakAll(texts, { voices: [VOICES[0]] });
-  return trainVoice(tableOf('train', await spokenBy(training.slice(0, VOICE_TRAINING))), {
-    ...{ audio: 'sound', text: 'text', epochs: VOICE_EPOCHS, seed, onEvent },
-    validation: tableOf('valid', await spokenBy(validation.slice(0, SPOKEN))),
+  return trainVoice(tableOf('train', await spokenBy(training.slice(0, SYNTHESIS_TRAINING))), {
+    ...{ audio: 'sound', text: 'text', epochs: SYNTHESIS_EPOCHS, seed, onEvent },
+    validation: tableOf('valid', await spokenBy(validation.slice(0, SYNTHESISED))),
   });
 }
 
-/** Measures the word error rate of the transcriber on sentences that a trained voice speaks. */
+/** Measures the word error rate of the transcriber on sentences that a trained speech synthesiser speaks. */
 async function speak({ seed, onEvent }) {
   const { model: transcriber } = await transcriberOf({ seed: 0, onEvent });
   const start = performance.now();
-  const run = await voiceOf({ seed, onEvent });
+  const run = await synthesiserOf({ seed, onEvent });
   const { validation, test } = splits();
   const errorRate = async (texts) => {
     const sounds = await run.model.speak(texts);
     const rows = tableOf(
-      'spoken',
+      'synthesised',
       sounds.map((sound, i) => ({ ...sound, text: texts[i] })),
     );
     return (await transcriber.evaluate({ rows })).metrics.wer;
   };
-  const validated = await errorRate(validation.slice(0, SPOKEN));
-  const value = await errorRate(test.slice(0, SPOKEN));
+  const validated = await errorRate(validation.slice(0, SYNTHESISED));
+  const value = await errorRate(test.slice(0, SYNTHESISED));
   const seconds = Math.round((performance.now() - start) / 1000);
   return { value, validation: validated, epochs: [run.training.bestEpoch], seconds };
 }

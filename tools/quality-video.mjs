@@ -1,6 +1,6 @@
 // The evaluations of tasks on video for tools/quality.mjs: trains with the defaults of `unroll train classify` and `unroll train
-// describe` on moving digits. Two digits of mnist-10k move in one of eight ways over 20 frames of 64 × 64 pixels. The images of
-// training, validation and test clips differ, and the test clips are scored once per run.
+// describe` on moving digits. Two digits of mnist-10k move in one of eight ways over 20 frames of 64 × 64 pixels. No image of
+// a digit occurs in clips of two of the training, validation and test sets, and the test clips are scored once per run.
 import { join } from 'node:path';
 import { RandomStream } from '@unroll/core';
 import { makeTable } from '@unroll/data';
@@ -28,12 +28,12 @@ export const SPLITS = {
 };
 
 /**
- * Draws random paths of the two digits. Returns a function that maps a time from 0 to 1 to both centres, [[x, y], [x, y]]. The first
- * digit starts to the left of the second.
- * @param draw returns a random number from 0 to 1
+ * Chooses random paths of the two digits. Returns a function that maps a time from 0 to 1 to both centres, [[x, y], [x, y]].
+ * The first digit starts to the left of the second.
+ * @param uniform returns a random number from 0 to 1
  */
-function pathsOf(motion, draw) {
-  const between = (from, to) => from + (to - from) * draw();
+function pathsOf(motion, uniform) {
+  const between = (from, to) => from + (to - from) * uniform();
   if (motion.endsWith('clockwise')) {
     const radius = between(GAP / 2 + 1, (MOST - LEAST) / 2);
     const [x, y] = [between(LEAST + radius, MOST - radius), between(LEAST + radius, MOST - radius)];
@@ -91,8 +91,8 @@ export function movingDigits(folder, split, seed = 0) {
     const values = new Uint8Array(FRAMES * SIDE * SIDE);
     for (let t = 0; t < FRAMES; t++) {
       const frame = values.subarray(t * SIDE * SIDE, (t + 1) * SIDE * SIDE);
-      for (const [k, place] of path(t / (FRAMES - 1)).entries())
-        draw(frame, images.subarray(chosen[k] * IMAGE * IMAGE, (chosen[k] + 1) * IMAGE * IMAGE), place);
+      for (const [k, centre] of path(t / (FRAMES - 1)).entries())
+        draw(frame, images.subarray(chosen[k] * IMAGE * IMAGE, (chosen[k] + 1) * IMAGE * IMAGE), centre);
     }
     const names = chosen.map((i) => digits[i]);
     const [first, second] = names.map((digit) => WORDS[digit]);
@@ -119,7 +119,7 @@ const EPOCHS = { classify: 36, describe: 12 };
 const NETWORKS = 3;
 const COMMON = { frames: 'clip', framesPerClip: FRAMES_PER_CLIP };
 
-/** Measures the fraction of clips for which the motion, both digits and no other label are predicted. */
+/** Measures the fraction of clips for which exactly the correct labels are predicted: the motion and both digits. */
 async function classify({ folder, seed, onEvent }) {
   const run = await trainClassifier(tableOf(folder, 'train', 'labels'), {
     ...{ ...COMMON, networks: NETWORKS, epochs: EPOCHS.classify },

@@ -148,7 +148,7 @@ async function run({ set: _, title: __, table, scores: scoresOf, ...options }, f
 }
 
 /** Rounds the weights in the checkpoint of a finished training to float16. The optimizer state does not change. */
-function rounded(name, bytes) {
+function withRoundedWeights(name, bytes) {
   const checkpoint = decodeCheckpoint(bytes);
   for (const [tensor, saved] of Object.entries(checkpoint.run.tensors)) {
     if (!tensor.startsWith('weights/') && tensor !== 'average') continue;
@@ -165,7 +165,7 @@ async function runBoth(evaluation, folder, seed) {
     write: async (name, bytes) => void files.set(name, bytes),
   };
   const result = await run(evaluation, folder, seed, store);
-  for (const [name, bytes] of files) files.set(name, rounded(name, bytes));
+  for (const [name, bytes] of files) files.set(name, withRoundedWeights(name, bytes));
   const roundedResult = await run(evaluation, folder, seed, store);
   for (const cell of evaluation.cells) result.scores.set(`${cell}, float16`, roundedResult.scores.get(cell));
   return { ...result, changes: evaluation.cells.map((cell) => changeOf(cell, result, roundedResult)) };
@@ -197,8 +197,8 @@ function print({ training: index, trainings, model, stage, epoch, validationLoss
 const format = (value) => value.toFixed(value >= 10 ? 2 : value >= 1 ? 3 : 4);
 
 /**
- * Prints a table like those of docs/quality.md: networks by seed and their mean, and baselines, sorted by the first
- * column.
+ * Prints a table like those of docs/quality.md: a row for each seed of a network, their mean, and the baselines, sorted by the
+ * first metric.
  */
 function printTable(runs, seeds, cells) {
   const columns = Object.keys(runs[0].scores.values().next().value);
@@ -260,7 +260,7 @@ for (const evaluation of EVALUATIONS.filter(({ set }) => selected.includes(set))
     const changes = runs
       .flatMap((result) => result.changes)
       .map((fraction) => `${(100 * fraction).toPrecision(2)} %`);
-    console.log(`\nChange of the forecasts by float16, relative to their RMSE: ${changes.join(', ')}.`);
+    console.log(`\nChange of the forecasts due to float16, relative to their RMSE: ${changes.join(', ')}.`);
   }
   console.log(`\nChosen: ${plan}. ${seconds} s per seed.`);
 }

@@ -1,5 +1,5 @@
-// Updates the READMEs: `node tools/readme.mjs --write` writes examples/quick-start.ts, its output and the output of
-// `npm start` to both READMEs. readme.test.mjs checks that the READMEs are up to date, with the functions of this file.
+// Updates the READMEs: `node tools/readme.mjs --write` copies examples/quick-start.ts, its output and the output of
+// `npm start` into both READMEs. readme.test.mjs checks that the READMEs are up to date, with the functions of this file.
 import { spawnSync } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';

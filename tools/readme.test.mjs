@@ -64,7 +64,7 @@ const publicNames = async () => {
 test('names in the feature tables are public, and the commands and their options exist', async () => {
   const names = await publicNames();
   const help = (...args) => printed(['packages/cli/bin/unroll.js', ...args, '--help'].join(' '));
-  // Only `unroll train` has a help for each task.
+  // Only `unroll train` has a help text for each task.
   const helpOf = (command, task) => (command === 'train' ? help(command, task.trim()) : help(command));
   const commands = help();
   for (const readme of readmes) {

@@ -131,12 +131,12 @@ const predicting = async function* () {
   for (;;) yield await predict(model, x, { batchSize: 100 });
 };
 
-const shape = `LSTM(${UNITS}), T=${TIME}`;
+const network = `LSTM(${UNITS}), T=${TIME}`;
 const results = [];
-if (steps > 0) results.push(await measureGrowth(`steps of ${shape}, B=${BATCH}`, steps, training()));
+if (steps > 0) results.push(await measureGrowth(`steps of ${network}, B=${BATCH}`, steps, training()));
 if (predictions > 0) {
   results.push(
-    await measureGrowth(`predictions of ${EXAMPLES} examples by ${shape}`, predictions, predicting()),
+    await measureGrowth(`predictions of ${EXAMPLES} examples by ${network}`, predictions, predicting()),
   );
 }
 process.exit(results.includes(false) ? 1 : 0);

@@ -81,7 +81,7 @@ const setRange = (page, selector, value) =>
     input.dispatchEvent(new Event('input', { bubbles: true }));
   }, String(value));
 
-/** Runs in the page: returns the English words that are shown or read by a screen reader, except code and data of the visitor. */
+/** Runs in the page: returns the English words that are shown or read by a screen reader, except names, code and user data. */
 const englishIn = () => {
   const names =
     /^(RNN|LSTM|GRU|minGRU|CSV|JSON|NDJSON|SVG|WebAssembly|Unroll|Studio|Keras|PyTorch|ONNX|Dropout|Glorot|[Cc]hrono|Shift|Tab|tanh|ln|kB|zip|unroll|unrolljs|MAE|RMSE|English|[A-Z])$/;
@@ -168,8 +168,8 @@ describe('the studio', { skip }, () => {
     }));
 
   test('the learning rate and clipping change without a reset', () =>
-    // The problem is so long that it is not solved before the pause, however late that is. The page shows no updates for a
-    // solved network.
+    // The sequences are so long that the network does not solve the problem before the pause, even if the pause comes late. For
+    // a network that has solved the problem, the page shows no number of updates.
     withPage('#preset=adding&cells=lstm&length=100&units=8', async (page) => {
       await trainFor(page, 'lstm', 20);
       const count = await updatesOf(page, 'lstm');
@@ -195,7 +195,7 @@ describe('the studio', { skip }, () => {
       }));
   }
 
-  test('a pasted text and pasted lines are the data; a mistake is explained', () =>
+  test('trains on a pasted text; pasted lines without labels give an error that explains the format', () =>
     withPage('#preset=characters&cells=gru&units=8&length=8', async (page) => {
       await page.fill('#paste-text', 'ab'.repeat(60));
       await page.locator('#paste-text').blur();
@@ -212,7 +212,7 @@ describe('the studio', { skip }, () => {
       assert.match(await text(page, '#failure'), /Each line must be a label/);
     }));
 
-  test('a dropped CSV file is forecast', () =>
+  test('a column of an opened CSV file is forecast', () =>
     withPage('#preset=csv&cells=gru&units=8&length=12', async (page) => {
       assert.match(await text(page, '#failure'), /CSV/);
       const rows = Array.from({ length: 120 }, (_, t) => `2020-${t},${Math.sin(t / 3).toFixed(4)},${t}`);
@@ -464,7 +464,7 @@ describe('the studio', { skip }, () => {
       );
     }));
 
-  test('hidden states: projection, saturation, weights, and ablation before and after', () =>
+  test('hidden states: projection, saturation, weights, and the loss before and after an ablation', () =>
     withPage('#preset=adding&cells=lstm&length=10&units=8&view=states', async (page) => {
       await trainFor(page, 'lstm', 30);
       await until(page, () =>
@@ -633,7 +633,7 @@ describe('the studio', { skip }, () => {
         const [download] = await Promise.all([page.waitForEvent('download'), page.click(selector)]);
         const file = join(folder, 'figure.svg');
         await download.saveAs(file);
-        // Parsed in a blank page, because the policy of this page also applies to the styles of a parsed figure.
+        // Parsed in a blank page, because this page's content security policy also applies to the styles of a parsed figure.
         const blank = await page.context().newPage();
         const problem = await blank.evaluate(
           (source) =>
@@ -736,7 +736,7 @@ describe('the studio', { skip }, () => {
       { viewport: { width: 390, height: 844 }, colorScheme: 'dark', isMobile: false },
     ));
 
-  test('the Chinese page has no English words except names, code and data of the visitor', () =>
+  test('the Chinese page has no English words except names, code and user data', () =>
     withPage('#preset=adding&cells=rnn,lstm,gru,minGru&length=10&units=6&lang=zh', async (page) => {
       const found = [];
       const check = async (where) => {
@@ -842,7 +842,7 @@ describe('the studio', { skip }, () => {
       const maps = await page.locator('.map').count();
       await setRange(page, '#threshold', 0.5);
       await until(page, (count) => window.painted.length >= count, maps);
-      // Another selected cell draws the marks again, not the values.
+      // Selecting another cell of the map redraws the marks, but not the values.
       await page.focus('[data-gate="z"] canvas');
       await page.keyboard.press('ArrowDown');
       await page.waitForTimeout(300);
@@ -890,11 +890,11 @@ describe('the studio', { skip }, () => {
         performance.getEntriesByType('resource').map(({ name }) => name),
       );
       const counted = new Set(firstLoad().parts.map(([file]) => file));
-      const others = names
+      const requested = names
         .filter((name) => /assets/.test(name))
         .map((name) => `assets/${name.split('/').at(-1)}`);
       assert.deepEqual(
-        others.filter((file) => !counted.has(file)),
+        requested.filter((file) => !counted.has(file)),
         [],
       );
     }));

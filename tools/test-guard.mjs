@@ -1,5 +1,6 @@
 // test.mjs preloads this file into the process of every test file. If a process exits before all of its
-// tests have run, for example because a test calls process.exit, this makes it fail; Node would report success.
+// tests have run, for example because a test calls process.exit, this file makes the process fail. Without it, Node would
+// report success.
 import { after } from 'node:test';
 import { isMainThread } from 'node:worker_threads';
 

@@ -159,7 +159,7 @@ const main = async () => {
   await Promise.all(Array.from({ length: Math.max(1, concurrency) }, worker));
 
   if (total.passed + total.failed === 0)
-    console.log('no test was found: run `npm run build`, or check the filter');
+    console.log('no test was found: run `npm run build`, or check --filter and the path parts');
   const skipped = total.skipped ? `, ${total.skipped} skipped` : '';
   process.exitCode = built && total.passed > 0 && total.failed === 0 ? 0 : 1;
   process.on('exit', () => console.log(`${total.passed} passed, ${total.failed} failed${skipped}`));

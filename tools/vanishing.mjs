@@ -1,7 +1,7 @@
-// Measures vanishing and exploding gradients on the adding problem (Hochreiter & Schmidhuber 1997) with T = 100: the norm
-// of the derivative of the output with respect to h_{T-k}, divided by that for k = 0, before and after training. LSTM, GRU
-// and tanh RNN are measured with two initialisations each and three seeds. An RNN whose gradients explode is then trained
-// with and without clipping.
+// Measures vanishing and exploding gradients on the adding problem (Hochreiter & Schmidhuber 1997) with T = 100 time steps
+// (--steps): the norm of the derivative of the output with respect to h_{T-k}, divided by that for k = 0, before and after
+// training. LSTM, GRU and tanh RNN are measured with two initialisations each and three seeds. An RNN whose gradients explode
+// is then trained with and without clipping.
 //
 //   node tools/vanishing.mjs [--threads 1] [--seeds 0,1,2] [--steps 100] [--updates 4000] [--rates 0.005,0.001]
 //     [--only LSTM] [--out docs/images]
@@ -159,7 +159,7 @@ const printTables = (runs, explosions) => {
       for (const kind of Object.keys(KINDS)) {
         const kindRuns = runs.filter((run) => run.kind === kind && run.rate === rate && run.before[state]);
         if (kindRuns.length === 0) continue;
-        const at = (time, lag) => range(kindRuns.map((run) => run[time][state][lag]));
+        const at = (stage, lag) => range(kindRuns.map((run) => run[stage][state][lag]));
         const solved = kindRuns.map(({ updates, loss }) => updates ?? `no (${loss.toFixed(3)})`).join(', ');
         console.log(
           row([kind, rate, solved, at('before', 50), at('after', 50), at('before', 90), at('after', 90)]),
@@ -178,20 +178,20 @@ const printTables = (runs, explosions) => {
 };
 
 /** Returns one curve for each kind of layer: the median over the seeds, with the range. */
-const figureCurves = (runs, time) =>
+const figureCurves = (runs, stage) =>
   Object.keys(KINDS).flatMap((kind) => {
-    const curves = runs.filter((run) => run.kind === kind).map((run) => run[time].h);
+    const curves = runs.filter((run) => run.kind === kind).map((run) => run[stage].h);
     if (curves.length === 0) return [];
     const sorted = Array.from({ length: T }, (_, lag) =>
       curves.map((curve) => curve[lag]).sort((a, b) => a - b),
     );
-    const pick = (index) => sorted.map((list) => list[Math.floor(index * (list.length - 1))]);
+    const pick = (quantile) => sorted.map((list) => list[Math.floor(quantile * (list.length - 1))]);
     return [{ label: kind, values: pick(0.5), lower: pick(0), upper: pick(1) }];
   });
 
-const writeFigure = (name, title, runs, time) => {
+const writeFigure = (name, title, runs, stage) => {
   const options = { title, floor: 1e-16, yLabel: 'd output / d h, relative to lag 0' };
-  writeFileSync(join(values.out, `vanishing-${name}.svg`), lagFigure(figureCurves(runs, time), options));
+  writeFileSync(join(values.out, `vanishing-${name}.svg`), lagFigure(figureCurves(runs, stage), options));
 };
 
 await ready();

@@ -118,7 +118,7 @@ def models():
 
 
 class LastScore(torch.nn.Module):
-    """Reads the last step after layers that are applied to each step."""
+    """Applies layers to each step of an LSTM's output, and selects the last step afterwards."""
 
     def __init__(self):
         super().__init__()
@@ -132,7 +132,7 @@ class LastScore(torch.nn.Module):
 
 
 class BothEnds(torch.nn.Module):
-    """Reads each direction at the step that it reaches last."""
+    """Reads the output of each direction at the step that this direction processes last."""
 
     def __init__(self):
         super().__init__()
@@ -145,7 +145,7 @@ class BothEnds(torch.nn.Module):
 
 
 class LastAndMean(torch.nn.Module):
-    """Reads the last step and the mean of a sequence, time-major."""
+    """Concatenates the last step of a time-major sequence and the mean over its steps."""
 
     def __init__(self):
         super().__init__()
@@ -157,8 +157,8 @@ class LastAndMean(torch.nn.Module):
         return self.head(torch.cat([y[-1], y.mean(0)], 1))
 
 
-# PyTorch models that read the last step in common ways: the class, the axes of batch and steps, and the layers that the ONNX file
-# must become.
+# PyTorch models that read the last step in common ways: the class, the axes of batch and steps, and the layers into which the
+# ONNX file must be converted.
 IDIOMS = {
     "last-score": (LastScore, [0, 1], "InputLayer LSTM LayerNormalization Dense"),
     "both-ends": (BothEnds, [0, 1], "InputLayer Bidirectional Dense"),
@@ -208,7 +208,7 @@ def export(module, x, dynamo, dynamic):
             shapes = ({d: torch.export.Dim.DYNAMIC for d in dynamic} or None,)
             program = torch.onnx.export(module, (x,), dynamo=True, dynamic_shapes=shapes, verbose=False)
         except Exception:
-            # PyTorch 2.13 cannot record nn.GRU and nn.RNN with a batch and steps of any size.
+            # PyTorch 2.13 cannot export nn.GRU and nn.RNN with dynamic sizes of the batch and of the steps.
             program = torch.onnx.export(module, (x,), dynamo=True, verbose=False)
         buffer.write(program.model_proto.SerializeToString())
     else:
@@ -230,15 +230,15 @@ def predict(model, x):
 
 
 def compare(first, second, x):
-    """Returns the largest error of the outputs. Raises an error if the arrays of weights differ."""
+    """Returns the largest difference of the outputs. Raises an error if it is above 1e-5, or if arrays of weights differ."""
     remaining = list(second.get_weights())
     for variable, value in zip(first.weights, first.get_weights()):
         found = next((i for i, other in enumerate(remaining) if np.array_equal(value, other)), None)
         if found is None:
-            raise RuntimeError(f"no array equals {variable.path} {value.shape}")
+            raise RuntimeError(f"the last model has no array that equals {variable.path} {value.shape}")
         del remaining[found]
     if remaining:
-        raise RuntimeError(f"{len(remaining)} arrays too many")
+        raise RuntimeError(f"the last model has {len(remaining)} arrays that the first model does not have")
     pairs = zip(predict(first, x), predict(second, x), strict=True)
     errors = [np.max(np.abs(a - b) / np.maximum(1, np.abs(a))) for a, b in pairs]
     if max(errors) > 1e-5:
@@ -247,7 +247,8 @@ def compare(first, second, x):
 
 
 def chain(name, model, folder, seed):
-    """Runs the chain with each exporter. Yields the exporter, the ONNX file, and the largest error, or the error as a string."""
+    """Runs the chain with each exporter. Yields the exporter, the ONNX file, and the largest difference of the outputs; if the
+    chain fails, the message of the exception instead of the difference."""
     randomise(model, seed)
     x = inputs_of(model, seed)
     keras_file, torch_file = folder / f"{name}.keras", folder / f"{name}.pt"
@@ -258,7 +259,7 @@ def chain(name, model, folder, seed):
     # The torch.export-based exporter writes separate nodes for each step of nn.RNN, so the number of steps must be fixed.
     rnns = [part for part in module.modules() if type(part) is torch.nn.RNN]
     has_rnn = len(rnns) > 0
-    # Two directions that are written as separate steps do not become a Bidirectional layer.
+    # If both directions are written as separate nodes for each step, they are not converted to a Bidirectional layer.
     for exporter in ["script"] if any(rnn.bidirectional for rnn in rnns) else ["dynamo", "script"]:
         onnx_file, back = folder / f"{name}-{exporter}.onnx", folder / f"{name}-{exporter}.keras"
         try:
@@ -294,12 +295,12 @@ def versions():
 
 
 def main():
-    writes = sys.argv[1:2] == ["--goldens"]
-    folder = OUT if writes else Path(sys.argv[1] if len(sys.argv) > 1 else tempfile.mkdtemp())
+    writes_goldens = sys.argv[1:2] == ["--goldens"]
+    folder = OUT if writes_goldens else Path(sys.argv[1] if len(sys.argv) > 1 else tempfile.mkdtemp())
     folder.mkdir(parents=True, exist_ok=True)
     cases, count, failed, largest = [], 0, 0, 0.0
     for seed, (name, model) in enumerate(models().items()):
-        if writes and name not in GOLDENS:
+        if writes_goldens and name not in GOLDENS:
             continue
         for exporter, file, result in chain(name, model, folder, seed):
             print(f"{name:14} {exporter:7}", result if isinstance(result, str) else f"equal weights, largest error {result:.1e}", flush=True)
@@ -317,7 +318,7 @@ def main():
             }
         )
     print(f"{count} chains, {failed} failed, largest error {largest:.1e}")
-    if writes:
+    if writes_goldens:
         cases += write_idioms(OUT)
         for file in [*OUT.glob("*.pt"), *OUT.glob("*.py"), *OUT.glob("*.keras")]:
             file.unlink()

@@ -62,7 +62,7 @@ def main() -> None:
         assert [int(row["epoch"]) for row in rows] == [1, 2, 3, 4, 5], rows
         assert [float(row["validationLoss"]) for row in rows] == [e["validationLoss"] for e in epochs]
         assert len(updates) == 25, len(updates)
-        print(f"TensorBoard found all {count} scalars of {len(epochs)} epochs, each once; so did the CSV log")
+        print(f"TensorBoard found all {count} scalars of {len(epochs)} epochs, each once; the CSV log has each epoch once")
 
 
 if __name__ == "__main__":

@@ -96,7 +96,7 @@ const maybeBidirectional = (draw, layer, isCausal) => {
   return nn.bidirectional(layer, { mergeMode: draw.from(['concat', 'sum', 'ave', 'mul']) });
 };
 
-/** Returns a random layer that maps a sequence to a sequence, for the place between recurrent layers. */
+/** Returns a random layer that maps a sequence to a sequence, to be inserted between recurrent layers. */
 const between = (draw, isCausal, isMasked) => {
   const choices = [
     () =>
@@ -137,17 +137,20 @@ const between = (draw, isCausal, isMasked) => {
   return draw.from(choices)();
 };
 
-/** Returns a random model, whether it is exported with its states (`streaming`), and whether it reads ids and masks steps. */
+/**
+ * Returns { model, streaming, isMasked }: a random model, whether it must be exported with its states, and whether it masks
+ * steps. Also returns `readsIds`: whether the input is token ids.
+ */
 const randomModel = (draw) => {
   const streaming = draw.chance(0.3);
-  const isIds = draw.chance(0.4);
+  const readsIds = draw.chance(0.4);
   const isMasked = !streaming && draw.chance(0.5);
   const features = 1 + draw.below(4);
-  const source = isIds ? nn.input({ shape: [null] }) : nn.input({ shape: [null, features] });
-  let x = isIds
+  const source = readsIds ? nn.input({ shape: [null] }) : nn.input({ shape: [null, features] });
+  let x = readsIds
     ? nn.embedding({ inputDim: 5, outputDim: features, maskZero: isMasked }).apply(source)
     : source;
-  if (!isIds && isMasked) x = nn.masking({ maskValue: 0 }).apply(x);
+  if (!readsIds && isMasked) x = nn.masking({ maskValue: 0 }).apply(x);
   const outputs = [];
   const depth = 1 + draw.below(3);
   for (let n = 0; n < depth; n++) {
@@ -172,7 +175,7 @@ const randomModel = (draw) => {
       .from([() => nn.globalAveragePooling1d(), () => nn.globalMaxPooling1d()])()
       .apply(x);
   x = nn.dense({ units: 2, activation: draw.from(['linear', 'softmax', 'sigmoid']) }).apply(x);
-  return { model: nn.model({ inputs: source, outputs: [x, ...outputs] }), streaming, isIds, isMasked };
+  return { model: nn.model({ inputs: source, outputs: [x, ...outputs] }), streaming, readsIds, isMasked };
 };
 
 /** Sets all weights to random values, so that no bias is 0. */
@@ -210,7 +213,7 @@ const differenceOf = async (model, bytes, inputs) => {
   let worst = 0;
   for (const [i, output] of outputs.entries()) {
     if (output.shape.join() !== expected[i].shape.join())
-      throw new Error(`shape ${output.shape}, not ${expected[i].shape}`);
+      throw new Error(`output ${i}: got shape ${output.shape}, expected ${expected[i].shape}`);
     (await output.data()).forEach((value, k) => {
       const error = Math.abs(value - expected[i].values[k]) / Math.max(1, Math.abs(expected[i].values[k]));
       if (!(error <= worst)) worst = error;
@@ -275,20 +278,20 @@ for (let seed = firstSeed; seed < firstSeed + count; seed++) {
     else worst = Math.max(worst, largest);
     if (streaming) counts.streaming++;
     if (isMasked) counts.masked++;
-    const { model: again } = await importOnnx(bytesSource(bytes));
-    const more = drawInputs(again, seed, 3, 6).map((input, n) =>
+    const { model: reimported } = await importOnnx(bytesSource(bytes));
+    const reimportedInputs = drawInputs(reimported, seed, 3, 6).map((input, n) =>
       n === 0 ? drawInputs(model, seed, 3, 6)[0] : input,
     );
-    const difference = await differenceOf(again, bytes, more);
+    const difference = await differenceOf(reimported, bytes, reimportedInputs);
     if (!(difference <= TOLERANCE))
-      failures.push(`${seed} read again: ${difference} ${model.layers.map((l) => l.className)}`);
+      failures.push(`${seed}, re-imported: ${difference} ${model.layers.map((l) => l.className)}`);
     counts.roundTrips++;
   } catch (error) {
     failures.push(`${seed}: ${error.stack.split('\n').slice(0, 3).join(' | ')}`);
   }
 }
 console.log(
-  `${count} models (${counts.streaming} streamed, ${counts.masked} with masks, ${counts.roundTrips} read again): ${failures.length} failures, largest difference ${worst}`,
+  `${count} models (${counts.streaming} streamed, ${counts.masked} with masks, ${counts.roundTrips} re-imported): ${failures.length} failures, largest difference ${worst}`,
 );
 for (const failure of failures) console.log(failure);
 process.exitCode = failures.length > 0 ? 1 : 0;

@@ -67,7 +67,7 @@ def main() -> None:
         folder = pathlib.Path(name)
         ours = check_ours(folder)
         theirs = check_theirs(folder / "theirs.safetensors")
-    print(f"safetensors read {ours} weights of an artifact and a checkpoint; Unroll read its {theirs} tensors")
+    print(f"safetensors read {ours} weights of an artifact and a checkpoint; Unroll read {theirs} tensors that safetensors wrote")
 
 
 if __name__ == "__main__":
