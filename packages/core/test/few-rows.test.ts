@@ -32,10 +32,10 @@ const attributes = (resetAfter: boolean): GruAttributes => ({
     resetAfter,
     updateGateOnCandidate: false,
   },
-  ...{ reverse: false, realign: false, zeroOutputForMask: false },
+  ...{ reverse: false, timeOrder: false, zeroOutputForMask: false },
 });
 
-type Inputs = { x: Tensor; W: Tensor; U: Tensor; b: Tensor; mask: Tensor; recurrentMask: Tensor };
+type Inputs = { x: Tensor; W: Tensor; U: Tensor; b: Tensor; mask: Tensor; recurrentDropoutMask: Tensor };
 const cells: Record<string, { gates: number; biases: number; run: (inputs: Inputs) => Tensor }> = {
   rnn: { gates: 1, biases: 1, run: (inputs) => rnnSequence(inputs, attributes(true)).y },
   lstm: { gates: 4, biases: 4, run: (inputs) => lstmSequence(inputs, attributes(true)).y },
@@ -57,7 +57,7 @@ function compute(cell: string, B: number): Record<string, ArrayLike<number>> {
     draw('U', [H, gates * H], 0.05),
   ];
   const b = draw('b', biases === 6 ? [2, 3 * H] : [biases * H], 0.1);
-  const recurrentMask = tensor(
+  const recurrentDropoutMask = tensor(
     Float64Array.from({ length: B * H }, (_, i) => (i % 3 ? 1.5 : 0)),
     [B, H],
   );
@@ -67,7 +67,7 @@ function compute(cell: string, B: number): Record<string, ArrayLike<number>> {
   );
   let y: ArrayLike<number> = [];
   const { grads } = valueAndGrad(() => {
-    const out = run({ x, W, U, b, mask, recurrentMask });
+    const out = run({ x, W, U, b, mask, recurrentDropoutMask });
     y = out.dataSync();
     return sum(out);
   }, [x, W, U, b]);

@@ -30,7 +30,7 @@ import { moduleOf, testBackends } from '@unroll/testkit/node';
 
 const ATTRIBUTES: RecurrentAttributes = {
   ...{ activation: 'tanh', recurrentActivation: 'sigmoid', returnSequences: true },
-  ...{ reverse: false, realign: false, zeroOutputForMask: false },
+  ...{ reverse: false, timeOrder: false, zeroOutputForMask: false },
 };
 
 /** Returns a copy of a parameter as a plain tensor, which kernels pack as float32 at every call. */

@@ -375,7 +375,7 @@ describe('likelihoods', () => {
 describe('a fused recurrent op names the operand with the wrong shape', () => {
   const attributes: RecurrentAttributes = {
     ...{ activation: 'tanh', recurrentActivation: 'sigmoid', returnSequences: true },
-    ...{ reverse: false, realign: false, zeroOutputForMask: false },
+    ...{ reverse: false, timeOrder: false, zeroOutputForMask: false },
   };
   const right = { x: zeros([2, 3, 4]), W: zeros([4, 20]), U: zeros([5, 20]) };
   const wrong: Record<string, [Partial<Parameters<typeof lstmSequence>[0]>, string]> = {
@@ -387,8 +387,8 @@ describe('a fused recurrent op names the operand with the wrong shape', () => {
     h0: [{ h0: zeros([1, 5]) }, 'lstm: the initial state h0 has shape [1, 5], expected [2, 5]'],
     c0: [{ c0: zeros([2, 4]) }, 'lstm: the initial state c0 has shape [2, 4], expected [2, 5]'],
     mask: [{ mask: zeros([2, 4]) }, 'lstm: the mask has shape [2, 4], expected [2, 3]'],
-    recurrentMask: [
-      { recurrentMask: zeros([5]) },
+    recurrentDropoutMask: [
+      { recurrentDropoutMask: zeros([5]) },
       'lstm: the recurrent dropout mask has shape [5], expected [2, 5] for x [2, 3, 4] and 5 units.',
     ],
   };

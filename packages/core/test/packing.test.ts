@@ -49,7 +49,7 @@ function makeLayer(seed: number): Layer {
 
 const ATTRIBUTES: RecurrentAttributes = {
   ...{ activation: 'tanh', recurrentActivation: 'sigmoid', returnSequences: true },
-  ...{ reverse: false, realign: false, zeroOutputForMask: false },
+  ...{ reverse: false, timeOrder: false, zeroOutputForMask: false },
 };
 
 const run = (weights: { W: Tensor; U: Tensor; b: Tensor }): Float32Array | Float64Array =>

@@ -40,7 +40,7 @@ const batches = Array.from({ length: STEPS }, () => values(2, B, I));
 const sequences = rows.map((x) => tensor(x.dataSync(), [B, 1, I]));
 const factors = values(B, H);
 const total = (terms: Tensor[]): Tensor => terms.reduce((a, b) => add(a, b));
-const rnnAttributes = { activation: 'tanh', returnSequences: false, reverse: false, realign: false, zeroOutputForMask: false } as const; // biome-ignore format: attributes
+const rnnAttributes = { activation: 'tanh', returnSequences: false, reverse: false, timeOrder: false, zeroOutputForMask: false } as const; // biome-ignore format: attributes
 const lstmAttributes = { ...rnnAttributes, recurrentActivation: 'sigmoid' } as const;
 const gruAttributes = (resetAfter: boolean) => ({
   ...lstmAttributes,

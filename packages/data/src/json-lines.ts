@@ -13,8 +13,8 @@ export function looksLikeJson(text: string): boolean {
 
 /**
  * Reads JSON Lines, or an array of objects, as a table. The keys become the columns, in order of appearance. If a row lacks a key,
- * its cell is missing. Cells are numbers, strings, booleans or null. Only `nestedValues` reads a column that contains arrays
- * or objects.
+ * its cell is missing. Cells are numbers, strings, booleans or null. Arrays and objects are kept, but not as cells; the
+ * function `nestedValues` returns them.
  * @throws UnrollError `data` for invalid JSON and for rows that are not objects; the message gives the file and line
  * (or record)
  */

@@ -470,6 +470,33 @@ test('a model exported with streaming and read again gives the same outputs chun
   }
 });
 
+test('with streaming, masked steps of a convolution are zeros, also in the following chunk', async () => {
+  const network = randomise(
+    sequential([
+      input({ shape: [null] }),
+      embedding({ inputDim: 4, outputDim: 2, maskZero: true }),
+      conv1d({ filters: 2, kernelSize: 3, padding: 'causal' }),
+      lstm({ units, returnSequences }),
+    ]),
+  );
+  const ids = [[3, 0, 2, 0, 0, 1, 3]];
+  const [wanted] = await predictAll(network, [tensor(ids)]);
+  const { model: again } = await read(await write(network, { streaming: true }));
+  let states = again.inputShapes!.slice(1).map((shape) => zeros([1, ...shape.slice(1)]));
+  const outputs: number[][] = [];
+  // Each chunk begins with a valid step: before the first valid step of a chunk, an LSTM outputs zeros.
+  for (const [from, to] of [
+    [0, 2],
+    [2, 5],
+    [5, 7],
+  ] as const) {
+    const [y, ...next] = await predictAll(again, [tensor([ids[0]!.slice(from, to)]), ...states]);
+    outputs.push(...(y!.toArray() as number[][][])[0]!);
+    states = next;
+  }
+  assertClose(tensor([outputs]), wanted!, 1e-5, 'three chunks');
+});
+
 test('with streaming, the states of recurrent layers are inputs and outputs of the file', async () => {
   const network = randomise(chain(lstm({ units, returnSequences, name: 'memory' }), dense({ units: 1 })));
   const { parts, facts } = await (await formatNamed('onnx')).describe(

@@ -107,7 +107,7 @@ export interface Expected {
   states: Record<string, number[][][]>;
 }
 
-const CONTEXT = { recurrentMask: null, constants: {}, prepared: {} };
+const CONTEXT = { recurrentDropoutMask: null, constants: {}, prepared: {} };
 
 /** Returns the result of one step; for a stack, with the gates of the inner cells. */
 function stepOf(cell: Cell, x: Tensor, state: CellState): StepResult {

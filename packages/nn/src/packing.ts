@@ -60,11 +60,11 @@ function trimMask(mask: Tensor, lengths: Uint32Array, steps: number): Tensor | n
 
 /** Extends y by the outputs of the `missing` masked steps at the end of the sequence. */
 function appendMaskedOutputs(y: Tensor, B: number, missing: number, context: SequenceContext): Tensor {
-  const { returnSequences, reverse, realign, zeroOutputForMask } = context;
+  const { returnSequences, reverse, timeOrder, zeroOutputForMask } = context;
   const units = y.shape[y.rank - 1];
   // A backward layer processes the padding first: its outputs are zeros there, and the last output is valid.
   if (!returnSequences) return reverse || !zeroOutputForMask ? y : zeros([B, units]);
   const repeatLast = !reverse && !zeroOutputForMask;
   const masked = repeatLast ? broadcastTo(slice(y, 1, -1), [B, missing, units]) : zeros([B, missing, units]);
-  return concat(reverse && !realign ? [masked, y] : [y, masked], 1);
+  return concat(reverse && !timeOrder ? [masked, y] : [y, masked], 1);
 }

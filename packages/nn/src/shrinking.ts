@@ -128,7 +128,7 @@ function runForwards(
 function runBackwards(
   initial: CellState,
   segments: readonly Segment[],
-  { returnSequences, realign }: SequenceContext,
+  { returnSequences, timeOrder }: SequenceContext,
   runSegment: RunSegment,
 ): SequenceResult {
   const batch = segments[0].rows;
@@ -151,7 +151,7 @@ function runBackwards(
   }
   const result = results[results.length - 1];
   if (!returnSequences) return result;
-  return { y: concat(realign ? outputs.reverse() : outputs, 1), state: result.state };
+  return { y: concat(timeOrder ? outputs.reverse() : outputs, 1), state: result.state };
 }
 
 /** Returns the mask of the rows of a segment; null if all of their steps are valid. */
@@ -162,18 +162,18 @@ function segmentMask(sorted: readonly number[], { from, to, rows }: Segment): Te
 
 /** Applies `map` to the tensors of a context that have a batch axis. */
 function mapContext(
-  { recurrentMask, inner, constants, prepared }: StepContext,
+  { recurrentDropoutMask, inner, constants, prepared }: StepContext,
   map: (tensor: Tensor) => Tensor,
 ): StepContext {
   const mapTensor = (tensor: Tensor | null): Tensor | null => tensor && map(tensor);
   const mapMasks = (masks: CellMasks): CellMasks => ({
     ...masks, // droppedWeights has no batch axis
     inputMask: mapTensor(masks.inputMask),
-    recurrentMask: mapTensor(masks.recurrentMask),
+    recurrentDropoutMask: mapTensor(masks.recurrentDropoutMask),
     ...(masks.inner && { inner: masks.inner.map(mapMasks) }),
   });
   return {
-    recurrentMask: mapTensor(recurrentMask),
+    recurrentDropoutMask: mapTensor(recurrentDropoutMask),
     ...(inner && { inner: inner.map(mapMasks) }),
     constants: mapValues(constants, ({ value, mask }) => ({ value: map(value), mask: mapTensor(mask) })),
     prepared: mapValues(prepared, map),

@@ -62,10 +62,10 @@ export class AttentionCell implements Cell<AttentionState, 'memory', Keys> {
   step(
     x: Tensor,
     { h }: AttentionState,
-    { constants: { memory }, prepared: { keys }, recurrentMask }: StepContext<'memory', Keys>,
+    { constants: { memory }, prepared: { keys }, recurrentDropoutMask }: StepContext<'memory', Keys>,
   ): StepResult<AttentionState> {
     const [B, S, D] = keys.shape;
-    const droppedH = recurrentMask ? mul(h, recurrentMask) : h;
+    const droppedH = recurrentDropoutMask ? mul(h, recurrentDropoutMask) : h;
     const q = reshape(add(matmul(x, this.#W), matmul(droppedH, this.#U)), [B, 1, D]);
     const scores = sum(mul(keys, q), 2); // [B, S]
     const a = softmax(memory.mask ? add(scores, mul(sub(memory.mask, 1), 1e9)) : scores);

@@ -67,9 +67,9 @@ export class CustomLstm extends CustomCell {
   protected readonly gates = 4;
   readonly stateSizes = { h: this.units, c: this.units };
 
-  step(x: Tensor, { h, c }: { h: Tensor; c: Tensor }, { recurrentMask }: StepContext): StepResult {
+  step(x: Tensor, { h, c }: { h: Tensor; c: Tensor }, { recurrentDropoutMask }: StepContext): StepResult {
     const { phi, sigma } = this.options;
-    const droppedH = withDropout(h, recurrentMask);
+    const droppedH = withDropout(h, recurrentDropoutMask);
     // One gate at a time: four small products instead of the one large product of the library.
     const preActivation = (n: number): Tensor => {
       const products = add(matmul(x, this.columns(this.W, n)), matmul(droppedH, this.columns(this.U, n)));
@@ -87,8 +87,8 @@ export class CustomRnn extends CustomCell {
   protected readonly gates = 1;
   readonly stateSizes = { h: this.units };
 
-  step(x: Tensor, { h }: { h: Tensor }, { recurrentMask }: StepContext): StepResult {
-    const products = add(matmul(x, this.W), matmul(withDropout(h, recurrentMask), this.U));
+  step(x: Tensor, { h }: { h: Tensor }, { recurrentDropoutMask }: StepContext): StepResult {
+    const products = add(matmul(x, this.W), matmul(withDropout(h, recurrentDropoutMask), this.U));
     const y = this.options.phi(this.b ? add(products, this.b) : products);
     return { y, state: { h: y } };
   }
@@ -122,9 +122,9 @@ export class CustomGru extends CustomCell {
     return reshape(this.columns(slice(this.b, 0, row, row + 1), n), [this.units]);
   }
 
-  step(x: Tensor, { h }: { h: Tensor }, { recurrentMask }: StepContext): StepResult {
+  step(x: Tensor, { h }: { h: Tensor }, { recurrentDropoutMask }: StepContext): StepResult {
     const { phi, sigma } = this.options;
-    const droppedH = withDropout(h, recurrentMask);
+    const droppedH = withDropout(h, recurrentDropoutMask);
     const fromX = (n: number): Tensor => add(matmul(x, this.columns(this.W, n)), this.#bias(n, false));
     const fromH = (n: number, state: Tensor): Tensor =>
       add(matmul(state, this.columns(this.U, n)), this.#bias(n, true));
@@ -147,7 +147,7 @@ export interface RowOptions {
   /** [B][T]; null: every step is valid. */
   mask: readonly (readonly number[])[] | null;
   /** Scaled recurrent dropout mask [B, H]; null: no dropout. */
-  recurrentMask: Tensor | null;
+  recurrentDropoutMask: Tensor | null;
 }
 
 /**
@@ -164,7 +164,7 @@ export function rowByRow(cell: Cell, x: Tensor, initial: CellState | null, o: Ro
       names.map((name) => [name, initial ? rowOf(initial[name]!) : zeros([1, cell.stateSizes[name]!])]),
     );
     const zeroOutput = zeros([1, cell.units]);
-    const recurrentMask = o.recurrentMask && rowOf(o.recurrentMask);
+    const recurrentDropoutMask = o.recurrentDropoutMask && rowOf(o.recurrentDropoutMask);
     const outputs: Tensor[] = [];
     let last = zeroOutput;
     for (let n = 0; n < T; n++) {
@@ -172,7 +172,7 @@ export function rowByRow(cell: Cell, x: Tensor, initial: CellState | null, o: Ro
       const valid = o.mask === null || o.mask[b]![t] === 1;
       if (valid) {
         const step = cell.step(reshape(slice(rowOf(x), 1, t, t + 1), [1, I]), state, {
-          ...{ recurrentMask, constants: {}, prepared: {} },
+          ...{ recurrentDropoutMask, constants: {}, prepared: {} },
         });
         state = step.state;
         last = step.y;

@@ -81,9 +81,9 @@ class LeakyCell implements Cell {
     this.#W = make('kernel', [inputSize, this.units], 'glorotUniform');
     this.#U = make('recurrent_kernel', [this.units, this.units], 'orthogonal');
   }
-  step(x: Tensor, { h }: CellState, { recurrentMask }: StepContext) {
+  step(x: Tensor, { h }: CellState, { recurrentDropoutMask }: StepContext) {
     const { rate } = this.config;
-    const droppedH = recurrentMask ? mul(h!, recurrentMask) : h!;
+    const droppedH = recurrentDropoutMask ? mul(h!, recurrentDropoutMask) : h!;
     const next = add(mul(h!, 1 - rate), mul(tanh(add(matmul(x, this.#W), matmul(droppedH, this.#U))), rate));
     return { y: next, state: { h: next } };
   }

@@ -193,8 +193,8 @@ export function layerNumbers(kind: Kind, o: Options, stepwise: boolean): Numbers
   const state = states.length ? Object.fromEntries(names.map((name, i) => [name, states[i]!])) : null;
   const work = (): Tensor[] => {
     const { y, state: last } = layer.run(x, state, {
-      ...{ returnSequences: o.returnSequences, reverse: o.goBackwards, realign: false },
-      ...{ zeroOutputForMask: o.zeroOutputForMask, mask, recurrentMask: recurrentDropoutMask },
+      ...{ returnSequences: o.returnSequences, reverse: o.goBackwards, timeOrder: false },
+      ...{ zeroOutputForMask: o.zeroOutputForMask, mask, recurrentDropoutMask: recurrentDropoutMask },
       ...{ constants: {}, prepared: {} },
     });
     return [y, ...names.map((name) => last[name]!)];
@@ -227,7 +227,7 @@ export function customCellNumbers(kind: Kind, o: Options): Numbers {
     rowByRow(cell, x, state, {
       ...{ returnSequences: o.returnSequences, reverse: o.goBackwards },
       ...{ zeroOutputForMask: o.zeroOutputForMask, mask: o.mask && MASKS[o.mask] },
-      recurrentMask: recurrentDropoutMask,
+      recurrentDropoutMask: recurrentDropoutMask,
     });
   return numbersOf(work, [x, ...states, ...parameters]);
 }

@@ -94,7 +94,7 @@ function runDirection(
   const droppedX = masks.dropout ? mul(x, reshape(masks.dropout, [B, 1, I])) : x;
   const result = layer.run(droppedX, state, {
     ...{ returnSequences, zeroOutputForMask, mask, reverse: layer.goBackwards },
-    ...{ realign: layer.name.startsWith('backward_'), recurrentMask: masks.recurrent },
+    ...{ timeOrder: layer.name.startsWith('backward_'), recurrentDropoutMask: masks.recurrent },
     ...{ constants: {}, prepared: {} },
   });
   return [result.y, ...(returnState ? names.map((name) => result.state[name]!) : [])];

@@ -66,16 +66,18 @@ function dropoutMasks(layer: Recurrent): CellMasks {
   const firstStateSize = (cell: Recurrent['cell']): number => Object.values(cell.stateSizes)[0]!;
   const inner = layer.cell.cells?.map((cell, n) => ({
     inputMask: n === 0 ? null : zeroOrTwo(layer.cell.cells![n - 1]!.units),
-    recurrentMask: zeroOrTwo(firstStateSize(cell)),
+    recurrentDropoutMask: zeroOrTwo(firstStateSize(cell)),
   }));
-  const recurrentMask = layer.className.startsWith('Min') ? null : zeroOrTwo(firstStateSize(layer.cell));
-  return { inputMask: null, recurrentMask, ...(inner && { inner }) };
+  const recurrentDropoutMask = layer.className.startsWith('Min')
+    ? null
+    : zeroOrTwo(firstStateSize(layer.cell));
+  return { inputMask: null, recurrentDropoutMask, ...(inner && { inner }) };
 }
 
 /** Yields all combinations of masks, directions and outputs, each with and without `extras`: initial states and dropout. */
 function* situations() {
   for (const [maskName, mask] of Object.entries(masks)) {
-    for (const [way, reverse, realign] of [
+    for (const [way, reverse, timeOrder] of [
       ['forward', false, false],
       ['backwards', true, false],
       ['realigned', true, true],
@@ -89,7 +91,7 @@ function* situations() {
               returnSequences ? 'sequences' : 'last',
               zeroOutputForMask && 'zeroed',
             ];
-            const layout = { mask, reverse, realign, returnSequences, zeroOutputForMask };
+            const layout = { mask, reverse, timeOrder, returnSequences, zeroOutputForMask };
             yield {
               name: [...what, extras && 'states and dropout'].filter(Boolean).join(', '),
               layout,
@@ -111,7 +113,7 @@ function compareForms(make: () => Recurrent, tolerance: number, list = [...situa
   for (const { name, layout, extras } of list) {
     const context = {
       ...{ ...layout, constants: {}, prepared: {} },
-      ...(extras ? dropoutMasks(layer) : { recurrentMask: null }),
+      ...(extras ? dropoutMasks(layer) : { recurrentDropoutMask: null }),
     };
     const run = (stepwise: boolean) => {
       layer.stepwise = stepwise;
@@ -150,9 +152,9 @@ describe('the selected form', () => {
       steps++;
       return step(...all);
     };
-    const layout = { returnSequences: true, reverse: false, realign: false, zeroOutputForMask: false };
+    const layout = { returnSequences: true, reverse: false, timeOrder: false, zeroOutputForMask: false };
     layer.run(randomTensor('x', B, T, I), null, {
-      ...{ ...layout, mask: null, recurrentMask: null, constants: {}, prepared: {} },
+      ...{ ...layout, mask: null, recurrentDropoutMask: null, constants: {}, prepared: {} },
     });
     return steps === 0 ? 'fused' : 'stepped';
   };

@@ -113,10 +113,15 @@ describe('dropout', () => {
         // The layer draws these masks, too: first for the inputs, then for the state.
         const random = new RandomStream(9, 'run').child('seed', 5);
         const inputMask = random.dropoutMask([3, 2], 0.5);
-        const recurrentMask = random.dropoutMask([3, 4], 0.5);
+        const recurrentDropoutMask = random.dropoutMask([3, 4], 0.5);
         const dropped = mul(data, tensor(inputMask.dataSync(), [3, 1, 2]));
-        const layout = { returnSequences: true, reverse: false, realign: false, zeroOutputForMask: false };
-        const rest = { mask: null, recurrentMask, constants: {}, prepared: {} };
+        const layout = {
+          returnSequences: true,
+          reverse: false,
+          timeOrder: false,
+          zeroOutputForMask: false,
+        };
+        const rest = { mask: null, recurrentDropoutMask, constants: {}, prepared: {} };
         const want = layer.run(dropped, null, { ...layout, ...rest }).y;
         assert.deepEqual(got.dataSync(), want.dataSync());
         assert.notDeepEqual(got.dataSync(), run(layer, data)[0]!.value.dataSync());

@@ -147,7 +147,7 @@ describe('the hook beforeUpdate', () => {
     assert.ok(distance(weightsOf(plain), weightsOf(doubled)) < 1e-7);
   });
 
-  test('cannot write another number of values', async () => {
+  test('cannot write a different number of values', async () => {
     for (const change of [1, -1]) {
       const beforeUpdate: GradientHook = (gradients) =>
         gradients.write(new Float32Array(gradients.length + change));

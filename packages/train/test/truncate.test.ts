@@ -147,7 +147,7 @@ function stepByHand(layers: readonly Layer[], x: Tensor, valid: Tensor, states: 
   let y = x;
   const next = layers.slice(0, -1).map((layer, n) => {
     const cell = (layer as Recurrent).cell as Cell;
-    const context = { recurrentMask: null, constants: {}, prepared: {} };
+    const context = { recurrentDropoutMask: null, constants: {}, prepared: {} };
     const result = cell.step(y, states[n], context);
     y = result.y;
     return Object.fromEntries(

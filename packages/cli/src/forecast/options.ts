@@ -111,12 +111,11 @@ Network
                         number of rows)
   --head <name>         output head: point, quantile, gaussian, studentt, or negbin for counts
                         (default: point)
-  --scaler <name>       scaling of the input windows: "changes" subtracts the last value or the last
-                        seasonal difference of the window, "log" does the same on logarithms;
-                        "standard", "robust" and "minmax" use statistics of the training rows,
-                        "instance" uses statistics of the window (default: "changes" or "log",
-                        chosen from the data, and the value to subtract is chosen by comparing
-                        candidates; if "changes" is given, a simple rule chooses this value)
+  --scaler <name>       scaling of the input windows: "changes" (values or seasonal differences, minus
+                        the last of them), "log" (the same, of logarithms), "standard", "robust" or
+                        "minmax" (with statistics of the training rows), "instance" (with statistics
+                        of the window). Default: changes or log, chosen from the data; values or
+                        differences and what is subtracted are then chosen by comparing candidates
   --decoding <name>     direct (all horizon steps at once) or recursive (step by step) (default:
                         direct)
   --epochs <n>          maximum number of epochs (default: 60)

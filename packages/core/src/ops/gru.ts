@@ -37,7 +37,7 @@ export interface GruInputs {
   /** Mask [B, T]: 1 at valid steps; at steps with 0, the state keeps its value. Default: all steps are valid. */
   mask?: Tensor | null;
   /** Recurrent dropout mask [B, H], already scaled. Default: no dropout. */
-  recurrentMask?: Tensor | null;
+  recurrentDropoutMask?: Tensor | null;
 }
 
 export interface GruAttributes extends RecurrentAttributes {
@@ -184,7 +184,7 @@ export const gruOps = { gru: gruOp };
 
 /** Runs a GRU. Returns the outputs y ([B, T, H], or the last output [B, H]) and the final state h [B, H]. */
 export function gruSequence(inputs: GruInputs, attributes: GruAttributes): { y: Tensor; h: Tensor } {
-  const { x, W, U, b = null, h0 = null, mask = null, recurrentMask = null } = inputs;
-  const [y, h] = apply(gruOp, [x, W, U, b, h0, mask, recurrentMask], attributes);
+  const { x, W, U, b = null, h0 = null, mask = null, recurrentDropoutMask = null } = inputs;
+  const [y, h] = apply(gruOp, [x, W, U, b, h0, mask, recurrentDropoutMask], attributes);
   return { y: outputOf(y, h, mask, attributes), h };
 }

@@ -39,7 +39,7 @@ export interface LstmInputs {
   /** Mask [B, T]: 1 at valid steps; at steps with 0, both states keep their values. Default: all steps are valid. */
   mask?: Tensor | null;
   /** Recurrent dropout mask [B, H], already scaled, which multiplies h' at every step. Default: no dropout. */
-  recurrentMask?: Tensor | null;
+  recurrentDropoutMask?: Tensor | null;
 }
 
 /** What the forward pass saves for the backward pass. */
@@ -137,7 +137,7 @@ export function lstmSequence(
   inputs: LstmInputs,
   attributes: RecurrentAttributes,
 ): { y: Tensor; h: Tensor; c: Tensor } {
-  const { x, W, U, b = null, h0 = null, c0 = null, mask = null, recurrentMask = null } = inputs;
-  const [y, h, c] = apply(lstmOp, [x, W, U, b, h0, c0, mask, recurrentMask], attributes);
+  const { x, W, U, b = null, h0 = null, c0 = null, mask = null, recurrentDropoutMask = null } = inputs;
+  const [y, h, c] = apply(lstmOp, [x, W, U, b, h0, c0, mask, recurrentDropoutMask], attributes);
   return { y: outputOf(y, h, mask, attributes), h, c };
 }

@@ -21,7 +21,7 @@ export interface SequenceAttributes {
   /** Process the sequence from the last step to the first. */
   reverse: boolean;
   /** With `reverse`: true returns the outputs in time order, false in processing order. */
-  realign: boolean;
+  timeOrder: boolean;
   /** True: outputs of masked steps are 0. False: they repeat the last valid output (0 if there is none yet). */
   zeroOutputForMask: boolean;
 }
@@ -264,11 +264,11 @@ export function finalGradient(
 /** Returns where the kernels write the output of each step in y [B,T,H]; null if only the last output is returned. */
 export function outputView(
   y: Tensor,
-  { returnSequences, reverse, realign }: SequenceAttributes,
+  { returnSequences, reverse, timeOrder }: SequenceAttributes,
 ): SequenceView | null {
   if (!returnSequences) return null;
   const [, T, H] = y.shape as [number, number, number];
-  const backwards = reverse && realign;
+  const backwards = reverse && timeOrder;
   return {
     block: y.block(),
     offset: backwards ? (T - 1) * H : 0,

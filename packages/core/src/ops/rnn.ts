@@ -34,7 +34,7 @@ export interface RnnInputs {
   /** Mask [B, T]: 1 at valid steps; at steps with 0, the state keeps its value. Default: all steps are valid. */
   mask?: Tensor | null;
   /** Recurrent dropout mask [B, H], already scaled: 0 or 1 / (1 - rate). Default: no dropout. */
-  recurrentMask?: Tensor | null;
+  recurrentDropoutMask?: Tensor | null;
 }
 
 type RnnOpInputs = SequenceInputs<[h0: Tensor | null]>;
@@ -106,7 +106,7 @@ export const rnnOps = { rnn: rnnOp };
 
 /** Returns the outputs y ([B,T,H], or the last one [B,H]) and the final state h [B,H]. */
 export function rnnSequence(inputs: RnnInputs, attributes: SequenceAttributes): { y: Tensor; h: Tensor } {
-  const { x, W, U, b = null, h0 = null, mask = null, recurrentMask = null } = inputs;
-  const [y, h] = apply(rnnOp, [x, W, U, b, h0, mask, recurrentMask], attributes);
+  const { x, W, U, b = null, h0 = null, mask = null, recurrentDropoutMask = null } = inputs;
+  const [y, h] = apply(rnnOp, [x, W, U, b, h0, mask, recurrentDropoutMask], attributes);
   return { y: outputOf(y, h, mask, attributes), h };
 }

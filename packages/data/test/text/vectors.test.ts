@@ -304,7 +304,7 @@ describe('writing vectors', () => {
     });
   }
 
-  test('text files have the fewest digits that are exact, and only the vectors that `found` selects', () => {
+  test('text files contain the shortest decimals that are read back exactly, and only the vectors that `found` selects', () => {
     const small = buildVocabulary([['a', 'b']], { specials: ['<pad>'] });
     const vectors = { width: 2, values: Float32Array.of(0, 0, 0.1, -1e-7, 1 / 3, 16_777_216) };
     const text = (options: object): string =>

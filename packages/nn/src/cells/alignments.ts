@@ -27,6 +27,6 @@ export function runAligned(
     },
   };
   const result = runSteps(collector, x, state, context);
-  if (context.reverse && context.realign) alignments.reverse();
+  if (context.reverse && context.timeOrder) alignments.reverse();
   return { ...result, extra: { alignment: stack(alignments, 1) } };
 }

@@ -58,7 +58,7 @@ export interface AttentionDecoderCellOptions {
 
 export type AttentionDecoderOptions = AttentionDecoderCellOptions & RecurrentOptions;
 
-const NO_MASKS: CellMasks = { inputMask: null, recurrentMask: null };
+const NO_MASKS: CellMasks = { inputMask: null, recurrentDropoutMask: null };
 /** Name of the state a. It differs from the names of all states of built-in cells. */
 const OUTPUT_STATE = 'attention';
 

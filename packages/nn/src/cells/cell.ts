@@ -61,7 +61,7 @@ export interface CellMasks {
   /** For the inputs, [B, I]. */
   inputMask: Tensor | null;
   /** For h, [B, H]. */
-  recurrentMask: Tensor | null;
+  recurrentDropoutMask: Tensor | null;
   /** The recurrent weights after weight drop, which sets a random part of them to 0; undefined: no weight drop. */
   droppedWeights?: Tensor;
   /** See {@link StepContext.random}. */
@@ -73,7 +73,7 @@ export interface CellMasks {
 /** The arguments of a step, apart from its input and state. */
 export interface StepContext<C extends string = string, P extends NamedTensors = NamedTensors> {
   /** Scaled recurrent dropout mask [B, H], the same for every step of a sequence; null: no dropout. */
-  recurrentMask: Tensor | null;
+  recurrentDropoutMask: Tensor | null;
   /** The recurrent weights after weight drop, to be used instead of the cell's weights; undefined: no weight drop. */
   droppedWeights?: Tensor;
   /**
@@ -97,7 +97,7 @@ export interface SequenceContext<C extends string = string, P extends NamedTenso
   /** Process the sequence from its end. */
   reverse: boolean;
   /** With `reverse`: return the outputs in time order instead of processing order. */
-  realign: boolean;
+  timeOrder: boolean;
   /** Outputs of masked steps are 0 instead of the last valid output. */
   zeroOutputForMask: boolean;
   /** [B, T], 1: valid; null: all steps are valid. */
@@ -235,18 +235,18 @@ export function drawMasks(
   const draw = (rate: number | undefined, width: number): Tensor | null =>
     rate ? random.dropoutMask([batch, width], rate) : null;
   const inputMask = draw(rates.dropout ?? cell.dropout, inputSize);
-  const recurrentMask = draw(rates.recurrentDropout ?? cell.recurrentDropout, stateWidth(cell));
+  const recurrentDropoutMask = draw(rates.recurrentDropout ?? cell.recurrentDropout, stateWidth(cell));
   const { weightDrop, recurrentWeights: U } = cell;
   // One mask per batch (Merity et al. 2018), so the fused kernels run as usual, on the remaining weights.
   const dropped = weightDrop && U ? { droppedWeights: mul(U, random.dropoutMask(U.shape, weightDrop)) } : {};
-  if (!cell.cells) return { inputMask, recurrentMask, random: stepRandom, ...dropped };
+  if (!cell.cells) return { inputMask, recurrentDropoutMask, random: stepRandom, ...dropped };
   let width = cell.innerInputSize?.(inputSize) ?? inputSize;
   const inner = cell.cells.map((innerCell) => {
     const masks = drawMasks(innerCell, {}, batch, width, random, stepRandom);
     width = innerCell.units;
     return masks;
   });
-  return { inputMask, recurrentMask, random: stepRandom, inner };
+  return { inputMask, recurrentDropoutMask, random: stepRandom, inner };
 }
 
 /** Returns the width of the first state, to which recurrent dropout applies. */

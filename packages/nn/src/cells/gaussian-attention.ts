@@ -183,7 +183,7 @@ export class GaussianAttentionDecoderCell implements Cell<CellState, 'memory', P
   ): StepResult & { gates: { alignment: Tensor } } {
     const [cell] = this.cells;
     const { [OUTPUT_STATE]: previousOutput, [MEANS_STATE]: means, ...cellState } = state;
-    const { inputMask = null, ...masks } = context.inner?.[0] ?? { recurrentMask: null };
+    const { inputMask = null, ...masks } = context.inner?.[0] ?? { recurrentDropoutMask: null };
     const joined = concat([x, previousOutput], -1);
     const input = inputMask ? mul(joined, inputMask) : joined;
     const { y: h, state: next } = stepCell(cell, input, cellState, { ...masks, constants: {}, prepared: {} });

@@ -79,9 +79,9 @@ export class GruCell extends MatrixCell<GruCellOptions, GruState> {
   sequence(x: Tensor, state: GruState | null, context: SequenceContext): SequenceResult<GruState> | null {
     const { W, b, phiName, sigmaName } = this;
     if (!isFused(phiName) || !isFused(sigmaName) || !canFuse('gruForward')) return null;
-    const { mask, recurrentMask, returnSequences, reverse, realign, zeroOutputForMask } = context;
+    const { mask, recurrentDropoutMask, returnSequences, reverse, timeOrder, zeroOutputForMask } = context;
     const U = context.droppedWeights ?? this.U;
-    const operands = { x, W, U, b, h0: state?.h ?? null, mask, recurrentMask };
+    const operands = { x, W, U, b, h0: state?.h ?? null, mask, recurrentDropoutMask };
     const { y, h } = gruSequence(operands, {
       activation: phiName,
       recurrentActivation: sigmaName,
@@ -89,7 +89,7 @@ export class GruCell extends MatrixCell<GruCellOptions, GruState> {
       updateGateOnCandidate: this.#updateGateOnCandidate,
       returnSequences,
       reverse,
-      realign,
+      timeOrder,
       zeroOutputForMask,
     });
     return { y, state: { h } };

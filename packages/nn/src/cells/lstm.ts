@@ -55,15 +55,15 @@ export class LstmCell extends MatrixCell<LstmCellOptions, LstmState> {
   sequence(x: Tensor, state: LstmState | null, context: SequenceContext): SequenceResult<LstmState> | null {
     const { W, b, phiName, sigmaName } = this;
     if (!isFused(phiName) || !isFused(sigmaName) || !canFuse('lstmForward')) return null;
-    const { mask, recurrentMask, returnSequences, reverse, realign, zeroOutputForMask } = context;
+    const { mask, recurrentDropoutMask, returnSequences, reverse, timeOrder, zeroOutputForMask } = context;
     const U = context.droppedWeights ?? this.U;
-    const operands = { x, W, U, b, h0: state?.h ?? null, c0: state?.c ?? null, mask, recurrentMask };
+    const operands = { x, W, U, b, h0: state?.h ?? null, c0: state?.c ?? null, mask, recurrentDropoutMask };
     const { y, h, c } = lstmSequence(operands, {
       activation: phiName,
       recurrentActivation: sigmaName,
       returnSequences,
       reverse,
-      realign,
+      timeOrder,
       zeroOutputForMask,
     });
     return { y, state: { h, c } };

@@ -172,8 +172,8 @@ export function canFuse(kernel: FusedKernel): boolean {
 type FusedKernel = `${'rnn' | 'lstm' | 'gru'}Forward` | 'linearScan' | 'lstmGates' | 'layerNorm';
 
 /** Applies recurrent dropout to h. */
-export function recurrentDropout(h: Tensor, { recurrentMask }: StepContext): Tensor {
-  return recurrentMask ? mul(h, recurrentMask) : h;
+export function recurrentDropout(h: Tensor, { recurrentDropoutMask }: StepContext): Tensor {
+  return recurrentDropoutMask ? mul(h, recurrentDropoutMask) : h;
 }
 
 /** Returns the label of a cell in errors: its layer, if `options` are the options of a layer, else its class. */

@@ -171,8 +171,8 @@ export abstract class MinCell implements Cell<MinState> {
     return timeLoop({ units, stateSizes, step }, preActivations, state, context) as SequenceResult<MinState>;
   }
 
-  #rejectRecurrentDropout({ recurrentMask }: StepContext): void {
-    if (recurrentMask === null) return;
+  #rejectRecurrentDropout({ recurrentDropoutMask }: StepContext): void {
+    if (recurrentDropoutMask === null) return;
     throw valueError(
       `${this.className} has no recurrent product, so recurrentDropout has no meaning. Use dropout, or zoneoutCell.`,
     );
@@ -191,7 +191,7 @@ function logSpaceActivation(x: Tensor): Tensor {
  * @param h final state [B, H]
  */
 function outputs(y: Tensor, h: Tensor, hasInitialState: boolean, context: SequenceContext): Tensor {
-  const { mask, reverse, realign, returnSequences, zeroOutputForMask } = context;
+  const { mask, reverse, timeOrder, returnSequences, zeroOutputForMask } = context;
   const [B, T] = y.shape;
   let factor: Tensor | null = null; // [B, T] in time order; without initial states, h is 0 before the first valid step
   if (mask && zeroOutputForMask) factor = mask;
@@ -202,7 +202,7 @@ function outputs(y: Tensor, h: Tensor, hasInitialState: boolean, context: Sequen
     return factor ? mul(h, slice(factor, 1, lastStep, lastStep + 1)) : h;
   }
   const masked = factor ? mul(y, reshape(factor, [B, T, 1])) : y;
-  return reverse && !realign ? reversed(masked, 1) : masked;
+  return reverse && !timeOrder ? reversed(masked, 1) : masked;
 }
 
 export function minCellOptions(): OptionTypes<MinCellOptions> {

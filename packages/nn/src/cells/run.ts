@@ -36,7 +36,7 @@ export function stepCell(cell: Cell, x: Tensor, state: CellState, context: StepC
   const single = {
     returnSequences: false,
     reverse: false,
-    realign: false,
+    timeOrder: false,
     zeroOutputForMask: false,
     mask: null,
   };
@@ -64,7 +64,7 @@ export function timeLoop(
   initial: CellState | null,
   context: SequenceContext,
 ): SequenceResult {
-  const { returnSequences, reverse, realign, zeroOutputForMask, mask, constants } = context;
+  const { returnSequences, reverse, timeOrder, zeroOutputForMask, mask, constants } = context;
   const [B, T] = x.shape;
   const input = stepsOf(x);
   let state = initial ?? zeroState(cell, B, constants);
@@ -87,7 +87,7 @@ export function timeLoop(
     if (returnSequences) outputs.push(y);
   }
   if (!returnSequences) return { y, state };
-  if (reverse && realign) outputs.reverse();
+  if (reverse && timeOrder) outputs.reverse();
   return { y: stack(outputs, 1), state };
 }
 

@@ -39,14 +39,14 @@ export class SimpleRnnCell extends MatrixCell<SimpleRnnCellOptions, SimpleRnnSta
   ): SequenceResult<SimpleRnnState> | null {
     const { W, b, phiName } = this;
     if (!isFused(phiName) || !canFuse('rnnForward')) return null;
-    const { mask, recurrentMask, returnSequences, reverse, realign, zeroOutputForMask } = context;
+    const { mask, recurrentDropoutMask, returnSequences, reverse, timeOrder, zeroOutputForMask } = context;
     const U = context.droppedWeights ?? this.U;
-    const operands = { x, W, U, b, h0: state?.h ?? null, mask, recurrentMask };
+    const operands = { x, W, U, b, h0: state?.h ?? null, mask, recurrentDropoutMask };
     const { y, h } = rnnSequence(operands, {
       activation: phiName,
       returnSequences,
       reverse,
-      realign,
+      timeOrder,
       zeroOutputForMask,
     });
     return { y, state: { h } };

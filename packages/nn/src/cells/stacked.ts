@@ -20,7 +20,7 @@ import {
 } from './cell.js';
 import { runCell } from './run.js';
 
-const NO_MASKS: CellMasks = { inputMask: null, recurrentMask: null };
+const NO_MASKS: CellMasks = { inputMask: null, recurrentDropoutMask: null };
 
 /** The states of all cells, in stack order: `0.h`, `0.c`, `1.h`, ... */
 export type StackedState = Record<`${number}.${string}`, Tensor>;
@@ -97,7 +97,7 @@ export class StackedCells implements Cell<StackedState> {
       const isLast = n === this.cells.length - 1;
       const { inputMask, ...masks } = inner?.[n] ?? NO_MASKS;
       const input = inputMask ? mul(y, reshape(inputMask, [inputMask.shape[0], 1, inputMask.shape[1]])) : y;
-      const overrides = isLast ? {} : { returnSequences: true, realign: true };
+      const overrides = isLast ? {} : { returnSequences: true, timeOrder: true };
       const cellState = state && partOf(state, n);
       const prepared = partOf(context.prepared, n);
       const result = runCell(cell, input, cellState, { ...context, ...masks, ...overrides, prepared });

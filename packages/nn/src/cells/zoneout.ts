@@ -37,7 +37,7 @@ import { checkRate } from './matrix-cell.js';
 /** The rate of each state, in [0, 1): `{ h: 0.05, c: 0.5 }`. Default: 0. */
 export type ZoneoutRates<S extends CellState = CellState> = Readonly<Partial<Record<keyof S, number>>>;
 
-const NO_MASKS: CellMasks = { inputMask: null, recurrentMask: null };
+const NO_MASKS: CellMasks = { inputMask: null, recurrentDropoutMask: null };
 
 export class ZoneoutCell<S extends CellState = CellState> implements Cell<S> {
   static readonly className = 'ZoneoutCell';

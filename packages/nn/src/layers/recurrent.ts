@@ -157,20 +157,20 @@ export class Recurrent extends Layer<RecurrentOptions> {
     return this.invokeAligned(inputs, context, false);
   }
 
-  /** Like {@link call}. With `realign`, the outputs of a backward layer are in time order. */
+  /** Like {@link call}. With `timeOrder`, the outputs of a backward layer are in time order. */
   invokeAligned(
     inputs: readonly MaskedSequence[],
     context: ForwardContext,
-    realign: boolean,
+    timeOrder: boolean,
   ): MaskedSequence[] {
     const { x: input, states, constants } = this.#splitInputs(inputs);
     const { value: x, mask } = input;
     const state = this.#initialState(states) ?? this.#carriedFor(x.shape[0]);
-    const sequenceContext = this.#context(mask, realign, constants);
+    const sequenceContext = this.#context(mask, timeOrder, constants);
     const result = this.run(this.#drop(x, sequenceContext, context), state, sequenceContext);
     if (this.stateful) this.#carried = detach(result.state);
     const outMask =
-      this.returnSequences && mask ? (this.goBackwards && !realign ? reversed(mask, 1) : mask) : null;
+      this.returnSequences && mask ? (this.goBackwards && !timeOrder ? reversed(mask, 1) : mask) : null;
     return this.#outputs(result, outMask);
   }
 
@@ -283,7 +283,7 @@ export class Recurrent extends Layer<RecurrentOptions> {
   /** Creates the context of a sequence, without dropout masks. All fields are written out, because object spread is slow. */
   #context(
     mask: Tensor | null,
-    realign: boolean,
+    timeOrder: boolean,
     constantInputs: readonly MaskedSequence[],
     prepared?: NamedTensors,
   ): SequenceContext {
@@ -291,10 +291,10 @@ export class Recurrent extends Layer<RecurrentOptions> {
     return {
       returnSequences: this.returnSequences,
       reverse: this.goBackwards,
-      realign,
+      timeOrder,
       zeroOutputForMask: this.options.zeroOutputForMask ?? false,
       mask,
-      recurrentMask: null,
+      recurrentDropoutMask: null,
       constants,
       prepared: prepared ?? this.cell.prepare?.(constants) ?? {},
     };

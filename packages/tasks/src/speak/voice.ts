@@ -32,7 +32,7 @@ const MAX_RATE = 16_000;
 /** Windows of 50 ms, every 12.5 ms, as in Tacotron (Wang et al. 2017). */
 const WINDOW = 0.05;
 const HOP = 0.0125;
-/** Values below the maximum of a sound minus this number of dB are raised to that limit. */
+/** Values that are more than this number of dB below the maximum of a sound are raised to that limit. */
 const RANGE = 80;
 /** The parts at the start and the end of a sound that are more than this number of dB below its loudest part are cut off. */
 const SILENCE = 45;

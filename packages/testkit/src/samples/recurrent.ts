@@ -24,12 +24,12 @@ interface Options {
   returnSequences: boolean;
   reverse: boolean;
   /** With `reverse`: true returns the outputs in time order, false in processing order. */
-  realign: boolean;
+  timeOrder: boolean;
   /** Whether initial states are given. */
   states: boolean;
   mask: MaskKind | null;
   zeroOutputForMask: boolean;
-  /** Whether recurrent dropout is applied: the op's input `recurrentMask` is then given. */
+  /** Whether recurrent dropout is applied: the op's input `recurrentDropoutMask` is then given. */
   recurrentDropout: boolean;
   bias: boolean;
   activation: ActivationName;
@@ -38,7 +38,7 @@ interface Options {
 /** Most of the options at once; the other samples change some of them. */
 const FULL: Options = {
   size: [2, 3, 2, 17],
-  ...{ returnSequences: true, reverse: false, realign: false, states: true, mask: 'holes' },
+  ...{ returnSequences: true, reverse: false, timeOrder: false, states: true, mask: 'holes' },
   ...{ zeroOutputForMask: false, recurrentDropout: true, bias: true, activation: 'tanh' },
 };
 
@@ -144,7 +144,7 @@ function nameOf(o: Options, attrs: object): string {
     formatShape(o.size),
     o.returnSequences ? 'sequences' : 'last',
     o.reverse && 'reverse',
-    o.realign && 'realign',
+    o.timeOrder && 'realign',
     o.states && 'states',
     o.mask && `mask=${o.mask}`,
     o.zeroOutputForMask && 'zeroOutput',
@@ -168,9 +168,9 @@ function combinations(): Options[] {
     ),
   ];
   const directions = [
-    { reverse: false, realign: false },
-    { reverse: true, realign: false },
-    { reverse: true, realign: true },
+    { reverse: false, timeOrder: false },
+    { reverse: true, timeOrder: false },
+    { reverse: true, timeOrder: true },
   ];
   const out: Options[] = [];
   for (const returnSequences of BOTH)
@@ -214,8 +214,14 @@ const sizeOptions = (): Options[] => [
 ];
 
 /** Returns the attributes that all cells have. */
-const sharedAttributes = ({ returnSequences, reverse, realign, zeroOutputForMask, activation }: Options) => ({
-  ...{ returnSequences, reverse, realign, zeroOutputForMask, activation },
+const sharedAttributes = ({
+  returnSequences,
+  reverse,
+  timeOrder,
+  zeroOutputForMask,
+  activation,
+}: Options) => ({
+  ...{ returnSequences, reverse, timeOrder, zeroOutputForMask, activation },
 });
 
 /** Returns one sample for each set of options. `attributes` converts options to the attributes of the op. */
@@ -265,7 +271,7 @@ function activationPairs<A extends { recurrentActivation: ActivationName }, I ex
  * Every combination of the options that each cell implements separately: direction, initial states, masking and recurrent
  * dropout. All these samples have a bias and return sequences, in time order.
  */
-const cellOptions = combinations().filter((o) => o.returnSequences && o.bias && o.reverse === o.realign);
+const cellOptions = combinations().filter((o) => o.returnSequences && o.bias && o.reverse === o.timeOrder);
 
 /**
  * A third of all combinations. This third contains every pair of values of two options, which is enough for cells that

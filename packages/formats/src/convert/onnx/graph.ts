@@ -103,7 +103,7 @@ function countReaders(nodes: readonly NodeProto[], graph: GraphProto): Map<strin
   const read = (name: string): void => {
     readers.set(name, (readers.get(name) ?? 0) + 1);
   };
-  // Shape reads no elements, so the layer that computes its input may still be changed.
+  // Shape is not counted: it reads no elements, so layers can be merged as if it did not read their outputs.
   for (const { input, opType } of nodes)
     if (opType !== 'Shape') input.filter((name) => name !== '').forEach(read);
   for (const { name } of graph.output) read(name);
@@ -209,6 +209,10 @@ export function constantNumbers({ attributes }: Node): readonly number[] | null 
   for (const name of ['value_float', 'value_int']) {
     const number = attributes.get(name);
     if (typeof number === 'number') return [number];
+  }
+  for (const name of ['value_floats', 'value_ints']) {
+    const numbers = attributes.get(name);
+    if (Array.isArray(numbers)) return numbers.length < 9 ? (numbers as number[]) : null;
   }
   return null;
 }

@@ -110,7 +110,7 @@ class MessageReader {
     return this.#guarded(() => this.#message(type, this.#bytes.length, depth));
   }
 
-  /** Returns the next field if it has a length, with its range in the file; null for other fields. */
+  /** Returns the next field if it is length-delimited, with its range in the file; null for other fields. */
   payload(type: MessageType, end: number): { field: Field | undefined; range: ByteRange } | null {
     return this.#guarded(() => {
       const reader = this.#reader;
@@ -126,7 +126,7 @@ class MessageReader {
     });
   }
 
-  /** Reads one field without a length into the message, and returns the offset of the next field in the file. */
+  /** Reads one field that is not length-delimited into the message, and returns the offset of the next field in the file. */
   shortField(type: MessageType, into: Message): number {
     return this.#guarded(() => {
       this.#field(type, into, this.#bytes.length, 0);

@@ -174,7 +174,7 @@ const conv1d: LayerExporter = (call) => {
   const { graph, config } = call;
   const [x] = call.inputs;
   const weight = call.weight('kernel');
-  if (!weight) throw call.error('it has no weights yet');
+  if (!weight) throw call.error('it has no weights before the first call');
   const { shape, values } = weight;
   const [size, inputs, filters] = shape;
   const kernel = transposed({ extents: [...shape], values }, [2, 1, 0]).values;
@@ -205,7 +205,7 @@ function withHistory(call: LayerCall, history: number): string {
     throw call.error('strides are not supported with the option streaming');
   const shape = [history, x.shape[2]];
   const state = call.stateInput('x', shape);
-  const joined = graph.node('Concat', [state, x.name], { axis: 1 });
+  const joined = graph.node('Concat', [state, zeroMasked(graph, x)], { axis: 1 });
   const next = graph.node('Slice', [
     joined,
     ...[[-history], [2 ** 31 - 1], [1]].map((values) => graph.integers(values)),
@@ -346,7 +346,7 @@ const outputEmbedding: LayerExporter = (call) => {
   const { graph, config } = call;
   const [x] = call.inputs;
   const table = call.weight('embeddings');
-  if (!table) throw call.error('it has no weights yet');
+  if (!table) throw call.error('it has no weights before the first call');
   const kernel = graph.node('Transpose', [call.initializer('embeddings')], { perm: [1, 0] });
   const product = graph.node('MatMul', [x.name, kernel]);
   const sum = config.useBias === false ? product : graph.node('Add', [product, call.initializer('bias')]);
