@@ -397,6 +397,20 @@ describe('an exported model that is read again has the same outputs', () => {
   }
 });
 
+test('weights that are not finite are refused, also in a layer whose name begins with "constant"', async () => {
+  for (const name of ['dense', 'constant_1']) {
+    const network = sequential([input({ shape: [2] }), dense({ units: 1, name })]);
+    network.build();
+    network.parameters[0]!.assign(Float32Array.of(1, Number.NaN));
+    await assert.rejects(write(network), {
+      code: 'value',
+      message: new RegExp(
+        `^${name}\\.kernel has the value NaN at index 1\\. To be exported, weights must be finite`,
+      ),
+    });
+  }
+});
+
 /** Models whose layers skip masked steps. {@link masked} returns their inputs. */
 const maskedModels: Record<string, () => Network> = {
   'ids and LSTM': () =>
