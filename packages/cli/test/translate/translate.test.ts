@@ -182,6 +182,14 @@ describe('invalid input', () => {
     'an empty text to predict': [['predict', 'model', '--text', ' '], /The text is empty/],
     'no text to predict': [['predict', 'model'], /Translation needs texts/],
     'parallel files of different lengths to evaluate': [['evaluate', 'model', '--source-file', 'test.de', '--target-file', 'short.en'], /test\.de has 30 lines, but short\.en has 1/], // biome-ignore format: one line
+    'one target file to evaluate': [
+      ['evaluate', 'model', '--target-file', 'test.en'],
+      /--source-file and --target-file must be given together/,
+    ],
+    'pairs of sounds and parallel files': [
+      ['evaluate', 'model', '--verification', 'train.tsv', '--source-file', 'test.de'],
+      /--verification cannot be combined with --source-file/,
+    ],
     'one file to evaluate': [['evaluate', 'model', '--source-file', 'test.de'], /--source-file and --target-file must be given together/], // biome-ignore format: one line
   };
   for (const [name, [args, message]] of Object.entries(cases)) {
