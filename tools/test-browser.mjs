@@ -1,7 +1,8 @@
 // Runs packages/testkit/dist/browser-main.js in headless Chromium: on a cross-origin isolated page, which has threads,
 // and on a page without isolation, both with a strict content security policy. The pages post their results, so no
 // browser driver is needed. Then runs one case of the benchmark on a separate page (bench/test/chromium.mjs). Looks for
-// Chromium in CHROME_PATH and PATH. The last line of the output is `N passed, N failed`.
+// Chromium in CHROME_PATH and PATH. The last line of the output is `N passed, N failed`,
+// followed by `, N skipped` if tests were skipped.
 //
 //   node tools/test-browser.mjs [--timeout <seconds per page>] [--no-build] [--verbose]
 import { spawnSync } from 'node:child_process';

@@ -8,6 +8,7 @@ import { predict, RandomStream, ready, setThreads, type Tensor, tensor } from '@
 import { recorder, trace } from '@unroll/insight';
 import { dense, gru, lstm, type Network, sequential, simpleRNN } from '@unroll/nn';
 import { fit } from '@unroll/train';
+import { parsedOrExit, positiveInteger } from './options.js';
 
 const HELP = `npm run bench:insight -- [options]
 
@@ -92,13 +93,18 @@ async function printRecorder(rounds: number): Promise<void> {
   }
 }
 
-const { values } = parseArgs({
-  options: { rounds: { type: 'string' }, threads: { type: 'string' }, help: { type: 'boolean' } },
-});
-if (values.help) process.stdout.write(HELP);
+const { rounds, threads, help } = parsedOrExit(() => {
+  const { values } = parseArgs({
+    options: { rounds: { type: 'string' }, threads: { type: 'string' }, help: { type: 'boolean' } },
+  });
+  const count = (name: 'rounds' | 'threads'): number | undefined =>
+    values[name] === undefined ? undefined : positiveInteger(name, values[name]);
+  return { rounds: count('rounds'), threads: count('threads'), help: values.help };
+}, HELP);
+if (help) process.stdout.write(HELP);
 else {
   await ready();
-  if (values.threads) await setThreads(Number(values.threads));
-  await printTraces(Number(values.rounds ?? 120));
-  await printRecorder(Number(values.rounds ?? 5));
+  if (threads !== undefined) await setThreads(threads);
+  await printTraces(rounds ?? 120);
+  await printRecorder(rounds ?? 5);
 }

@@ -68,14 +68,26 @@ function threadCounts(list: string): number[] {
   });
 }
 
-/** Parses the command line. Exits the process after an invalid option, `--help` or `--list`. */
-export function readOptions(args: string[]): Options {
+/** Parses an option that must be a positive integer. @throws Error for any other value */
+export function positiveInteger(name: string, text: string): number {
+  const value = Number(text);
+  if (Number.isSafeInteger(value) && value > 0) return value;
+  throw new Error(`--${name} must be a positive integer, got "${text}".`);
+}
+
+/** Returns the result of `parse`. If it throws, prints the message and the help and exits the process. */
+export function parsedOrExit<T>(parse: () => T, help: string): T {
   try {
-    return parse(args);
+    return parse();
   } catch (error) {
-    console.error(`${(error as Error).message}\n\n${HELP}`);
+    console.error(`${(error as Error).message}\n\n${help}`);
     process.exit(2);
   }
+}
+
+/** Parses the command line. Exits the process after an invalid option, `--help` or `--list`. */
+export function readOptions(args: string[]): Options {
+  return parsedOrExit(() => parse(args), HELP);
 }
 
 function parse(args: string[]): Options {
@@ -101,6 +113,8 @@ function parse(args: string[]): Options {
     console.log(values.help ? HELP : ALL_ROWS.map(({ name }) => name).join('\n'));
     process.exit(0);
   }
+  const empty = Object.entries(values).find(([, value]) => value === '');
+  if (empty) throw new Error(`--${empty[0]} must not be empty.`);
   const python = pythonPath(values.python);
   return {
     rows: chooseRows(values.rows, values.quick ? QUICK_ROWS : ALL_ROWS),

@@ -42,6 +42,8 @@ try {
       help: { type: 'boolean', default: false },
     },
   });
+  if (values.only !== undefined && values.only !== 'node' && values.only !== 'python')
+    throw new Error(`--only must be node or python, got "${values.only}".`);
   if (values.help) console.log(HELP);
   else {
     if (values.only !== 'python') {

@@ -13,6 +13,7 @@ import { lstm, sequential } from 'unrolljs';
 import { makeData } from './data.js';
 import { pythonPath } from './engines.js';
 import { onnxModel } from './onnx/model.js';
+import { parsedOrExit, positiveInteger } from './options.js';
 import { parseRow } from './rows.js';
 import { printClassifiers } from './start/classifier.js';
 import { PREDICT_SIZES } from './start/task.js';
@@ -132,18 +133,19 @@ function printTable(
   }
 }
 
-const { values } = parseArgs({
-  options: {
+const { rounds, ...values } = parsedOrExit(() => {
+  const options = {
     rounds: { type: 'string', default: '15' },
     python: { type: 'string' },
     help: { type: 'boolean', default: false },
-  },
-});
+  } as const;
+  const { values } = parseArgs({ options });
+  return { ...values, rounds: positiveInteger('rounds', values.rounds) };
+}, HELP);
 if (values.help) console.log(HELP);
 else {
   const folder = mkdtempSync(join(tmpdir(), 'unroll-start-'));
   const list = engines(pythonPath(values.python), await writeModels(folder));
-  const rounds = Number(values.rounds);
   console.log(
     `${cpus()[0]?.model}, ${availableParallelism()} hardware threads, Node ${process.version}; one thread per engine`,
   );

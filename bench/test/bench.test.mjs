@@ -2,10 +2,12 @@
  * Tests the benchmark without the libraries that Unroll is compared with (the peers). Run `node --test bench/test` after a build.
  */
 import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { fileURLToPath } from 'node:url';
 import { fromFloat16Bits, toFloat16Bits } from '@unroll/core/internal';
 import { Agreement, relativeDifference } from '../dist/agree.js';
 import { decodeData, makeData, roundToFloat16, toTimeMajor, transpose } from '../dist/data.js';
@@ -38,6 +40,22 @@ test('rows are selected by their full name or by the first parts of the name', (
   const some = chooseRows('gru-128', ALL_ROWS).map((row) => row.name);
   assert.deepEqual(some, ['gru-128-128-1-100', 'gru-128-128-32-100']);
   assert.throws(() => parseRow('lstm-1-2'), /row must be .*, got "lstm-1-2"/);
+});
+
+test('options with invalid values are rejected before anything runs', () => {
+  const cases = [
+    ['peers', ['--only', 'pytorch'], /--only must be node or python, got "pytorch"/],
+    ['start', ['--rounds', 'abc'], /--rounds must be a positive integer, got "abc"/],
+    ['insight', ['--rounds', '0'], /--rounds must be a positive integer, got "0"/],
+    ['insight', ['--threads', 'abc'], /--threads must be a positive integer, got "abc"/],
+    ['bench', ['--limit', ''], /--limit must not be empty/],
+    ['bench', ['--json', ''], /--json must not be empty/],
+  ];
+  for (const [script, args, message] of cases) {
+    const path = fileURLToPath(new URL(`../dist/${script}.js`, import.meta.url));
+    const { stdout, stderr } = spawnSync(process.execPath, [path, ...args], { encoding: 'utf8' });
+    assert.match(stdout + stderr, message);
+  }
 });
 
 test('transpose and toTimeMajor return the values in the new order', () => {

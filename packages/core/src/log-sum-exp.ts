@@ -1,7 +1,7 @@
-/** Returns log Σ exp(x) without overflow; -∞ if all numbers are -∞ or there are none. */
+/** Returns log Σ exp(x) without overflow; -∞ if all numbers are -∞ or there are none, NaN if one is NaN. */
 export function logSumExp(x: ArrayLike<number>): number {
   let largest = Number.NEGATIVE_INFINITY;
-  for (let i = 0; i < x.length; i++) if (!(x[i] <= largest)) largest = x[i];
+  for (let i = 0; i < x.length; i++) largest = Math.max(largest, x[i]);
   if (!Number.isFinite(largest)) return largest;
   let total = 0;
   for (let i = 0; i < x.length; i++) total += Math.exp(x[i] - largest);

@@ -222,6 +222,18 @@ describe('invalid arguments are rejected', () => {
   }
 });
 
+test('the partition function of a NaN score is NaN, also if another score is infinite', () => {
+  for (const infinity of [Number.NEGATIVE_INFINITY, Number.POSITIVE_INFINITY])
+    for (const emissions of [
+      [Number.NaN, infinity],
+      [infinity, Number.NaN],
+    ])
+      assert.equal(
+        logPartition({ emissions, transitions: [0, 0, 0, 0], start: [0, 0], end: [0, 0] }),
+        Number.NaN,
+      );
+});
+
 test('an empty sequence has one empty path', () => {
   const scores = { emissions: [], transitions: [0, 0, 0, 0], start: [1, 2], end: [3, 4] };
   assert.deepEqual(viterbi(scores), { tags: [], score: 0 });

@@ -9,7 +9,7 @@ const MIN_RATIO = 1.2;
 /**
  * Returns the season length in rows, or 1 if the series has none. Candidates are the usual seasons of the frequency
  * (months: 12, hours: 24 and 168, ...). If the times are plain numbers, the candidates are all lengths up to a third of the series,
- * but at most 370. A candidate must cover at most half of the series, and the autocorrelation of the detrended series at that lag
+ * but at most 370. Missing values (NaN) at the start are left out. A candidate must cover at most half of the series, and the autocorrelation of the detrended series at that lag
  * must be a peak, above 0.3 and above the level of chance (2 / √rows).
  */
 export function inferSeason(values: ArrayLike<number>, frequency: Frequency): number {
@@ -66,9 +66,11 @@ export function seasonCandidates(frequency: Frequency, rows: number): number[] {
   return perUnit[unit].map((length) => Math.round(length / every)).filter((length) => length > 1);
 }
 
-/** Returns the values. Each missing value (NaN) is replaced by the value before. */
+/** Returns the values from the first one that is not missing (NaN). Each missing value is replaced by the value before. */
 function forwardFill(values: ArrayLike<number>): Float64Array {
-  const out = Float64Array.from(values);
+  const all = Float64Array.from(values);
+  const first = all.findIndex((value) => !Number.isNaN(value));
+  const out = all.subarray(first < 0 ? all.length : first);
   for (let i = 1; i < out.length; i++) if (Number.isNaN(out[i])) out[i] = out[i - 1];
   return out;
 }

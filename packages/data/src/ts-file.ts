@@ -11,6 +11,7 @@
  */
 import { UnrollError } from '@unroll/core';
 import { checkOptions } from '@unroll/core/internal';
+import { countText } from './count-text.js';
 import { listNames, makeTable, type Table } from './table.js';
 
 const KEYS = [
@@ -123,7 +124,7 @@ class TsReader {
     if (parts.length !== dimensions) {
       const last = labels === null ? '' : ' before the class label';
       throw this.#error(
-        `an example must have ${dimensions} dimensions${last}, separated by colons, got ${parts.length}`,
+        `an example must have ${countText(dimensions, 'dimension')}${last}, separated by colons, got ${parts.length}`,
       );
     }
     const series = parts.map((part, d) => this.#valuesOf(part, d + 1));
@@ -131,11 +132,13 @@ class TsReader {
     const other = series.findIndex((values) => values.length !== steps);
     if (other > 0)
       throw this.#error(
-        `dimension ${other + 1} has ${series[other].length} values, but dimension 1 has ${steps}`,
+        `dimension ${other + 1} has ${countText(series[other].length, 'value')}, but dimension 1 has ${steps}`,
       );
     const expected = length ?? this.#sequences[0]?.length;
     if (equalLength && expected !== undefined && steps !== expected)
-      throw this.#error(`an example must have ${expected} steps (@equalLength true), got ${steps}`);
+      throw this.#error(
+        `an example must have ${countText(expected, 'step')} (@equalLength true), got ${steps}`,
+      );
     this.#sequences.push(Array.from({ length: steps }, (_, t) => series.map((values) => values[t])));
     this.#lines.push(this.#line);
   }

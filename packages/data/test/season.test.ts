@@ -25,6 +25,14 @@ describe('inferSeason finds', () => {
   });
 });
 
+test('missing values at the start of a series do not hide its season', () => {
+  const series = [...new Array(5).fill(Number.NaN), ...wave(96, 12, 0.5, 1)];
+  series[50] = Number.NaN;
+  assert.equal(inferSeason(series, { unit: 'month', every: 1 }), 12);
+  assert.deepEqual(inferSeasons(series, { unit: 'month', every: 1 }), [12]);
+  assert.equal(inferSeason(new Array(50).fill(Number.NaN), { unit: 'step', every: 1 }), 1);
+});
+
 test('noise and random walks have no season', () => {
   for (let seed = 0; seed < 20; seed++) {
     const noise = wave(96, 1e9, 1, seed);

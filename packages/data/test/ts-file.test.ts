@@ -91,7 +91,7 @@ describe('errors name the file and the line', () => {
     ],
     'dimensions of unequal length': [
       fileOf(['1,2:3:walking']),
-      'steps.ts, line 11: dimension 2 has 1 values, but dimension 1 has 2.',
+      'steps.ts, line 11: dimension 2 has 1 value, but dimension 1 has 2.',
     ],
     'unequal lengths': [
       fileOf(['1,2:3,4:walking', '1:2:running'], equal),

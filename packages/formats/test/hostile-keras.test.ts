@@ -116,6 +116,31 @@ describe('configs', () => {
     );
   });
 
+  test('policies of quantised layers are refused', async () => {
+    const policy = '"class_name": "DTypePolicy", "config": {"name": "float32"}';
+    const withPolicy = (to: string) =>
+      read(
+        withConfig((text) =>
+          text.replace(
+            `{"name": "lstm", "trainable": true, "dtype": {"module": "keras", ${policy}`,
+            `{"name": "lstm", "trainable": true, "dtype": {"module": "keras", ${to}`,
+          ),
+        ),
+      );
+    await assert.rejects(
+      withPolicy('"class_name": "DTypePolicy", "config": {"name": "int8_from_float32"}'),
+      /Layer "lstm" \(LSTM\) cannot be imported: its dtype policy is int8_from_float32; Unroll has no quantised/,
+    );
+    const quantised =
+      '"class_name": "QuantizedDTypePolicy", "config": {"mode": "int8", "source_name": "float32"}';
+    await assert.rejects(
+      withPolicy(quantised),
+      /Layer "lstm" .*its dtype policy .*QuantizedDTypePolicy.* has no name; Unroll has no quantised layers/,
+    );
+    const { model } = await withPolicy('"class_name": "DTypePolicy", "config": {"name": "int32"}');
+    assert.equal(model.layers.length, 2);
+  });
+
   test('options and values that Unroll does not support are refused, and the error names them', async () => {
     const cases: [from: string, to: string, message: RegExp][] = [
       [

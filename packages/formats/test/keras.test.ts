@@ -134,6 +134,26 @@ describe('weights without a model', () => {
   });
 });
 
+test('an exported optimizer has the name that Keras gave it', async () => {
+  const seen = new Set<unknown>();
+  for (const [name, , file] of await goldens('')) {
+    if (!name.endsWith('.keras') || isCustom(name)) continue;
+    const format = await formatNamed('keras');
+    const { model, compile, optimizer } = await format.read(bytesSource(file, name));
+    if (!compile || !optimizer) continue;
+    const written = (await format.write!(model, { compile, optimizer })).get('')!;
+    const names = await Promise.all(
+      [file, written].map(async (bytes) => {
+        const config = (await fromZip(bytes, ['config.json'])).get('config.json')!;
+        return JSON.parse(Buffer.from(config).toString()).compile_config.optimizer.config.name;
+      }),
+    );
+    assert.equal(names[1], names[0], name);
+    seen.add(names[0]);
+  }
+  assert.deepEqual([...seen].sort(), ['adagrad', 'adam', 'adam_w', 'nadam', 'rm_sprop', 'sgd']);
+});
+
 test('loss weights are exported and imported', async () => {
   const network = sequential([input({ shape: [3] }), dense({ units: 1 })]);
   network.build();

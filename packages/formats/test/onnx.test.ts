@@ -397,6 +397,20 @@ describe('an exported model that is read again has the same outputs', () => {
   }
 });
 
+test('weights that are not finite are refused, also in a layer whose name begins with "constant"', async () => {
+  for (const name of ['dense', 'constant_1']) {
+    const network = sequential([input({ shape: [2] }), dense({ units: 1, name })]);
+    network.build();
+    network.parameters[0]!.assign(Float32Array.of(1, Number.NaN));
+    await assert.rejects(write(network), {
+      code: 'value',
+      message: new RegExp(
+        `^${name}\\.kernel has the value NaN at index 1\\. To be exported, weights must be finite`,
+      ),
+    });
+  }
+});
+
 /** Models whose layers skip masked steps. {@link masked} returns their inputs. */
 const maskedModels: Record<string, () => Network> = {
   'ids and LSTM': () =>
@@ -681,6 +695,44 @@ describe('errors of the importer name the node, the weight or the version', asyn
       code: 'value',
       message: /it computes with the unknown size \(\(stepsw3\)\/\(stepss2w3\)\)/,
     });
+  });
+  test('Squeeze, Pad and Slice with inputs that do not fit', async () => {
+    const dim = [{ param: 'batch' }, { param: 'steps' }, { value: 2 }];
+    const info = (name: string): Message => ({ name, type: { tensorType: { elemType: 1, shape: { dim } } } });
+    const integers = (name: string, ...values: number[]): Message => ({
+      ...{ name, dims: [values.length], dataType: 7 },
+      rawData: [new Uint8Array(BigInt64Array.from(values.map(BigInt)).buffer)],
+    });
+    const modelOf = (nodes: Message[], initializer: Message[]): Uint8Array => {
+      const graph = { name: 'g', node: nodes, initializer, input: [info('x')], output: [info('y')] };
+      return changeModel({ irVersion: 8, opsetImport: [{ domain: '', version: 18 }], graph }, () => {});
+    };
+    const refused = (nodes: Message[], initializer: Message[], message: RegExp) =>
+      assert.rejects(read(modelOf(nodes, initializer)), { code: 'value', message });
+    /** Returns a model that reshapes x to the sizes that a Squeeze node with these axes returns. */
+    const squeezed = (...axes: number[]): [Message[], Message[]] => [
+      [
+        { opType: 'Shape', input: ['x'], output: ['shape'] },
+        {
+          opType: 'Squeeze',
+          name: 'squeeze',
+          input: ['shape', ...(axes.length > 0 ? ['axes'] : [])],
+          output: ['sizes'],
+        },
+        { opType: 'Reshape', input: ['x', 'sizes'], output: ['y'] },
+      ],
+      axes.length > 0 ? [integers('axes', ...axes)] : [],
+    ];
+    await refused(...squeezed(0), /Squeeze "squeeze": it removes an axis whose size is not 1/);
+    await read(modelOf(...squeezed())); // removes no axis
+    const pad = { opType: 'Pad', name: 'pad', input: ['x', 'pads'], output: ['y'] };
+    await refused([pad], [integers('pads', 0, 1, 0, 0)], /Pad "pad": it must have 6 pads for 3 axes, got 4/);
+    const slice = { opType: 'Slice', name: 'slice', input: ['x', 'starts', 'ends', 'axes'], output: ['y'] };
+    await refused(
+      [slice],
+      [integers('starts', 1, 0), integers('ends', 9, 1), integers('axes', 1)],
+      /Slice "slice": its starts, ends, axes or steps are invalid/,
+    );
   });
   test('unknown activations', () =>
     rejects(

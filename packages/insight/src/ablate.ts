@@ -100,7 +100,12 @@ export function ablate(model: Inspectable, options: AblateOptions): AblatedModel
   const { units, gate, value = 0 } = options;
   if ((units === undefined) === (gate === undefined))
     throw valueError(`ablate takes exactly one of units and gate, got ${units ? 'both' : 'neither'}.`);
-  const [{ layer }] = selectSites(network, [options.layer], 'ablate');
+  const [{ layer }, ...others] = selectSites(network, [options.layer], 'ablate');
+  if (others.length > 0)
+    throw valueError(
+      `ablate: ${others.length + 1} recurrent layers have the name ${formatValue(options.layer)}. Pass the path of one of them, ` +
+        'which trace returns.',
+    );
   const change: Change = units
     ? { layer, makeCell: null, hook: unitHook(layer, units, options.state ?? 'h', value) }
     : { layer, makeCell: gateChange(layer, gate as string, value), hook: null };

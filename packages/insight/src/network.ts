@@ -35,19 +35,22 @@ export function layersOf<L extends Layer>(network: Network, type: abstract new (
 }
 
 /**
- * Returns the recurrent layers whose path or name is in `names`; undefined: all.
+ * Returns the recurrent layers whose path or name is in `names`, each once; undefined: all. A name that several layers have, such
+ * as `forward_lstm` in two bidirectional layers, selects all of them; a path selects one.
  * @throws UnrollError `value` for a name that is not a recurrent layer
  */
 export function selectSites(network: Network, names: readonly string[] | undefined, owner: string): Site[] {
   const sites = recurrentSites(network);
   if (names === undefined) return sites;
-  return names.map((name) => {
-    const site = sites.find(({ path, layer }) => path === name || layer.name === name);
-    if (site) return site;
+  const selected = names.flatMap((name) => {
+    const site = sites.find(({ path }) => path === name);
+    const found = site ? [site] : sites.filter(({ layer }) => layer.name === name);
+    if (found.length > 0) return found;
     const all = sites.map(({ path }) => path).join(', ') || 'none';
     throw valueError(
       `${owner}: the model has no recurrent layer ${formatValue(name)}. Its recurrent layers: ${all}.`,
       { name },
     );
   });
+  return [...new Set(selected)];
 }

@@ -120,6 +120,14 @@ describe('fixed units', () => {
           assert.ok(Math.abs(a!) < 1e-30 && Math.abs(b!) < 1e-30 && c === 0 && d !== 0, String(row));
     }));
 
+  test('rejects a name that several layers have', () => {
+    const both = () => bidirectional(lstm({ units: 2, returnSequences: true }));
+    assert.throws(
+      () => ablate(sequential([both(), both()]), { layer: 'forward_lstm', units: [0] }),
+      /ablate: 2 recurrent layers have the name "forward_lstm"\. Pass the path of one of them/,
+    );
+  });
+
   test('rejects wrong options', () => {
     const network = sequential([
       lstm({ units: 2 }),

@@ -127,6 +127,20 @@ describe('trace', () => {
     );
   });
 
+  test('a name that several layers have selects all of them, a path selects one', async () => {
+    const network = sequential([
+      lstm({ units: 2, returnSequences: true, name: 'forward_lstm' }),
+      bidirectional(lstm({ units: 3, returnSequences: true }), { name: 'first' }),
+      bidirectional(lstm({ units: 2, returnSequences: true }), { name: 'second' }),
+    ]);
+    const namesOf = async (...layers: string[]) =>
+      (await traceX(network, { layers })).layers.map(({ layer }) => layer);
+    assert.deepEqual(await namesOf('backward_lstm'), ['first/backward_lstm', 'second/backward_lstm']);
+    assert.deepEqual(await namesOf('second/backward_lstm'), ['second/backward_lstm']);
+    assert.deepEqual(await namesOf('forward_lstm'), ['forward_lstm']);
+    assert.deepEqual((await namesOf('backward_lstm', 'first/backward_lstm')).length, 2);
+  });
+
   test('is the same in batches as for all examples at once', async () => {
     // Compiled kernels may round differently if a batch has more rows.
     await onBackend(referenceBackend('float64'), async () => {

@@ -343,6 +343,6 @@ test('errors of misuse name the layer and the remedy', () => {
   );
   assert.throws(
     () => decoder.apply(target, { constants: [source], initialState: [source] }),
-    /initial states h, c/,
+    /initial states \(h, c\)/,
   );
 });

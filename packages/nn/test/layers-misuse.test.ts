@@ -321,6 +321,14 @@ const mistakes: Record<string, [() => unknown, RegExp]> = {
     () => dense({ units: 3, activation: 'glu' }).outputShapes([[-1, 4]]),
     /glu needs a last axis of even size, got 3/,
   ],
+  'an input of size -1 instead of null': [
+    () => input({ shape: [-1, 2] }),
+    /input: shape must contain only positive integers and null, got \[-1, 2\]/,
+  ],
+  'concatenating nothing': [
+    () => concatenate({ name: 'join' }).apply([]),
+    /Layer join: needs at least two inputs, got 0/,
+  ],
   'an input shape with a fraction': [
     () => input({ shape: [null, 2.5] }),
     /input: shape must contain only positive integers and null, got \[null, 2\.5\]/,

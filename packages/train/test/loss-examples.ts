@@ -18,8 +18,10 @@ export function example(
   const integers = (count: number, most: number): number[] => list(count, 0, most).map(Math.floor);
   const probabilities = /rossentropy/.test(loss) || loss === 'poisson';
   const prediction = rows(() => (probabilities ? list(3, 0.1, 0.9) : list(width, -2, 2)));
-  const oneHot = (): number[] =>
-    [0, 1, 2].map((k, _, all) => (k === Math.floor(random.uniform(1, 0, all.length)[0]!) ? 1 : 0));
+  const oneHot = (): number[] => {
+    const [label] = integers(1, 3);
+    return [0, 1, 2].map((k) => (k === label ? 1 : 0));
+  };
   if (loss === 'sparseCategoricalCrossentropy') return { prediction, target: rows(() => integers(1, 3)[0]!) };
   if (loss === 'pinball') return { prediction, target: rows(() => list(1, -2, 2)) };
   if (/rossentropy/.test(loss)) return { prediction, target: rows(oneHot) };

@@ -20,6 +20,13 @@ interface HandComputed {
   rows: number[];
 }
 
+test('the targets of the examples for categorical losses have one 1 per row', () => {
+  for (const loss of ['categoricalCrossentropy', 'categoricalFocalCrossentropy'] as const)
+    for (const seed of [1, 2, 3])
+      for (const row of example(loss, seed).target.flat() as number[][])
+        assert.deepEqual(row.toSorted(), [0, 0, 1]);
+});
+
 // biome-ignore format: one case per line
 const HAND_COMPUTED: HandComputed[] = [
   { spec: 'mse', prediction: [[1, 2], [3, 5]], target: [[0, 4], [3, 5]], rows: [2.5, 0] },

@@ -67,7 +67,9 @@ export const evaluate: Command = {
   help: () => HELP,
   async run(args, { tasks }) {
     const parsed = parseOptions(args, OPTIONS);
-    const hasData = ['data', 'source-file', 'verification'].some((name) => parsed.values[name] !== undefined);
+    const hasData = ['data', 'source-file', 'target-file', 'verification'].some(
+      (name) => parsed.values[name] !== undefined,
+    );
     if (parsed.positionals.length !== 1 || !hasData) {
       throw new UsageError('A model and --data are required: unroll evaluate <model folder> --data <file>');
     }
@@ -90,8 +92,9 @@ async function scoresOf(args: ParsedArgs, model: TaskModel, reporter: Reporter):
     if (model.evaluate !== undefined) return model.evaluate(await requestOf(args, model, reporter));
     throw new UsageError(`Models of the task "${task}" do not support evaluation.`);
   }
-  if (args.values.data !== undefined)
-    throw new UsageError('--verification cannot be combined with --data. Run the command twice.');
+  const other = ['data', 'source-file', 'target-file'].find((name) => args.values[name] !== undefined);
+  if (other !== undefined)
+    throw new UsageError(`--verification cannot be combined with --${other}. Run the command twice.`);
   if (model.verify === undefined || model.audio === undefined)
     throw new UsageError(
       `--verification is for classifiers of sounds, got a model of the task "${task}"` +

@@ -75,26 +75,58 @@ export function openCheckpoints(out: string, resume: boolean, identity: RunIdent
 /** @throws UsageError if the recorded run differs from the current one */
 function checkIdentity(recorded: string, current: string, out: string): void {
   const [before, now] = [recorded, current].map((text): RunIdentity => JSON.parse(text));
+  const newVersion = before.version !== now.version;
   const differences = [...differingOptions(before.options ?? {}, now.options)];
   if (before.task !== now.task) differences.unshift(`the task was ${before.task} and is now ${now.task}`);
   if (before.data !== now.data) differences.push('the data have changed');
-  if (before.version !== now.version)
-    differences.push(`the Unroll version was ${before.version} and is now ${now.version}`);
+  const remedies = [
+    ...(differences.length > 0 ? ['restore the previous options and data'] : []),
+    ...(newVersion ? [`use Unroll ${before.version}`] : []),
+  ].join(' and ');
+  if (newVersion) differences.push(`the Unroll version was ${before.version} and is now ${now.version}`);
   if (differences.length === 0) return;
   throw new UsageError(
     `The interrupted run in ${out} cannot be resumed: ${differences.join('; ')}. ` +
-      'Restore the previous options and data, or start over without --resume.',
+      `${remedies[0].toUpperCase()}${remedies.slice(1)}, or start over without --resume.`,
   );
 }
 
 function differingOptions(before: RunIdentity['options'], now: RunIdentity['options']): string[] {
-  const names = [...new Set([...Object.keys(before), ...Object.keys(now)])];
-  return names
-    .filter((name) => JSON.stringify(before[name]) !== JSON.stringify(now[name]))
-    .map((name) => `--${name} was ${valueText(before[name])} and is now ${valueText(now[name])}`);
+  const [flagsBefore, flagsNow] = [flagsOf(before), flagsOf(now)];
+  const flags = [...new Set([...flagsBefore.keys(), ...flagsNow.keys()])];
+  return flags
+    .filter((flag) => JSON.stringify(flagsBefore.get(flag)) !== JSON.stringify(flagsNow.get(flag)))
+    .map(
+      (flag) =>
+        `--${flag} was ${valueText(flagsBefore.get(flag))} and is now ${valueText(flagsNow.get(flag))}`,
+    );
+}
+
+/** Options that a flag of the command line switches off: `--no-header` sets `header` to false. */
+const NEGATED = new Set(['header', 'augment', 'ngrams']);
+
+/** Returns the flags of the command line that set these options, with their values; undefined: not given. */
+function flagsOf(options: RunIdentity['options']): Map<string, unknown> {
+  const flags = new Map<string, unknown>();
+  for (const [name, value] of Object.entries(options)) {
+    const [on, off] = [value === true || undefined, value === false || undefined];
+    if (NEGATED.has(name)) flags.set(`no-${name}`, off);
+    else if (name === 'colour') flags.set('colour', on).set('grey', off);
+    else if (name === 'sampleRate') flags.set('rate', value);
+    else if (name === 'frameSize')
+      flags.set('frame-size', Array.isArray(value) ? value.join('x') : undefined);
+    else
+      flags.set(
+        name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`),
+        off ? undefined : value,
+      );
+  }
+  return flags;
 }
 
 function valueText(value: unknown): string {
-  if (value === undefined || value === false) return 'not set';
-  return value === true ? 'set' : String(value);
+  if (value === undefined) return 'not set';
+  if (value === true) return 'set';
+  if (Array.isArray(value) && value.length === 0) return 'none';
+  return value === ' ' ? 'space' : String(value);
 }

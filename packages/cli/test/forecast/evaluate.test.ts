@@ -27,7 +27,7 @@ before(async () => {
     'old',
   ];
   assert.equal((await unroll(['forecast', 'old.csv', ...options])).code, 0);
-  const rows = input({ shape: [-1, 3], name: 'rows' });
+  const rows = input({ shape: [null, 3], name: 'rows' });
   const state = lstm({ units: 5, name: 'memory' }).apply(rows);
   const network = model({ inputs: rows, outputs: dense({ units: 2, name: 'out' }).apply(state) });
   network.build();

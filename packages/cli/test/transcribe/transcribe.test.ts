@@ -63,7 +63,14 @@ describe('transcribe', () => {
     const predicted = await unroll(['predict', 'attention', '--audio', 'sounds/high_3.wav', '--timestamps']);
     assert.match(predicted.stdout, /^sound,text,words\nsounds\/high_3\.wav,[a-z ]+,/);
     for (const [options, message] of [
-      [['--decoder', 'attention', '--streaming'], /decoder must be "ctc" for streaming/],
+      [
+        ['--decoder', 'attention', '--streaming'],
+        /decoder must be "ctc" for streaming.*\(command line: --decoder, --streaming\)/,
+      ],
+      [
+        ['--normalize', 'level', '--streaming'],
+        /normalize must be "none" for streaming.*\(command line: --normalize\)/,
+      ],
       [['--decoder', 'rnnt'], /--decoder must be one of ctc, attention, got "rnnt"/],
     ] as const) {
       const { code, stderr } = await unroll([...TRAIN, ...options, '--out', 'refused']);
@@ -77,7 +84,8 @@ describe('transcribe', () => {
       'sounds/high_3.wav',
       '--known-words',
     ]);
-    assert.deepEqual([knownWords.code, /knownWords is an option for CTC/.test(knownWords.stderr)], [2, true]);
+    assert.equal(knownWords.code, 2);
+    assert.match(knownWords.stderr, /knownWords is an option for CTC.*\(command line: --known-words\)/);
   });
 
   test('transcribes sound while it arrives', async () => {

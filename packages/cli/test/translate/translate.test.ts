@@ -177,11 +177,19 @@ describe('invalid input', () => {
     'no data': [train(), /Training data are required/],
     'no target column': [train('--data', 'train.tsv', '--source', 'de'), /--target <column> is required/],
     'an unknown level': [train('--data', 'train.tsv', ...COLUMNS, '--level', 'word'), /--level must be one of subwords, words, characters, got "word"/], // biome-ignore format: one line
-    'a vocabulary that is too small': [train('--data', 'train.tsv', ...COLUMNS, '--vocabulary', '100'), /vocabularySize must be above 256/], // biome-ignore format: one line
+    'a vocabulary that is too small': [train('--data', 'train.tsv', ...COLUMNS, '--vocabulary', '100'), /vocabulary must be at least 257 for subwords, got 100 \(command line: --vocabulary\)/], // biome-ignore format: one line
     'only unknown tokens': [['predict', 'model', '--data', 'unknown.tsv'], /unknown\.tsv cannot be translated: none of its subwords occurs/], // biome-ignore format: one line
     'an empty text to predict': [['predict', 'model', '--text', ' '], /The text is empty/],
     'no text to predict': [['predict', 'model'], /Translation needs texts/],
     'parallel files of different lengths to evaluate': [['evaluate', 'model', '--source-file', 'test.de', '--target-file', 'short.en'], /test\.de has 30 lines, but short\.en has 1/], // biome-ignore format: one line
+    'one target file to evaluate': [
+      ['evaluate', 'model', '--target-file', 'test.en'],
+      /--source-file and --target-file must be given together/,
+    ],
+    'pairs of sounds and parallel files': [
+      ['evaluate', 'model', '--verification', 'train.tsv', '--source-file', 'test.de'],
+      /--verification cannot be combined with --source-file/,
+    ],
     'one file to evaluate': [['evaluate', 'model', '--source-file', 'test.de'], /--source-file and --target-file must be given together/], // biome-ignore format: one line
   };
   for (const [name, [args, message]] of Object.entries(cases)) {

@@ -45,6 +45,7 @@ export class AudioFeatures {
    * of the analysis: with the padding `reflect`, at most `fftSize / 2`; without `center`, fewer than `fftSize`
    */
   frames(samples: Float32Array, sampleRate: number = this.config.sampleRate): AudioFrames {
+    checkRate('frames', sampleRate);
     if (samples.length === 0) throw new UnrollError('data', 'The sound has no samples.');
     const stream = new FeatureStream(this.config, sampleRate);
     const values = joined([stream.push(samples), stream.end()]);

@@ -1,6 +1,7 @@
 /** Collects the vectors of the tokens of a vocabulary while a file is read. */
 import { UnrollError, valueError } from '@unroll/core';
 import { formatValue } from '@unroll/core/internal';
+import { countText } from '../count-text.js';
 import type { Vocabulary } from './vocabulary.js';
 
 /** A larger width shows that the file has another format. */
@@ -37,7 +38,7 @@ export class VectorTable {
     }
     if (this.width !== null && this.width !== width) {
       throw valueError(
-        `${this.source}: the vectors have ${width} values, but width is ${this.width}. Set the width of the embedding to ` +
+        `${this.source}: the vectors have ${countText(width, 'value')}, but width is ${this.width}. Set the width of the embedding to ` +
           `${width}, or use vectors of width ${this.width}.`,
         { source: this.source, width, expected: this.width },
       );
@@ -75,8 +76,8 @@ export class VectorTable {
     if (count === expected) return;
     const problem =
       count < expected
-        ? `the header announces ${expected} vectors, but the file ends after ${count}. It is truncated: download or copy it again`
-        : `the header announces ${expected} vectors, but there are more. Correct the first line`;
+        ? `the header announces ${countText(expected, 'vector')}, but the file ends after ${count}. It is truncated: download or copy it again`
+        : `the header announces ${countText(expected, 'vector')}, but there are more. Correct the first line`;
     throw this.error(`${problem}.`);
   }
 

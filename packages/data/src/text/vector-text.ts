@@ -3,6 +3,7 @@
  * fastText have a header line with the number of vectors and their width; files of GloVe have none.
  */
 import { formatValue } from '@unroll/core/internal';
+import { countText } from '../count-text.js';
 import type { RowReader, VectorTable } from './vector-table.js';
 
 const NUMBER = /^[+-]?(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?$/i;
@@ -91,7 +92,7 @@ export class TextRows implements RowReader {
     const hint =
       this.#line === 1 ? '' : ' The line is damaged, or the file is truncated: download or copy it again.';
     return this.#table.error(
-      `line ${this.#line}: ${formatValue(token)} must have ${width} values, got ${got}.${hint}`,
+      `line ${this.#line}: ${formatValue(token)} must have ${countText(width, 'value')}, got ${got}.${hint}`,
     );
   }
 

@@ -1,6 +1,7 @@
 /** The vocabulary of a model: tokens and their ids. It is built from training texts only. */
 import { UnrollError, valueError } from '@unroll/core';
 import { checkOptions, formatValue } from '@unroll/core/internal';
+import { countText } from '../count-text.js';
 
 export interface VocabularyOptions {
   /** Tokens with fewer occurrences are left out. Default 1. */
@@ -257,7 +258,7 @@ function checkTokens(tokens: readonly string[], specials: number): Map<string, n
 function checkCounts(tokens: readonly string[], counts: readonly number[]): void {
   const isValid = Array.isArray(counts) && counts.every((count) => Number.isInteger(count) && count >= 0);
   if (isValid && counts.length === tokens.length) return;
-  const got = isValid ? `${counts.length} counts` : formatValue(counts);
+  const got = isValid ? countText(counts.length, 'count') : formatValue(counts);
   throw valueError(
     `Vocabulary: counts must be one non-negative integer per token (${tokens.length}), got ${got}.`,
   );

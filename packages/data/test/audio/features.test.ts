@@ -95,6 +95,14 @@ describe('audioFeatures', () => {
       assert.throws(() => audioFeatures({ ...base, ...options }), { code: 'value', message });
     };
     assert.throws(() => features.frames(new Float32Array(0)), { code: 'data', message: /no samples/ });
+    assert.throws(() => features.frames(new Float32Array(300), 0), {
+      code: 'value',
+      message: /^frames: the sample rate must be above 0/,
+    });
+    assert.throws(() => features.stream(0), {
+      code: 'value',
+      message: /^stream: the sample rate must be above 0/,
+    });
     assert.throws(() => features.stream().end(), { code: 'data', message: /no samples/ });
     const single = audioFeatures({ ...base, kind: 'spectrogram', windowLength: 1, fftSize: 1 });
     assert.throws(() => single.stream().end(), { code: 'data', message: /no samples/ });

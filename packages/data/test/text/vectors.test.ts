@@ -194,7 +194,7 @@ describe('readVectors rejects', () => {
       '1 2\ncat 1 2\na 1 2\n',
       {},
       'format',
-      /^v\.txt: the header announces 1 vectors, but there are more\./,
+      /^v\.txt: the header announces 1 vector, but there are more\./,
     ],
     [
       'a truncated binary file',

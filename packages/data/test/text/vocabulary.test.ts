@@ -140,7 +140,7 @@ describe('configs and mismatches', () => {
     [
       'too few counts',
       { tokens, counts: [1], specials },
-      /^Vocabulary: counts must be one non-negative integer per token \(9\), got 1 counts/,
+      /^Vocabulary: counts must be one non-negative integer per token \(9\), got 1 count\.$/,
     ],
     [
       'a negative count',

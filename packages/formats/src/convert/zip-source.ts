@@ -50,8 +50,11 @@ const uint64 = (view: DataView, at: number): number =>
  */
 export async function zipIndex(source: ByteSource, { maxExtra = MAX_EXTRA } = {}): Promise<ZipIndex> {
   const { count, size, offset, end } = await findDirectory(source);
-  if (offset + size !== end || size > MAX_DIRECTORY || count * CENTRAL_SIZE > size)
-    throw zipError(source, 'its directory is not at the recorded offset');
+  if (offset + size !== end) throw zipError(source, 'its directory is not at the recorded offset');
+  if (size > MAX_DIRECTORY)
+    throw zipError(source, `its directory has ${size} bytes; the maximum is ${MAX_DIRECTORY}`);
+  if (count * CENTRAL_SIZE > size)
+    throw zipError(source, `its directory of ${size} bytes is too small for ${count} entries`);
   const bytes = await source.read(offset, offset + size);
   const view = viewOf(bytes);
   const index = new Map<string, ZipEntry>();

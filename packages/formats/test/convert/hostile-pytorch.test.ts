@@ -220,15 +220,15 @@ describe('hostile files of PyTorch', () => {
   });
 
   test('nested tuples, each of which contains the previous one twice, are refused', async () => {
-    // x = (x, x) forty times: as a key and as a value of a dict, and as an operand of REDUCE
+    // x = (x, x) forty times: as a key and as a value of a dict, and as an argument of numpy.dtype
     const bomb = `]${'q\0(h\0h\0t'.repeat(40)}`;
-    for (const pickle of [
-      `\x80\x02}(${bomb}K\x01u.`,
-      `\x80\x02}(K\x01${bomb}u.`,
-      `\x80\x02cnumpy\ndtype\n${bomb}\x85R.`,
-    ]) {
+    for (const pickle of [`\x80\x02}(${bomb}K\x01u.`, `\x80\x02}(K\x01${bomb}u.`])
       assert.match((await refusal(archive(pickle))).message, /no state dict|damaged|pickle/);
-    }
+    const dtype = `${bomb}q\0cnumpy.core.multiarray\nscalar\ncnumpy\ndtype\nh\0\x85RU\x00\x86R.`;
+    assert.match(
+      (await refusal(archive(`\x80\x02${dtype}`))).message,
+      /contains a NumPy number of type unknown/,
+    );
   });
   test('too many nested lists, and too many dicts, are refused', async () => {
     assert.match(
@@ -296,6 +296,26 @@ describe('hostile zips', () => {
       { name: 'a/version', content, offset: 0 },
     ]);
     assert.match((await refusal(overlap)).message, /overlaps the next entry/);
+  });
+  test('a directory of more than 128 MiB is refused before it is read', async () => {
+    const size = 2 ** 27 + 1;
+    const record = new DataView(new ArrayBuffer(22));
+    record.setUint32(0, 0x06054b50, true);
+    record.setUint32(12, size, true);
+    const end = new Uint8Array(record.buffer);
+    const read = async (begin: number): Promise<Uint8Array> => {
+      assert.ok(begin >= size - 20, 'only the end of the file is read');
+      return new Uint8Array([...new Uint8Array(Math.max(0, size - begin)), ...end]);
+    };
+    await assert.rejects(zipIndex({ name: 'big.zip', size: size + 22, read }), {
+      code: 'format',
+      message: `big.zip cannot be read as a zip file: its directory has ${size} bytes; the maximum is ${2 ** 27}.`,
+    });
+  });
+  test('a wrong number of entries is refused', async () => {
+    const zip = zipOf([{ name: 'a/data.pkl', content: latin('\x80\x02}.') }]);
+    new DataView(zip.buffer).setUint16(zip.length - 12, 60_000, true);
+    assert.match((await refusal(zip)).message, /its directory of 56 bytes is too small for 60000 entries/);
   });
   test('paths that lead out of the archive are not followed', async () => {
     assert.match(

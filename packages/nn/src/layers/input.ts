@@ -36,11 +36,7 @@ export class InputLayer extends Layer<InputOptions> {
 /** Creates a symbolic tensor: an input of a functional model, or the first entry of `sequential`. */
 export function input(options: InputOptions): SymbolicTensor {
   checkOptions('input', options, { shape: 'array', batchSize: 'count', ...LAYER });
-  if (
-    options.shape.some(
-      (extent) => extent !== null && extent !== -1 && !(Number.isInteger(extent) && extent > 0),
-    )
-  )
+  if (options.shape.some((extent) => extent !== null && !(Number.isInteger(extent) && extent > 0)))
     throw valueError(
       `input: shape must contain only positive integers and null, got ${formatValue(options.shape)}.`,
     );

@@ -131,7 +131,7 @@ export class Concatenate extends Layer<ConcatenateOptions> {
 
   outputShapes(inputs: readonly Shape[]): Shape[] {
     const [first, ...others] = inputs;
-    if (others.length === 0) throw this.error('shape', 'needs at least two inputs, got 1.');
+    if (others.length === 0) throw this.error('shape', `needs at least two inputs, got ${inputs.length}.`);
     const axis = this.#axis(first.length);
     for (const [i, shape] of others.entries()) {
       const fits =

@@ -153,7 +153,7 @@ export class TranscribeModel implements TaskModel {
     if (attention) {
       if (knownWords)
         throw valueError(
-          'knownWords is an option for CTC, but this model has an attention decoder. Omit the option.',
+          'knownWords is an option for CTC, but this model has an attention decoder. Omit the option (command line: --known-words).',
         );
       const parts = { frontEnd: this.#frontEnd, reduction, beam, maxLength: attention.maxLength };
       const decoded = await decodeSounds(this.network, sounds, parts);

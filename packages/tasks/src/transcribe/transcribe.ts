@@ -259,11 +259,14 @@ function checkOptions(options: TranscribeOptions): void {
     throw valueError(`learningRate must be above 0, got ${learningRate}.`, { learningRate });
   if (audio === text) throw valueError(`audio and text must be different columns, got "${audio}" for both.`);
   if (streaming && options.decoder === 'attention')
-    throw valueError('decoder must be "ctc" for streaming: an attention decoder reads the whole sound.');
+    throw valueError(
+      'decoder must be "ctc" for streaming: an attention decoder reads the whole sound. Omit one of the two options ' +
+        '(command line: --decoder, --streaming).',
+    );
   if (reduction > MAX_REDUCTION)
     throw valueError(`reduction must be at most ${MAX_REDUCTION}, got ${reduction}.`);
   if (streaming && normalize !== 'none')
     throw valueError(
-      `normalize must be "none" for streaming, got "${normalize}": the mean of a sound is not known before its end.`,
+      `normalize must be "none" for streaming, got "${normalize}": the mean of a sound is not known before its end (command line: --normalize).`,
     );
 }

@@ -2,7 +2,7 @@
  * Plans the training of a translator: reads the pairs, splits off a validation set, and chooses the tokens, the vocabularies, the
  * largest lengths and the training options that are not set.
  */
-import { RandomStream, UnrollError } from '@unroll/core';
+import { RandomStream, UnrollError, valueError } from '@unroll/core';
 import {
   buildVocabulary,
   type LengthSummary,
@@ -155,10 +155,18 @@ export function fitSide(texts: readonly string[], options: SideOptions, limit: (
   return { encoder, tokens, lengths: { ...summary, cut } };
 }
 
+/** Smallest vocabulary of subwords: one token more than the 256 bytes. */
+const SMALLEST_SUBWORDS = 257;
+
 function tokenizerOf(texts: readonly string[], { level, lowercase, vocabulary }: SideOptions): Tokenizer {
   const common = { lowercase, collapseWhitespace: true, normalize: 'NFC' } as const;
   if (level === 'words') return tokenizer({ kind: 'words', ...common });
   if (level === 'characters') return tokenizer({ kind: 'characters', ...common });
+  if (vocabulary !== null && vocabulary < SMALLEST_SUBWORDS)
+    throw valueError(
+      `vocabulary must be at least ${SMALLEST_SUBWORDS} for subwords, got ${vocabulary} (command line: --vocabulary).`,
+      { vocabulary },
+    );
   const words = texts.reduce((sum, text) => sum + text.split(/\s+/).length, 0);
   const size = 500 * Math.round(words / WORDS_PER_SUBWORD / 500);
   const defaultSize = Math.min(MAX_SUBWORDS, Math.max(MIN_SUBWORDS, size));

@@ -124,7 +124,7 @@ describe('prepareClassifier rejects', () => {
     'frames of two sizes': [
       tableOf([[...list[0].frames, { width: 4, height: 4, data: new Uint8Array(16) }], ...list.map(({ frames }) => frames)], ['left', ...list.map(({ direction }) => direction)]),
       { seed: 1 },
-      /boxes\.jsonl, line 1, column 1 \("clip"\): all frames of a clip must have the same size, but frame 1 has 16 × 12 pixels, frame 6 has 4 × 4\./,
+      /boxes\.jsonl, line 1, column 1 \("clip"\): all frames of a clip must have the same size, but frame 1 has 12 × 16 pixels, frame 6 has 4 × 4 \(height × width\)\./,
     ],
     'an option of sounds': [table, { mels: 8 }, /^mels is an option for sounds, but the inputs are clips\./],
     'an option of texts': [table, { embedding: 8 }, /^embedding is an option for texts, but the inputs are clips\./],

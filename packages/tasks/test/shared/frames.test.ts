@@ -154,11 +154,17 @@ describe('rejected clips', () => {
       { shape: [2, 4, 4], values: new Uint8Array(9) },
       /shape \[2, 4, 4\] needs 32 values, got 9\.$/,
     ],
-    'two sizes': [[grey(4, 0), grey(5, 0)], /frame 1 has 4 × 4 pixels, frame 2 has 5 × 5\.$/],
-    'one pixel': [[grey(1, 0)], /frames must have at least 4 × 4 pixels, got 1 × 1 \(frame 1\)\.$/],
+    'two sizes': [
+      [grey(4, 0), grey(5, 0)],
+      /frame 1 has 4 × 4 pixels, frame 2 has 5 × 5 \(height × width\)\.$/,
+    ],
+    'one pixel': [
+      [grey(1, 0)],
+      /frames must have at least 4 × 4 pixels \(height × width\), got 1 × 1 \(frame 1\)\.$/,
+    ],
     'wrong data': [
-      [{ width: 4, height: 4, data: new Uint8Array(9) }],
-      /frame 1 must have width · height values .*, got 9 values for 4 × 4/,
+      [{ width: 4, height: 5, data: new Uint8Array(9) }],
+      /frame 1 must have height · width values .*, got 9 values for 5 × 4 pixels \(height × width\)\.$/,
     ],
     'pixels as a list': [
       [{ width: 4, height: 4, data: [1] }],
@@ -166,7 +172,7 @@ describe('rejected clips', () => {
     ],
     'no height': [
       { shape: [1e9, 0, 4], values: new Uint8Array() },
-      /^clip: frames must have at least 4 × 4 pixels, got 4 × 0 \(frame 1\)\.$/,
+      /^clip: frames must have at least 4 × 4 pixels \(height × width\), got 0 × 4 \(frame 1\)\.$/,
     ],
     'two data types': [
       [grey(4, 0), { width: 4, height: 4, data: new Float32Array(16) }],
@@ -174,7 +180,7 @@ describe('rejected clips', () => {
     ],
     'a fractional width': [
       [{ width: 4.5, height: 4, data: new Uint8Array(18) }],
-      /the width and height of frame 1 must be integers, got 4\.5 × 4\.$/,
+      /the height and width of frame 1 must be integers, got 4 × 4\.5\.$/,
     ],
     'a fractional number of frames': [
       file(1.5, []),

@@ -26,6 +26,13 @@ export interface ImportContext extends KerasDialect {
   rescaled: boolean;
 }
 
+/** Returns the name of a dtype policy, by default float32; null if it has none, such as the policies of quantised layers. */
+function policyName(dtype: Json | undefined): string | null {
+  if (dtype === undefined || dtype === null) return 'float32';
+  const config = isObject(dtype) ? dtype.config : { name: dtype };
+  return isObject(config) && typeof config.name === 'string' ? config.name : null;
+}
+
 /** Options that have no effect on a layer's outputs, or that are read directly from the config. */
 const IGNORED = new Set([
   ...['name', 'trainable', 'dtype', 'batch_input_shape', 'batch_shape', 'build_config', 'input_dtype'],
@@ -162,10 +169,12 @@ export class KerasOptions {
   /** Reports float types other than float32: Unroll computes in float32. @throws UnrollError `value` for an unknown policy */
   #checkDtype(): void {
     const { dtype } = this.config;
-    const config = isObject(dtype) && isObject(dtype.config) ? dtype.config : null;
-    const policy =
-      typeof dtype === 'string' ? dtype : typeof config?.name === 'string' ? config.name : 'float32';
-    if (/^u?int|^bool|^string/.test(policy) || policy === 'float32') return;
+    const policy = policyName(dtype);
+    if (policy === null)
+      throw this.refuse(
+        `its dtype policy ${JSON.stringify(dtype).slice(0, 100)} has no name; Unroll has no quantised layers`,
+      );
+    if (/^(u?int(8|16|32|64)|bool|string|float32)$/.test(policy)) return;
     if (!/^(mixed_)?(b?float16|float64)$/.test(policy))
       throw this.refuse(`its dtype policy is ${policy}; Unroll has no quantised layers`);
     const reason = `the file says ${policy}; Unroll computes in float32`;

@@ -105,6 +105,10 @@ function kindOf(name: string): (typeof OPTIMIZERS)[string] {
   throw notInKeras('optimizer', name);
 }
 
+/** Returns Keras's default name of an optimizer: its class name in snake case, as Keras converts it. */
+const kerasName = (name: string): string => KERAS_NAMES[name] ?? name;
+const KERAS_NAMES: Readonly<Record<string, string>> = { adamw: 'adam_w', rmsprop: 'rm_sprop' };
+
 function optimizerTo({ name, options }: OptimizerRecord): JsonObject {
   const kind = kindOf(name);
   if (options.convention === 'pytorch') throw notInKeras('optimizer', `${name} with convention 'pytorch'`);
@@ -112,7 +116,7 @@ function optimizerTo({ name, options }: OptimizerRecord): JsonObject {
   if (Array.isArray(excluded) && excluded.length > 0 && options.weightDecay)
     throw notInKeras('optimizer option', 'excludeFromWeightDecay');
   const config: JsonObject = {
-    name: toSnake(CLASSES[name]).replace(/^_/, ''),
+    name: kerasName(name),
     learning_rate: rateTo(options.learningRate),
   };
   for (const [key, option] of Object.entries(kind.options))
@@ -150,7 +154,7 @@ function stateTo(record: OptimizerRecord, parameters: readonly string[], model: 
     const initial = name === 'adagrad' ? Number(options.initialAccumulatorValue ?? 0.1) : 0;
     const values = slots[slot]?.get(parameter) ?? new Float32Array(size).fill(initial);
     return {
-      name: `${name}/${parameter.replaceAll('/', '_')}_${SLOT_NAMES[slot]}`,
+      name: `${kerasName(name)}/${parameter.replaceAll('/', '_')}_${SLOT_NAMES[slot]}`,
       shape,
       values: kind.isNegated ? values.map((value: number) => -value) : values,
       dtype: 'float32',
@@ -161,7 +165,7 @@ function stateTo(record: OptimizerRecord, parameters: readonly string[], model: 
     ? parameters.flatMap((parameter) => slotNames.map((slot) => array(slot, parameter)))
     : slotNames.flatMap((slot) => parameters.map((parameter) => array(slot, parameter)));
   const scalar = (label: string, value: number, dtype: 'float32' | 'int32'): OptimizerArray => ({
-    ...{ name: `${name}/${label}`, shape: [], values: [value], dtype },
+    ...{ name: `${kerasName(name)}/${label}`, shape: [], values: [value], dtype },
   });
   const rate =
     typeof options.learningRate === 'number'

@@ -151,10 +151,8 @@ function* checkedFrames(
         throw new ClipProblem(`all frames of a clip must have the same data type, but ${types}`);
       }
       if (read.width !== first.width || read.height !== first.height) {
-        const sizes = `frame ${indices[0] + 1} has ${first.width} × ${first.height} pixels, frame ${indices[n - 1] + 1} has`;
-        throw new ClipProblem(
-          `all frames of a clip must have the same size, but ${sizes} ${read.width} × ${read.height}`,
-        );
+        const sizes = `frame ${indices[0] + 1} has ${sizeText(first)} pixels, frame ${indices[n - 1] + 1} has ${sizeText(read)}`;
+        throw new ClipProblem(`all frames of a clip must have the same size, but ${sizes} (height × width)`);
       }
       yield read;
     }
@@ -167,14 +165,21 @@ function* checkedFrames(
 const typeName = ({ data }: CheckedFrame): string =>
   data instanceof Float32Array ? 'a Float32Array' : 'a Uint8Array';
 
+const sizeText = ({ width, height }: { width: number; height: number }): string => `${height} × ${width}`;
+
 /** Checks that width and height are integers, at least `MIN_SIDE`. @param what noun for the frame in messages */
 function checkSides(width: number, height: number, what: string): void {
   if (!(width >= MIN_SIDE && height >= MIN_SIDE)) {
     const minSize = `${MIN_SIDE} × ${MIN_SIDE}`;
-    throw new ClipProblem(`frames must have at least ${minSize} pixels, got ${width} × ${height} (${what})`);
+    const size = sizeText({ width, height });
+    throw new ClipProblem(
+      `frames must have at least ${minSize} pixels (height × width), got ${size} (${what})`,
+    );
   }
   if (!Number.isSafeInteger(width) || !Number.isSafeInteger(height))
-    throw new ClipProblem(`the width and height of ${what} must be integers, got ${width} × ${height}`);
+    throw new ClipProblem(
+      `the height and width of ${what} must be integers, got ${sizeText({ width, height })}`,
+    );
 }
 
 function readFrame(frame: Frame, index: number): CheckedFrame {
@@ -189,9 +194,9 @@ function readFrame(frame: Frame, index: number): CheckedFrame {
   checkSides(width, height, what);
   const channels = data.length / (width * height);
   if (channels !== 1 && channels !== 3 && channels !== 4) {
-    const expected = 'width · height values for each of 1, 3 or 4 channels';
+    const expected = 'height · width values for each of 1, 3 or 4 channels';
     throw new ClipProblem(
-      `${what} must have ${expected}, got ${data.length} values for ${width} × ${height}`,
+      `${what} must have ${expected}, got ${data.length} values for ${sizeText(frame)} pixels (height × width)`,
     );
   }
   if (data instanceof Float32Array && !data.every(Number.isFinite))

@@ -84,26 +84,34 @@ export class OnnxGraph {
     return name;
   }
 
-  /** Adds a float32 tensor. @param key the same key always gives the same tensor */
+  /**
+   * Adds a float32 tensor.
+   * @param key the same key always gives the same tensor
+   * @throws UnrollError `value` if a value is not finite
+   */
   floats(key: string, values: FloatArray | readonly number[], shape: Shape): string {
-    const found = this.#constants.get(`float ${key}`);
-    if (found) return found;
-    const name = this.unique(key);
-    const data = Float32Array.from(values);
-    const at = key.startsWith('constant') ? -1 : data.findIndex((value) => !Number.isFinite(value));
+    const at = Float32Array.from(values).findIndex((value) => !Number.isFinite(value));
     if (at >= 0)
       throw valueError(
         `${key} has the value ${values[at]} at index ${at}. To be exported, weights must be finite and within the range of float32.`,
         { key, position: at, value: values[at] },
       );
+    return this.#floats(key, values, shape);
+  }
+
+  /** Adds a float32 scalar, which may be infinite. */
+  number(value: number): string {
+    return this.#floats(`constant_${value}`, [value], []);
+  }
+
+  #floats(key: string, values: FloatArray | readonly number[], shape: Shape): string {
+    const found = this.#constants.get(`float ${key}`);
+    if (found) return found;
+    const name = this.unique(key);
+    const data = Float32Array.from(values);
     this.#constants.set(`float ${key}`, name);
     this.#initializers.push(tensorOf(name, FLOAT, shape, new Uint8Array(data.buffer)));
     return name;
-  }
-
-  /** Adds a float32 scalar. */
-  number(value: number): string {
-    return this.floats(`constant_${value}`, [value], []);
   }
 
   /** Adds a vector of int64. */

@@ -147,8 +147,9 @@ function slice(context: NodeContext): Value[] {
   const ends = numbersFrom(context, 2, 'ends') ?? [];
   const axes = numbersFrom(context, 3, 'axes') ?? starts.map((_, i) => i);
   const steps = numbersFrom(context, 4, 'steps') ?? starts.map(() => 1);
+  if ([ends, axes, steps].some(({ length }) => length !== starts.length) || steps.includes(0))
+    throw context.error('its starts, ends, axes or steps are invalid');
   starts.forEach((start, i) => {
-    if (steps[i] === 0 || ends[i] === undefined) throw context.error('its starts, ends or steps are invalid');
     value = sliced(context, value, context.axis(axes[i], rank), { start, end: ends[i], step: steps[i] });
   });
   return [value];
@@ -349,6 +350,8 @@ function pad(context: NodeContext): Value[] {
   const axes = (numbersFrom(context, 3, 'axes') ?? value.onnxAxes.map((_, d) => d)).map((axis) =>
     context.axis(axis, value.onnxAxes.length),
   );
+  if (pads.length !== 2 * axes.length)
+    throw context.error(`it must have ${2 * axes.length} pads for ${axes.length} axes, got ${pads.length}`);
   axes.forEach((axis, i) => {
     const [before, after] = [pads[i], pads[i + axes.length]];
     if (before || after) value = padded(context, value, axis, before, after, padValue);

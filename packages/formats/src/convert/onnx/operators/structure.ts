@@ -137,9 +137,9 @@ function squeeze(context: NodeContext): Value[] {
   const axes =
     numbersFrom(context, 1, 'axes')?.map((axis) => context.axis(axis, shape.length)) ??
     shape.flatMap((extent, d) => (knownSize(extent) === 1 ? [d] : []));
-  if (value.kind === 'sizes') return [{ ...value, isScalar: true }];
   if (axes.some((axis) => knownSize(shape[axis]) !== 1))
     throw context.error('it removes an axis whose size is not 1');
+  if (value.kind === 'sizes') return [{ ...value, isScalar: value.isScalar || axes.length > 0 }];
   const remaining = <T>(list: readonly T[]): T[] => list.filter((_, d) => !axes.includes(d));
   if (value.kind === 'tensor') return [{ ...value, onnxAxes: remaining(value.onnxAxes) }];
   return [reshaped(context, value, remaining(shape))];
