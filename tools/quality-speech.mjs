@@ -10,7 +10,7 @@ const TEST_VOICE = 'en-us+m3';
 const TRAINING = 3000;
 const VALIDATION = 200;
 const TEST = 300;
-/** Number of training sentences of a speech synthesiser, and number that it speaks in each of validation and test. */
+/** Number of sentences on which a speech synthesiser is trained, and number of sentences that it speaks for validation and again for the test. */
 const SYNTHESIS_TRAINING = 1500;
 const SYNTHESISED = 100;
 /**

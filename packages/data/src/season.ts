@@ -3,14 +3,15 @@
  */
 import type { Frequency } from './frequency.js';
 
-/** A longer season is chosen only if its autocorrelation is more than this factor times that of the best shorter season. */
+/** A longer season is chosen only if its autocorrelation is more than this factor times that of the season chosen so far. */
 const MIN_RATIO = 1.2;
 
 /**
  * Returns the season length in rows, or 1 if the series has none. Candidates are the usual seasons of the frequency
  * (months: 12, hours: 24 and 168, ...). If the times are plain numbers, the candidates are all lengths up to a third of the series,
- * but at most 370. Missing values (NaN) at the start are left out. A candidate must cover at most half of the series, and the autocorrelation of the detrended series at that lag
- * must be a peak, above 0.3 and above the level of chance (2 / √rows).
+ * but at most 370. Missing values (NaN) at the start are left out. A candidate must cover at most half of the series, and the
+ * autocorrelation of the detrended series at that lag must be above 0.3 and above the level of chance (2 / √rows). If lags next
+ * to each other are candidates, it must also be a peak.
  */
 export function inferSeason(values: ArrayLike<number>, frequency: Frequency): number {
   let best = 1;

@@ -155,7 +155,7 @@ describe('snapshots and resumed runs', () => {
     assert.deepEqual(weightsOf(resumedNetwork), weightsOf(uninterrupted));
   });
 
-  test('a resumed run continues at the right batch of an iterable, also of a generator object that can be iterated only once', async () => {
+  test('a resumed run continues at the right batch of an iterable, even of a generator object, which can be iterated only once', async () => {
     const endlessBatches = function* (): Generator<{ x: number[][][]; y: number[][] }> {
       for (let i = 0; ; i++)
         yield {

@@ -15,7 +15,7 @@ export function example(
   const width = { pinball: 3, studentTNll: 6, gaussianNll: 4, negativeBinomialNll: 4 }[loss as string] ?? 3;
   const rows = <T>(make: () => T): T[][] => [0, 1].map(() => [0, 1, 2].map(make));
   const list = (count: number, low: number, high: number): number[] => [...random.uniform(count, low, high)];
-  const integers = (count: number, most: number): number[] => list(count, 0, most).map(Math.floor);
+  const integers = (count: number, below: number): number[] => list(count, 0, below).map(Math.floor);
   const probabilities = /rossentropy/.test(loss) || loss === 'poisson';
   const prediction = rows(() => (probabilities ? list(3, 0.1, 0.9) : list(width, -2, 2)));
   const oneHot = (): number[] => {

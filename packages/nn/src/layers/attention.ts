@@ -41,7 +41,7 @@ export interface AttentionOptions extends AttentionBaseOptions {
    *   `additiveAttention({ units })`.
    */
   scoreMode?: ScoreMode;
-  /** Multiply the scores (`concat`: the sums) by a trained number, initially 1. Default false. */
+  /** Multiply the scores (`concat`: q + k, before the tanh) by a trained number, initially 1. Default false. */
   useScale?: boolean;
 }
 

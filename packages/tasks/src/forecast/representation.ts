@@ -129,8 +129,8 @@ export function describeRepresentation({
 }: Pick<Representation, 'lag' | 'reference'>): string {
   const what = lag === 1 ? 'values' : `seasonal differences (lag ${lag})`;
   const subtracted = {
-    last: lag === 1 ? ' minus the last value' : ' minus the last difference',
-    mean: ' minus their mean',
+    last: ', with the last one subtracted from each',
+    mean: ', with their mean subtracted',
     zero: '',
   }[reference];
   return `${what}${subtracted}`;

@@ -40,8 +40,8 @@ export function speakScores(
 
 /**
  * Returns the mel-cepstral distortion in dB: the mean distance of aligned frames, for the alignment with the smallest sum of
- * distances. The distance of two frames is the root mean square difference of their log-mel values, computed from the
- * cepstral coefficients 1 to 13 only.
+ * distances. The distance of two frames is the Euclidean distance of their scaled cepstral coefficients 1 to 13; it equals the
+ * root mean square difference of the log-mel spectra that consist of these coefficients only.
  */
 export function melCepstralDistortion(a: DecibelFrames, b: DecibelFrames): number {
   const [x, y] = [cepstra(a), cepstra(b)];

@@ -21,7 +21,7 @@ export interface OptimizerPart {
 
 const BUFFERS = /(^|\.)(running_mean|running_var|num_batches_tracked)$/;
 
-/** An optimizer: its name in Unroll, and Unroll's names of its options and slots by PyTorch's names. */
+/** An optimizer: its name in Unroll, and maps from PyTorch's names of its options and slots to Unroll's names. */
 interface Kind {
   name: string;
   options: Readonly<Record<string, string>>;
@@ -34,7 +34,7 @@ const ADAM: Kind = {
   slots: { exp_avg: 'm', exp_avg_sq: 'v' },
 };
 
-/** Returns the optimizer with the options of a parameter group; the reason as a string if Unroll has no such optimizer. */
+/** Finds out from the options of a parameter group which optimizer it is. A string is the reason why it cannot be imported. */
 function kindOf(group: Dict): Kind | string {
   const has = (key: string): boolean => group.has(key);
   const isSet = (key: string): boolean => Boolean(group.get(key));
@@ -90,7 +90,7 @@ export async function optimizerPart(
   const [groups, states] = [dict.get('param_groups'), dict.get('state')];
   const [group, ...others] = Array.isArray(groups) ? groups : [];
   if (!(group instanceof Map) || !(states instanceof Map)) return refused('its state dict is not complete');
-  if (others.length > 0) return refused('it has several parameter groups, whose order is not in the file');
+  if (others.length > 0) return refused('it has several parameter groups, and the file does not say which parameters they contain');
   const kind = kindOf(group);
   if (typeof kind === 'string') return refused(kind);
   const stateByName = statesByName(group, states, parametersOf(tensors));
@@ -106,7 +106,7 @@ export async function optimizerPart(
   }
   const iterations = await iterationsOf([...stateByName.values()], file);
   const record = { name: kind.name, options: optionsOf(kind, group), iterations, slots };
-  return { record, defaulted: biasNotes(recipes), dropped: [] };
+  return { record, defaulted: [...decayNotes(kind, group), ...biasNotes(recipes)], dropped: [] };
 }
 
 /** Returns the tensors that training changes, but only the first of tensors that share their memory. */
@@ -173,7 +173,7 @@ async function slotOf(
   return convert(await Promise.all(from.map(async (name) => (await read(name)) ?? zeros(name))));
 }
 
-/** Returns the number of updates. SGD does not store it: the result is 1 after any updates, and 0 for a new optimizer. */
+/** Returns the number of updates. SGD does not store it: with momentum, the result is 1 after any updates, otherwise 0. */
 async function iterationsOf(states: readonly Dict[], file: TorchFile): Promise<number> {
   let iterations = states.some((state) => [...state.values()].some((value) => value instanceof PyTensor))
     ? 1
@@ -184,6 +184,12 @@ async function iterationsOf(states: readonly Dict[], file: TorchFile): Promise<n
     if (typeof value === 'number' && Number.isSafeInteger(value)) iterations = Math.max(iterations, value);
   }
   return iterations;
+}
+
+/** Before PyTorch 2.7, Adam and AdamW have the same options. They differ only with weight decay. */
+function decayNotes({ name }: Kind, group: Dict): OptimizerPart['defaulted'] {
+  if (name !== 'adam' || group.has('decoupled_weight_decay') || !group.get('weight_decay')) return [];
+  return [{ name: 'the optimizer', value: 'adam', reason: 'the file does not say whether it is Adam or AdamW' }];
 }
 
 function optionsOf({ options }: Kind, group: Dict): Record<string, unknown> {
