@@ -81,7 +81,7 @@ the last value plus the mean change per row (drift), the theta method (theta), e
 Data
   --target <column>     column to forecast
   --horizon <n>         number of rows to forecast
-  --time <columns>      time column, or several such as year,month,day,hour (default: detected)
+  --time <columns>      time column or columns, such as year,month,day,hour (default: detected)
   --series <column>     column that identifies the series of each row (default: the table is one
                         series)
   --past <columns>      past covariates: known only up to the last row
@@ -112,10 +112,11 @@ Network
   --head <name>         output head: point, quantile, gaussian, studentt, or negbin for counts
                         (default: point)
   --scaler <name>       scaling of the input windows: "changes" (values or seasonal differences, minus
-                        the last of them), "log" (the same, of logarithms), "standard", "robust" or
-                        "minmax" (with statistics of the training rows), "instance" (with statistics
-                        of the window). Default: changes or log, chosen from the data; values or
-                        differences and what is subtracted are then chosen by comparing candidates
+                        the last one of the window), "log" (the same, of logarithms), "standard",
+                        "robust" or "minmax" (with statistics of the training rows), "instance"
+                        (with statistics of the window). Default: "changes" or "log", chosen from the
+                        data; candidates are then compared to choose between values and differences,
+                        and to choose what is subtracted from them
   --decoding <name>     direct (all horizon steps at once) or recursive (step by step) (default:
                         direct)
   --epochs <n>          maximum number of epochs (default: 60)
@@ -146,7 +147,7 @@ Run
   --quiet               print no text
 `;
 
-/** The parsed command line. Undefined: not given. */
+/** The parsed command line. A field is undefined if its option is not given. */
 export interface ForecastArguments {
   file: string;
   options: ForecastOptions;
