@@ -154,7 +154,7 @@ export const VIDEOS = [
     flags: `--frames clip --label labels --multi-label ; ${flagsOf('classify')} --networks ${NETWORKS}`,
   },
   {
-    ...{ set: 'moving-digits-describe', title: 'moving digits, a sentence', ...DIGITS },
+    ...{ set: 'moving-digits-describe', title: 'moving digits, one sentence per clip', ...DIGITS },
     ...{ measure: 'sentence exactly correct', must: 0.85, want: 0.95, split: SPLIT, evaluate: describe },
     flags: `--frames clip --text text ${flagsOf('describe')}`,
   },

@@ -81,7 +81,7 @@ the last value plus the mean change per row (drift), the theta method (theta), e
 Data
   --target <column>     column to forecast
   --horizon <n>         number of rows to forecast
-  --time <columns>      time column, or several such as year,month,day,hour (default: detected)
+  --time <columns>      time column or columns, such as year,month,day,hour (default: detected)
   --series <column>     column that identifies the series of each row (default: the table is one
                         series)
   --past <columns>      past covariates: known only up to the last row
@@ -147,7 +147,7 @@ Run
   --quiet               print no text
 `;
 
-/** The parsed command line. Undefined: not given. */
+/** The parsed command line. A field is undefined if its option is not given. */
 export interface ForecastArguments {
   file: string;
   options: ForecastOptions;
