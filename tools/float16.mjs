@@ -150,7 +150,8 @@ async function measureMemory(seed) {
   const rounded = (await predict(model, validation.x)).dataSync();
   const { mean, largest } = differences(original, rounded);
   console.log(
-    `| adding, RMSE of sums from 0 to 2 | ${rmse(original)} | ${rmse(rounded)} | ${format(mean)} | ${format(largest)} |`,
+    `| adding, RMSE (the sums are between 0 and 2) | ${rmse(original)} | ${rmse(rounded)} | ${format(mean)} | ` +
+      `${format(largest)} |`,
   );
 }
 

@@ -80,7 +80,7 @@ const measureFrames = async (page) => {
   await page.waitForTimeout(1500);
   const { gaps, longest } = await page.evaluate(watchFrames);
   print('Frames per second while an LSTM of 64 units trains', (1000 / median(gaps)).toFixed(1));
-  print('Longest task of the page', longest === 0 ? 'below 50 ms' : `${longest.toFixed(0)} ms`);
+  print('Longest main-thread task', longest === 0 ? 'below 50 ms' : `${longest.toFixed(0)} ms`);
 };
 
 /** Returns the times in milliseconds until the first paint, and until the page can train (the performance mark "engine ready"). */

@@ -92,7 +92,7 @@ for (const [reason, files] of sorted)
 const EXPLANATIONS = [
   [
     /only convolution and pooling over one axis|only the time axis/,
-    'Convolution and pooling over two or three axes are not supported.',
+    '2D and 3D convolution and pooling are not supported.',
   ],
   [
     /does not depend on the inputs|must be constant|its output Indices/,
@@ -125,16 +125,16 @@ if (process.argv.includes('--list')) {
     const list = files.map((file) => `\`${file}\``).sort();
     return `| ${text} | ${files.length} | ${list.join(', ')} |`;
   });
-  const page = `# Backend cases of the ONNX project
+  const page = `# ONNX backend test cases
 
-The package onnx has test cases for single nodes, with recorded outputs. There are ${names.length} cases for the operators that
-Unroll reads; ${equal} pass, including all cases of RNN, LSTM and GRU nodes. The others are listed here. The numbers do not
-include cases with data types that Unroll does not read (floats of 8 and 4 bits, integers of 4 and 2 bits, strings) or cases
-without an input array (Constant, Range, sequences). Unroll does not round intermediate values to float16, so the
-tolerance is 1e-2 for float16 cases and 1e-5 for all others, times max(1, |y|) for a recorded output y.
+The Python package \`onnx\` has test cases for single nodes, with recorded outputs. There are ${names.length} cases for the
+operators that Unroll reads; ${equal} pass, including all cases of RNN, LSTM and GRU nodes. The others are listed here. The
+numbers do not include cases with data types that Unroll does not read (floats of 8 and 4 bits, integers of 4 and 2 bits,
+strings) or cases without an input array (Constant, Range, sequences). Unroll does not round intermediate values to float16,
+so the tolerance is 1e-2 for float16 cases and 1e-5 for all others, times max(1, |y|) for a recorded output y.
 
-Written by \`node tools/verify/onnx-files.mjs FOLDER --list\` from the files of
-\`tools/goldens/formats/onnx_files.py --cases FOLDER\`.
+\`node tools/verify/onnx-files.mjs FOLDER --list\` writes this page from the files that
+\`tools/goldens/formats/onnx_files.py --cases FOLDER\` writes.
 
 | reason | cases | names |
 |---|---|---|
