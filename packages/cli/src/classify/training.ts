@@ -75,7 +75,7 @@ Data
   --filters <n>         numeric sequences: filters of each of the two convolutions over the steps;
                         0: no convolutions (default: 64)
   --networks <n>        number of networks, whose predictions are averaged (default: 5; 3 for texts
-                        with n-grams; 1 for clips; fewer for large data sets)
+                        with an n-gram model; 1 for clips; fewer for large data sets)
   --no-ngrams           texts: train only the networks, without the n-gram model
 ${SOUND_HELP}${CLIP_HELP}`;
 

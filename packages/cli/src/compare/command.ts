@@ -53,10 +53,11 @@ const TASK_NAMES = Object.keys(METRICS);
 const HELP = `Usage: unroll compare <task> <arguments of the task> [options]
 
 Trains models for one task with several recurrent cells and seeds, and prints for each cell the
-number of parameters, seconds per epoch, seconds to the best epoch, the quality on the validation
-data with its spread over the seeds, memory, and the time for one example. A winner is named only if
-the spread over the seeds cannot explain the difference. Every run is a separate process. Text
-classifiers are trained without the n-gram model, which is the same for all cells (--no-ngrams).
+number of parameters, the seconds per epoch, the seconds to the best epoch, the quality on the
+validation data with its spread over the seeds, the peak memory, and the time to predict from one
+example. A winner is named only if it differs from every other cell by more than the spread over the
+seeds explains. Every run is a separate process. Text classifiers are trained with --no-ngrams,
+because the n-gram model is the same for all cells.
 
 Tasks: ${TASK_NAMES.join(', ')}
 

@@ -83,7 +83,7 @@ export const convert: Command = {
     const parsed = parseOptions(args, OPTIONS);
     const [input, output, ...extra] = parsed.positionals;
     if (input === undefined || output === undefined || extra.length > 0)
-      throw new UsageError('An input and an output are required: unroll convert <in> <out>');
+      throw new UsageError('Exactly one input and one output are required: unroll convert <in> <out>');
     if (resolve(input) === resolve(output)) throw new UsageError(`<in> and <out> are the same: ${input}.`);
     const reporter = new Reporter({ json: parsed.values.json === true, quiet: false });
     if (parsed.values.map === 'template') return writeTemplate(input, output, parsed, reporter);
@@ -120,7 +120,8 @@ async function writeTemplate(
 ): Promise<void> {
   const { source, format } = await openModelFile(input, textOption(args, 'from'));
   if (!format.template) throw new UsageError(`${input} is ${format.title}, which needs no map.`);
-  if (!output.endsWith('.json')) throw new UsageError(`A map is a .json file, got ${output}.`);
+  if (!output.endsWith('.json'))
+    throw new UsageError(`--map template writes a JSON file: <out> must end in .json, got ${output}.`);
   const text = `${JSON.stringify(await format.template(source), null, 2)}\n`;
   writeAtomically(dirname(output), new Map([[basename(output), text]]));
   reporter.print(`written  ${output}: complete it, then pass --map ${output}`);

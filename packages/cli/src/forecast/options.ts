@@ -89,9 +89,10 @@ Data
   --future-rows <file>  file with the future covariates of the rows to forecast, if the table does
                         not contain them
   --static <columns>    static covariates: constant within each series
-  --discontinued <how>  series that ended at least one horizon, and at least three rows, before the
-                        last row of the table: keep (forecast each from its own last rows) or drop
-                        (default: drop; keep if half of the series or more ended that early)
+  --discontinued <how>  drop or keep the series that ended at least one horizon and at least three
+                        rows before the last row of the table; series that are kept are forecast
+                        from their own last rows (default: drop; keep if at least half of the series
+                        ended that early)
   --calendar <names>    calendar features: auto, none, or any of hour,weekday,month (default: none)
   --sql <query>         forecast the result of this query; in the query, the table "data" is the
                         file, which may be larger than memory (needs DuckDB: npm install

@@ -17,10 +17,10 @@ const OPTIONS = {
 
 const HELP = `Usage: unroll generate <model> [options]
 
-Generates text with a language model (unroll train generate) and prints it as it is generated, after
-the prompt. The same options give the same text. <model> is the model folder or a zip of this
-folder. unroll generate <model> --help also lists the options of the model, such as --length,
---temperature, --top-k, --top-p and --seed.
+Generates text with a language model (unroll train generate). Prints the prompt, and then each piece
+of the text as soon as it is generated. The same options give the same text. <model> is the model
+folder or a zip of this folder. unroll generate <model> --help also lists the options of the model,
+such as --length, --temperature, --top-k, --top-p and --seed.
 
   --prompt <text>       text to continue (default: none)
   --threads <n>         number of threads (default: the number of cores)

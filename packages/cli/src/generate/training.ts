@@ -32,9 +32,9 @@ const OPTIONS = {
 
 const HELP = `Usage: unroll train generate --data <file> --out <folder> [options]
 
-Trains a language model, a recurrent network that predicts the next character, word or subword, on a
-text file (also gzipped). Use unroll generate to continue a text, and unroll evaluate to measure
-perplexity, and nats and bits per character.
+Trains a language model on a text file (also gzipped): a recurrent network that predicts the next
+character, word or subword. unroll generate continues a text with the model; unroll evaluate
+computes its perplexity, and its nats and bits per character.
 
 Data
   --data <file>         text to train on
@@ -43,7 +43,7 @@ Data
   --subwords <n>        size of the subword vocabulary (default: 1,000 to 8,000, depending on the
                         length of the text)
   --weight-drop <rate>  dropout rate of the recurrent weights, from 0 to below 1
-  --steps <n>           steps (tokens) that gradients are propagated through (default: 64
+  --steps <n>           length of truncated backpropagation through time in tokens (default: 64
                         characters, or 50 words or subwords)
 `;
 
@@ -53,7 +53,7 @@ export const generateTraining: TrainableTask = {
   help: HELP,
   unsupported: ['decimal', 'thousands', 'no-header'],
   units: 'hidden units per layer',
-  batch: 'number of parallel streams: parts of the text that are trained together',
+  batch: 'number of parallel streams into which the text is cut',
   open,
 };
 

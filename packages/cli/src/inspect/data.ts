@@ -54,7 +54,7 @@ async function measureExample(
 ): Promise<ModelMeasurements> {
   if (taskFormat(files) === null)
     throw new UsageError(
-      '--data needs a model of a task, such as a model of unroll forecast: this model does not store how to read a file.',
+      '--data and --text need a model of a task, such as one written by unroll train or unroll forecast: this model does not store how to read its inputs.',
     );
   const model = taskModelFromFiles(files, tasks);
   if (model.example === undefined)

@@ -147,7 +147,7 @@ const saturationTable = (saturation: readonly LayerSaturation[]): string =>
 function weightTable(weights: readonly WeightStatistics[]): string {
   const number = (value: number): string => String(Number(value.toPrecision(3)));
   return table(
-    ['weights', 'shape', 'mean', 'deviation', 'smallest', 'largest', 'zeros', 'histogram'],
+    ['weights', 'shape', 'mean', 'standard deviation', 'smallest', 'largest', 'zeros', 'histogram'],
     weights.map(({ name, shape, mean, deviation, zeros, histogram }) => [
       ...[escapeText(name), shape.join(' x '), number(mean), number(deviation)],
       ...[number(histogram.min), number(histogram.max), percent(zeros), bars(histogram.counts)],

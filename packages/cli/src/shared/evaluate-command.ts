@@ -33,7 +33,7 @@ const HELP = `Usage: unroll evaluate <model> --data <file> [options]
        unroll evaluate <model> --source-file <file> --target-file <file> [options]
        unroll evaluate <model> --verification <file> [options]
 
-Scores a saved model on rows that it was not trained on, using the metrics of the training run.
+Scores a saved model on rows that it was not trained on, with the same metrics as the training run.
 <model> is the folder of a saved model (<out> of unroll train, <out>/model of unroll forecast) or a
 zip of this folder.
 
@@ -53,7 +53,8 @@ mel-cepstral distortion.
   --pattern <pattern>   pattern of the file names if --data is a folder of WAV files; each {field}
                         is a column (default: the pattern of the training run)
   --source-file <file>, --target-file <file>
-                        two text files with one source and one target per line, for translators
+                        for translators: a text file with one source per line, and a text file with
+                        the target of each line
   --verification <file> pairs of sounds, for classifiers of sounds: two columns with the paths of
                         WAV files, and a column "same" with 1 for the same label (such as the same
                         speaker) and 0 for different ones; reports the equal error rate
@@ -71,7 +72,9 @@ export const evaluate: Command = {
       (name) => parsed.values[name] !== undefined,
     );
     if (parsed.positionals.length !== 1 || !hasData) {
-      throw new UsageError('A model and --data are required: unroll evaluate <model folder> --data <file>');
+      throw new UsageError(
+        'Exactly one model and --data are required: unroll evaluate <model folder> --data <file>',
+      );
     }
     const threads = integerOption(parsed, 'threads');
     const model = await loadTaskModel(parsed.positionals[0], tasks);
@@ -114,7 +117,9 @@ async function requestOf(args: ParsedArgs, model: TaskModel, reporter: Reporter)
   }
   if (model.pairs !== true) {
     const task = taskName(model.format);
-    throw new UsageError(`--source-file is for translators, got a model of the task "${task}". Use --data.`);
+    throw new UsageError(
+      `--source-file and --target-file are for translators, got a model of the task "${task}". Use --data.`,
+    );
   }
   if (source === undefined || target === undefined || args.values.data !== undefined)
     throw new UsageError('--source-file and --target-file must be given together, without --data.');

@@ -15,7 +15,8 @@ Sound
   --normalize <what>    what is subtracted from the frames of each file: level (one number, the mean
                         of all values), features (the mean of each feature) or none (default: level)
   --mels <n>            number of mel filters (default: 40)
-  --rate <hz>           sample rate of the analysis (default: the most frequent one, at most 16,000)
+  --rate <hz>           sample rate to which sounds are converted (default: the most common rate in
+                        the training data, at most 16,000)
   --no-augment          train without augmentation (random changes of speed and frequencies, random
                         masks and, with --normalize none, random changes of the loudness)
 `;

@@ -123,7 +123,7 @@ function decode(bytes: Uint8Array, path: string, requested?: string): { text: st
   if (bytes.length > constants.MAX_STRING_LENGTH) throw tooLarge(path);
   const { text, encoding } = decodeText(bytes, path, requested);
   if (encoding === 'UTF-8' || requested !== undefined) return { text, notes: [] };
-  const statement = `The file is read as ${encoding}`;
+  const statement = `${path} is read as ${encoding}`;
   const hint = encoding === 'UTF-16' ? '.' : '. If that is not its encoding, set --encoding.';
   return { text, notes: [statement + hint] };
 }

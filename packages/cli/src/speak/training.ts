@@ -48,7 +48,8 @@ Data
 
 Sound
   --mels <n>            number of mel filters (default: 80)
-  --rate <hz>           sample rate of the speech (default: the most frequent one, at most 16,000)
+  --rate <hz>           sample rate of the speech (default: the most common rate of the recordings,
+                        at most 16,000)
   --reduction <n>       frames of 12.5 ms per step of the decoder (default: 4)
   --sampling <rate>     scheduled sampling: the largest share of steps in training at which the
                         decoder reads its own previous frame instead of the recorded one, from 0 to
@@ -59,7 +60,7 @@ export const speakTraining: TrainableTask = {
   about: 'synthesise speech from texts',
   options: OPTIONS,
   help: HELP,
-  units: 'hidden units per decoder layer; each direction of the encoder has half as many',
+  units: 'hidden units per decoder layer; half as many per direction of the encoder',
   open,
 };
 

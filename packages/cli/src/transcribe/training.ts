@@ -47,9 +47,9 @@ Data
   --pattern <pattern>   pattern of the file names if --data is a folder of WAV files; each {field}
                         is a column
   --valid <file>        rows for validation (default: a tenth of the rows, at most 1,000)
-  --level <name>        tokens of the model: characters or words (default: words if there are at
-                        most 100 different words, which occur at least 20 times on average;
-                        otherwise characters)
+  --level <name>        tokens of the model: characters or words (default: words if the transcripts
+                        have at most 100 different words and each occurs at least 20 times on
+                        average; otherwise characters)
   --decoder <name>      ctc, or attention: a decoder that attends to the whole sound and needs more
                         training data (default: ctc)
   --streaming           train a model that can transcribe sound while it arrives (--normalize is

@@ -80,7 +80,7 @@ describe('convert', () => {
       assert.deepEqual(readFileSync(pathOf(`back/${name}`)), readFileSync(pathOf(`model/${name}`)), name);
   });
   const mistakes: Record<string, [string[], RegExp]> = {
-    'a single path': [['model'], /An input and an output are required/],
+    'a single path': [['model'], /Exactly one input and one output are required/],
     'a file that does not exist': [['nowhere.pt', 'out'], /^unroll: nowhere\.pt: file not found\.$/m],
     'a file in no known format': [
       ['notes.txt', 'out'],

@@ -162,7 +162,7 @@ describe('generate', () => {
     );
     const training = (await unroll(['train', 'generate', '--help'])).stdout;
     assert.deepEqual(training.match(/^ *--batch.*$/gm), [
-      '  --batch <n>           number of parallel streams: parts of the text that are trained together',
+      '  --batch <n>           number of parallel streams into which the text is cut',
     ]);
   });
 });
@@ -240,7 +240,7 @@ describe('invalid input', () => {
     ],
     '--subwords at the level of characters': [
       train('--data', 'train.txt', '--subwords', '500'),
-      /subwords needs the level subword/,
+      /subwords needs the level "subword"/,
     ],
     'too few subwords': [
       train('--data', 'train.txt', '--subwords', '9'),

@@ -88,7 +88,7 @@ describe('predict', () => {
     ],
     'a file that is not a model': [
       ['said.csv'],
-      'said.csv: this is neither a folder nor a .zip. A model is the folder of a saved model, or a zip of its files.',
+      'said.csv: this is neither a folder nor a .zip. Pass the folder of a saved model, or a zip of its files.',
     ],
     'a newer format version': [
       ['newer-version'],
@@ -131,7 +131,10 @@ describe('evaluate', () => {
     const { code, stderr } = await unroll(['evaluate', 'echo']);
     assert.deepEqual(
       [code, stderr],
-      [2, 'unroll: A model and --data are required: unroll evaluate <model folder> --data <file>\n'],
+      [
+        2,
+        'unroll: Exactly one model and --data are required: unroll evaluate <model folder> --data <file>\n',
+      ],
     );
     assert.match(
       (await unroll(['evaluate', '--help'])).stdout,

@@ -135,7 +135,7 @@ test('the encoding is detected with a note that names --encoding, or set by --en
   const found = await plan('german.csv', 'Stück');
   assert.match(
     found.stdout,
-    /^The file is read as Windows-1252\. If that is not its encoding, set --encoding\.\n/,
+    /^german\.csv is read as Windows-1252\. If that is not its encoding, set --encoding\.\n/,
   );
   const forced = await plan('german.csv', 'Stŭck', '--encoding', 'iso-8859-3');
   assert.equal(forced.code, 2);

@@ -109,7 +109,7 @@ describe('speak', () => {
       [train('sounds', '--text', 'words'), /--pattern is required for a folder/],
       [train('train.tsv', ...columns, '--sampling', '1'), /--sampling must be .*from 0 to below 1/],
       [predict('--text', 'abc'), /Speech synthesis needs --audio <path>: a \.wav file/],
-      [predict('--audio', 'no.wav'), /Speaking needs texts/],
+      [predict('--audio', 'no.wav'), /Speech synthesis needs texts/],
       [predict('--text', '', '--audio', 'no.wav'), /^unroll: --text must not be empty\.$/m],
       [
         predict('--text', ' ', '--audio', 'no.wav'),

@@ -121,9 +121,9 @@ export const ADVICE: readonly string[] = [
   'rnn: the fastest, but its gradients vanish, so it rarely learns dependencies of more than about ten steps (Bengio et al. 1994).',
   'minGRU: its gates depend on the inputs only, so that a scan computes all steps; far fewer parameters than an LSTM, but it often needs two layers (Feng et al. 2024).',
   'minLSTM: like the minGRU, with input and forget gates that are normalised to the sum 1 (Feng et al. 2024).',
-  'layerNormLSTM: trains more evenly on long sequences and with small batches, but takes more time per step (Ba et al. 2016).',
+  'layerNormLSTM: trains more stably on long sequences and with small batches, but takes more time per step (Ba et al. 2016).',
   'coupledLSTM: an LSTM with one gate for input and forgetting, so a quarter fewer parameters; about as good as the LSTM (Greff et al. 2017).',
-  'peepholeLSTM: its gates read the cell state, which helps to measure intervals exactly; otherwise about as good as the LSTM (Gers & Schmidhuber 2000; Greff et al. 2017).',
+  'peepholeLSTM: its gates read the cell state, which helps to measure the time between events exactly; otherwise about as good as the LSTM (Gers & Schmidhuber 2000; Greff et al. 2017).',
 ];
 
 const number = (name: string, title: string, decimals: number): ScoreColumn => ({

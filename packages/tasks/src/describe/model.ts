@@ -214,7 +214,7 @@ export class DescribeModel implements TaskModel {
       ...(rows === undefined ? [] : clipsOf(rows, this.frames)),
     ];
     if (all.length === 0 && rows === undefined)
-      throw valueError('A describer needs clips: pass rows or clips (--data or --frames).');
+      throw valueError('Video description needs clips: pass rows or clips (--data or --frames).');
     return all;
   }
 

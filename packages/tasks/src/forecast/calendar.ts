@@ -66,7 +66,7 @@ export function chooseCalendar(panel: Panel, option: CalendarOption, cut: number
       ? 'its times are numbers, not dates'
       : `its rows are ${describeFrequency(panel.frequency)}, so the interval between them is not shorter than a ${CYCLES[constant].name}`;
   throw valueError(
-    `The calendar feature "${constant}" cannot be used for ${panel.source}: ${reason}. Remove it from calendar.`,
+    `The calendar feature "${constant}" cannot be used for ${panel.source}: ${reason}. Remove it from the option calendar.`,
     {
       calendar: constant,
     },

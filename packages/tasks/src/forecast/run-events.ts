@@ -22,7 +22,7 @@ const scalingText = ({ log, scaler }: ForecastPlan): string =>
   log ? ', log-transformed' : scaler === 'changes' ? '' : `, ${SCALER_TEXTS[scaler]}`;
 const SCALER_TEXTS = {
   counts: 'modelled as counts',
-  standard: 'standardised by mean and deviation',
+  standard: 'standardised by mean and standard deviation',
   robust: 'scaled by median and interquartile range',
   minmax: 'scaled by minimum and maximum',
   instance: 'standardised within each window',

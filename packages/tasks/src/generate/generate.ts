@@ -51,7 +51,7 @@ export interface LanguageModelOptions extends RunControl {
   weightDrop?: number;
   /** Maximum number of epochs, over which the learning rate falls. Default: from 4 to 40, by the number of training tokens. */
   epochs?: number;
-  /** Number of parallel streams: parts of the text that are trained together. Default: from 4 to 32, by the number of tokens. */
+  /** Number of parallel streams into which the text is cut. Default: from 4 to 32, by the number of tokens. */
   streams?: number;
   /** Steps per batch. Gradients do not reach back beyond the start of a batch. Default: 64 characters, or 50 words or subwords. */
   steps?: number;

@@ -55,7 +55,7 @@ export interface PreparedLanguageModel {
 export function prepare(file: TextFile, options: LanguageModelOptions): PreparedLanguageModel {
   const { level = 'char', lowercase = false, subwords, validation: validationFile } = options;
   if (subwords !== undefined && level !== 'subword')
-    throw valueError(`subwords needs the level subword, got the level ${level}.`);
+    throw valueError(`The option subwords needs the level "subword", got "${level}".`);
   checkNotEmpty(file);
   if (validationFile) checkNotEmpty(validationFile);
   const split = validationFile

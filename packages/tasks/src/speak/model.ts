@@ -111,7 +111,8 @@ export class SpeakModel implements TaskModel {
     checkRequest(request, { ...this.#acceptedInputs, audio: undefined }, { takesTexts: true });
     const { rows, texts = [], options = {} } = request;
     const all = [...texts, ...(rows ? this.#textsOf(rows) : [])];
-    if (all.length === 0) throw valueError('Speaking needs texts: pass rows or texts (--data or --text).');
+    if (all.length === 0)
+      throw valueError('Speech synthesis needs texts: pass rows or texts (--data or --text).');
     const { iterations = ITERATIONS } = options as { iterations?: number };
     const encodedTexts = this.#encodeTexts(all);
     const spectrograms = await this.spectrograms(encodedTexts.map(({ ids }) => ids));

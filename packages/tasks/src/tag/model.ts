@@ -32,7 +32,7 @@ const OPTIONS: readonly TaskOption[] = [
   {
     name: 'probabilities',
     type: 'flag',
-    help: 'also give the probability of each entity, or of each tag (with --json)',
+    help: 'with --json: also give the probability of each entity or, if the tags mark no entities, of each tag',
   },
 ];
 

@@ -172,7 +172,7 @@ describe('selection of features', () => {
     );
     assert.throws(
       () => chosen(tableOf(days(60)), ['hour', 'weekday']),
-      /"hour" cannot be used for made-up\.csv: its rows are daily, so the interval between them is not shorter than a day\. Remove it from calendar\./,
+      /"hour" cannot be used for made-up\.csv: its rows are daily, so the interval between them is not shorter than a day\. Remove it from the option calendar\./,
     );
     const numbered = makeTable({
       source: 'made-up.csv',

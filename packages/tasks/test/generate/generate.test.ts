@@ -346,7 +346,7 @@ describe('the plan', () => {
     assert.throws(invalid({ unit: 3 }), { message: /Did you mean "?units/ });
     assert.throws(invalid({ learningRate: 0 }), { message: /learningRate must be above 0, got 0\./ });
     assert.throws(invalid({ subwords: 500 }), {
-      message: /subwords needs the level subword, got the level char\./,
+      message: /The option subwords needs the level "subword", got "char"\./,
     });
   });
 });
