@@ -114,10 +114,10 @@ Network
                         (default: point)
   --scaler <name>       scaling of the input windows: "changes" (values or seasonal differences; the
                         last one in the window is subtracted from each), "log" (the same, on
-                        logarithms), "standard", "robust" or "minmax" (with statistics of the training
-                        rows), "instance" (with statistics of the window). Default: changes or log,
-                        chosen from the data. Whether the network reads values or differences, and
-                        what is subtracted from them, is then chosen by comparing candidates
+                        logarithms), "standard", "robust" or "minmax" (with statistics of the
+                        training rows), "instance" (with statistics of the window). Default: changes
+                        or log, chosen from the data. Whether the network reads values or differences,
+                        and what is subtracted from them, is then chosen by comparing candidates
   --decoding <name>     direct (all horizon steps at once) or recursive (step by step) (default:
                         direct)
   --epochs <n>          maximum number of epochs (default: 60)

@@ -90,7 +90,10 @@ export async function optimizerPart(
   const [groups, states] = [dict.get('param_groups'), dict.get('state')];
   const [group, ...others] = Array.isArray(groups) ? groups : [];
   if (!(group instanceof Map) || !(states instanceof Map)) return refused('its state dict is not complete');
-  if (others.length > 0) return refused('it has several parameter groups, and the file does not say which parameters they contain');
+  if (others.length > 0)
+    return refused(
+      'it has several parameter groups, and the file does not say which parameters they contain',
+    );
   const kind = kindOf(group);
   if (typeof kind === 'string') return refused(kind);
   const stateByName = statesByName(group, states, parametersOf(tensors));
@@ -189,7 +192,9 @@ async function iterationsOf(states: readonly Dict[], file: TorchFile): Promise<n
 /** Before PyTorch 2.7, Adam and AdamW have the same options. They differ only with weight decay. */
 function decayNotes({ name }: Kind, group: Dict): OptimizerPart['defaulted'] {
   if (name !== 'adam' || group.has('decoupled_weight_decay') || !group.get('weight_decay')) return [];
-  return [{ name: 'the optimizer', value: 'adam', reason: 'the file does not say whether it is Adam or AdamW' }];
+  return [
+    { name: 'the optimizer', value: 'adam', reason: 'the file does not say whether it is Adam or AdamW' },
+  ];
 }
 
 function optionsOf({ options }: Kind, group: Dict): Record<string, unknown> {
