@@ -131,7 +131,7 @@ export function joinedDigits(all, count, seed) {
 const TRAINING_STRINGS = 3000;
 const OTHER_STRINGS = 300;
 
-/** Returns an evaluation on strings of digits. No recording occurs in two of the training, validation and test sets. */
+/** Returns an evaluation on strings of digits. Each recording is in only one of the training, validation and test sets. */
 const joinedStrings =
   (streaming) =>
   async ({ folder, seed, onEvent }) => {

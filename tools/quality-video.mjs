@@ -151,7 +151,7 @@ export const VIDEOS = [
   {
     ...{ set: 'moving-digits', title: 'moving digits, motion and both digits', ...DIGITS },
     ...{ measure: 'all labels correct', must: 0.97, want: 0.99, split: SPLIT, evaluate: classify },
-    flags: `--frames clip --label labels --multi-label ; ${flagsOf('classify')} --networks ${NETWORKS}`,
+    flags: `--frames clip --label labels --multi-label ";" ${flagsOf('classify')} --networks ${NETWORKS}`,
   },
   {
     ...{ set: 'moving-digits-describe', title: 'moving digits, one sentence per clip', ...DIGITS },

@@ -46,7 +46,10 @@ const compare = async (name) => {
   let worst = 0;
   for (const [i, result] of results.entries()) {
     const expected = toModel(arrayOf(outputs[i]), axes.outputs[i].axes).dataSync();
-    if (expected.length !== result.size) throw new Error(`output ${i} has the shape ${result.shape}`);
+    if (expected.length !== result.size)
+      throw new Error(
+        `output ${i} has the shape [${result.shape}], but ${expected.length} values are expected`,
+      );
     result.dataSync().forEach((value, k) => {
       if (Object.is(value, expected[k])) return; // also NaN and infinity
       const error = Math.abs(value - expected[k]) / Math.max(1, Math.abs(expected[k]));

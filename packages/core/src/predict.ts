@@ -48,15 +48,15 @@ export function inferenceContext(addLoss: (term: Tensor) => void = ignoreLoss): 
 /**
  * Returns one mask for each input. A single mask [N, T] applies to every input of rank 3 or more with the same T. If there
  * is no such input, and exactly one input of ids [N, T] has this T, the mask applies to that input.
- * @throws UnrollError `shape` if a single mask fits no input or several inputs of ids, or if a list does not have one
- * entry per input
+ * @throws UnrollError `shape` if a single mask fits no input or several inputs of ids, or if a list of two or more masks does not
+ * have one entry per input
  */
 export function masksFor(inputs: readonly Tensor[], mask: PredictOptions['mask']): Masks {
   const list = [mask ?? null].flat() as Masks;
   const [single] = list;
   if (list.length > 1) {
     if (list.length === inputs.length) return list;
-    throw shapeError(`mask must have one entry for each of the ${inputs.length} inputs, got ${list.length}.`);
+    throw shapeError(`mask must have ${inputs.length} entries, one per input, got ${list.length}.`);
   }
   if (!single) return inputs.map(() => null);
   const fits = inputs.filter(({ shape }) => shape[1] === single.shape[1]);
@@ -64,9 +64,9 @@ export function masksFor(inputs: readonly Tensor[], mask: PredictOptions['mask']
   if (sequences.length === 0 && fits.length !== 1) {
     const problem =
       fits.length > 0
-        ? 'several inputs [N, T]. Pass a list with a mask or null for each input.'
-        : 'no input [N, T, ...].';
-    throw shapeError(`mask ${formatShape(single.shape)} fits ${problem}`);
+        ? 'fits several inputs. Pass a list with a mask or null for each input.'
+        : 'must have as many steps as an input.';
+    throw shapeError(`mask ${formatShape(single.shape)} ${problem}`);
   }
   const masked = sequences.length > 0 ? sequences : fits;
   return inputs.map((input) => (masked.includes(input) ? single : null));
@@ -129,10 +129,9 @@ function countExamples(tensors: readonly Tensor[]): number {
   if (!count) throw valueError('x must have at least one example, got none.');
   const other = tensors.find((_, i) => counts[i] !== count);
   if (!other) return count;
-  throw shapeError(
-    `The inputs must have the same number of examples, got ${count} and ${other.shape[0]} (${formatShape(other.shape)}).`,
-    { counts },
-  );
+  throw shapeError(`The inputs and masks must have ${count} examples, got ${formatShape(other.shape)}.`, {
+    counts,
+  });
 }
 
 /** Throws unless `value` is a positive integer. */

@@ -21,7 +21,7 @@ const KEYS = [
 
 /** The contents of the header. A value that it does not state is null (`equalLength`: false). */
 interface Header {
-  /** The class labels, which may be empty; null if the examples have no labels. */
+  /** The class labels that the header lists; empty if it lists none, so that every label is accepted. Null: no labels. */
   labels: readonly string[] | null;
   dimensions: number | null;
   /** Number of steps of each example. */

@@ -56,7 +56,7 @@ export function applySymbolic(
 ): SymbolicTensor {
   checkOptions('apply', options, { initialState: 'array', constants: 'array', mask: true });
   const { initialState = [], constants = [], mask } = options;
-  const list = [...(inputs instanceof SymbolicTensor ? [inputs] : inputs), ...initialState, ...constants];
+  const list = [...[inputs].flat(), ...initialState, ...constants];
   for (const input of mask ? [...list, mask] : list) {
     if (input instanceof SymbolicTensor) continue;
     throw valueError(

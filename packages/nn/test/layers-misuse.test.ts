@@ -325,6 +325,10 @@ const mistakes: Record<string, [() => unknown, RegExp]> = {
     () => input({ shape: [-1, 2] }),
     /input: shape must contain only positive integers and null, got \[-1, 2\]/,
   ],
+  'applying a layer to a tensor': [
+    () => concatenate({ name: 'join' }).apply(tensor([[1, 2]]) as never),
+    /Layer join: apply\(\) takes symbolic tensors, returned by input\(\) and by other layers\./,
+  ],
   'concatenating nothing': [
     () => concatenate({ name: 'join' }).apply([]),
     /Layer join: needs at least two inputs, got 0/,

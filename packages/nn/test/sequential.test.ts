@@ -186,11 +186,11 @@ describe('predict', () => {
     );
     await assert.rejects(
       () => predict(built(), [x, zeros([6, 5])]),
-      is('shape', 'The inputs must have the same number of examples, got 7 and 6 ([6, 5]).'),
+      is('shape', 'The inputs and masks must have 7 examples, got [6, 5].'),
     );
     await assert.rejects(
       () => predict(built(), x, { mask: zeros([7, 9]) }),
-      is('shape', 'mask [7, 9] fits no input [N, T, ...].'),
+      is('shape', 'mask [7, 9] must have as many steps as an input.'),
     );
     await assert.rejects(
       () => predict(built(), x, { batchSize: 0 }),

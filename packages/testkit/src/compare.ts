@@ -63,7 +63,7 @@ export function mismatch(
   );
 }
 
-/** Returns a description of the first difference in bits, or null if there is none. All NaNs are equal. */
+/** Describes the first element that is not bit-identical, or returns null if there is none. All NaNs count as equal. */
 export function bitMismatch(
   label: string,
   actual: ArrayLike<number>,

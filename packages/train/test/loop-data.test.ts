@@ -109,7 +109,7 @@ describe('invalid data and options are rejected', () => {
     [
       'a mask with fewer steps than the input',
       () => ({ x, y, mask: tensor(new Float32Array(200), [40, 5]) }),
-      ['shape', /mask \[40, 5\] fits no input \[N, T/],
+      ['shape', /mask \[40, 5\] must have as many steps as an input/],
     ],
     [
       'sample weights for more outputs than the model has',
@@ -119,7 +119,7 @@ describe('invalid data and options are rejected', () => {
     [
       'masks for more inputs than the model has',
       () => ({ x, y, mask: [null, null] }),
-      ['shape', /mask must have one entry for each of the 1 inputs, got 2\./],
+      ['shape', /mask must have 1 entries, one per input, got 2\./],
     ],
     [
       'a split without training examples',

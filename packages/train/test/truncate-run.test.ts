@@ -324,7 +324,7 @@ describe('errors', () => {
       make(),
       { x: normal('x', [N, T, I + 1]), y, mask: tensor(new Float32Array(N * 5).fill(1), [N, 5]) } as never,
       'shape',
-      /mask \[10, 5\] fits no input/,
+      /mask \[10, 5\] must have as many steps as an input/,
     );
   });
 });

@@ -200,7 +200,7 @@ test('a single mask applies to ids if there are no sequences, and must fit one i
   await rejects(
     () => ambiguous.predict([tokens, tokens], { mask }),
     'shape',
-    /mask \[12, 6\] fits several inputs \[N, T\]\. Pass a list with a mask or null for each input\.$/,
+    /mask \[12, 6\] fits several inputs\. Pass a list with a mask or null for each input\.$/,
   );
   const named = await ambiguous.predictArray([tokens, tokens], { mask: { ids: mask } });
   assert.deepEqual(await ambiguous.predictArray([tokens, tokens], { mask: [mask, null] }), named);
@@ -224,7 +224,7 @@ test('rejects masks that fit no input, and too many masks', async () => {
   await rejects(
     () => network.predict([padded, fixed], { mask: three }),
     'shape',
-    /mask must have one entry for each of the 2 inputs, got 3\./,
+    /mask must have 2 entries, one per input, got 3\./,
   );
   await rejects(
     () => network.predict([padded, null]),

@@ -55,9 +55,9 @@ const HELP = `Usage: unroll compare <task> <arguments of the task> [options]
 Trains models for one task with several recurrent cells and seeds, and prints for each cell the
 number of parameters, the seconds per epoch, the seconds to the best epoch, the quality on the
 validation data with its spread over the seeds, the peak memory, and the time to predict from one
-example. A winner is named only if it differs from every other cell by more than the spread over the
-seeds explains. Every run is a separate process. Text classifiers are trained with --no-ngrams,
-because the n-gram model is the same for all cells.
+example. A winner is named only if its difference from every other cell is significant (Welch's
+t-test over the seeds, 5 % level). Every run is a separate process. Text classifiers are trained
+with --no-ngrams, because the n-gram model is the same for all cells.
 
 Tasks: ${TASK_NAMES.join(', ')}
 

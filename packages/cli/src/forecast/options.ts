@@ -112,12 +112,13 @@ Network
                         number of rows)
   --head <name>         output head: point, quantile, gaussian, studentt, or negbin for counts
                         (default: point)
-  --scaler <name>       scaling of the input windows: "changes" (values or seasonal differences; the
-                        last one in the window is subtracted from each), "log" (the same, on
-                        logarithms), "standard", "robust" or "minmax" (with statistics of the
-                        training rows), "instance" (with statistics of the window). Default: changes
-                        or log, chosen from the data. Whether the network reads values or differences,
-                        and what is subtracted from them, is then chosen by comparing candidates
+  --scaler <name>       scaling of the input windows. "changes": the window contains values or seasonal
+                        differences, and its last row is subtracted from each row. "log": the same on
+                        logarithms. "standard", "robust", "minmax": with statistics of the training
+                        rows. "instance": with statistics of the window. Default: changes or log,
+                        chosen from the data; what the window contains and what is subtracted (the
+                        last row, the mean or nothing) are then chosen by comparing candidates, also
+                        if "log" is given
   --decoding <name>     direct (all horizon steps at once) or recursive (step by step) (default:
                         direct)
   --epochs <n>          maximum number of epochs (default: 60)

@@ -102,8 +102,8 @@ class EtsStates {
   /**
    * Updates the states with the values of all rows before `end`. Fits spend nearly all their time here, so the loop works on local
    * variables.
-   * @returns -2 log likelihood of these rows, up to a constant; Infinity if the errors are multiplicative and a forecast is 0
-   * or below
+   * @returns -2 log likelihood of these rows, up to a constant; NaN if the errors are multiplicative and a forecast is 0 or
+   * below
    */
   update(values: ArrayLike<number>, end: number): number {
     const { alpha, beta, gamma, phi } = this.#parameters;
