@@ -133,9 +133,9 @@ describe('a classifier of sounds', () => {
     });
     const wrong: [unknown, RegExp][] = [
       ['up', /A sound must be the bytes of a WAV file, .* got "up"/],
-      [{ samples: [1, 2], sampleRate: RATE }, /must be a Float32Array of finite numbers/],
+      [{ samples: [1, 2], sampleRate: RATE }, /must be a non-empty Float32Array of finite numbers/],
       [{ samples: Float32Array.of(Number.NaN), sampleRate: RATE }, /finite numbers/],
-      [{ samples: new Float32Array(0), sampleRate: RATE }, /at least one/],
+      [{ samples: new Float32Array(0), sampleRate: RATE }, /must be a non-empty Float32Array/],
       [{ samples: new Float32Array(9), sampleRate: 0 }, /sampleRate must be above 0 Hz, got 0/],
     ];
     for (const [sound, message] of wrong)
