@@ -59,10 +59,8 @@ def byte_pairs():
     model = json.loads(tokenizer.to_str())["model"]
     merges = [" ".join(pair) for pair in model["merges"]]
     known = {char for text in TEXTS for char in text}
-    encodable = [text for text in ENCODED if set(text) <= known | {"\n"}]
-    encoded = [
-        {"text": text, "tokens": tokenizer.encode(text).tokens} for text in encodable if "\n" not in text
-    ]
+    encodable = [text for text in ENCODED if set(text) <= known]
+    encoded = [{"text": text, "tokens": tokenizer.encode(text).tokens} for text in encodable]
     assert len(encoded) >= 3
     return {"texts": texts, "size": size, "minCount": 2, "merges": merges, "encoded": encoded}
 

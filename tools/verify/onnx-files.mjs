@@ -27,7 +27,10 @@ const arrayOf = ({ shape, data }) => {
   return { shape, values: Array.from(new Float32Array(new Uint8Array(bytes).buffer)) };
 };
 
-/** Converts an array of the file to a tensor with the axes of the model. @param axes for each axis of the model, the axis in the file, or -1 */
+/**
+ * Converts an array of the file to a tensor with the axes of the model.
+ * @param axes the axis of the file that becomes each axis of the model; -1: a new axis of size 1
+ */
 const toModel = ({ shape, values }, axes) => {
   const order = axes.filter((axis) => axis >= 0);
   const all = [...order, ...shape.map((_, axis) => axis).filter((axis) => !order.includes(axis))];

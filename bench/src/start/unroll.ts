@@ -1,5 +1,5 @@
 /**
- * The process of Unroll in `npm run bench:start`: `unroll.js <artifact> predict|train`. Each task imports only the entry
+ * The child process that runs Unroll in `npm run bench:start`: `unroll.js <artifact> predict|train`. Each task imports only the entry
  * point that it needs.
  */
 import { numbers, PREDICT_SIZES, report, TRAIN_SIZES, task } from './task.js';

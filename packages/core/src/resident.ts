@@ -34,7 +34,7 @@ export function readSynchronously({ backend, block }: BlockLocation, what: strin
   if (backend.readSync) return backend.readSync(block);
   throw new UnrollError(
     'backend',
-    `${what} cannot be read synchronously from the backend "${backend.name}". Await its data() instead.`,
+    `${what} cannot be read synchronously from the backend "${backend.name}". Await data() instead.`,
   );
 }
 

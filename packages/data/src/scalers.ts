@@ -63,6 +63,8 @@ abstract class AffineScaler {
 /** Scales to mean 0 and (population) standard deviation 1. Constant values become 0. */
 export class StandardScaler extends AffineScaler implements Scaler {
   protected measure(values: Float64Array): { centre: number; scale: number } {
+    // The mean of equal values may differ from them by a rounding error, and so may their deviation from 0.
+    if (values.every((value) => value === values[0])) return { centre: values[0], scale: 0 };
     const mean = values.reduce((sum, value) => sum + value, 0) / values.length;
     const variance = values.reduce((sum, value) => sum + (value - mean) ** 2, 0) / values.length;
     return { centre: mean, scale: Math.sqrt(variance) };

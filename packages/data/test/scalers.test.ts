@@ -48,9 +48,11 @@ for (const { scaler, scaled, scaledEight } of scalers) {
 
 test('a constant series becomes 0 and can be inverted', () => {
   for (const Scaler of [StandardScaler, MinMaxScaler, RobustScaler]) {
-    const fitted = new Scaler().fit([5, 5]);
-    assert.deepEqual([...fitted.transform([5])], [0]);
-    assert.deepEqual([...fitted.inverse([0])], [5]);
+    for (const value of [5, 0.1]) {
+      const fitted = new Scaler().fit([value, value, value]);
+      assert.deepEqual([...fitted.transform([value])], [0]);
+      assert.deepEqual([...fitted.inverse([0])], [value]);
+    }
   }
 });
 

@@ -9,44 +9,44 @@ namespace unroll::UNROLL_ISA {
 namespace {
 
 template <bool standard>
-void forward(const LstmGates& c) {
-  const int act = standard ? (int)a_tanh : c.act, ract = standard ? (int)a_sigmoid : c.ract;
-  const long H = c.H;
-  over_ranges(c.B, 60.0 * c.B * c.H, [&](int first, int last) {
+void forward(const LstmGates& s) {
+  const int act = standard ? (int)a_tanh : s.act, ract = standard ? (int)a_sigmoid : s.ract;
+  const long H = s.H;
+  over_ranges(s.B, 60.0 * s.B * s.H, [&](int first, int last) {
     for (long b = first; b < last; b++)
-      for (int u = 0; u < c.H; u += VL) {
-        const int n = min(c.H - u, VL);
-        const float* a = c.a + b * 4 * H + u;
+      for (int u = 0; u < s.H; u += VL) {
+        const int n = min(s.H - u, VL);
+        const float* a = s.a + b * 4 * H + u;
         const long at = b * H + u;
         const v i = activate(ract, load(a, n)), f = activate(ract, load(a + H, n));
         const v g = activate(act, load(a + 2 * H, n)), o = activate(ract, load(a + 3 * H, n));
-        store(c.after + at, madd(f, load(c.before + at, n), i * g), n);
-        store(c.o + at, o, n);
-        if (!c.gates) continue;
-        float* gates = c.gates + b * 3 * H + u;
+        store(s.after + at, madd(f, load(s.before + at, n), i * g), n);
+        store(s.o + at, o, n);
+        if (!s.gates) continue;
+        float* gates = s.gates + b * 3 * H + u;
         store(gates, i, n), store(gates + H, f, n), store(gates + 2 * H, g, n);
       }
   });
 }
 
 template <bool standard>
-void backward(const LstmGatesBackward& c) {
-  const int act = standard ? (int)a_tanh : c.act, ract = standard ? (int)a_sigmoid : c.ract;
-  const long H = c.H;
-  over_ranges(c.B, 20.0 * c.B * c.H, [&](int first, int last) {
+void backward(const LstmGatesBackward& s) {
+  const int act = standard ? (int)a_tanh : s.act, ract = standard ? (int)a_sigmoid : s.ract;
+  const long H = s.H;
+  over_ranges(s.B, 20.0 * s.B * s.H, [&](int first, int last) {
     for (long b = first; b < last; b++)
-      for (int u = 0; u < c.H; u += VL) {
-        const int n = min(c.H - u, VL);
+      for (int u = 0; u < s.H; u += VL) {
+        const int n = min(s.H - u, VL);
         const long at = b * H + u;
-        const float* gates = c.gates + b * 3 * H + u;
-        float* da = c.da + b * 4 * H + u;
-        const v i = load(gates, n), f = load(gates + H, n), g = load(gates + 2 * H, n), o = load(c.o + at, n);
-        const v dc = c.dAfter ? load(c.dAfter + at, n) : splat(0), dO = c.dO ? load(c.dO + at, n) : splat(0);
+        const float* gates = s.gates + b * 3 * H + u;
+        float* da = s.da + b * 4 * H + u;
+        const v i = load(gates, n), f = load(gates + H, n), g = load(gates + 2 * H, n), o = load(s.o + at, n);
+        const v dc = s.dAfter ? load(s.dAfter + at, n) : splat(0), dO = s.dO ? load(s.dO + at, n) : splat(0);
         store(da, dc * g * derivative(ract, i), n);
-        store(da + H, dc * load(c.before + at, n) * derivative(ract, f), n);
+        store(da + H, dc * load(s.before + at, n) * derivative(ract, f), n);
         store(da + 2 * H, dc * i * derivative(act, g), n);
         store(da + 3 * H, dO * derivative(ract, o), n);
-        store(c.dBefore + at, dc * f, n);
+        store(s.dBefore + at, dc * f, n);
       }
   });
 }
@@ -55,10 +55,10 @@ FORCE_INLINE bool standard_activations(int act, int ract) { return act == a_tanh
 
 }  // namespace
 
-void lstm_gates(const LstmGates& c) { standard_activations(c.act, c.ract) ? forward<true>(c) : forward<false>(c); }
+void lstm_gates(const LstmGates& s) { standard_activations(s.act, s.ract) ? forward<true>(s) : forward<false>(s); }
 
-void lstm_gates_backward(const LstmGatesBackward& c) {
-  standard_activations(c.act, c.ract) ? backward<true>(c) : backward<false>(c);
+void lstm_gates_backward(const LstmGatesBackward& s) {
+  standard_activations(s.act, s.ract) ? backward<true>(s) : backward<false>(s);
 }
 
 }  // namespace unroll::UNROLL_ISA

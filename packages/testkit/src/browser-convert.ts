@@ -35,7 +35,7 @@ async function check({ x, y, map }: TorchCase, source: ByteSource): Promise<void
   const isEqual = expected.every(
     (value, i) => Math.abs(output[i] - value) <= 1e-5 * Math.max(1, Math.abs(value)),
   );
-  if (!isEqual) throw new Error(`expected ${expected}, got ${output}`);
+  if (!isEqual) throw new Error(`${source.name}: expected ${expected}, got ${output}`);
 }
 
 /** Runs `checkCase` for the first eight cases, with the URL of the model file of each case. */

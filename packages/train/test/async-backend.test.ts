@@ -388,7 +388,7 @@ describe('synchronous reads on a backend without them', () => {
     assert.match(error.message, subject);
     assert.match(
       error.message,
-      /cannot be read synchronously from the backend "reference-async"\. Await its data\(\) instead\.$/,
+      /cannot be read synchronously from the backend "reference-async"\. Await data\(\) instead\.$/,
     );
     return true;
   };

@@ -112,13 +112,10 @@ Network
                         number of rows)
   --head <name>         output head: point, quantile, gaussian, studentt, or negbin for counts
                         (default: point)
-  --scaler <name>       scaling of the input windows. "changes": the window contains values or seasonal
-                        differences, and its last row is subtracted from each row. "log": the same on
-                        logarithms. "standard", "robust", "minmax": with statistics of the training
-                        rows. "instance": with statistics of the window. Default: changes or log,
-                        chosen from the data; what the window contains and what is subtracted (the
-                        last row, the mean or nothing) are then chosen by comparing candidates, also
-                        if "log" is given
+  --scaler <name>       scaling of the input windows: "changes" (differences from the last row of the
+                        window), "log" (the same of logarithms), "standard", "robust" or "minmax"
+                        (with statistics of the training rows), or "instance" (with statistics of the
+                        window). By default, scaling and logarithms are chosen from the data
   --decoding <name>     direct (all horizon steps at once) or recursive (step by step) (default:
                         direct)
   --epochs <n>          maximum number of epochs (default: 60)

@@ -85,7 +85,7 @@ export interface EpochEvent extends StageInfo {
   validationMetrics?: { [name: string]: number | null };
 }
 
-/** A training run has ended. */
+/** A training run of a stage has ended. A stage can have several training runs; there is an event after each of them. */
 export interface StageEvent extends StageInfo {
   event: 'stage';
   /** Loss of the last epoch. */

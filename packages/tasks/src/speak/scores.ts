@@ -41,7 +41,7 @@ export function speakScores(
 /**
  * Returns the mel-cepstral distortion in dB: the mean distance of aligned frames, for the alignment with the smallest sum of
  * distances. The distance of two frames is the Euclidean distance of their scaled cepstral coefficients 1 to 13; it equals the
- * root mean square difference of the log-mel spectra that consist of these coefficients only.
+ * root mean square difference of the log-mel spectra that are reconstructed from these coefficients alone.
  */
 export function melCepstralDistortion(a: DecibelFrames, b: DecibelFrames): number {
   const [x, y] = [cepstra(a), cepstra(b)];

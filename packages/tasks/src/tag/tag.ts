@@ -151,7 +151,7 @@ const titleOf = ({ goal }: PreparedTagger): string =>
 function offsetNote({ goal }: PreparedTagger, { value, before, after }: TagOffset): string {
   const which = goal.scheme === 'none' ? `the tag ${goal.positive}` : 'entity tags';
   const percent = (share: number): string => `${(100 * share).toFixed(1)} %`;
-  return `Decisions: ${value} is added to the scores of ${which}, which changes validation F1 from ${percent(before)} to ${percent(after)}.`;
+  return `Offset: ${value} is added to the scores of ${which}, which changes validation F1 from ${percent(before)} to ${percent(after)}.`;
 }
 
 /** Returns the options of the training run. Each epoch has its own random batches, the same in a resumed run. */

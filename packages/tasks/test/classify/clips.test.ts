@@ -94,7 +94,7 @@ describe('a classifier of clips', () => {
   });
 });
 
-test('a classifier of clips learns several labels from optical differences and a subset of the frames', async () => {
+test('a classifier of clips learns several labels from differences of frames and a subset of the frames', async () => {
   const list = boxes(40);
   const labels = list.map(({ direction }, i) => `${direction};${i % 2 === 0 ? 'even' : 'odd'}`);
   const rows = tableOf(list.map(({ frames }) => frames), labels); // biome-ignore format: one line

@@ -1,4 +1,7 @@
-/** Cases for the matrix product. Sums of products of small integers are exact in any order, so the bits of the results must be equal. */
+/**
+ * Cases for the matrix product. Most have small integers: sums of their products are exact in any order, so the results must be
+ * bit-identical.
+ */
 import type { GemmShape } from '@unroll/core/internal';
 import type { ContractCase } from './case.js';
 import { differentialCase, draw, type Trial } from './differential.js';

@@ -24,7 +24,7 @@ export interface AdamOptions extends OptimizerOptions {
   beta2?: number;
   /**
    * Added to √v: before bias correction with `convention: 'keras'` (the paper's "epsilon hat"), after bias correction with
-   * `convention: 'pytorch'`. Default 1e-7.
+   * `convention: 'pytorch'` and in Nadam. Default 1e-7.
    */
   epsilon?: number;
 }

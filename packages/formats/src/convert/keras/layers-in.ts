@@ -166,7 +166,9 @@ function activationLayer(read: (o: KerasOptions) => string, masks: MaskRule = 'p
 
 /** Refuses options of an activation layer. @param supported the part of the message before "got": `alpha must be 1` */
 function refuseActivation(o: KerasOptions, supported: string, got: number | string): never {
-  throw o.refuse(`${supported}, got ${got}. Use a custom layer (registerLayer) instead, and export again`);
+  throw o.refuse(
+    `${supported}, got ${got}. In Keras, use a custom layer and save again; before the import, register a layer of that name with registerLayer`,
+  );
 }
 
 const isNear = (a: number, b: number): boolean => Math.abs(a - b) < 1e-6;

@@ -141,7 +141,7 @@ function bidirectionalOf(
   return isPlain && isSplit && !returnState ? layer : null;
 }
 
-/** Returns true if the source of the parts, and the nodes between it and node `at`, are read only by these nodes and `at`. */
+/** Returns true if only node `at` and the nodes on the paths of the parts read the source of the parts and the nodes on these paths. */
 function haveNoOtherReaders(graph: LayerGraph, parts: readonly Part[], at: number): boolean {
   const allowedReaders = new Set([at, ...parts.flatMap(({ path }) => path)]);
   const nodes = [parts[0].source[0], ...parts.flatMap(({ path }) => path)];
