@@ -110,7 +110,7 @@ describe('outputEmbedding', () => {
     const tokens = embedding({ inputDim: 5, outputDim: 4, name: 'tokens' });
     assert.throws(
       () => outputEmbedding({ tiedTo: tokens, units: 6 }),
-      /units must be the size .* tokens, 5, got 6/,
+      /units must be 5, the vocabulary size of Layer tokens, got 6/,
     );
     assert.throws(
       () => outputEmbedding({ tiedTo: dense({ units: 2 }) as never }),
