@@ -29,7 +29,7 @@ const arrayOf = ({ shape, data }) => {
 
 /**
  * Converts an array of the file to a tensor with the axes of the model.
- * @param axes the axis of the file that becomes each axis of the model; -1: a new axis of size 1
+ * @param axes for each axis of the model, the axis of the recorded array from which it comes, or -1 for a new axis of size 1
  */
 const toModel = ({ shape, values }, axes) => {
   const order = axes.filter((axis) => axis >= 0);

@@ -1,6 +1,6 @@
 /**
- * Recurrent layers of every kind, the LSTM with all combinations of options, and functions that run each as a built-in layer
- * and as a custom cell.
+ * Recurrent layers of every kind that has fused kernels, with combinations of their options, and functions that run each as a
+ * built-in layer and as a custom cell.
  */
 import {
   add,

@@ -148,7 +148,7 @@ describe('snapshots and resumed runs', () => {
     await run.return();
     assert.deepEqual(
       Object.keys(resume!.tensors).filter((name) => name.startsWith('carried/')),
-      [...['carried/lstm/h', 'carried/lstm/c']],
+      ['carried/lstm/h', 'carried/lstm/c'],
     );
     const resumedNetwork = forecaster({ stateful: true });
     for await (const _ of train(resumedNetwork, { ...data, resume: resume! }));

@@ -16,7 +16,7 @@ export function example(
   const rows = <T>(make: () => T): T[][] => [0, 1].map(() => [0, 1, 2].map(make));
   const list = (count: number, low: number, high: number): number[] => [...random.uniform(count, low, high)];
   const integers = (count: number, below: number): number[] => list(count, 0, below).map(Math.floor);
-  const probabilities = /rossentropy/.test(loss) || loss === 'poisson';
+  const probabilities = /Crossentropy/.test(loss) || loss === 'poisson';
   const prediction = rows(() => (probabilities ? list(3, 0.1, 0.9) : list(width, -2, 2)));
   const oneHot = (): number[] => {
     const [label] = integers(1, 3);
@@ -24,14 +24,14 @@ export function example(
   };
   if (loss === 'sparseCategoricalCrossentropy') return { prediction, target: rows(() => integers(1, 3)[0]!) };
   if (loss === 'pinball') return { prediction, target: rows(() => list(1, -2, 2)) };
-  if (/rossentropy/.test(loss)) return { prediction, target: rows(oneHot) };
+  if (/Crossentropy/.test(loss)) return { prediction, target: rows(oneHot) };
   if (loss === 'poisson') return { prediction, target: rows(() => integers(3, 5)) };
   if (loss === 'negativeBinomialNll') return { prediction, target: rows(() => integers(2, 9)) };
   const columns = loss === 'studentTNll' || loss === 'gaussianNll' ? 2 : 3;
   return { prediction, target: rows(() => list(columns, -2, 2)) };
 }
 
-/** Every loss; losses with options in several variants. */
+/** Every loss with one target per element or row; losses with options in several variants. */
 export const LOSS_VARIANTS: LossSpec[] = [
   ...([
     'mse',
@@ -62,7 +62,10 @@ export function close(actual: ArrayLike<number>, expected: readonly number[], al
   assert.equal(actual.length, expected.length);
   expected.forEach((value, i) => {
     const size = Math.max(1, Math.abs(value));
-    assert.ok(Math.abs(actual[i]! - value) <= allowed * size, `${actual[i]} is not ${value}`);
+    assert.ok(
+      Math.abs(actual[i]! - value) <= allowed * size,
+      `element ${i}: expected ${value}, got ${actual[i]} (allowed error ${allowed * size})`,
+    );
   });
 }
 
