@@ -280,9 +280,9 @@ export function trainableFrom<N extends Network>(
 /** Adds checks to the prediction methods: option names must be known, and x must contain only numbers. */
 function withChecks({ predict, predictAll, predictArray }: Runnable): Runnable {
   const check =
-    <T>(run: (x: ModelValues, options?: PredictOptions) => Promise<T>) =>
+    <T>(method: string, run: (x: ModelValues, options?: PredictOptions) => Promise<T>) =>
     async (x: ModelValues, options: PredictOptions = {}): Promise<T> => {
-      checkOptions('predict', options, PREDICT);
+      checkOptions(method, options, PREDICT);
       try {
         return await run(x, options);
       } catch (error) {
@@ -290,9 +290,9 @@ function withChecks({ predict, predictAll, predictArray }: Runnable): Runnable {
       }
     };
   return {
-    predict: check(predict),
-    predictAll: check(predictAll),
-    predictArray: check(predictArray) as Runnable['predictArray'],
+    predict: check('predict', predict),
+    predictAll: check('predictAll', predictAll),
+    predictArray: check('predictArray', predictArray) as Runnable['predictArray'],
   };
 }
 

@@ -39,7 +39,7 @@ export interface CheckpointStore {
 export function checkpointsTo(store: CheckpointStore, options: CheckpointOptions): Callback {
   checkOptions('checkpointsTo', options, CHECKPOINT_OPTIONS);
   const { everySteps, everyEpochs, best: keepBest = false } = options;
-  if (keepBest !== true && keepBest !== false) checkOptions('checkpoints: best', keepBest, MONITOR_OPTIONS);
+  if (keepBest !== true && keepBest !== false) checkOptions('checkpointsTo: best', keepBest, MONITOR_OPTIONS);
   const monitoring = typeof keepBest === 'object' ? keepBest : {};
   let best: number | null = null;
   let lastSaved: string | null = null;
