@@ -238,14 +238,16 @@ test('a budget ends the search for the number of epochs; every network trains fo
 });
 
 test('a signal stops the run with its reason', async () => {
-  const controller = new AbortController();
-  const run = forecast(tableOf(new RandomStream(7, 'series').normal(60)), {
-    ...quick,
-    epochs: 1000,
-    signal: controller.signal,
-    onEvent: (event) => event.event === 'epoch' && controller.abort(),
-  });
-  await assert.rejects(run, { name: 'AbortError' });
+  for (const reason of [undefined, new Error('The page was closed.')]) {
+    const controller = new AbortController();
+    const run = forecast(tableOf(new RandomStream(7, 'series').normal(60)), {
+      ...quick,
+      epochs: 1000,
+      signal: controller.signal,
+      onEvent: (event) => event.event === 'epoch' && controller.abort(reason),
+    });
+    await assert.rejects(run, reason === undefined ? { name: 'AbortError' } : { message: reason.message });
+  }
 });
 
 test('rejects options that are not positive integers, and a missing target column', async () => {
