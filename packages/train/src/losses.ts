@@ -38,7 +38,7 @@ export function resolveLoss(spec: LossSpec): Loss {
   const name: unknown = isObject && !('config' in spec) ? spec.name : spec;
   if (name === 'sampledSoftmax' && !registered.has(name))
     throw valueError(
-      'The loss "sampledSoftmax" has no name, because it uses a layer. Pass losses.sampledSoftmax({ layer }).',
+      'The loss "sampledSoftmax" cannot be selected by name, because it uses a layer. Pass losses.sampledSoftmax({ layer }).',
       { name },
     );
   const table = { ...builtIn, ...Object.fromEntries(registered) };

@@ -269,7 +269,8 @@ describe('sampledSoftmax', () => {
         await trainer.evaluate(ids, successors(ids, 9)),
       );
       assert.throws(() => loaded.compile({ loss: 'sampledSoftmax' as never }), {
-        message: /^The loss "sampledSoftmax" has no name, .* Pass losses\.sampledSoftmax\(\{ layer \}\)\.$/,
+        message:
+          /^The loss "sampledSoftmax" cannot be selected by name, .* Pass losses\.sampledSoftmax\(\{ layer \}\)\.$/,
       });
     });
 
