@@ -76,9 +76,17 @@ function espeak(text, { voice, speed = 160, pitch = 50 }) {
       text,
     ]);
     const chunks = [];
+    let errors = '';
     child.stdout.on('data', (chunk) => chunks.push(chunk));
+    child.stderr.on('data', (chunk) => (errors += chunk));
     child.on('error', reject);
-    child.on('close', () => resolve(new Uint8Array(Buffer.concat(chunks))));
+    child.on('close', (code, signal) => {
+      if (code === 0) resolve(new Uint8Array(Buffer.concat(chunks)));
+      else
+        reject(
+          new Error(`espeak-ng failed (${code === null ? signal : `exit code ${code}`}): ${errors.trim()}`),
+        );
+    });
   });
 }
 

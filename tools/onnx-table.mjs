@@ -34,8 +34,9 @@ if (process.argv[1] === fileURLToPath(import.meta.url)) {
   const path = join(root, 'docs/convert-onnx.md');
   const page = readFileSync(path, 'utf8');
   const generated = await generate(page);
-  if (process.argv.includes('--check') && page !== generated) {
+  if (!process.argv.includes('--check')) writeFileSync(path, generated);
+  else if (page !== generated) {
     console.error('docs/convert-onnx.md differs from the code. Run node tools/onnx-table.mjs.');
     process.exitCode = 1;
-  } else writeFileSync(path, generated);
+  }
 }

@@ -33,6 +33,8 @@ const SEEDS = values.seeds.split(',').map(Number);
 const RATES = values.rates.split(',').map(Number);
 const [UNITS, BATCH, EXAMPLES] = [32, 32, 64];
 const SOLVED = 0.01;
+/** The lags of the tables: 50 and 90 for 100 steps. */
+const [MIDDLE, LONG] = [Math.floor(0.5 * T), Math.floor(0.9 * T)];
 
 const chrono = (cell) => ({ biasInitializer: chronoInitializer({ maxSteps: T, cell }) });
 
@@ -149,10 +151,7 @@ const printTables = (runs, explosions) => {
       '',
       'learning rate',
       'updates until solved',
-      'lag 50, before',
-      'lag 50, after',
-      'lag 90, before',
-      'lag 90, after',
+      ...[MIDDLE, LONG].flatMap((lag) => [`lag ${lag}, before`, `lag ${lag}, after`]),
     ];
     console.log(`${row(head)}\n${row(head.map((_, i) => (i < 1 ? '---' : '---:')))}`);
     for (const rate of RATES) {
@@ -161,19 +160,20 @@ const printTables = (runs, explosions) => {
         if (kindRuns.length === 0) continue;
         const at = (stage, lag) => range(kindRuns.map((run) => run[stage][state][lag]));
         const solved = kindRuns.map(({ updates, loss }) => updates ?? `no (${loss.toFixed(3)})`).join(', ');
-        console.log(
-          row([kind, rate, solved, at('before', 50), at('after', 50), at('before', 90), at('after', 90)]),
-        );
+        const norms = [MIDDLE, LONG].flatMap((lag) => [at('before', lag), at('after', lag)]);
+        console.log(row([kind, rate, solved, ...norms]));
       }
     }
   }
-  const head = ['exploding RNN', 'lag 50', 'lag 90', 'largest gradient norm', 'result'];
+  const head = ['exploding RNN', `lag ${MIDDLE}`, `lag ${LONG}`, 'largest gradient norm', 'result'];
   console.log(`\n${row(head)}\n${row(head.map((_, i) => (i < 1 ? '---' : '---:')))}`);
   for (const { clip, seed, before, norms, losses, error } of explosions) {
     const last = losses.slice(-20).reduce((sum, loss) => sum + loss, 0) / 20;
     const result = error ?? `loss ${short(last)} after ${losses.length} updates`;
     const name = `seed ${seed}, ${clip ? `clipped to ${clip.globalNorm}` : 'not clipped'}`;
-    console.log(row([name, short(before.h[50]), short(before.h[90]), short(Math.max(...norms)), result]));
+    console.log(
+      row([name, short(before.h[MIDDLE]), short(before.h[LONG]), short(Math.max(...norms)), result]),
+    );
   }
 };
 

@@ -82,6 +82,8 @@ export {
   makeTable,
   nestedValues,
   numbers,
+  placeOf,
+  type RowNumbering,
   type Table,
   texts,
 } from './table.js';

@@ -22,12 +22,21 @@ export function parseJsonLines(text: string, options: NumberOptions & { source?:
   checkOptions('parseJsonLines', options, { source: 'string', ...SEPARATOR_OPTIONS });
   const { source = 'table', ...separators } = options;
   const body = text.replace(/^\uFEFF/, '');
-  const { rows, lines } = body.trimStart().startsWith('[') ? arrayRows(body, source) : lineRows(body, source);
+  const isArray = body.trimStart().startsWith('[');
+  const { rows, lines } = isArray ? arrayRows(body, source) : lineRows(body, source);
   if (rows.length === 0) throw new UnrollError('data', `${source} has no rows.`, { source });
   const names = [...new Set(rows.flatMap((row) => Object.keys(row)))];
   const cells = names.map((name) => rows.map((row) => (Object.hasOwn(row, name) ? cellOf(row[name]) : null)));
   const nested = new Map(names.map((name) => [name, rows.map((row) => row[name] ?? null)]));
-  return makeTable({ source, names, cells, nested, lines, ...separators });
+  return makeTable({
+    source,
+    names,
+    cells,
+    nested,
+    lines,
+    numbering: isArray ? 'record' : 'line',
+    ...separators,
+  });
 }
 
 /** Reads JSON Lines. `lines` are the line numbers of the rows. */
@@ -37,7 +46,12 @@ function lineRows(body: string, source: string): { rows: Row[]; lines: number[] 
   for (const [i, line] of body.split(/\r\n|\r|\n/).entries()) {
     if (line.trim() === '') continue;
     const where = `${source}, line ${i + 1}`;
-    rows.push(asRow(parseJson(line, where), where));
+    rows.push(
+      asRow(
+        parseJson(line, () => where),
+        where,
+      ),
+    );
     lines.push(i + 1);
   }
   return { rows, lines };
@@ -45,17 +59,60 @@ function lineRows(body: string, source: string): { rows: Row[]; lines: number[] 
 
 /** Reads a JSON array. `lines` are the numbers of the records, from 1. */
 function arrayRows(body: string, source: string): { rows: Row[]; lines: number[] } {
-  const records = parseJson(body, source) as unknown[];
+  const records = parseJson(body, (error) => `${source}${linePlace(body, error)}`) as unknown[];
   const rows = records.map((record, i) => asRow(record, `${source}, record ${i + 1}`));
   return { rows, lines: rows.map((_, i) => i + 1) };
 }
 
-function parseJson(text: string, where: string): unknown {
+/** @param placeOf returns the place for the message about a syntax error */
+function parseJson(text: string, placeOf: (error: SyntaxError) => string): unknown {
   try {
     return JSON.parse(text);
   } catch (error) {
-    const reason = (error as Error).message.replace(/ \(line.*\)$/, '').replace(/ in JSON/, '');
-    throw new UnrollError('data', `${where}: invalid JSON (${reason.slice(0, 80)}).`);
+    const { message } = error as SyntaxError;
+    const reason = message.replace(/ \(line.*\)$/, '').replace(/ in JSON/, '');
+    throw new UnrollError('data', `${placeOf(error as SyntaxError)}: invalid JSON (${reason.slice(0, 80)}).`);
+  }
+}
+
+/** Largest text, in characters, whose syntax error is searched for if V8 gives no position. */
+const MAX_SEARCHED = 2 ** 24;
+
+/** Returns the line of a syntax error as `, line 7`; an empty text if its position is unknown. */
+function linePlace(text: string, error: SyntaxError): string {
+  const position = positionOf(error, text.length) ?? searchError(text);
+  return position === null ? '' : `, line ${text.slice(0, position).split(/\r\n|\r|\n/).length}`;
+}
+
+/** Returns the position of a syntax error in a text; null if V8 does not give it, as for an unexpected token. */
+function positionOf({ message }: SyntaxError, length: number): number | null {
+  if (/^Unexpected end/.test(message)) return length;
+  const position = / at position (\d+)/.exec(message)?.[1];
+  return position === undefined ? null : Number(position);
+}
+
+/** Finds the first character after which no continuation of the text is valid JSON. */
+function searchError(text: string): number | null {
+  if (text.length > MAX_SEARCHED) return null;
+  let [low, high] = [0, text.length];
+  while (low < high) {
+    const length = Math.ceil((low + high) / 2);
+    if (isBeginning(text.slice(0, length))) low = length;
+    else high = length - 1;
+  }
+  return low;
+}
+
+/** Returns whether a text is the beginning of valid JSON: it has no error, or the error is at its end. */
+function isBeginning(text: string): boolean {
+  try {
+    JSON.parse(text);
+    return true;
+  } catch (error) {
+    return (
+      /^Unterminated string/.test((error as Error).message) ||
+      positionOf(error as SyntaxError, text.length) === text.length
+    );
   }
 }
 

@@ -33,13 +33,18 @@ export interface Column {
   readonly values?: readonly unknown[];
 }
 
+/** What the numbers of rows count: lines of a text, records of a JSON array, or rows. */
+export type RowNumbering = 'line' | 'record' | 'row';
+
 export interface Table {
   /** Name of the source for messages, usually a file name. */
   readonly source: string;
   readonly columns: readonly Column[];
   readonly rowCount: number;
-  /** Line (or record number) of the source, from 1, at which each row begins. */
+  /** Number of each row in the source, from 1: the line at which the row begins, or its number as a record or row. */
   readonly lines: Int32Array;
+  /** What `lines` counts. */
+  readonly numbering: RowNumbering;
   /** Decimal separator. */
   readonly decimal: Decimal;
 }
@@ -59,8 +64,10 @@ export interface TableParts extends NumberOptions {
   cells: readonly (readonly (Cell | undefined)[])[];
   /** For columns that contain lists or objects: the parsed values by column name. Default: none. */
   nested?: ReadonlyMap<string, readonly unknown[]>;
-  /** Line of the source at which each row begins. Default: 1, 2, 3, ... */
+  /** Number of each row in the source. Default: 1, 2, 3, ... */
   lines?: ArrayLike<number>;
+  /** What `lines` counts. Default: `line` with `lines`, otherwise `row`. */
+  numbering?: RowNumbering;
   /** The field delimiter of a text file, which helps to detect its decimal separator. */
   delimiter?: string;
 }
@@ -101,6 +108,7 @@ export function makeTable(parts: TableParts): Table {
     })),
     rowCount,
     lines,
+    numbering: parts.numbering ?? (parts.lines === undefined ? 'row' : 'line'),
     decimal,
   };
 }
@@ -109,6 +117,11 @@ function checkSeparators({ decimal, thousands }: NumberOptions): void {
   checkOptions('makeTable', { decimal, thousands }, SEPARATOR_OPTIONS);
   if (decimal !== undefined && decimal === thousands)
     throw valueError(`decimal and thousands must differ, got "${decimal}" for both.`, { decimal, thousands });
+}
+
+/** Returns where rows are in the source, for messages: `line 3`, `lines 3 and 7`, `record 2`, `row 1`. */
+export function placeOf({ lines, numbering }: Pick<Table, 'lines' | 'numbering'>, ...rows: number[]): string {
+  return `${numbering}${rows.length === 1 ? '' : 's'} ${rows.map((row) => lines[row]).join(' and ')}`;
 }
 
 /**
@@ -122,7 +135,7 @@ export function column(table: Table, name: string): Column {
   if (firstNestedRow === undefined) return found;
   throw new UnrollError(
     'data',
-    `${table.source}, line ${table.lines[firstNestedRow]}, column ${position} ("${name}"): a cell must hold a ` +
+    `${table.source}, ${placeOf(table, firstNestedRow)}, column ${position} ("${name}"): a cell must hold a ` +
       'number, text or time, got a list or an object.',
     { source: table.source, line: table.lines[firstNestedRow], column: name },
   );
@@ -204,9 +217,13 @@ function notANumber(table: Table, row: number, { name, position, format }: Numbe
     format.mixed !== undefined && value !== undefined
       ? `${formatCell(cell)} ${MIXED_UNITS[format.mixed]}`
       : `${formatCell(cell)} is not a number. Write a number such as ${numberHint(cell, format.decimal)}, or leave the cell empty.`;
-  return new UnrollError('data', `${table.source}, line ${line}, column ${position} ("${name}"): ${fault}`, {
-    ...{ source: table.source, line, column: name, cell },
-  });
+  return new UnrollError(
+    'data',
+    `${table.source}, ${placeOf(table, row)}, column ${position} ("${name}"): ${fault}`,
+    {
+      ...{ source: table.source, line, column: name, cell },
+    },
+  );
 }
 
 /** The end of the messages about columns with mixed units. The message begins with the cell. */

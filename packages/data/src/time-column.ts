@@ -1,7 +1,7 @@
 /** Types of time columns, and functions that format times as in the file that was read. */
 import { UnrollError } from '@unroll/core';
 import type { Frequency } from './frequency.js';
-import { type Cell, column, type Table } from './table.js';
+import { type Cell, column, placeOf, type Table } from './table.js';
 import { refineTemplate, writeByTemplate } from './time-template.js';
 import { instantOf } from './time-zone.js';
 
@@ -98,7 +98,7 @@ export function timeError(table: Table, name: string, row: number, message: stri
   const data = { source: table.source, line, column: name, cell: cells[row] };
   return new UnrollError(
     'data',
-    `${table.source}, line ${line}, column ${position} ("${name}"): ${message}`,
+    `${table.source}, ${placeOf(table, row)}, column ${position} ("${name}"): ${message}`,
     data,
   );
 }

@@ -4,9 +4,11 @@ import { describe, test } from 'node:test';
 import {
   decodeText,
   looksLikeJson,
+  makeTable,
   numbers,
   parseCsv,
   parseJsonLines,
+  placeOf,
   type Table,
   texts,
 } from '@unroll/data';
@@ -92,12 +94,38 @@ describe('JSON', () => {
     });
   });
 
+  test('messages count lines of JSON Lines, records of an array, and rows of other tables', () => {
+    const rows = [{ a: 1 }, { a: 'x' }];
+    const places: [Table, string][] = [
+      [parseJsonLines(rows.map((row) => `\n${JSON.stringify(row)}`).join('\n')), 'line 4'],
+      [parseJsonLines(JSON.stringify(rows, null, 2)), 'record 2'],
+      [makeTable({ source: 'table', names: ['a'], cells: [[1, 'x']] }), 'row 2'],
+    ];
+    for (const [table, place] of places) {
+      assert.throws(() => numbers(table, 'a'), {
+        message: new RegExp(`^table, ${place}, column 1 \\("a"\\): "x"`),
+      });
+      assert.equal(placeOf(table, 1), place);
+    }
+    assert.equal(placeOf(places[1]![0], 0, 1), 'records 1 and 2');
+  });
+
   const wrong: Record<string, [string, RegExp]> = {
     'a truncated line': ['{"a":1}\n{"a":', /^f\.jsonl, line 2: invalid JSON \(/],
     'a line that is not an object': [
       '{"a":1}\n[1]',
       /line 2: a row must be an object, got an array\. Write an object such as/,
     ],
+    'an array with a syntax error': [
+      '[{"a":1},\n{"a":2}\r\n{"a":3}]',
+      /^f\.jsonl, line 3: invalid JSON \(Expected ',' or/,
+    ],
+    'an array with an unexpected token': [
+      '[{"a":1},\n{"a":\nNaN},\n{"a":"N"}]',
+      /^f\.jsonl, line 3: invalid JSON \(Unexpected token/,
+    ],
+    'a truncated array': ['[{"a":1},\n{"a":', /^f\.jsonl, line 2: invalid JSON \(/],
+    'an array that ends in a string': ['[{"a":1},\n{"a":"b', /^f\.jsonl, line 2: invalid JSON \(/],
     'a record that is not an object': ['[{"a":1}, 7]', /record 2: a row must be an object, got a number/],
     'no rows': ['[]', /f\.jsonl has no rows/],
   };

@@ -205,6 +205,8 @@ describe('attacks', () => {
 
   test('lengths beyond the file and shapes that overflow are refused', async () => {
     await refuses(Uint8Array.from([0x3a, 0xff, 0xff, 0xff, 0xff, 0x07]), 'format', /exceeds its message/);
+    const twice = /is not a valid ONNX file: the field "graph" occurs twice in a message\./;
+    await refuses(Uint8Array.from([0x3a, 0, 0x3a, 0]), 'format', twice);
     const sum = [node('Add', ['x', 'w'], ['y'])];
     for (const dims of [[2 ** 31, 2 ** 31], [2 ** 62], [-1], [4, -4]])
       await refuses(graphOf(sum, [tensor('w', dims, 16)]), 'format', /the tensor "w" has the shape/);
@@ -212,6 +214,16 @@ describe('attacks', () => {
       graphOf(sum, [tensor('w', [1, 5], 16)]),
       'format',
       /the tensor "w" has 16 bytes, which do not fit its shape \[1, 5\]/,
+    );
+  });
+
+  test('a field beyond the limit of the reader is refused as such', async () => {
+    const docs = new BinaryWriter().tag(2, WireType.LengthDelimited).bytes(new Uint8Array(2 ** 24 + 1));
+    await refuses(
+      docs.finish(),
+      'format',
+      /^[^:]+: the field "producerName" has 16777217 bytes\. Unroll reads fields of at most 16777216 bytes/,
+      500,
     );
   });
 

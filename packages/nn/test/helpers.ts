@@ -77,7 +77,8 @@ export function assertSame(
     if (got[kind].length !== want[kind].length)
       problems.push(`${what}: ${got[kind].length} ${kind} instead of ${want[kind].length}`);
     want[kind].forEach(({ shape, values }, i) => {
-      const other = got[kind][i]!;
+      const other = got[kind][i];
+      if (other === undefined) return; // reported above
       const name = `${what}: ${kind} ${i}`;
       if (other.shape.join() !== shape.join())
         problems.push(`${name}: [${other.shape}] instead of [${shape}]`);

@@ -75,7 +75,7 @@ test('the graph of a sequential model has one row per layer; parallel branches s
 test('the Chinese texts contain Chinese, all placeholders of the English ones, and no English but names', () => {
   const names =
     /^(RNN|LSTM|GRU|minGRU|CSV|JSON|NDJSON|SVG|WebAssembly|Unroll|Keras|PyTorch|ONNX|Dropout|Glorot|Chrono|Shift|Tab|Worker|ln|kB|MiB|zip|unroll|unrolljs)$/;
-  const placeholders = (text: string): string[] => (text.match(/\{\w+\}/g) ?? []).sort();
+  const placeholders = (text: string): string[] => (text.match(/\{\w+(?=(?:\|\w+)?\})/g) ?? []).sort();
   const pairs: [string, string, string][] = [
     ...Object.entries(en).map(([key, text]): [string, string, string] => [
       key,
@@ -92,7 +92,8 @@ test('the Chinese texts contain Chinese, all placeholders of the English ones, a
       [],
       key,
     );
-    if (/[A-Za-z]{3}/.test(english.replace(/\{\w+\}/g, ''))) assert.match(chinese, /\p{Script=Han}/u, key);
+    if (/[A-Za-z]{3}/.test(english.replace(/\{\w+(\|\w+)?\}/g, '')))
+      assert.match(chinese, /\p{Script=Han}/u, key);
   }
 });
 
@@ -152,6 +153,17 @@ describe('problems', () => {
     const lane = new Lane(problem, 'lstm', settings);
     const { projection } = await lookAt(lane, problem, { looks, cells: ['lstm'], example: 0, step: -1 });
     assert.equal(projection?.points.length, 2 * projection!.indices.length * problem.steps);
+  });
+
+  test('before a step is selected, the influence is that on the last output', async () => {
+    const settings = { ...DEFAULTS.characters, ...SMALL };
+    const problem = problemOf(settings, DATA);
+    const lane = new Lane(problem, 'lstm', settings);
+    const stepOf = async (step: number) =>
+      (await lookAt(lane, problem, { looks: ['influence'], cells: ['lstm'], example: 0, step })).influence
+        ?.step;
+    assert.deepEqual([problem.perStep, problem.steps], [true, 8]);
+    assert.deepEqual([await stepOf(-1), await stepOf(0), await stepOf(3)], [7, 0, 3]);
   });
 
   test('a new learning rate or clipping keeps the number of updates, the order of batches and the moments', async () => {
@@ -260,6 +272,18 @@ describe('problems', () => {
     assert.ok(models[0].tensors.some(({ name }) => name === 'decoder/attention/query_kernel'));
   });
 
+  test('files beside the config.json of another tool are not skipped', async () => {
+    const config = new TextEncoder().encode('{"architectures":["BertModel"]}');
+    const names = ['net.onnx', 'net.keras', 'net.h5', 'net.pt', 'other.safetensors', 'model.safetensors'];
+    const files = new Map(['config.json', ...names].map((name) => [`hub/${name}`, config]));
+    const { models, errors } = await describeFiles(files);
+    assert.deepEqual(models, []);
+    assert.deepEqual(
+      errors.map(({ path }) => path),
+      ['hub', ...names.slice(0, -1).map((name) => `hub/${name}`)],
+    );
+  });
+
   test('the classifier of lines generalises to held-out lines', async () => {
     const settings = { ...DEFAULTS.sentiment, batch: 16 };
     const problem = problemOf(settings, DATA);
@@ -283,7 +307,7 @@ describe('problems', () => {
     );
     assert.throws(
       problem('sentiment', { lines: 'a: b\n'.repeat(12) }),
-      /2 to 20 labels, got 12 lines with 1 labels/,
+      /2 to 20 labels, got 12 lines with 1 label\./,
     );
     assert.throws(
       problem('csv', { column: { name: 'x', values: new Float64Array(20) } }),
@@ -302,7 +326,7 @@ describe('problems', () => {
     assert.equal(numericColumns(Array.from({ length: 25 }, (_, t) => `${t}`).join('\n'))[0].name, 'column 1');
     assert.throws(
       () => numericColumns('a,b\nx,y\n'),
-      /needs a column with at least 20 numbers, .*, got 1 rows/,
+      /needs a column with at least 20 numbers, .*, got 1 row without/,
     );
   });
 });

@@ -34,6 +34,13 @@ export function registerLoss(name: string, make: (options: never) => Loss): void
  * @throws UnrollError `value` for an unknown name or option; the message lists the valid ones
  */
 export function resolveLoss(spec: LossSpec): Loss {
+  const isObject = typeof spec === 'object' && spec !== null;
+  const name: unknown = isObject && !('config' in spec) ? spec.name : spec;
+  if (name === 'sampledSoftmax' && !registered.has(name))
+    throw valueError(
+      'The loss "sampledSoftmax" cannot be selected by name, because it uses a layer. Pass losses.sampledSoftmax({ layer }).',
+      { name },
+    );
   const table = { ...builtIn, ...Object.fromEntries(registered) };
   return resolve<Loss>('loss', table, spec, ' A custom loss needs registerLoss() first.');
 }

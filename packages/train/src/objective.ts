@@ -178,6 +178,11 @@ export class Objective {
       for (const { loss, name, index } of outputsToBuild)
         loss.build?.(shapes[index], lossParameterMaker(`${LOSS_PREFIX}${name}`, stored));
     }
+    // Some losses, such as sampledSoftmax, use the parameters of a layer, which do not come from the parameter maker.
+    for (const parameter of this.parameters) {
+      const saved = stored?.[parameter.name];
+      if (saved?.shape.join() === parameter.shape.join()) parameter.assign(saved.values);
+    }
     const existing = this.parameters.map(({ name }) => name);
     const extra = Object.keys(stored ?? {}).find((name) => !existing.includes(name));
     if (extra === undefined) return;

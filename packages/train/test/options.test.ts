@@ -188,7 +188,16 @@ const syncCases: Record<string, OptionCase> = {
     ['save_best_only', 'best'],
     [
       { best: { monitr: 'loss' } },
-      /checkpoints: best: there is no option "monitr"\. Did you mean "monitor"\?/,
+      /^checkpoints: best: there is no option "monitr"\. Did you mean "monitor"\?/,
+    ],
+  ],
+  checkpointsTo: [
+    (options) => train.checkpointsTo({ write: async () => {}, location: (name) => name }, options),
+    {},
+    ['save_best_only', 'best'],
+    [
+      { best: { monitr: 'loss' } },
+      /^checkpointsTo: best: there is no option "monitr"\. Did you mean "monitor"\?/,
     ],
   ],
   plateau: [

@@ -12,10 +12,11 @@ import {
   type SymbolicTensor,
   sequential as sequentialNetwork,
 } from '@unroll/nn';
+import { type LossSpec, resolveLoss } from '@unroll/train';
 import { compileOptionsFromJson } from './compile-options.js';
 import { isArtifact } from './is-artifact.js';
 import { type ArtifactSource, readArtifact } from './load.js';
-import { type Trainable, trainable, trainableFrom } from './trainable.js';
+import { type CompileOptions, type Trainable, trainable, trainableFrom } from './trainable.js';
 
 /**
  * Creates a sequential model: a stack of layers. Shapes are inferred at the first call or by `build`, or immediately if
@@ -34,7 +35,8 @@ export function model(options: FunctionalOptions): Functional & Trainable {
 }
 
 /**
- * Loads a saved model for prediction and, if it was compiled, for training, with the optimizer in its initial state.
+ * Loads a saved model for prediction and, if it was compiled, for training, with the optimizer in its initial state. A model
+ * that was compiled with `losses.sampledSoftmax` must be compiled again, because its loss uses a layer that is not saved.
  * Models of other tools (Keras, PyTorch, safetensors, ONNX) are recognised and converted as by `importModel` of
  * `unrolljs/convert`, which also returns a report.
  * @param source a path (in Node: a folder or a file), a URL (in a page), the bytes of a file, a File, or the files of an
@@ -48,7 +50,25 @@ export async function load(source: ArtifactSource | Blob): Promise<Network & Tra
     return (await importModel(source as Exclude<typeof source, ArtifactFiles>)).model;
   }
   const { model: network, training, lossParameters } = await readArtifact(source as ArtifactSource);
-  const loaded = trainableFrom(network, lossParameters);
   const compiled = compileOptionsFromJson(training);
+  if (compiled && needsLayer(compiled.loss)) return trainableFrom(network, lossParameters, LAYER_HINT);
+  const loaded = trainableFrom(network, lossParameters);
   return compiled ? loaded.compile(compiled) : loaded;
+}
+
+const LAYER_HINT =
+  ' The saved loss "sampledSoftmax" uses a layer, which is not saved with the model: pass losses.sampledSoftmax({ layer }) again.';
+
+/** True if a saved loss is `sampledSoftmax`, and the program has not registered it with its layer. */
+function needsLayer(loss: CompileOptions['loss']): boolean {
+  const specs = typeof loss === 'object' && !('name' in loss) ? Object.values(loss) : [loss];
+  return specs.some((spec) => {
+    if ((spec as { name?: unknown } | null)?.name !== 'sampledSoftmax') return false;
+    try {
+      resolveLoss(spec as LossSpec);
+      return false;
+    } catch {
+      return true;
+    }
+  });
 }

@@ -128,10 +128,15 @@ class Session {
   #hasLossObjects = false;
   /** A record of the latest fit, for the artifact. */
   #trainingRecord: Record<string, unknown> | null = null;
+  readonly #compileHint: string;
 
-  /** @param savedLossParameters the loss parameters from the artifact, used by the first `compile` */
-  constructor(network: Network, savedLossParameters: Artifact['lossParameters']) {
+  /**
+   * @param savedLossParameters the loss parameters from the artifact, used by the first `compile`
+   * @param compileHint appended to the error about a model that is not compiled
+   */
+  constructor(network: Network, savedLossParameters: Artifact['lossParameters'], compileHint: string) {
     this.#network = network;
+    this.#compileHint = compileHint;
     this.#savedLossParameters = savedLossParameters;
   }
 
@@ -158,7 +163,10 @@ class Session {
   /** Loads a backend and returns the settings. @param method the calling method, for the error */
   async settings(method: string): Promise<Settings> {
     if (!this.#settings)
-      throw new UnrollError('state', `Call compile({ optimizer, loss }) before ${method}().`);
+      throw new UnrollError(
+        'state',
+        `Call compile({ optimizer, loss }) before ${method}().${this.#compileHint}`,
+      );
     await ready();
     return this.#withLossObjects(this.#settings);
   }
@@ -244,12 +252,17 @@ export function trainable<N extends Network>(network: N): N & Trainable {
   return trainableFrom(network, {});
 }
 
-/** Like {@link trainable}. @param savedLossParameters loss parameters from an artifact, used by the first `compile` */
+/**
+ * Like {@link trainable}.
+ * @param savedLossParameters loss parameters from an artifact, used by the first `compile`
+ * @param compileHint appended to the error about a model that is not compiled
+ */
 export function trainableFrom<N extends Network>(
   network: N,
   savedLossParameters: Artifact['lossParameters'],
+  compileHint = '',
 ): N & Trainable {
-  const session = new Session(network, savedLossParameters);
+  const session = new Session(network, savedLossParameters, compileHint);
   sessions.set(network, session);
   const methods = {
     ...withChecks(runnable(network)),
@@ -280,9 +293,9 @@ export function trainableFrom<N extends Network>(
 /** Adds checks to the prediction methods: option names must be known, and x must contain only numbers. */
 function withChecks({ predict, predictAll, predictArray }: Runnable): Runnable {
   const check =
-    <T>(run: (x: ModelValues, options?: PredictOptions) => Promise<T>) =>
+    <T>(method: string, run: (x: ModelValues, options?: PredictOptions) => Promise<T>) =>
     async (x: ModelValues, options: PredictOptions = {}): Promise<T> => {
-      checkOptions('predict', options, PREDICT);
+      checkOptions(method, options, PREDICT);
       try {
         return await run(x, options);
       } catch (error) {
@@ -290,9 +303,9 @@ function withChecks({ predict, predictAll, predictArray }: Runnable): Runnable {
       }
     };
   return {
-    predict: check(predict),
-    predictAll: check(predictAll),
-    predictArray: check(predictArray) as Runnable['predictArray'],
+    predict: check('predict', predict),
+    predictAll: check('predictAll', predictAll),
+    predictArray: check('predictArray', predictArray) as Runnable['predictArray'],
   };
 }
 

@@ -274,7 +274,7 @@ describe('rejects', () => {
     await rejects(() => nBestTags(tagger(), one, 0), /n must be a positive integer, got 0/);
     await rejects(
       () => decodeTags(tagger(), one, { batchsize: 2 } as object),
-      /decodeTags: there is no option "batchsize"|decodeTags.*batchSize/,
+      /^decodeTags: there is no option "batchsize"\. Did you mean "batchSize"\?$/,
     );
   });
 });

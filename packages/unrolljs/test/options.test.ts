@@ -88,6 +88,16 @@ describe('rejected options', () => {
     ['evaluate: verbose', evaluate({ verbose: 0 }), /^evaluate: .* It is not needed: only fit\(\) prints/],
     ['evaluate: a wrong value', evaluate({ batchSize: '1' }), /must be a positive integer, got "1"/],
     ['predict: batch_size', predict({ batch_size: 1 }), /^predict: .* Did you mean "batchSize"\?$/],
+    [
+      'predictAll: batch_size',
+      () => model().predictAll(x, { batch_size: 1 } as object),
+      /^predictAll: .* Did you mean "batchSize"\?$/,
+    ],
+    [
+      'predictArray: batch_size',
+      () => model().predictArray(x, { batch_size: 1 } as object),
+      /^predictArray: .* Did you mean "batchSize"\?$/,
+    ],
     ['predict: an unknown option', predict({ qqqqqq: 1 }), /The options are batchSize, mask\.$/],
     ['predict: a wrong value', predict({ batchSize: null }), /^predict: batchSize must be .* got null\.$/],
     ['save: weight', save({ weight: 'float16' }), /^save: .* Did you mean "weights"\?$/],

@@ -242,6 +242,38 @@ describe('sampledSoftmax', () => {
     assert.ok(right > 0.9 * 32 * 6, `${right} of ${32 * 6}`);
   });
 
+  for (const tied of [true, false])
+    test(`a saved model is loaded, and must be compiled again to train (${tied ? 'tied' : 'own'} table)`, async (t) => {
+      const x = input({ shape: [null] });
+      const tokens = embedding({ inputDim: 9, outputDim: 4, name: 'tokens' });
+      const hidden = lstm({ units: 4, returnSequences: true }).apply(tokens.apply(x));
+      const layerOf = (table: typeof tokens) =>
+        outputEmbedding({ name: 'scores', ...(tied ? { tiedTo: table } : { units: 9 }) });
+      const lossOf = (table: typeof tokens) => losses.sampledSoftmax({ layer: layerOf(table), samples: 5 });
+      const trainer = model({ inputs: x, outputs: hidden }).compile({ loss: lossOf(tokens) });
+      const ids = [[1, 2, 3], [4, 5, 6]]; // biome-ignore format: one line
+      await trainer.fit(ids, successors(ids, 9), { epochs: 3, verbose: 0 });
+      const folder = mkdtempSync(join(tmpdir(), 'unroll-sampled-'));
+      t.after(() => rmSync(folder, { recursive: true }));
+      await trainer.save(folder);
+      const loaded = await load(folder);
+      assert.deepEqual(await loaded.predictArray(ids), await trainer.predictArray(ids));
+      await assert.rejects(loaded.fit(ids, successors(ids, 9)), {
+        code: 'state',
+        message:
+          /^Call compile\(.*\) before fit\(\)\. The saved loss "sampledSoftmax" uses a layer.* pass losses\.sampledSoftmax\(\{ layer \}\) again\.$/,
+      });
+      loaded.compile({ loss: lossOf(loaded.getLayer('tokens') as typeof tokens) });
+      assert.deepEqual(
+        await loaded.evaluate(ids, successors(ids, 9)),
+        await trainer.evaluate(ids, successors(ids, 9)),
+      );
+      assert.throws(() => loaded.compile({ loss: 'sampledSoftmax' as never }), {
+        message:
+          /^The loss "sampledSoftmax" cannot be selected by name, .* Pass losses\.sampledSoftmax\(\{ layer \}\)\.$/,
+      });
+    });
+
   test('rejects wrong options, and a target outside of the vocabulary', () => {
     const layer = outputEmbedding({ units: 5 });
     const make = (options: object) => () => losses.sampledSoftmax({ layer, ...options });

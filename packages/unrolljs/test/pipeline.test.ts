@@ -85,7 +85,7 @@ describe('pipeline of a classifier', () => {
     });
     await assert.rejects(classify('good', { topK: 0 }), { code: 'value', message: /topK/ });
     await assert.rejects(classify('good', { topk: 2 } as object), {
-      message: /Did you mean "topK"|topK/,
+      message: /there is no option "topk"\. Did you mean "topK"\?$/,
     });
   });
 });

@@ -95,7 +95,7 @@ describe('scheduledSampling', () => {
     const network = translator();
     assert.throws(
       () => scheduledSampling(network, { probability: 0.5 }),
-      /input must be the name .* source, previous|input must be/,
+      /scheduledSampling: input must be the name of the input with the previous tokens, got undefined\. .*source, previous/,
     );
     assert.throws(
       () => scheduledSampling(network, { input: 'prev', probability: 0.5 }),

@@ -57,19 +57,25 @@ export async function trainingRun(request: TrainingRunRequest): Promise<Training
   });
   const lines = createInterface({ input: child.stdout });
   lines.on('line', (line) => summary.add(JSON.parse(line) as ReportedEvent));
-  const code = await new Promise<number | null>((resolve, reject) => {
+  const ending = await new Promise<number | string>((resolve, reject) => {
     child.on('error', reject);
-    child.on('close', resolve);
+    child.on('close', (code, killedBy) => resolve(code ?? killedBy ?? 1));
   });
-  if (code !== 0) {
-    const message = errors
-      .trim()
-      .split('\n')
-      .pop()
-      ?.replace(/^unroll: /, '');
-    throw new UsageError(message ?? `The training ended with the exit code ${code}.`);
-  }
+  if (ending !== 0) throw new UsageError(failureMessage(errors, ending));
   return summary.result();
+}
+
+/**
+ * Returns why a training failed: the message of the command, which follows any warnings of Node, or all of stderr.
+ * @param ending the exit code, or the name of the signal that ended the process
+ */
+export function failureMessage(stderr: string, ending: number | string): string {
+  const text = stderr.trim();
+  const message = text.slice(Math.max(0, text.search(/^unroll: /m))).replace(/^unroll: /, '');
+  if (message !== '') return message;
+  return typeof ending === 'number'
+    ? `The training ended with the exit code ${ending}.`
+    : `The training was ended by the signal ${ending}.`;
 }
 
 /** Collects the events of a run. */

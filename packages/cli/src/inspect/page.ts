@@ -75,11 +75,16 @@ function gradientFigure(gradients: ExampleMeasurements['gradients']): string {
   return curves.length === 0 ? '' : lagFigure(curves);
 }
 
-export function memoryText({ lengths: [length], influence }: MemoryLength): string {
-  const steps = influence.shape[1];
+const stepsText = (count: number): string => `${count} ${count === 1 ? 'step' : 'steps'}`;
+
+export function memoryText({
+  lengths: [length],
+  influence,
+}: Pick<MemoryLength, 'lengths' | 'influence'>): string {
+  const steps = stepsText(influence.shape[1]);
   if (length < 0) return 'No step of the first input has an influence on the output.';
   return (
-    `The output depends on inputs up to ${length} steps back (of ${steps} steps). Earlier inputs have less than 1 % of ` +
+    `The output depends on inputs up to ${stepsText(length)} back (of ${steps}). Earlier inputs have less than 1 % of ` +
     'the largest influence.'
   );
 }

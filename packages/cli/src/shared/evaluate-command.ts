@@ -76,6 +76,7 @@ export const evaluate: Command = {
         'Exactly one model and --data are required: unroll evaluate <model folder> --data <file>',
       );
     }
+    checkCombination(parsed);
     const threads = integerOption(parsed, 'threads');
     const model = await loadTaskModel(parsed.positionals[0], tasks);
     if (threads !== undefined) setThreads(threads);
@@ -87,6 +88,14 @@ export const evaluate: Command = {
     if (metrics !== undefined) reporter.report({ event: 'result', task: taskName(model.format), metrics });
   },
 };
+
+/** @throws UsageError for options of --data with the other forms of data */
+function checkCombination({ values }: ParsedArgs): void {
+  const form = ['verification', 'source-file', 'target-file'].find((name) => values[name] !== undefined);
+  const unused = ['sql', 'pattern'].find((name) => values[name] !== undefined);
+  if (form !== undefined && unused !== undefined)
+    throw new UsageError(`--${unused} is for --data, so it cannot be combined with --${form}.`);
+}
 
 async function scoresOf(args: ParsedArgs, model: TaskModel, reporter: Reporter): Promise<TaskScores> {
   const path = textOption(args, 'verification');

@@ -30,7 +30,10 @@ export async function readModelFiles(path: string): Promise<ReadonlyMap<string, 
   const stats = statSync(path, { throwIfNoEntry: false });
   if (stats?.isFile() && path.endsWith('.zip')) return await fromZip(read(path), ARTIFACT_FILES);
   if (!stats?.isDirectory()) {
-    const problem = stats === undefined ? 'folder not found' : 'this is neither a folder nor a .zip';
+    const problem =
+      stats === undefined
+        ? `${path.endsWith('.zip') ? 'file' : 'folder'} not found`
+        : 'this is neither a folder nor a .zip';
     throw new UsageError(`${path}: ${problem}. Pass the folder of a saved model, or a zip of its files.`);
   }
   const names = ARTIFACT_FILES.filter((name) => existsSync(join(path, name)));

@@ -5,6 +5,7 @@ import { UnrollError } from '@unroll/core';
 import type { TaskModel, TaskOptionValue, TaskResult } from '@unroll/tasks';
 import { type ParsedArgs, UsageError } from './args.js';
 import { optionValues } from './model-options.js';
+import { READING_OPTIONS } from './reading-options.js';
 import { jsonOf } from './tables.js';
 
 /** Maximum number of lines that are predicted together. */
@@ -12,7 +13,10 @@ const BATCH = 1024;
 /** If this many lines are waiting, stdin is not read until some are predicted, so that memory does not grow. */
 const MAX_WAITING = 16 * BATCH;
 /** Options of `predict` that do not apply to lines of stdin. */
-const EXCLUDED_OPTIONS = ['data', 'text', 'audio', 'frames', 'pattern', 'sql', 'out'];
+const EXCLUDED_OPTIONS = [
+  ...['data', 'text', 'audio', 'frames', 'pattern', 'sql', 'stream', 'out'],
+  ...Object.keys(READING_OPTIONS),
+];
 
 /**
  * Predicts from stdin until it ends. Waiting lines are predicted together, up to 1,024 at a time. The output of a line is its

@@ -8,9 +8,12 @@ import type { SoundStream, TaskModel } from '@unroll/tasks';
 import { type ParsedArgs, textOption, UsageError } from './args.js';
 import { reasonOf } from './files.js';
 import { optionValues } from './model-options.js';
+import { READING_OPTIONS } from './reading-options.js';
 
 /** Seconds of sound per step. */
 const STEP = 0.1;
+/** Options of `predict` that do not apply to a stream of sound. */
+const EXCLUDED_OPTIONS = ['data', 'sql', 'text', 'frames', 'pattern', 'out', ...Object.keys(READING_OPTIONS)];
 
 /**
  * Prints a line for each change: the seconds of sound so far and the prediction, separated by a tab, or with `--json` an
@@ -24,6 +27,8 @@ export async function predictStream(model: TaskModel, args: ParsedArgs): Promise
     throw new UsageError(
       'This model cannot predict from a stream of sound. --stream is for models of unroll train transcribe --streaming.',
     );
+  const excluded = EXCLUDED_OPTIONS.find((name) => args.values[name] !== undefined);
+  if (excluded !== undefined) throw new UsageError(`--${excluded} cannot be combined with --stream.`);
   const options = await optionValues(args, model.options, (_, option) => {
     throw new UsageError(`--${option} reads a file, so it cannot be combined with --stream.`);
   });

@@ -1,6 +1,6 @@
 /** Reads the table of `unroll evaluate --verification`: pairs of WAV files, and whether they have the same label. */
 import { dirname, isAbsolute, join } from 'node:path';
-import { type Column, findColumn } from '@unroll/data';
+import { type Column, findColumn, placeOf } from '@unroll/data';
 import type { SoundFile, SoundPair } from '@unroll/tasks';
 import { UsageError } from './args.js';
 import type { ReadOptions } from './reading-options.js';
@@ -32,7 +32,7 @@ export async function readSoundPairs(
     );
   const files = new Map<string, SoundFile>();
   const locationOf = (row: number, { position, name }: Column): string =>
-    `${table.source}, line ${table.lines[row]}, column ${position} ("${name}")`;
+    `${table.source}, ${placeOf(table, row)}, column ${position} ("${name}")`;
   const fileOf = (row: number, column: Column): SoundFile => {
     const source = String(column.cells[row] ?? '').trim();
     if (source === '') throw new UsageError(`${locationOf(row, column)}: the path of a WAV file is missing.`);

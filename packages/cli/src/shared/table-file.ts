@@ -68,13 +68,13 @@ export async function readRows(path: string, reading: ReadOptions, query?: Query
  * @throws UsageError if the file cannot be read, UnrollError if the content is not a table
  */
 export async function readTable(path: string, reading: ReadOptions = {}): Promise<FileTable> {
-  const { bytes, fingerprint } = readBytes(path);
+  const { bytes, fingerprint } = readBytes(path, TABLE_ADVICE);
   if (looksLikeParquet(bytes)) {
     const { parseParquet } = await import('@unroll/data/parquet'); // Only if needed, to start faster.
     return { table: await parseParquet(bytes, { source: path }), notes: [], fingerprint };
   }
   const { encoding, header, ...separators } = reading;
-  const { text, notes } = decode(bytes, path, encoding);
+  const { text, notes } = decode(bytes, path, { encoding, advice: TABLE_ADVICE });
   const options = { source: path, ...separators };
   const table = looksLikeTsFile(text)
     ? parseTsFile(text, { source: path })
@@ -89,8 +89,8 @@ export async function readTable(path: string, reading: ReadOptions = {}): Promis
  * @throws UsageError if the file cannot be read, UnrollError if it is not text
  */
 export function readText(path: string, reading: Pick<ReadOptions, 'encoding'> = {}): FileText {
-  const { bytes, fingerprint } = readBytes(path);
-  const { text, notes } = decode(bytes, path, reading.encoding);
+  const { bytes, fingerprint } = readBytes(path, TEXT_ADVICE);
+  const { text, notes } = decode(bytes, path, { encoding: reading.encoding, advice: TEXT_ADVICE });
   return { file: { source: path, text }, notes, fingerprint };
 }
 
@@ -119,8 +119,12 @@ export function fingerprintOf(path: string): string {
 }
 
 /** Decodes a text. The notes name an encoding that was detected and is not UTF-8. */
-function decode(bytes: Uint8Array, path: string, requested?: string): { text: string; notes: string[] } {
-  if (bytes.length > constants.MAX_STRING_LENGTH) throw tooLarge(path);
+function decode(
+  bytes: Uint8Array,
+  path: string,
+  { encoding: requested, advice }: { encoding?: string | undefined; advice: string },
+): { text: string; notes: string[] } {
+  if (bytes.length > constants.MAX_STRING_LENGTH) throw tooLarge(path, advice);
   const { text, encoding } = decodeText(bytes, path, requested);
   if (encoding === 'UTF-8' || requested !== undefined) return { text, notes: [] };
   const statement = `${path} is read as ${encoding}`;
@@ -134,31 +138,39 @@ const tabOf = (path: string, text: string): { delimiter?: string } =>
     ? { delimiter: '\t' }
     : {};
 
-/** Reads and decompresses a file. The fingerprint is that of the compressed file. */
-function readBytes(path: string): { bytes: Uint8Array; fingerprint: string } {
+/**
+ * Reads and decompresses a file. The fingerprint is that of the compressed file.
+ * @param advice what to do about a file that is too large
+ */
+function readBytes(path: string, advice: string): { bytes: Uint8Array; fingerprint: string } {
   try {
     const bytes = readFileSync(path);
-    return { bytes: unzip(bytes, path), fingerprint: createHash('sha256').update(bytes).digest('hex') };
+    return {
+      bytes: unzip(bytes, path, advice),
+      fingerprint: createHash('sha256').update(bytes).digest('hex'),
+    };
   } catch (error) {
     if (error instanceof UsageError) throw error;
-    if ((error as NodeJS.ErrnoException).code === 'ERR_FS_FILE_TOO_LARGE') throw tooLarge(path);
+    if ((error as NodeJS.ErrnoException).code === 'ERR_FS_FILE_TOO_LARGE') throw tooLarge(path, advice);
     throw new UsageError(`${path}: ${reasonOf(error, 'cannot be read')}.`);
   }
 }
 
 /** Decompresses gzip; returns other bytes unchanged. */
-function unzip(bytes: Uint8Array, source: string): Uint8Array {
+function unzip(bytes: Uint8Array, source: string, advice: string): Uint8Array {
   if (bytes[0] !== 0x1f || bytes[1] !== 0x8b) return bytes;
   try {
     return gunzipSync(bytes, { maxOutputLength: constants.MAX_STRING_LENGTH });
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ERR_BUFFER_TOO_LARGE') throw tooLarge(source);
+    if ((error as NodeJS.ErrnoException).code === 'ERR_BUFFER_TOO_LARGE') throw tooLarge(source, advice);
     throw new UsageError(`${source}: the gzip file is truncated or damaged and cannot be decompressed.`);
   }
 }
 
-const tooLarge = (path: string): UsageError =>
-  new UsageError(
-    `${path} is too large to load. Select columns or aggregate rows with a query, in which the file is the table "data": ` +
-      '--sql "select day, sum(units) as units from data group by day".',
-  );
+const TABLE_ADVICE =
+  'Remove columns and rows that are not needed. unroll forecast, predict, evaluate and inspect can do so with a query, in ' +
+  'which the file is the table "data": --sql "select day, sum(units) as units from data group by day".';
+const TEXT_ADVICE = 'Split the file, or shorten it.';
+
+const tooLarge = (path: string, advice: string): UsageError =>
+  new UsageError(`${path} is too large to load. ${advice}`);

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { before, describe, test } from 'node:test';
+import { failureMessage } from '@unroll/cli/internal';
 import { useTempFolder } from '../shared/helpers.js';
 
 const temp = useTempFolder();
@@ -88,6 +89,15 @@ describe('unroll compare', () => {
     assert.equal(code, 0);
     const { runs } = JSON.parse(stdout.trimEnd().split('\n').pop() ?? '');
     assert.ok(runs[0].epochs < 1000);
+  });
+
+  test('reports the whole message of a failed run', () => {
+    const failed = 'The run failed: out of memory\nSet UNROLL_DEBUG=1 for a stack trace.';
+    assert.equal(failureMessage(`unroll: ${failed}\n`, 1), failed);
+    assert.equal(failureMessage(`(node:7) Warning: slow\nunroll: ${failed}\n`, 1), failed);
+    assert.equal(failureMessage('FATAL ERROR: heap out of memory\n', 134), 'FATAL ERROR: heap out of memory');
+    assert.equal(failureMessage('', 7), 'The training ended with the exit code 7.');
+    assert.equal(failureMessage('', 'SIGKILL'), 'The training was ended by the signal SIGKILL.');
   });
 
   const refused: [string, string[], RegExp][] = [

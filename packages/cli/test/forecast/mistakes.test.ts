@@ -55,7 +55,7 @@ describe('mistakes in the input: exit 2, a few clear lines, nothing written', ()
     ],
     'a file that is too large': [
       ['huge.csv', '--target', 'sold', '--horizon', '2'],
-      /huge\.csv is too large to load\. Select .* --sql "select day/,
+      /huge\.csv is too large to load\. Remove columns and rows that are not needed\. .* --sql "select day/,
     ],
     'an empty query': [[...good, '--sql', ''], /--sql must not be empty/],
     'no target': [['good.csv', '--horizon', '2'], /--target <column> is required/],

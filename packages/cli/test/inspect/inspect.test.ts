@@ -6,6 +6,7 @@ import assert from 'node:assert/strict';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { before, describe, test } from 'node:test';
+import { memoryText } from '@unroll/cli/internal';
 import { AIR, passengers, QUICK, useTempFolder } from '../shared/helpers.js';
 
 const temp = useTempFolder();
@@ -115,6 +116,15 @@ describe('unroll inspect --data', () => {
       assert.doesNotMatch(page, /<b>y|<script|https?:\/\/(?!www\.w3\.org\/2000\/svg)/);
     });
   }
+
+  test('one step of memory is in the singular', () => {
+    const memory = (length: number) => ({
+      lengths: Int32Array.of(length),
+      influence: { shape: [1, 3], values: new Float32Array(3) },
+    });
+    assert.match(memoryText(memory(1)), /inputs up to 1 step back \(of 3 steps\)/);
+    assert.match(memoryText(memory(2)), /inputs up to 2 steps back \(of 3 steps\)/);
+  });
 
   test('without data, the page has the weights; errors name the option', async () => {
     const weights = await temp.unroll(['inspect', 'tag', '--report', 'out/weights.html']);

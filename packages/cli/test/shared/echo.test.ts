@@ -90,6 +90,22 @@ describe('predict', () => {
       ['said.csv'],
       'said.csv: this is neither a folder nor a .zip. Pass the folder of a saved model, or a zip of its files.',
     ],
+    'a missing folder': [
+      ['gone'],
+      'gone: folder not found. Pass the folder of a saved model, or a zip of its files.',
+    ],
+    'a missing zip': [
+      ['gone.zip'],
+      'gone.zip: file not found. Pass the folder of a saved model, or a zip of its files.',
+    ],
+    'a query without a file': [
+      ['echo', '--text', 'a', '--sql', 'select * from data'],
+      '--sql needs --data <file>.',
+    ],
+    'a pattern without a folder': [
+      ['echo', '--text', 'a', '--pattern', '{a}'],
+      '--pattern needs --data <file>.',
+    ],
     'a newer format version': [
       ['newer-version'],
       'This version of Unroll reads the task "echo" up to format version 2, got version 3. Update Unroll.',

@@ -84,6 +84,8 @@ describe('lines of stdin', () => {
   test('cannot be combined with options that read a file, or with other arguments', async () => {
     for (const [args, message] of [
       [['--data', 'a.csv'], /--data cannot be combined with "-", which reads from stdin/],
+      [['--stream'], /--stream cannot be combined with "-", which reads from stdin/],
+      [['--encoding', 'gbk'], /--encoding cannot be combined with "-", which reads from stdin/],
       [
         ['--echo-rows', 'a.csv'],
         /--echo-rows reads a file, so it cannot be combined with "-", which reads from stdin/,

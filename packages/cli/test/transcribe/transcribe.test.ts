@@ -112,6 +112,11 @@ describe('transcribe', () => {
     const refused = await unroll(['predict', 'model', '--audio', 'five.wav', '--stream']);
     assert.deepEqual([refused.code, refused.stdout], [2, '']);
     assert.match(refused.stderr, /needs the whole sound\. Train it with streaming/);
+    for (const option of ['--data', '--sql', '--text', '--frames', '--pattern', '--out', '--encoding']) {
+      const unused = await unroll(['predict', 'streaming', '--audio', 'five.wav', '--stream', option, 'x']);
+      assert.deepEqual([unused.code, unused.stdout], [2, '']);
+      assert.equal(unused.stderr, `unroll: ${option} cannot be combined with --stream.\n`);
+    }
     const truncated = await unroll(['predict', 'streaming', '--audio', '-', '--stream'], (child) =>
       child.stdin!.end(bytes.subarray(0, 900)),
     );

@@ -190,6 +190,8 @@ describe('invalid input', () => {
       ['evaluate', 'model', '--verification', 'train.tsv', '--source-file', 'test.de'],
       /--verification cannot be combined with --source-file/,
     ],
+    'a query with parallel files': [['evaluate', 'model', ...FILES, '--sql', 'select * from data'], /--sql is for --data, so it cannot be combined with --source-file/], // biome-ignore format: one line
+    'a pattern with a table of pairs of sounds': [['evaluate', 'model', '--verification', 'train.tsv', '--pattern', '{a}'], /--pattern is for --data, so it cannot be combined with --verification/], // biome-ignore format: one line
     'one file to evaluate': [['evaluate', 'model', '--source-file', 'test.de'], /--source-file and --target-file must be given together/], // biome-ignore format: one line
   };
   for (const [name, [args, message]] of Object.entries(cases)) {

@@ -59,8 +59,9 @@ function modelsIn(files: Files): [string, () => Promise<ModelInfo>][] {
       const name = folder.replace(/\/$/, '') || path;
       return [[name, () => describe(name, new Map(parts))]];
     }
-    // A file beside a config.json, such as weights.safetensors, is part of an artifact of Unroll, which is described above.
-    const isInArtifact = files.has(`${folder}config.json`);
+    // Beside a config.json, model.safetensors has the weights of the model that is described above.
+    const isInArtifact =
+      files.has(`${folder}config.json`) && ARTIFACT_FILES.includes(path.slice(folder.length));
     return OTHER_FORMATS.test(path) && !isInArtifact ? [[path, () => describeOtherFormat(path, bytes)]] : [];
   });
 }

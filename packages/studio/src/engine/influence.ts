@@ -12,7 +12,7 @@ export async function influenceOf(
   step: number,
 ): Promise<InfluenceValues> {
   const { x, options } = inputsFor(problem, [example]);
-  const outputStep = problem.perStep ? Math.max(0, step) : 'last';
+  const outputStep = problem.perStep && step >= 0 ? step : 'last';
   const { steps, inputs } = await connectivity(lane.network, x, outputStep, options);
   // A decoder has a second input, the previous targets.
   const source = inputs.find(({ input }) => input === 0) ?? inputs[0];

@@ -16,7 +16,7 @@ export interface Watch {
   cells: readonly CellKind[];
   /** Index of the example. */
   example: number;
-  /** Step whose output the look `influence` explains, for problems with one output per step; -1: none is selected yet. */
+  /** Step whose output the look `influence` explains, for problems with one output per step; -1: the last step. */
   step: number;
 }
 

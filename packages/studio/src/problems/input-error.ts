@@ -6,15 +6,15 @@
 
 export const MESSAGES = {
   shortText: {
-    en: 'The text has {count} characters; a length of {steps} steps needs at least {least}. Paste a longer text, or choose a shorter length.',
+    en: 'The text has {count|character}; a length of {steps|step} needs at least {least}. Paste a longer text, or choose a shorter length.',
     zh: '文本有 {count} 个字符；序列长度为 {steps} 步时至少需要 {least} 个。请粘贴更长的文本，或减小序列长度。',
   },
   shortSeries: {
-    en: '{name} has {count} values; a length of {steps} steps needs at least {least}. Choose a longer series, or a shorter length.',
+    en: '{name} has {count|value}; a length of {steps|step} needs at least {least}. Choose a longer series, or a shorter length.',
     zh: '{name} 有 {count} 个值；序列长度为 {steps} 步时至少需要 {least} 个。请选择更长的序列，或减小序列长度。',
   },
   labels: {
-    en: 'Each line must be a label, a separator (tab, colon or comma) and a text. There must be at least 10 such lines, with 2 to 20 labels, got {lines} lines with {classes} labels.',
+    en: 'Each line must be a label, a separator (tab, colon or comma) and a text. There must be at least 10 such lines, with 2 to 20 labels, got {lines|line} with {classes|label}.',
     zh: '每行应依次为标签、分隔符（制表符、冒号或半角逗号）、文本。这样的行至少需要 10 行，标签应有 2 至 20 种；目前有 {lines} 行、{classes} 种标签。',
   },
   longReverse: {
@@ -22,7 +22,7 @@ export const MESSAGES = {
     zh: '带注意力的解码器处理长字符串很慢。请把长度设为不超过 {most}；当前为 {steps}。',
   },
   columns: {
-    en: 'The file needs a column with at least 20 numbers, in at least 90 % of its rows, got {rows} rows without such a column.',
+    en: 'The file needs a column with at least 20 numbers, in at least 90 % of its rows, got {rows|row} without such a column.',
     zh: '文件中需要有一列至少包含 20 个数字，并且至少 90 % 的行是数字；已读取 {rows} 行，没有这样的列。',
   },
   noCsv: {
@@ -42,8 +42,12 @@ export const MESSAGES = {
 
 type Values = Readonly<Record<string, string | number>>;
 
+/** Fills in the values. `{count|row}` becomes `1 row` or `2 rows`. */
 const filled = (text: string, values: Values): string =>
-  text.replace(/\{(\w+)\}/g, (match, name) => String(values[name] ?? match));
+  text.replace(/\{(\w+)\|?(\w*)\}/g, (match, name, noun) => {
+    const value = values[name] ?? match;
+    return noun === '' ? String(value) : `${value} ${noun}${value === 1 ? '' : 's'}`;
+  });
 
 /** An error caused by the input of a visitor. */
 export class InputError extends Error {

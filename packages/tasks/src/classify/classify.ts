@@ -44,8 +44,8 @@ export interface ClassifyOptions extends RunControl, FrameOptions {
   frames?: string;
   /**
    * What is subtracted from the log-mel frames of each sound. `level`: their mean, which removes differences in loudness.
-   * `features`: the mean of each mel filter, which also removes the frequency response of the microphone and the timbre of the
-   * voice. `none`: nothing. Default `level`.
+   * `features`: the mean of each mel filter, which also removes the frequency response of the microphone and much of the timbre
+   * of the voice. `none`: nothing. Default `level`.
    */
   normalize?: FileNormalization;
   /** Number of mel filters of sounds. Default 40. */

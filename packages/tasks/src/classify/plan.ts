@@ -2,7 +2,7 @@
  * Plans the training of a classifier: reads and encodes the examples, splits off validation rows, and chooses class weights and the
  * training options that are not set.
  */
-import { type LengthSummary, summarizeLengths, type Table, type Vectors } from '@unroll/data';
+import { type LengthSummary, placeOf, summarizeLengths, type Table, type Vectors } from '@unroll/data';
 import { clipsOf } from '../shared/frames/clips.js';
 import { FrameEncoder } from '../shared/frames/encoder.js';
 import { FrontEnd } from '../shared/front-end.js';
@@ -177,7 +177,6 @@ const sequencesReader =
       const sequencesAt = (rows: readonly number[]) => rows.map((row) => sequences[row]);
       const training = sequencesAt(split.training);
       const encoder = SequenceEncoder.fit(name, training, table.source);
-      const lineOf = (row: number, { lines }: Table = table) => `line ${lines[row]}`;
       const encoded = training.map((sequence) => encoder.encode(sequence));
       return {
         encoder,
@@ -186,8 +185,8 @@ const sequencesReader =
           encoder.encode(sequence),
         ),
         validationTexts:
-          validationFileSequences?.map((_, row) => lineOf(row, validation)) ??
-          split.validation.map((row) => lineOf(row)),
+          validationFileSequences?.map((_, row) => placeOf(validation ?? table, row)) ??
+          split.validation.map((row) => placeOf(table, row)),
         lengths: summarizeLengths(encoded.map(({ length }) => length)),
         ...{ cut: 0, coverage: null, missing: missingShare(training) },
       };

@@ -3,7 +3,7 @@
  * features between steps.
  */
 import { type Tensor, tensor, UnrollError } from '@unroll/core';
-import { type Column, findColumn, nestedValues, type Table } from '@unroll/data';
+import { type Column, findColumn, nestedValues, placeOf, type Table } from '@unroll/data';
 import { cellError } from '../shared/cells.js';
 import { checkStandardisation } from '../shared/standardize.js';
 import type { TaskFact } from '../shared/task.js';
@@ -193,7 +193,7 @@ export class SequenceEncoder implements ClassifyEncoder {
   readTable(table: Table): TitledInputs {
     const sequences = sequencesOf(table, this.column, this.features);
     return {
-      titles: sequences.map((_, row) => `line ${table.lines[row]}`),
+      titles: sequences.map((_, row) => placeOf(table, row)),
       encoded: sequences.map((sequence) => this.encode(sequence)),
     };
   }

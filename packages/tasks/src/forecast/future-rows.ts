@@ -11,6 +11,7 @@ import {
   formatTime,
   isMissing,
   numbers,
+  placeOf,
   type Table,
   type TimeColumn,
   texts,
@@ -100,7 +101,10 @@ function valuesOf(table: Table, { name, kind }: Column): (number | string | null
 function checkRows(future: KeyedTable, data: KeyedTable, { target, series }: PanelOptions): void {
   const { source, lines, columns } = future.table;
   const fail = (row: number, message: string) =>
-    new UnrollError('data', `${source}, line ${lines[row]}${message}`, { source, line: lines[row] });
+    new UnrollError('data', `${source}, ${placeOf(future.table, row)}${message}`, {
+      source,
+      line: lines[row],
+    });
   const dataIds = new Set(data.ids);
   const firstRowOf = new Map<string, number>();
   const targets = columns.find((each) => each.name === target)?.cells;
@@ -113,7 +117,7 @@ function checkRows(future: KeyedTable, data: KeyedTable, { target, series }: Pan
     const key = keyOf(future, row);
     const first = firstRowOf.get(key);
     if (first !== undefined) {
-      const message = `${source}, lines ${lines[first]} and ${lines[row]}: duplicate time${ofSeries(id)}.`;
+      const message = `${source}, ${placeOf(future.table, first, row)}: duplicate time${ofSeries(id)}.`;
       throw new UnrollError('data', message, { source, lines: [lines[first], lines[row]] });
     }
     firstRowOf.set(key, row);

@@ -11,6 +11,7 @@ import {
   formatFor,
   formatTime,
   numbers,
+  placeOf,
   type Table,
   type TimeColumn,
   type TimeFormat,
@@ -283,7 +284,7 @@ function checkSize(table: Table, name: string, values: Float64Array): void {
   const row = values.findIndex((value) => Math.abs(value) > MAX_NUMBER);
   if (row < 0) return;
   const message =
-    `${table.source}, line ${table.lines[row]}, column "${name}": numbers must be between -1e140 and 1e140, got ` +
+    `${table.source}, ${placeOf(table, row)}, column "${name}": numbers must be between -1e140 and 1e140, got ` +
     `${values[row]}. Divide the column by a power of ten.`;
   throw new UnrollError('data', message, { source: table.source, line: table.lines[row], column: name });
 }
@@ -298,7 +299,7 @@ function readIds(table: Table, name: string): string[] {
   if (gap < 0) return ids;
   throw new UnrollError(
     'data',
-    `${table.source}, line ${table.lines[gap]}, column "${name}": the series name is missing. Write a name, or remove the row.`,
+    `${table.source}, ${placeOf(table, gap)}, column "${name}": the series name is missing. Write a name, or remove the row.`,
     { source: table.source, line: table.lines[gap], column: name },
   );
 }
@@ -356,7 +357,7 @@ function checkStatics(table: Table, covariates: readonly Covariate[], groups: re
       if (first === undefined || other === undefined) continue;
       throw new UnrollError(
         'data',
-        `${table.source}, lines ${table.lines[first]} and ${table.lines[other]}: the static covariate "${name}"${ofSeries(id)} must be ` +
+        `${table.source}, ${placeOf(table, first, other)}: the static covariate "${name}"${ofSeries(id)} must be ` +
           `constant, but its value changes. Declare it as a past or future covariate.`,
         { source: table.source, column: name, series: id },
       );

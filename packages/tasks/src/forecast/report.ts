@@ -199,7 +199,12 @@ function backtestChart(
   const key = legend([
     ['actual', 'actual'],
     ['forecast', `${winner} forecast`],
-    [bandKind(levels.length - 1, levels.length), `${levelName(levels.at(-1) ?? 0.95)}% interval`],
+    ...levels
+      .slice(-1)
+      .map((level): [string, string] => [
+        bandKind(levels.length - 1, levels.length),
+        `${levelName(level)}% interval`,
+      ]),
   ]);
   const svg = chart({
     title: `Backtest of ${name}: actual values and forecasts by ${winner}`,

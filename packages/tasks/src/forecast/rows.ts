@@ -5,6 +5,7 @@ import {
   type Frequency,
   formatTime,
   periodsBetween,
+  placeOf,
   type Table,
   type TimeColumn,
 } from '@unroll/data';
@@ -58,7 +59,7 @@ export function checkDuplicates(
     const timeText = formatTime(time.values[a], time.format);
     throw new UnrollError(
       'data',
-      `${table.source}, lines ${table.lines[a]} and ${table.lines[b]}: duplicate time ${timeText}${ofSeries(id)} in column ` +
+      `${table.source}, ${placeOf(table, a, b)}: duplicate time ${timeText}${ofSeries(id)} in column ` +
         `"${time.name}". ${duplicateHint(time, time.values[a], hasIds)}`,
       { source: table.source, lines: [table.lines[a], table.lines[b]], column: time.name, series: id },
     );
@@ -92,9 +93,9 @@ export function gridIndices(
   { start, frequency }: { start: number; frequency: Frequency },
 ): number[] {
   const timeText = (row: number) => formatTime(time.values[row], time.format);
-  const fail = (message: string, ...lines: number[]) => {
-    const where = `${table.source}, line${lines.length > 1 ? 's' : ''} ${lines.join(' and ')}, column "${time.name}"`;
-    const data = { source: table.source, line: lines[0], column: time.name };
+  const fail = (message: string, ...wrongRows: number[]) => {
+    const where = `${table.source}, ${placeOf(table, ...wrongRows)}, column "${time.name}"`;
+    const data = { source: table.source, line: table.lines[wrongRows[0]], column: time.name };
     return new UnrollError('data', `${where}: ${message}. Resample the rows to one frequency first.`, data);
   };
   const frequencyName = describeFrequency(frequency);
@@ -102,11 +103,11 @@ export function gridIndices(
   for (const row of rows) {
     const index = periodsBetween(start, time.values[row], frequency);
     if (Math.abs(index - Math.round(index)) >= 1e-6)
-      throw fail(`${timeText(row)} does not match the frequency (${frequencyName})`, table.lines[row]);
+      throw fail(`${timeText(row)} does not match the frequency (${frequencyName})`, row);
     const last = rows[indices.length - 1];
     if (indices.at(-1) === Math.round(index)) {
       const problem = `${timeText(last)} and ${timeText(row)} lie in the same period of the frequency (${frequencyName})`;
-      throw fail(problem, table.lines[last], table.lines[row]);
+      throw fail(problem, last, row);
     }
     indices.push(Math.round(index));
   }

@@ -173,7 +173,7 @@ export class LanguageModel implements TaskModel {
     const { file } = request;
     if (file === undefined) throw valueError('evaluate needs a text file.');
     const text = this.#codec.encode(file.text);
-    if (text.ids.length === 0) throw valueError(`${file.source}: the file is empty. evaluate needs a text.`);
+    if (text.ids.length === 0) throw valueError(`${file.source} is empty. evaluate needs a text.`);
     const scores = await this.scores(text);
     const notes = [...this.#codec.tokenizer.notes, ...this.#unknownNotes(text, file.source)];
     return { ...languageTable(scores, this.pipeline.cell), metrics: metricsOf(scores), notes };

@@ -89,8 +89,8 @@ export function prepare(file: TextFile, options: LanguageModelOptions): Prepared
 
 function checkNotEmpty({ source, text }: TextFile): void {
   if (text.trim() !== '') return;
-  const problem = text === '' ? 'the file is empty' : 'the file contains only white space';
-  throw new UnrollError('data', `${source}: ${problem}. A language model needs a text.`, { source });
+  const problem = text === '' ? 'is empty' : 'contains only white space';
+  throw new UnrollError('data', `${source} ${problem}. A language model needs a text.`, { source });
 }
 
 function checkLength(

@@ -1,20 +1,20 @@
 /** Reads the cells of a table column as texts. Errors name the file, line and column of the cell. */
 import { UnrollError } from '@unroll/core';
-import { type Cell, type Column, column, type Table } from '@unroll/data';
+import { type Cell, type Column, column, placeOf, type Table } from '@unroll/data';
 
 const textOf = (cell: Cell): string =>
   cell === null ? '' : cell instanceof Date ? cell.toISOString() : String(cell).trim();
 
 /** Returns an error that names the file, line and column of a cell. */
 export function cellError(
-  { source, lines }: Pick<Table, 'source' | 'lines'>,
+  table: Pick<Table, 'source' | 'lines' | 'numbering'>,
   row: number,
   { name, position }: Pick<Column, 'name' | 'position'>,
   problem: string,
 ): UnrollError {
-  const line = lines[row];
-  return new UnrollError('data', `${source}, line ${line}, column ${position} ("${name}"): ${problem}`, {
-    ...{ source, line, column: name },
+  const place = `${table.source}, ${placeOf(table, row)}, column ${position} ("${name}")`;
+  return new UnrollError('data', `${place}: ${problem}`, {
+    ...{ source: table.source, line: table.lines[row], column: name },
   });
 }
 

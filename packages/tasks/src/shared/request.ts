@@ -5,10 +5,11 @@ import type { TaskModel, TaskOption, TaskOptionValue, TaskRequest } from './task
 /**
  * Checks a row index; the message counts rows from 1.
  * @param what plural noun for the rows, such as `texts`
- * @throws UnrollError `value` unless `row` is an integer from 0 to `count` - 1
+ * @throws UnrollError `value` if there are no rows, and unless `row` is an integer from 0 to `count` - 1
  */
 export function checkRow(row: number, count: number, what: string): void {
   if (Number.isInteger(row) && row >= 0 && row < count) return;
+  if (count === 0) throw valueError(`The input has no ${what}. Pass at least one.`, { row, count });
   throw valueError(`The row must be from 1 to ${count} (the number of ${what}), got ${row + 1}.`, {
     row,
     count,

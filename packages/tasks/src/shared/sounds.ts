@@ -1,7 +1,7 @@
 /** Reads sounds: bytes of WAV files, or samples. Errors name the file or the row. */
 import { UnrollError } from '@unroll/core';
 import { formatValue } from '@unroll/core/internal';
-import { findColumn, mono, nestedValues, readWav, type Table, type Waveform } from '@unroll/data';
+import { findColumn, mono, nestedValues, placeOf, readWav, type Table, type Waveform } from '@unroll/data';
 import { cellError } from './cells.js';
 
 /** Samples of one channel. */
@@ -85,7 +85,7 @@ export function soundsOf(table: Table, name: string): NamedSound[] {
       );
     }
     try {
-      return readSound(value, `line ${table.lines[row]}`);
+      return readSound(value, placeOf(table, row));
     } catch (error) {
       if (error instanceof UnrollError) throw cellError(table, row, column, error.message);
       throw error;

@@ -198,6 +198,8 @@ function checkOptions(data: PairData, options: TranslateOptions): void {
     throw valueError(
       'validation must have the form of the training data: both tables, or both parallel files.',
     );
+  if (!isTable && (source ?? target) !== undefined)
+    throw valueError('source and target name the columns of a table. Leave them out for parallel files.');
   if (!isTable) return;
   if (source === undefined || target === undefined)
     throw valueError('A table needs the options source and target: the names of the columns with the texts.');

@@ -287,7 +287,10 @@ describe('prepareClassifier rejects', () => {
       message: /^text and label must be different columns, got "text"/,
     });
     assert.throws(prepare({ learningRate: 0 }), { message: 'learningRate must be above 0, got 0.' });
-    assert.throws(prepare({ unit: 3 }), { code: 'value', message: /"unit"|unit/ });
+    assert.throws(prepare({ unit: 3 }), {
+      code: 'value',
+      message: /there is no option "unit"\. Did you mean "units"\?$/,
+    });
     assert.throws(prepare({ validation: tableOf(['a'], ['c7']) }), { message: /label "c7" does not occur/ });
   });
 });

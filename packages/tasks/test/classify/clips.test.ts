@@ -61,7 +61,7 @@ describe('a classifier of clips', () => {
     assert.deepEqual(columns, ['clip', 'label', 'score']);
     assert.deepEqual(
       rows.map(([name, label]) => [name, label]),
-      [['clip 1', direction], ['clip 2', direction], ['clip 3', direction], ['line 1', 'left']], // biome-ignore format: one line
+      [['clip 1', direction], ['clip 2', direction], ['clip 3', direction], ['row 1', 'left']], // biome-ignore format: one line
     );
     assert.ok(
       rows.slice(1, 3).every(([, , score]) => Math.abs((score as number) - (rows[0][2] as number)) < 1e-4),
@@ -74,7 +74,7 @@ describe('a classifier of clips', () => {
       '<h2>Key frames</h2>',
       'src="data:image/bmp;base64,Qk',
       /<img width="80" height="60" alt="Frame 1 of \d: /,
-      /line \d+: left, predicted (left|right) \(\d+\.\d %\)/,
+      /row \d+: left, predicted (left|right) \(\d+\.\d %\)/,
       /learning rate 0\.005, falling to 0, up to 8 epochs/,
     ])
       assert.ok(html.search(part) >= 0, String(part));
@@ -82,7 +82,7 @@ describe('a classifier of clips', () => {
 
   test('returns an example for inspection', async () => {
     const { inputs, title } = await model.example({ rows: boxTable(boxes(2, 6)) }, 1);
-    assert.deepEqual([inputs[0].shape, title], [[1, 6, 12, 16, 1], 'line 2']);
+    assert.deepEqual([inputs[0].shape, title], [[1, 6, 12, 16, 1], 'row 2']);
   });
 
   test('rejects inputs that are not clips', async () => {
@@ -120,11 +120,11 @@ describe('prepareClassifier rejects', () => {
   const list = boxes(12);
   const table = boxTable(list);
   const CASES: Record<string, [Table, Partial<ClassifyOptions>, RegExp]> = {
-    'a cell without a clip': [tableOf(['none' as unknown as Clip], ['left']), {}, /boxes\.jsonl, line 1, column 1 \("clip"\): the cell must hold a clip, got "none"/],
+    'a cell without a clip': [tableOf(['none' as unknown as Clip], ['left']), {}, /boxes\.jsonl, row 1, column 1 \("clip"\): the cell must hold a clip, got "none"/],
     'frames of two sizes': [
       tableOf([[...list[0].frames, { width: 4, height: 4, data: new Uint8Array(16) }], ...list.map(({ frames }) => frames)], ['left', ...list.map(({ direction }) => direction)]),
       { seed: 1 },
-      /boxes\.jsonl, line 1, column 1 \("clip"\): all frames of a clip must have the same size, but frame 1 has 12 × 16 pixels, frame 6 has 4 × 4 \(height × width\)\./,
+      /boxes\.jsonl, row 1, column 1 \("clip"\): all frames of a clip must have the same size, but frame 1 has 12 × 16 pixels, frame 6 has 4 × 4 \(height × width\)\./,
     ],
     'an option of sounds': [table, { mels: 8 }, /^mels is an option for sounds, but the inputs are clips\./],
     'an option of texts': [table, { embedding: 8 }, /^embedding is an option for texts, but the inputs are clips\./],

@@ -142,6 +142,8 @@ describe('encoded sequences', () => {
     assert.ok(Math.abs(means[0] - 4) < 1e-12 && Math.abs(deviations[0] - Math.sqrt(5)) < 1e-12);
     assert.equal(plan.missing, 0.2);
     assert.equal(plan.validationTexts[1], 'line 2');
+    const array = { ...SMALL, validation: parseJsonLines(JSON.stringify(motions(3))) };
+    assert.equal(prepareClassifier(tableOf(motions(20)), array).validationTexts[1], 'record 2');
   });
   test('contain the values and their differences from the previous step; missing values are filled, and extreme values limited', () => {
     const root = Math.sqrt(5);

@@ -96,7 +96,7 @@ describe('a classifier of sounds', () => {
       rows.map(([name, label]) => [name, label]),
       [
         ['b.wav', 'down'],
-        ['line 1', 'up'],
+        ['row 1', 'up'],
       ],
     );
     const single = (await model.pipe(list[0])) as { label: string }[];
@@ -108,7 +108,7 @@ describe('a classifier of sounds', () => {
     const html = classifyReport(result, { backend: 'reference', seconds: 1 });
     assert.match(html, /<h2>Spectrograms<\/h2>/);
     assert.equal(html.match(/aria-label="Spectrogram of /g)?.length, 2);
-    assert.match(html, /up: line \d+, predicted up/);
+    assert.match(html, /up: row \d+, predicted up/);
     assert.match(html, /16 log-mel features at 4000 Hz, frames of 25 ms every 10 ms/);
   });
 
@@ -202,9 +202,9 @@ describe('prepareClassifier', () => {
     const bytes = writeWav({ channels: [good.samples], sampleRate: RATE }).subarray(0, 60);
     fails(
       [good, { source: 'b.wav', bytes }],
-      /^tones\.jsonl, line 2, column 1 \("sound"\): b\.wav: .* truncated/,
+      /^tones\.jsonl, row 2, column 1 \("sound"\): b\.wav: .* truncated/,
     );
-    fails([good, 'c.wav'], /line 2, column 1 \("sound"\): the cell must hold a sound, got "c\.wav"/);
+    fails([good, 'c.wav'], /row 2, column 1 \("sound"\): the cell must hold a sound, got "c\.wav"/);
     fails([good, good], /normalize must be "features", "level" or "none"/, { normalize: 'x' as 'level' });
     fails([good, good], /embedding is an option for texts, but the inputs are sounds/, { embedding: 3 });
     const table = makeTable({ source: 't', names: ['text', 'kind'], cells: [['a'], ['b']] });

@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { describe, test } from 'node:test';
 import { RandomStream } from '@unroll/core';
-import { makeTable, parseCsv, type Table } from '@unroll/data';
+import { makeTable, parseCsv, parseJsonLines, type Table } from '@unroll/data';
 import { type ForecastOptions, type ForecastResult, forecast, type RunEvent } from '@unroll/tasks';
 
 const file = new URL('../../../cli/data/air-passengers.csv', import.meta.url);
@@ -238,14 +238,26 @@ test('a budget ends the search for the number of epochs; every network trains fo
 });
 
 test('a signal stops the run with its reason', async () => {
-  const controller = new AbortController();
-  const run = forecast(tableOf(new RandomStream(7, 'series').normal(60)), {
-    ...quick,
-    epochs: 1000,
-    signal: controller.signal,
-    onEvent: (event) => event.event === 'epoch' && controller.abort(),
-  });
-  await assert.rejects(run, { name: 'AbortError' });
+  for (const reason of [undefined, new Error('The page was closed.')]) {
+    const controller = new AbortController();
+    const run = forecast(tableOf(new RandomStream(7, 'series').normal(60)), {
+      ...quick,
+      epochs: 1000,
+      signal: controller.signal,
+      onEvent: (event) => event.event === 'epoch' && controller.abort(reason),
+    });
+    await assert.rejects(run, reason === undefined ? { name: 'AbortError' } : { message: reason.message });
+  }
+});
+
+test('errors about a JSON array name records', async () => {
+  const rows = (...times: string[]) => JSON.stringify(times.map((t, i) => ({ t, y: i })));
+  const run = (text: string) =>
+    forecast(parseJsonLines(text, { source: 'a.json' }), { target: 'y', time: 't', horizon: 1 });
+  await assert.rejects(
+    run(rows('2024-01', '2024-02', '2024-02')),
+    /a\.json, records 2 and 3: duplicate time/,
+  );
 });
 
 test('rejects options that are not positive integers, and a missing target column', async () => {

@@ -33,6 +33,14 @@ test('the report is one HTML file without scripts or external resources', async 
   assert.equal(open, closed);
 });
 
+test('without intervals, no legend of the report has an interval', async () => {
+  const backtest = (html: string): string => html.slice(html.indexOf('The backtest made'));
+  const withLevels = forecastReport(await forecast(table, { ...options, epochs: 1 }), info);
+  assert.match(backtest(withLevels), /95% interval<\/span>/);
+  const without = forecastReport(await forecast(table, { ...options, epochs: 1, levels: [] }), info);
+  assert.doesNotMatch(without, /% interval<\/span>/);
+});
+
 test('the report escapes names of columns and series', async () => {
   const html = forecastReport(await forecast(table, options), info);
   assert.doesNotMatch(html, /<b>&"one"|y<i>/);

@@ -156,7 +156,11 @@ describe('a character-level language model', () => {
       await assert.rejects(generated(model, { options }), { code: 'value', message });
     await assert.rejects(model.evaluate({}), { message: 'evaluate needs a text file.' });
     await assert.rejects(model.evaluate({ file: textFile('') }), {
-      message: 'text.txt: the file is empty. evaluate needs a text.',
+      message: 'text.txt is empty. evaluate needs a text.',
+    });
+    await assert.rejects(model.example({ texts: [' '] }), {
+      message: 'The input has no lines. Pass at least one.',
+      code: 'value',
     });
     await assert.rejects(model.predict({}), { message: /^There is no text to continue\./ });
   });
@@ -320,8 +324,8 @@ describe('the plan', () => {
   });
   test('rejects texts without anything to learn', () => {
     const cases: [string, RegExp][] = [
-      ['', /^text\.txt: the file is empty\. A language model needs a text\.$/],
-      [' \n\t', /^text\.txt: the file contains only white space\./],
+      ['', /^text\.txt is empty\. A language model needs a text\.$/],
+      [' \n\t', /^text\.txt contains only white space\./],
       [
         'short',
         /^text\.txt: the text for training must have at least 100 characters, got \d+\. Add more text\.$/,
@@ -333,6 +337,9 @@ describe('the plan', () => {
     ];
     for (const [text, message] of cases)
       assert.throws(() => prepareLanguageModel(textFile(text)), { code: 'data', message });
+    assert.throws(() => prepareLanguageModel(''), {
+      message: 'The text is empty. A language model needs a text.',
+    });
     const validation = { source: 'valid.txt', text: 'the' };
     assert.throws(() => prepareLanguageModel(TEXT, { validation }), {
       message: /^valid\.txt: the text must have at least 10 characters, got 3\./,

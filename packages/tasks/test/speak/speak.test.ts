@@ -157,7 +157,7 @@ test('errors name the cell or the option', () => {
   const long = { samples: new Float32Array(31 * RATE), sampleRate: RATE };
   assert.throws(
     () => prepareVoice(tableOf([list[0], long], ['ab', 'cd']), COLUMNS),
-    /letters\.jsonl, line 2, column 1 \("sound"\): the sound must be at most 30 s long, got 31\.0 s/,
+    /letters\.jsonl, row 2, column 1 \("sound"\): the sound must be at most 30 s long, got 31\.0 s/,
   );
   assert.throws(() => prepareVoice(tableOf([list[0]], ['ab']), COLUMNS), /at least 2 rows are needed/);
   assert.throws(

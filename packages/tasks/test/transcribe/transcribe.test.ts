@@ -96,7 +96,7 @@ describe('a transcriber', () => {
 
   test('the report shows spectrograms and the worst transcripts', () => {
     const html = transcribeReport(result, { backend: 'reference', seconds: 1 });
-    assert.match(html, /aria-label="Spectrogram of line \d+: &quot;/);
+    assert.match(html, /aria-label="Spectrogram of row \d+: &quot;/);
     assert.match(html, /Word error rate \d/);
     assert.match(html, /one step for \d frames, bidirectional lstm of 12 units/);
   });
@@ -285,10 +285,10 @@ describe('prepareTranscriber', () => {
     const fails = (texts: string[], message: RegExp, options: Partial<TranscribeOptions> = {}): void => {
       assert.throws(() => prepare(texts, options), { message });
     };
-    fails(['a', ' '], /line 2, column 2 \("text"\): the transcript is empty/);
+    fails(['a', ' '], /row 2, column 2 \("text"\): the transcript is empty/);
     fails(
       ['a', 'b'.repeat(300), 'c', 'd'],
-      /line 2, column 2 \("text"\): the transcript needs at least 599 steps, but/,
+      /row 2, column 2 \("text"\): the transcript needs at least 599 steps, but/,
       {
         validation: melodyTable(melodies(2)),
       },
@@ -300,7 +300,7 @@ describe('prepareTranscriber', () => {
     fails(['a', 'b'], /level must be "characters" or "words"/, { level: 'letters' as 'words' });
     const sounds = [melodies(1)[0], { source: 'x.wav', bytes: new Uint8Array(9) }] as Sound[];
     assert.throws(() => prepareTranscriber(tableOf(sounds, ['a', 'b']), COLUMNS), {
-      message: /line 2, column 1 \("sound"\): x\.wav: a WAV file must start/,
+      message: /row 2, column 1 \("sound"\): x\.wav: a WAV file must start/,
     });
   });
 });

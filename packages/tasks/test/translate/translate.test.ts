@@ -251,6 +251,7 @@ describe('prepareTranslator rejects', () => {
       /^a\.txt is empty\. The file must have one text per line\.$/,
     ],
     'a table without columns': [data, {}, 'value', /^A table needs the options source and target/],
+    'columns with parallel files': [{ sourceFile: file('a'), targetFile: file('x') }, COLUMNS, 'value', /^source and target name the columns of a table/], // biome-ignore format: one line
     'one column twice': [data, { source: 'de', target: 'de' }, 'value', /^source and target must be different columns, got "de"/], // biome-ignore format: one line
     'a learning rate of 0': [
       data,

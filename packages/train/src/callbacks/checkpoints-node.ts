@@ -5,7 +5,7 @@ import { checkOptions } from '@unroll/core/internal';
 import { writeFileAtomically } from '@unroll/core/node';
 import { type Checkpoint, decodeCheckpoint } from '../checkpoint.js';
 import type { Callback } from './callback.js';
-import { CHECKPOINT_OPTIONS, type CheckpointOptions, checkpointsTo } from './checkpoints.js';
+import { CHECKPOINT_OPTIONS, type CheckpointOptions, checkpointCallback } from './checkpoints.js';
 
 export interface CheckpointFolderOptions extends CheckpointOptions {
   /** The folder; created if it does not exist. */
@@ -30,7 +30,8 @@ export function checkpoints(folderOptions: CheckpointFolderOptions): CheckpointF
     location,
     write: (name: string, bytes: Uint8Array) => writeFileAtomically(location(name), bytes),
   };
-  return { ...checkpointsTo(store, options), load: () => readCheckpoint(location('last')) };
+  const callback = checkpointCallback('checkpoints', store, options);
+  return { ...callback, load: () => readCheckpoint(location('last')) };
 }
 
 /** Returns the checkpoint in a file; null if the file does not exist. @throws UnrollError `format` if the file is damaged */

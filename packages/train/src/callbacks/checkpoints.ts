@@ -37,9 +37,18 @@ export interface CheckpointStore {
 
 /** Returns a callback that writes checkpoints to a store. */
 export function checkpointsTo(store: CheckpointStore, options: CheckpointOptions): Callback {
-  checkOptions('checkpointsTo', options, CHECKPOINT_OPTIONS);
+  return checkpointCallback('checkpointsTo', store, options);
+}
+
+/** As `checkpointsTo`. @param owner the function that the user called, for messages about the options */
+export function checkpointCallback(
+  owner: string,
+  store: CheckpointStore,
+  options: CheckpointOptions,
+): Callback {
+  checkOptions(owner, options, CHECKPOINT_OPTIONS);
   const { everySteps, everyEpochs, best: keepBest = false } = options;
-  if (keepBest !== true && keepBest !== false) checkOptions('checkpoints: best', keepBest, MONITOR_OPTIONS);
+  if (keepBest !== true && keepBest !== false) checkOptions(`${owner}: best`, keepBest, MONITOR_OPTIONS);
   const monitoring = typeof keepBest === 'object' ? keepBest : {};
   let best: number | null = null;
   let lastSaved: string | null = null;

@@ -73,8 +73,8 @@ const EXACT_LOGITS = 4e6;
 /**
  * Sampled softmax with cross-entropy.
  * @remarks prediction [B, D] or [B, T, D], targets [B] or [B, T] of token ids. A saved model does not contain the `layer` of
- * its loss, so a model compiled with this loss (`trainer` above) cannot be loaded for training. Save the model that contains
- * the layer (`predictor`).
+ * its loss, so a loaded model with this loss (`trainer` above) must be compiled again before training. The model that contains
+ * the layer (`predictor`) is saved completely.
  * @throws UnrollError `value` for invalid options
  */
 export function sampledSoftmax(options: SampledSoftmaxOptions): Loss {

@@ -73,7 +73,12 @@ class FileReader {
     else if (field) {
       const size = range.end - range.begin;
       if (size > MAX_FIELD)
-        throw damaged(name, `the field ${field.name} has ${size} bytes, more than ${MAX_FIELD}`);
+        throw new UnrollError(
+          'format',
+          `${name}: the field "${field.name}" has ${size} bytes. Unroll reads fields of at most ${MAX_FIELD} bytes, except ` +
+            'for the values of tensors.',
+          { field: field.name, size },
+        );
       new MessageReader(await this.#read(range.begin, size), range.begin, name).value(field, into);
     }
     return range.end;
@@ -165,7 +170,7 @@ class MessageReader {
       reader.skip(wireType, number, 1);
       if (field?.type === 'data')
         store(into, field, { begin: this.#base + begin, end: this.#base + reader.pos });
-      else if (field) throw new Error(`the field ${field.name} has the wire type ${wireType}`);
+      else if (field) throw new Error(`the field "${field.name}" has the wire type ${wireType}`);
     }
     if (reader.pos > end) throw new Error('a field exceeds its message');
   }
@@ -179,13 +184,13 @@ class MessageReader {
     else if (field.type === 'data')
       store(into, field, { begin: this.#base + reader.pos, end: this.#base + end });
     else if (field.type === 'string')
-      store(into, field, decodeUtf8(bytes, `The ${field.name} in ${this.#name}`));
+      store(into, field, decodeUtf8(bytes, `The field "${field.name}" in ${this.#name}`));
     else if (field.type === 'bytes') store(into, field, bytes);
     else {
-      if (!field.repeated) throw new Error(`the field ${field.name} has the wire type 2`);
+      if (!field.repeated) throw new Error(`the field "${field.name}" has the wire type 2`);
       while (reader.pos < end)
         store(into, field, field.type === 'int' ? Number(reader.int64()) : reader.float());
-      if (reader.pos > end) throw new Error(`the field ${field.name} exceeds its length`);
+      if (reader.pos > end) throw new Error(`the field "${field.name}" exceeds its length`);
     }
   }
 
@@ -223,7 +228,7 @@ function emptyMessage(type: MessageType): Message {
 function store(into: Message, { name, type, repeated }: Field, value: unknown, file = ''): void {
   if (repeated) (into[name] as unknown[]).push(value);
   else if (typeof type !== 'string' && into[name] !== undefined)
-    throw damaged(file, `the field ${name} occurs twice in a message`);
+    throw damaged(file, `the field "${name}" occurs twice in a message`);
   else into[name] = value;
 }
 

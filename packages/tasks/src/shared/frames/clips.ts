@@ -1,7 +1,7 @@
 /** Reads clips: lists of images, arrays, or the frames of files. Errors name the file or the row. */
 import { UnrollError } from '@unroll/core';
 import { formatValue } from '@unroll/core/internal';
-import { findColumn, nestedValues, type Table } from '@unroll/data';
+import { findColumn, nestedValues, placeOf, type Table } from '@unroll/data';
 import { cellError } from '../cells.js';
 
 /** Pixels of 8 bits, from 0 (black) to 255, or of any scale in a Float32Array. */
@@ -219,6 +219,6 @@ export function clipsOf(table: Table, name: string): NamedClip[] {
       const remedy = 'The commands read the files named in the column; a program must pass images';
       throw fail(`the cell must hold a clip, got ${formatValue(value)}. ${remedy}`);
     }
-    return readClip(value, `line ${table.lines[row]}`, fail);
+    return readClip(value, placeOf(table, row), fail);
   });
 }
