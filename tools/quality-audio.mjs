@@ -1,7 +1,7 @@
 // The evaluations of tasks on sound for tools/quality.mjs: trains with the defaults of `unroll train classify` and `unroll train
-// transcribe` on the Free Spoken Digit Dataset (3,000 recordings of ten digits by six speakers). The recordings (takes) of each
-// digit and speaker are numbered; those with the numbers 0 to 4 are for testing, as in the official split, and are scored once
-// per run.
+// transcribe`, and the flags of each evaluation, on the Free Spoken Digit Dataset (3,000 recordings of ten digits by six
+// speakers). The recordings (takes) of each digit and speaker are numbered; those with the numbers 0 to 4 are for testing, as in
+// the official split, and are scored once per run.
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { gunzipSync } from 'node:zlib';

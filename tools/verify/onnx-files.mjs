@@ -114,7 +114,7 @@ const EXPLANATIONS = [
   [/at least one time step|no elements|allowzero|3, 4, 0/, 'A tensor has no elements.'],
   [/differs by NaN/, 'The remainder (Mod) of a division by infinity is NaN in Unroll.'],
   [/repeats an axis/, 'Tile is supported only along axes of size 1.'],
-  [/the mode/, 'Only the padding mode `constant` is supported.'],
+  [/the mode\b/, 'Only the padding mode `constant` is supported.'],
   [/cannot be reshaped/, 'The node changes the batch axis.'],
 ];
 

@@ -4,7 +4,7 @@ import { RandomStream } from '@unroll/core';
 import type { LossName, LossSpec } from '@unroll/train';
 
 /**
- * Returns random predictions and targets for a loss, [2, 3, K]. With the seeds of the tests, no prediction is near a point
+ * Returns random predictions [2, 3, K] and targets for a loss. With the seeds of the tests, no prediction is near a point
  * where the loss has no derivative.
  */
 export function example(

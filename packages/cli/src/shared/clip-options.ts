@@ -13,7 +13,7 @@ export const CLIP_OPTIONS = {
 export const CLIP_HELP = `
 Video
   --frame-size <HxW>    height and width to which frames are resized, such as 48x64 (default: the
-                        size of the frames, with at most 64 pixels on the longer side)
+                        median size of the clips, with at most 64 pixels on the longer side)
   --colour, --grey      keep the colours, or convert them to grey (default: keep them, unless the
                         middle frames of up to 50 training clips are all grey)
   --optical-difference  also read the difference between each frame and the previous frame

@@ -1,6 +1,6 @@
 /**
  * Translates the config of a Keras layer into Unroll's, and assigns the weights of the file to parameters. The table
- * {@link LAYERS} has one entry per class of Keras.
+ * {@link LAYERS} has one entry per class of Keras that can be imported.
  */
 import type { Json, JsonObject } from '@unroll/core/internal';
 import { listIn } from './json.js';
@@ -167,7 +167,7 @@ function activationLayer(read: (o: KerasOptions) => string, masks: MaskRule = 'p
 /** Refuses options of an activation layer. @param supported the part of the message before "got": `alpha must be 1` */
 function refuseActivation(o: KerasOptions, supported: string, got: number | string): never {
   throw o.refuse(
-    `${supported}, got ${got}. In Keras, use a custom layer and save again; before the import, register a layer of that name with registerLayer`,
+    `${supported}, got ${got}. In Keras, replace the layer by a custom layer class with the same function and save the model again; before the import, register a layer with the name of this class (registerLayer)`,
   );
 }
 
@@ -194,7 +194,7 @@ function leakyReluOf(o: KerasOptions): string {
   return refuseActivation(o, 'negative_slope (or alpha) must be 0.2', slope);
 }
 
-/** Returns the activation if the option has the only value that Unroll supports. @throws UnrollError `value` otherwise */
+/** Returns a function that returns the activation if the option has the only value that Unroll supports, and throws otherwise. */
 function activationWith(activation: string, key: string, only: number): (o: KerasOptions) => string {
   return (o) => {
     const value = o.number(key, only);
