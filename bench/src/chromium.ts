@@ -86,10 +86,10 @@ class BenchPage {
     this.#browser = openChromium(chromium, `http://127.0.0.1:${port}/`, (reason) => this.#reportLost(reason));
   }
 
-  /** Calls `lost` of every listener if the browser has ended or the page could not be opened. */
+  /** Calls `ended` of every listener if the browser has ended or the page could not be opened. */
   #reportLost(reason: string): void {
     if (page === this) closeChromium();
-    for (const listener of this.#listeners.values()) listener.lost(reason);
+    for (const listener of this.#listeners.values()) listener.ended(reason);
   }
 
   #stop(engine: number): void {
@@ -134,7 +134,7 @@ class BenchPage {
       if ('answer' in report) listener?.answer(report.answer);
       else {
         this.#stop(engine); // After an uncaught error, a worker would keep running.
-        listener?.lost(report.lost);
+        listener?.ended(report.ended);
       }
     });
   }

@@ -13,7 +13,7 @@ function send(engine: number, report: Report): void {
 function start(engine: number, script: string): void {
   const worker = new Worker(script, { type: 'module' });
   worker.onmessage = ({ data }: MessageEvent<Report>) => send(engine, data);
-  worker.onerror = ({ message }) => send(engine, { lost: message ?? `${script} could not be loaded` });
+  worker.onerror = ({ message }) => send(engine, { ended: message ?? `${script} could not be loaded` });
   workers.set(engine, worker);
 }
 

@@ -15,7 +15,7 @@ export interface Channel {
 export interface Listener {
   answer(answer: Answer): void;
   /** The engine has ended without being stopped. */
-  lost(reason: string): void;
+  ended(reason: string): void;
 }
 
 /** Starts an engine. The listener receives its answers. */
@@ -74,7 +74,7 @@ export class EngineProcess {
   #start(): Channel {
     const channel = this.#launch({
       answer: (answer) => this.#resolve(answer),
-      lost: (reason) => {
+      ended: (reason) => {
         if (this.#channel !== channel) return;
         this.#channel = null;
         this.#pending?.reject(new EngineLost(reason));
@@ -107,9 +107,9 @@ export function spawned(
       errorLines = [...errorLines, line].slice(-40);
     });
     child.stdin.on('error', () => {}); // the close event reports the reason
-    child.on('error', (error) => listener.lost(error.message));
+    child.on('error', (error) => listener.ended(error.message));
     child.on('close', (code, signal) => {
-      listener.lost(`exited with ${signal ?? `code ${code}`}. ${crashReason(errorLines)}`);
+      listener.ended(`exited with ${signal ?? `code ${code}`}. ${crashReason(errorLines)}`);
     });
     return {
       send: (request) => child.stdin.write(`${JSON.stringify(request)}\n`),

@@ -108,4 +108,4 @@ export interface Answer {
 /** A message from the server to the page: start the worker of an engine, forward a request to it, or stop it. */
 export type Order = { engine: number } & ({ start: string } | { request: Request } | { stop: true });
 /** A message from a worker, which the page forwards to the server: an answer, or the reason why the worker ended. */
-export type Report = { answer: Answer } | { lost: string };
+export type Report = { answer: Answer } | { ended: string };

@@ -101,11 +101,11 @@ test('an engine answers or rejects requests, and starts again after a crash', as
   );
   const before = listener;
   await assert.rejects(
-    ask(() => listener.lost('crash')),
+    ask(() => listener.ended('crash')),
     (error) => error instanceof EngineLost && error.message === 'crash',
   );
   const again = ask(({ id }) => {
-    before.lost('a late report of the previous engine'); // is ignored
+    before.ended('a late report of the previous engine'); // is ignored
     listener.answer({ id: id - 1, ok: 1 }); // the answer to another request is ignored
     listener.answer({ id, ok: 8 });
   });

@@ -3,9 +3,10 @@
     pip install -r tools/goldens/requirements.txt -r tools/goldens/requirements-training.txt
     python tools/goldens/training.py [losses] [metrics] [optimizers] [lazy] [trajectories] [crf]
 
-The script writes the named files of packages/testkit/goldens/training/, by default all except ctc.json, which ctc.py writes.
-The values are from Keras 3 (torch backend), PyTorch, scikit-learn and pytorch-crf; each case names its source. training.md
-describes the format and the unexpected results of Keras.
+`lazy` is an embedding table with sparse gradients; `trajectories` are training runs. The script writes the named files of
+packages/testkit/goldens/training/, by default all except ctc.json, which ctc.py writes. The values are from Keras 3 (torch
+backend), PyTorch, scikit-learn and pytorch-crf; each case names its source. training.md describes the format and the unexpected
+results of Keras.
 """
 
 import sys

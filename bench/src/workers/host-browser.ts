@@ -19,7 +19,7 @@ const handlerReady = new Promise<RequestHandler>((resolve) => {
 addEventListener('message', async ({ data }: MessageEvent<Request>) => {
   send({ answer: await (await handlerReady)(data) });
 });
-addEventListener('unhandledrejection', ({ reason }) => send({ lost: String(reason?.message ?? reason) }));
+addEventListener('unhandledrejection', ({ reason }) => send({ ended: String(reason?.message ?? reason) }));
 
 export { listen };
 

@@ -33,7 +33,7 @@ export interface Column {
   readonly values?: readonly unknown[];
 }
 
-/** What the numbers of rows count: lines of a text, records of a JSON array, or rows. */
+/** What the number of a row refers to: a line of a text file, a record of a JSON array, or a row. */
 export type RowNumbering = 'line' | 'record' | 'row';
 
 export interface Table {
@@ -125,7 +125,7 @@ export function placeOf({ lines, numbering }: Pick<Table, 'lines' | 'numbering'>
 }
 
 /**
- * Returns the column with a name. Names are compared after NFC normalisation and without invisible characters.
+ * Returns the column with the given name. Names are compared after NFC normalisation and without invisible characters.
  * @throws UnrollError `data` for an unknown name (the message lists the columns and suggests the nearest name), for
  * several different columns of that name, and for a column that contains lists or objects
  */
@@ -150,7 +150,10 @@ export function nestedValues(table: Table, name: string): readonly unknown[] {
   return values ?? cells;
 }
 
-/** Returns the column with a name, which may contain lists or objects. @throws UnrollError `data` for an unknown or ambiguous name */
+/**
+ * Returns the column with the given name. The column may contain lists or objects.
+ * @throws UnrollError `data` for an unknown or ambiguous name
+ */
 export function findColumn(table: Table, name: string): Column {
   const cleaned = cleanName(name);
   const matches = table.columns.filter((candidate) => candidate.name === name || candidate.name === cleaned);

@@ -173,6 +173,13 @@ const otherOperations: [TensorOperationOptions, Shape[], Shape, number[]][] = [
   [{ operation: 'cumulativeSum', axis: 1 }, [[1, 3]], [1, 3], [0, 1, 3]],
   [{ operation: 'cumulativeSum', axis: 2, fromEnd: true }, [[1, 2, 3]], [1, 2, 3], [3, 3, 2, 12, 9, 5]],
   [{ operation: 'cumulativeSum', axis: 1, exclusive: true }, [[1, 3, 2]], [1, 3, 2], [0, 0, 0, 1, 2, 4]],
+  [
+    { operation: 'cumulativeSum', axis: 2, exclusive: true, fromEnd: true },
+    [[1, 2, 3]],
+    [1, 2, 3],
+    [3, 2, 0, 9, 5, 0],
+  ],
+  [{ operation: 'cumulativeSum', axis: 1, exclusive: true }, [[2, 1]], [2, 1], [0, 0]],
   [{ operation: 'indices', axis: 2 }, [[2, 1, 3]], [2, 3], [0, 1, 2, 0, 1, 2]],
   [{ operation: 'lengthMask' }, [[3, 2, 1], [3]], [3, 2], [0, 0, 1, 0, 1, 1]],
   [

@@ -40,7 +40,7 @@ zip of this folder. Some tasks have further options; unroll predict <model> --he
 
   --data <file>         rows to predict from, with the columns of the training data
   --sql <query>         query over the --data file (default: the query of the training run)
-  --text <text>         text to predict from, for models that read text
+  --text <text>         text to predict from, or a sequence of numbers as JSON
   --audio <file>        WAV file to predict from, for models that read sound; - reads stdin. For
                         speech synthesis: WAV file to write, or a folder for several texts; - writes
                         to stdout

@@ -183,6 +183,14 @@ describe('models that PyTorch cannot express are refused', () => {
       () => sequential([source(), peepholeLstm({ units: 2 })]),
       /Layer peephole_lstm \(PeepholeLSTM\)/,
     ],
+    'directions with different activations': [
+      () => {
+        const layer = simpleRNN({ units: 2, activation: 'relu' });
+        const backwardLayer = simpleRNN({ units: 2, goBackwards: true });
+        return sequential([source(), bidirectional(layer, { backwardLayer })]);
+      },
+      /Layer bidirectional \(Bidirectional\).*its directions have different activations/,
+    ],
     'a minimal GRU': [
       () => sequential([source(), minGru({ units: 2 })]),
       /Layer min_gru \(MinGRU\).*supported layers are/,

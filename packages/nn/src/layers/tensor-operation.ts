@@ -17,7 +17,6 @@ import {
   reverse,
   type Shape,
   slice,
-  sub,
   type Tensor,
 } from '@unroll/core';
 import { broadcastShapes, checkOptions, hostValues, nameHint } from '@unroll/core/internal';
@@ -97,8 +96,8 @@ interface StructuralOperation {
   shape(inputs: readonly Shape[], options: TensorOperationOptions): Shape;
   compute(inputs: readonly Tensor[], options: TensorOperationOptions): Tensor;
   /**
-   * Returns whether the output has a time axis; null: the operation needs the whole sequence. Default: null if the operation
-   * applies to the time axis, else true.
+   * Returns whether the output has a time axis; false: it is the same at every step of a stream; null: the operation cannot be
+   * streamed, because it needs the whole sequence. Default: null if the operation applies to the time axis, else true.
    */
   streams?(options: TensorOperationOptions): boolean | null;
 }
@@ -208,8 +207,16 @@ function cumulativeSum(x: Tensor, { axis = 1, exclusive, fromEnd = false }: Tens
   const moved = permute(x, order);
   const b = reshape(moved, [x.shape[0], x.shape[axis], -1]);
   const { y } = linearScan({ a: full(b.shape, 1), b }, { reverse: fromEnd });
-  const total = permute(reshape(y, moved.shape), order);
-  return exclusive ? sub(total, x) : total;
+  const sums = exclusive ? shifted(y, fromEnd) : y;
+  return permute(reshape(sums, moved.shape), order);
+}
+
+/** Moves the steps of y [batch, steps, units] by one, back if `fromEnd`, and fills up with 0. */
+function shifted(y: Tensor, fromEnd: boolean): Tensor {
+  const [B, T, K] = y.shape;
+  const zero = full([B, 1, K], 0);
+  if (T === 1) return zero;
+  return fromEnd ? concat([slice(y, 1, 1, T), zero], 1) : concat([zero, slice(y, 1, 0, T - 1)], 1);
 }
 
 function takeAlong(x: Tensor, axis: number, indices: number | readonly number[]): Tensor {

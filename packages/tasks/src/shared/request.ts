@@ -62,8 +62,9 @@ export function checkRequest(
   for (const [name, value] of Object.entries(options)) {
     const option = model.options.find((declared) => declared.name === name);
     if (option === undefined) {
-      const known = model.options.map((declared) => declared.name).join(', ') || 'none';
-      throw valueError(`Unknown option "${name}". Options of the model: ${known}.`, { name });
+      const known = model.options.map((declared) => declared.name).join(', ');
+      const hint = known === '' ? 'There are no options here.' : `The options are ${known}.`;
+      throw valueError(`Unknown option "${name}". ${hint}`, { name });
     }
     if (!CHECKS[option.type](value)) {
       const message = `Option ${name} must be ${EXPECTED[option.type]}, got ${valueText(value)}.`;

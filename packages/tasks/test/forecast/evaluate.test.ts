@@ -163,7 +163,7 @@ describe('an evaluation is rejected', () => {
     });
     await assert.rejects(
       model.evaluate({ options: { horizon: 3 } }),
-      /Unknown option "horizon"\. Options of the model: none\./,
+      /Unknown option "horizon"\. There are no options here\./,
     );
   });
 });

@@ -149,7 +149,7 @@ describe('a character-level language model', () => {
       [{ 'top-k': 0 }, /^top-k must be at least 1, got 0\.$/],
       [
         { beam: 2 },
-        /^Unknown option "beam"\. Options of the model: length, temperature, top-k, top-p, seed\.$/,
+        /^Unknown option "beam"\. The options are length, temperature, top-k, top-p, seed\.$/,
       ],
     ];
     for (const [options, message] of cases)

@@ -61,7 +61,7 @@ describe('requests', () => {
   test('rejects undeclared options and options of the wrong type', async () => {
     await assert.rejects(model.predict({ options: { time: 2 } }), {
       code: 'value',
-      message: 'Unknown option "time". Options of the model: times, gain, upper, mark, echo-rows.',
+      message: 'Unknown option "time". The options are times, gain, upper, mark, echo-rows.',
     });
     for (const [name, value, expected, got] of [
       ['times', 1.5, 'an integer', '1.5'],

@@ -34,7 +34,7 @@ export function progress(options: ProgressOptions = {}): Callback {
   if (style === 'ndjson') {
     return { name: 'progress', onEvent: (event) => void stream.write(`${JSON.stringify(event)}\n`) };
   }
-  const meter = new Meter();
+  let meter = new Meter();
   const interval = style === 'bar' ? REDRAW_MS : LINE_MS;
   let lastShown = style === 'bar' ? Number.NEGATIVE_INFINITY : performance.now();
   let barShown = false; // true if the cursor is at the end of a bar
@@ -59,8 +59,10 @@ export function progress(options: ProgressOptions = {}): Callback {
     onEvent(event: TrainEvent) {
       if (event.type === 'step') onStep(event);
       else if (event.type === 'epoch') writeLine(meter.epochLine(event));
-      else if (event.type === 'end' && event.reason === 'aborted') writeLine('stopped before the end');
-      else if (event.type === 'end' && barShown) writeLine('');
+      if (event.type !== 'end') return;
+      if (event.reason === 'aborted') writeLine('stopped before the end');
+      else if (barShown) writeLine('');
+      meter = new Meter(); // for the next run
     },
   };
 }
@@ -72,7 +74,8 @@ class Meter {
   #examples = 0;
   #updates = 0;
   #clipped = 0;
-  readonly #began = performance.now();
+  /** Time at which the first step began. */
+  #began: number | null = null;
   /** Number of steps since the run began or was resumed. */
   #steps = 0;
 
@@ -85,6 +88,7 @@ class Meter {
       this.#updates = 0;
       this.#clipped = 0;
     }
+    this.#began ??= performance.now() - (1000 * event.examples) / event.sequencesPerSecond;
     this.#steps++;
     this.#loss += event.loss * event.examples;
     this.#examples += event.examples;
@@ -113,7 +117,7 @@ class Meter {
   /** Estimates the remaining time of the run. */
   #secondsLeft({ epoch, epochs, step }: StepEvent, steps: number): number {
     const remainingSteps = (epochs - epoch) * steps + steps - step;
-    return (remainingSteps * (performance.now() - this.#began)) / this.#steps / 1000;
+    return (remainingSteps * (performance.now() - this.#began!)) / this.#steps / 1000;
   }
 
   /** Returns the text for an epoch. */

@@ -6,7 +6,7 @@ import { emptyReport } from '../imported.js';
 import { isObject } from './json.js';
 import { translate } from './model-in.js';
 
-/** Returns the shape of each layer's first output; an empty map if the model cannot be imported. */
+/** Returns the shape of each layer's first output; an empty map if the model cannot be imported. Weights are not read. */
 export function layerShapes(model: Json, version: 2 | 3): ReadonlyMap<string, Shape> {
   const shapes = new Map<string, Shape>();
   try {

@@ -26,6 +26,7 @@ export interface LayerJson {
   config: Record<string, unknown> & { name?: string };
 }
 
+/** A layer to export, with its weights. */
 interface Call extends LayerJson {
   /** Name of the module's attribute in the class. */
   name: string;
@@ -132,6 +133,8 @@ function recurrent(
     )
   )
     throw unsupported(call, 'its directions differ in units or useBias');
+  if (layers.some(({ json: { config } }) => (config.activation ?? 'tanh') !== (activation ?? 'tanh')))
+    throw unsupported(call, 'its directions have different activations');
   const weights = layers.map(
     ({ prefix }): WeightsOf =>
       (parameter) =>
