@@ -10,7 +10,10 @@ const TEST_VOICE = 'en-us+m3';
 const TRAINING = 3000;
 const VALIDATION = 200;
 const TEST = 300;
-/** Number of sentences on which a speech synthesiser is trained, and number of sentences that it speaks for validation and again for the test. */
+/**
+ * Number of sentences on which a speech synthesiser is trained, and number of sentences that it speaks for validation and again for
+ * the test.
+ */
 const SYNTHESIS_TRAINING = 1500;
 const SYNTHESISED = 100;
 /**

@@ -19,7 +19,7 @@ import { selectSites } from './network.js';
 import type { StepHook } from './stepwise.js';
 
 export interface AblateOptions {
-  /** Path or name of the recurrent layer. */
+  /** Path or name of the recurrent layer. A name that several layers have is rejected. */
   layer: string;
   /** Indices of the units to fix. Give either `units` or `gate`. */
   units?: readonly number[];
@@ -100,12 +100,15 @@ export function ablate(model: Inspectable, options: AblateOptions): AblatedModel
   const { units, gate, value = 0 } = options;
   if ((units === undefined) === (gate === undefined))
     throw valueError(`ablate takes exactly one of units and gate, got ${units ? 'both' : 'neither'}.`);
-  const [{ layer }, ...others] = selectSites(network, [options.layer], 'ablate');
-  if (others.length > 0)
+  const [site, ...others] = selectSites(network, [options.layer], 'ablate');
+  if (others.length > 0) {
+    const paths = [site, ...others].map(({ path }) => path).join(', ');
+    const name = formatValue(options.layer);
     throw valueError(
-      `ablate: ${others.length + 1} recurrent layers have the name ${formatValue(options.layer)}. Pass the path of one of them, ` +
-        'which trace returns.',
+      `ablate: several recurrent layers have the name ${name}. Pass one of the paths ${paths}.`,
     );
+  }
+  const { layer } = site;
   const change: Change = units
     ? { layer, makeCell: null, hook: unitHook(layer, units, options.state ?? 'h', value) }
     : { layer, makeCell: gateChange(layer, gate as string, value), hook: null };

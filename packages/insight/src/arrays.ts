@@ -1,4 +1,7 @@
-/** Arrays of numbers as plain objects, so that the results of `trace`, `gradientFlow` and the like can be cloned and sent between workers. */
+/**
+ * Arrays of numbers as plain objects, so that the results of `trace`, `gradientFlow` and the like can be cloned and sent between
+ * workers.
+ */
 import type { FloatArray, Tensor } from '@unroll/core';
 
 /** Numbers with a shape, row-major. */

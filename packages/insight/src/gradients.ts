@@ -14,7 +14,7 @@ import { type LagSummary, summarize } from './statistics.js';
 export interface GradientFlowOptions extends MaskOption, OutputOptions {
   /** The loss to differentiate, for the targets y. Default: the output is differentiated. */
   loss?: LossSpec;
-  /** Paths or names of the recurrent layers. Default: all. */
+  /** Paths or names of the recurrent layers; a name selects all layers that have it. Default: all. */
   layers?: readonly string[];
   /** Also compute the spectral radius of the recurrent matrix U, with 20 [H, H] matrix products per gate. Default true. */
   spectralRadius?: boolean;

@@ -11,7 +11,7 @@ import { type Site, selectSites } from './network.js';
 import { type CollectedValues, collect, readCollected } from './step-values.js';
 
 export interface TraceOptions extends MaskOption {
-  /** Paths or names of the recurrent layers. Default: all. */
+  /** Paths or names of the recurrent layers; a name selects all layers that have it. Default: all. */
   layers?: readonly string[];
   /** Also return the inputs of every layer. Default false. */
   inputs?: boolean;

@@ -124,7 +124,7 @@ describe('fixed units', () => {
     const both = () => bidirectional(lstm({ units: 2, returnSequences: true }));
     assert.throws(
       () => ablate(sequential([both(), both()]), { layer: 'forward_lstm', units: [0] }),
-      /ablate: 2 recurrent layers have the name "forward_lstm"\. Pass the path of one of them/,
+      /ablate: several recurrent layers have the name "forward_lstm"\. Pass one of the paths \S+\/forward_lstm, \S+\/forward_lstm\./,
     );
   });
 

@@ -20,8 +20,9 @@ void copy_inputs(const Forward& s, long t, const Part& part) {
 }
 
 #if UNROLL_FLOAT16
-// Returns the number of weights from which float16 is faster (see kernels.h); 0: never. It is not faster if the weights fit in the L2 cache (one row) or in the last-level cache (a few rows), or if there are so
-// many rows that the arithmetic takes longer than loading the weights.
+// Returns the number of weights from which float16 is faster (see kernels.h); 0: never. It is not faster if the weights fit in
+// the L2 cache (one row) or in the last-level cache (a few rows), or if there are so many rows that the arithmetic takes longer
+// than loading the weights.
 int float16_from(int rows) { return rows == 1 ? 1 << 17 : rows <= rows_to_split ? max_cached_weights : 0; }
 #else
 int float16_from(int) { return 0; }

@@ -10,7 +10,10 @@ import { delimiter, join } from 'node:path';
 export const NO_CHROMIUM =
   'Chromium was not found: install chromium or google-chrome, or set CHROME_PATH to the path of an executable';
 
-/** Returns the path of the Chromium executable: CHROME_PATH or, if it is not set, the first of the usual names that is in a folder of the PATH. */
+/**
+ * Returns the path of the Chromium executable: CHROME_PATH or, if it is not set, the first of the usual names that is in a folder
+ * of the PATH.
+ */
 export function findChromium(): string | undefined {
   const names = ['chromium', 'chromium-browser', 'google-chrome', 'google-chrome-stable'];
   const folders = (process.env.PATH ?? '').split(delimiter);

@@ -146,10 +146,9 @@ export async function readData(
   const stored = { ...(encoding && { encoding }), ...(header !== undefined && { header }) };
   const reading = { ...stored, ...(hasSeparator ? {} : separators), ...options };
   const path = textOption(args, 'data');
-  if (!sounds && args.values.pattern !== undefined && (path === undefined || !isFolder(path)))
+  if (args.values.pattern !== undefined && (path === undefined || (!sounds && !isFolder(path))))
     throw new UsageError('--pattern needs a folder of WAV files as --data.');
-  const unused = ['sql', 'pattern'].find((name) => args.values[name] !== undefined);
-  if (path === undefined && unused !== undefined) throw new UsageError(`--${unused} needs --data <file>.`);
+  if (path === undefined && args.values.sql !== undefined) throw new UsageError('--sql needs --data <file>.');
   if (path === undefined) return { reading };
   const sql = textOption(args, 'sql') ?? model.sql;
   const query = sql === undefined ? undefined : { sql };

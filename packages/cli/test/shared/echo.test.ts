@@ -104,7 +104,7 @@ describe('predict', () => {
     ],
     'a pattern without a folder': [
       ['echo', '--text', 'a', '--pattern', '{a}'],
-      '--pattern needs --data <file>.',
+      '--pattern needs a folder of WAV files as --data.',
     ],
     'a newer format version': [
       ['newer-version'],

@@ -93,6 +93,13 @@ test('stops soon if the loss rises above that of the first epoch', async () => {
   );
 });
 
+test('stops soon with the loss of the default head, too', async () => {
+  const coefficientAt = (row: number): number => (row < 0.79 * LONG ? 0.9 : -0.9);
+  const { choice, validationLosses: curve } = await search(LONG, { coefficientAt, maxEpochs: 40 });
+  assert.equal(choice.epochs, 1);
+  assert.equal(curve.length, 4);
+});
+
 test('with several folds, the search returns no network', async () => {
   const { choice, validationLosses, folds } = await search(SHORT);
   assert.equal(folds.length, 3);

@@ -147,10 +147,7 @@ describe('a character-level language model', () => {
       [{ temperature: -1 }, /^temperature must not be negative, got -1\.$/],
       [{ 'top-p': 0 }, /^top-p must be above 0 and at most 1, got 0\.$/],
       [{ 'top-k': 0 }, /^top-k must be at least 1, got 0\.$/],
-      [
-        { beam: 2 },
-        /^Unknown option "beam"\. The options are length, temperature, top-k, top-p, seed\.$/,
-      ],
+      [{ beam: 2 }, /^Unknown option "beam"\. The options are length, temperature, top-k, top-p, seed\.$/],
     ];
     for (const [options, message] of cases)
       await assert.rejects(generated(model, { options }), { code: 'value', message });

@@ -140,6 +140,8 @@ function nameOf(o: Options, attrs: object): string {
     resetAfter?: boolean;
     updateGateOnCandidate?: boolean;
   };
+  // The words must not change: the name of a sample seeds its random inputs. (`realign` is timeOrder, `recurrentMask` the mask of
+  // recurrent dropout.)
   const words = [
     formatShape(o.size),
     o.returnSequences ? 'sequences' : 'last',
