@@ -17,7 +17,7 @@ import {
 import type { PreparedBatch } from './batches.js';
 import type { SavedTensor } from './callbacks/callback.js';
 import type { Loss, LossContext } from './losses/loss.js';
-import { LOSS_PREFIX, lossParameterMaker } from './losses/parameters.js';
+import { LOSS_PREFIX, lossParameterMaker, storedValues } from './losses/parameters.js';
 import { type ClassWeights, combineWeights } from './losses/row-factors.js';
 import { type LossSpec, resolveLoss } from './losses.js';
 
@@ -178,21 +178,30 @@ export class Objective {
       for (const { loss, name, index } of outputsToBuild)
         loss.build?.(shapes[index], lossParameterMaker(`${LOSS_PREFIX}${name}`, stored));
     }
-    // Some losses, such as sampledSoftmax, use the parameters of a layer, which do not come from the parameter maker.
-    for (const parameter of this.parameters) {
-      const saved = stored?.[parameter.name];
-      if (saved?.shape.join() === parameter.shape.join()) parameter.assign(saved.values);
+    if (stored) this.#restore(model, stored);
+  }
+
+  /**
+   * Assigns the values of a file. Needed for losses such as sampledSoftmax, which use the parameters of a layer, because these
+   * parameters do not come from the parameter maker. Parameters that belong to the model as well are not in the file.
+   */
+  #restore(model: Model, stored: Readonly<Record<string, SavedTensor>>): void {
+    const parameters = this.parameters;
+    const existing = parameters.map(({ name }) => name);
+    const extra = Object.keys(stored).find((name) => !existing.includes(name));
+    if (extra !== undefined) {
+      throw new UnrollError(
+        'format',
+        `The file has the loss parameter ${extra}, but the loss of the model has no such parameter.`,
+        { name: extra },
+      );
     }
-    const existing = this.parameters.map(({ name }) => name);
-    const extra = Object.keys(stored ?? {}).find((name) => !existing.includes(name));
-    if (extra === undefined) return;
-    throw new UnrollError(
-      'format',
-      `The file has the loss parameter ${extra}, but the loss of the model has no such parameter.`,
-      {
-        name: extra,
-      },
+    const inModel = new Set(model.parameters);
+    const restored = parameters.filter(
+      (parameter) => Object.hasOwn(stored, parameter.name) || !inModel.has(parameter),
     );
+    const values = restored.map(({ name, shape }) => storedValues(stored, name, shape));
+    for (const [i, parameter] of restored.entries()) parameter.assign(values[i]);
   }
 
   /** True if the total over batches is a sum (all losses have the reduction `sum`) instead of an average. */

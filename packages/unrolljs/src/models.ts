@@ -36,9 +36,9 @@ export function model(options: FunctionalOptions): Functional & Trainable {
 
 /**
  * Loads a saved model for prediction and, if it was compiled, for training, with the optimizer in its initial state. A model
- * that was compiled with `losses.sampledSoftmax` must be compiled again, because its loss uses a layer that is not saved.
- * Models of other tools (Keras, PyTorch, safetensors, ONNX) are recognised and converted as by `importModel` of
- * `unrolljs/convert`, which also returns a report.
+ * that was compiled with `losses.sampledSoftmax` must be compiled again, with a layer of the same name and size, because its
+ * loss uses a layer that is not saved. Models of other tools (Keras, PyTorch, safetensors, ONNX) are recognised and converted
+ * as by `importModel` of `unrolljs/convert`, which also returns a report.
  * @param source a path (in Node: a folder or a file), a URL (in a page), the bytes of a file, a File, or the files of an
  * artifact
  * @throws UnrollError `format` if there is no artifact, if it is damaged, or if it contains a class that is not
@@ -51,13 +51,15 @@ export async function load(source: ArtifactSource | Blob): Promise<Network & Tra
   }
   const { model: network, training, lossParameters } = await readArtifact(source as ArtifactSource);
   const compiled = compileOptionsFromJson(training);
-  if (compiled && needsLayer(compiled.loss)) return trainableFrom(network, lossParameters, LAYER_HINT);
-  const loaded = trainableFrom(network, lossParameters);
+  if (compiled && needsLayer(compiled.loss))
+    return trainableFrom(network, { lossParameters, compiled, compileHint: LAYER_HINT });
+  const loaded = trainableFrom(network, { lossParameters });
   return compiled ? loaded.compile(compiled) : loaded;
 }
 
 const LAYER_HINT =
-  ' The saved loss "sampledSoftmax" uses a layer, which is not saved with the model: pass losses.sampledSoftmax({ layer }) again.';
+  ' The saved loss "sampledSoftmax" uses a layer, which is not saved with the model: pass losses.sampledSoftmax({ layer }) ' +
+  'again, with a layer of the same name and size.';
 
 /** True if a saved loss is `sampledSoftmax`, and the program has not registered it with its layer. */
 function needsLayer(loss: CompileOptions['loss']): boolean {

@@ -2,7 +2,7 @@
  * Adds training methods to a network, with the names that they have in Keras: `compile`, `fit`, `evaluate`, `predict`. Each
  * method calls a function of @unroll/train, which can also be used directly.
  */
-import { type Model as Network, ready, type Tensor, UnrollError, valueError } from '@unroll/core';
+import { type Model as Network, Parameter, ready, type Tensor, UnrollError, valueError } from '@unroll/core';
 import { checkOptions, formatValue, type OptionTypes } from '@unroll/core/internal';
 import type { Artifact, ArtifactExtras } from '@unroll/formats';
 import { Network as LayerNetwork } from '@unroll/nn';
@@ -84,6 +84,8 @@ export interface Trainable extends Runnable {
   /**
    * Sets the optimizer, losses and metrics. Returns the model. A second call keeps the weights of the model and resets
    * the state of the optimizer. It also resets the parameters of losses, unless the same loss object is passed.
+   * @throws UnrollError `value` for invalid options, `format` if the model was loaded with parameters of a loss that do not
+   * match those of the new loss
    */
   compile(options: CompileOptions): this;
   /**
@@ -119,25 +121,29 @@ export interface Trainable extends Runnable {
 /** The compile options, with the optimizer and its state. */
 type Settings = Pick<RunOptions, CompiledKey> & { optimizer: OptimizerSpec; memory: OptimizerMemory };
 
+/** What an artifact contains for the training of its model. */
+export interface SavedTraining {
+  /** The loss parameters; the first `compile` assigns them. */
+  lossParameters?: Artifact['lossParameters'];
+  /** The compile options of a model that must be compiled again. Until then, `save` writes them unchanged. */
+  compiled?: CompileOptions | null;
+  /** Appended to the error about a model that is not compiled. */
+  compileHint?: string;
+}
+
 /** Runs the training methods of one network; stores its compile options and the record of its latest `fit`. */
 class Session {
   readonly #network: Network;
-  #savedLossParameters: Artifact['lossParameters'];
+  #saved: SavedTraining;
   #settings: Settings | null = null;
   /** True if the losses in `#settings` are loss objects, not names. */
   #hasLossObjects = false;
   /** A record of the latest fit, for the artifact. */
   #trainingRecord: Record<string, unknown> | null = null;
-  readonly #compileHint: string;
 
-  /**
-   * @param savedLossParameters the loss parameters from the artifact, used by the first `compile`
-   * @param compileHint appended to the error about a model that is not compiled
-   */
-  constructor(network: Network, savedLossParameters: Artifact['lossParameters'], compileHint: string) {
+  constructor(network: Network, saved: SavedTraining) {
     this.#network = network;
-    this.#compileHint = compileHint;
-    this.#savedLossParameters = savedLossParameters;
+    this.#saved = saved;
   }
 
   compile(compileOptions: CompileOptions): void {
@@ -147,12 +153,18 @@ class Session {
     resolveClip(optimizer, options.clip); // reports an invalid option here instead of in fit()
     if (options.average) checkAverage(options.average);
     if (typeof options.loss === 'string') resolveLoss(options.loss);
-    this.#settings = { ...options, optimizer, memory: new OptimizerMemory() };
-    this.#hasLossObjects = false;
-    if (Object.keys(this.#savedLossParameters).length === 0) return;
-    const { inputShapes } = this.#network as InputSignature;
-    this.#objective(this.#settings).build(this.#network, inputShapes ?? [], this.#savedLossParameters);
-    this.#savedLossParameters = {};
+    const settings = { ...options, optimizer, memory: new OptimizerMemory() };
+    const { lossParameters = {} } = this.#saved;
+    const restores = Object.keys(lossParameters).length > 0;
+    if (restores) {
+      const { inputShapes } = this.#network as InputSignature;
+      settings.loss = resolveLosses(settings.loss);
+      const objective = new Objective(settings, outputNames(this.#network));
+      objective.build(this.#network, inputShapes ?? [], lossParameters);
+    }
+    this.#settings = settings;
+    this.#hasLossObjects = restores;
+    this.#saved = {};
   }
 
   /** The settings; null before `compile`. */
@@ -165,7 +177,7 @@ class Session {
     if (!this.#settings)
       throw new UnrollError(
         'state',
-        `Call compile({ optimizer, loss }) before ${method}().${this.#compileHint}`,
+        `Call compile({ optimizer, loss }) before ${method}().${this.#saved.compileHint ?? ''}`,
       );
     await ready();
     return this.#withLossObjects(this.#settings);
@@ -214,12 +226,20 @@ class Session {
     }
     const settings = this.#settings;
     const modelParameters = new Set(network.parameters); // losses can use parameters of the model
-    const lossParameters = settings ? this.#objective(settings).parameters : [];
+    const lossParameters = settings ? this.#objective(settings).parameters : this.#savedParameters();
+    const compiled = settings ? compileOptionsToJson(settings) : (this.#saved.compiled ?? null);
     await saveTo(path, network, {
       ...extras,
       lossParameters: lossParameters.filter((parameter) => !modelParameters.has(parameter)),
-      training: { compiled: settings && compileOptionsToJson(settings), trained: this.#trainingRecord },
+      training: { compiled, trained: this.#trainingRecord },
     });
+  }
+
+  /** Returns the loss parameters from the artifact that no `compile` has used yet. */
+  #savedParameters(): Parameter[] {
+    return Object.entries(this.#saved.lossParameters ?? {}).map(
+      ([name, { shape, values }]) => new Parameter(name, shape, values),
+    );
   }
 
   /** Replaces loss names with loss objects on the first call, so that all later calls use the same loss parameters. */
@@ -249,20 +269,12 @@ export function continueTraining(network: Network, state: OptimizerState): void 
 
 /** Adds the methods of {@link Trainable} to a network, and returns it. */
 export function trainable<N extends Network>(network: N): N & Trainable {
-  return trainableFrom(network, {});
+  return trainableFrom(network);
 }
 
-/**
- * Like {@link trainable}.
- * @param savedLossParameters loss parameters from an artifact, used by the first `compile`
- * @param compileHint appended to the error about a model that is not compiled
- */
-export function trainableFrom<N extends Network>(
-  network: N,
-  savedLossParameters: Artifact['lossParameters'],
-  compileHint = '',
-): N & Trainable {
-  const session = new Session(network, savedLossParameters, compileHint);
+/** Like {@link trainable}. @param saved what the artifact of the network contains for its training */
+export function trainableFrom<N extends Network>(network: N, saved: SavedTraining = {}): N & Trainable {
+  const session = new Session(network, saved);
   sessions.set(network, session);
   const methods = {
     ...withChecks(runnable(network)),

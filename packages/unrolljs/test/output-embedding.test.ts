@@ -1,9 +1,9 @@
 /** `outputEmbedding`, with its own table or tied to an embedding, and the loss `sampledSoftmax` that trains it. */
 import assert from 'node:assert/strict';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { describe, test } from 'node:test';
+import { describe, type TestContext, test } from 'node:test';
 import { Parameter, valueAndGrad } from '@unroll/core';
 import { backendSync } from '@unroll/core/internal';
 import { mismatch, onBackend, throwProblems } from '@unroll/testkit';
@@ -261,7 +261,7 @@ describe('sampledSoftmax', () => {
       await assert.rejects(loaded.fit(ids, successors(ids, 9)), {
         code: 'state',
         message:
-          /^Call compile\(.*\) before fit\(\)\. The saved loss "sampledSoftmax" uses a layer.* pass losses\.sampledSoftmax\(\{ layer \}\) again\.$/,
+          /^Call compile\(.*\) before fit\(\)\. The saved loss "sampledSoftmax" uses a layer.* pass losses\.sampledSoftmax\(\{ layer \}\) again, with a layer of the same name and size\.$/,
       });
       loaded.compile({ loss: lossOf(loaded.getLayer('tokens') as typeof tokens) });
       assert.deepEqual(
@@ -273,6 +273,76 @@ describe('sampledSoftmax', () => {
           /^The loss "sampledSoftmax" cannot be selected by name, .* Pass losses\.sampledSoftmax\(\{ layer \}\)\.$/,
       });
     });
+
+  /** Saves a trained model whose loss has a layer with its own table, and returns the loaded model. */
+  async function reloaded(t: TestContext) {
+    const x = input({ shape: [null] });
+    const tokens = embedding({ inputDim: 9, outputDim: 4, name: 'tokens' });
+    const hidden = lstm({ units: 4, returnSequences: true }).apply(tokens.apply(x));
+    const loss = losses.sampledSoftmax({ layer: outputEmbedding({ name: 'scores', units: 9 }), samples: 5 });
+    const trainer = model({ inputs: x, outputs: hidden }).compile({ loss, optimizer: 'sgd' });
+    const ids = [[1, 2, 3], [4, 5, 6]]; // biome-ignore format: one line
+    const data = [ids, successors(ids, 9)] as const;
+    await trainer.fit(...data, { epochs: 3, verbose: 0 });
+    const folder = mkdtempSync(join(tmpdir(), 'unroll-sampled-'));
+    t.after(() => rmSync(folder, { recursive: true }));
+    await trainer.save(folder);
+    return { trainer, loaded: await load(folder), folder, data };
+  }
+
+  test('a loaded model that is not compiled again is saved with the table and the compile options', async (t) => {
+    const { trainer, loaded, folder, data } = await reloaded(t);
+    const copy = join(folder, 'copy');
+    await loaded.save(copy);
+    const fileOf = (...path: string[]): Buffer => readFileSync(join(folder, ...path));
+    assert.deepEqual(fileOf('copy', 'model.safetensors'), fileOf('model.safetensors'));
+    assert.deepEqual(fileOf('copy', 'config.json'), fileOf('config.json'));
+    const compiledIn = (...path: string[]): unknown =>
+      (JSON.parse(fileOf(...path, 'training.json').toString()) as { compiled: unknown }).compiled;
+    assert.deepEqual(compiledIn('copy'), compiledIn());
+    const again = await load(copy);
+    await assert.rejects(again.fit(...data), /The saved loss "sampledSoftmax" uses a layer/);
+    again.compile({ loss: losses.sampledSoftmax({ layer: outputEmbedding({ name: 'scores', units: 9 }) }) });
+    assert.deepEqual(await again.evaluate(...data), await trainer.evaluate(...data));
+  });
+
+  test('a loaded model rejects a layer of another size or name, and stays without compile options', async (t) => {
+    const { trainer, loaded, data } = await reloaded(t);
+    const compile = (options: Parameters<typeof outputEmbedding>[0]) => () =>
+      loaded.compile({ loss: losses.sampledSoftmax({ layer: outputEmbedding(options), samples: 5 }) });
+    assert.throws(compile({ name: 'scores', units: 10 }), {
+      code: 'format',
+      message:
+        /^The loss parameter scores\/embeddings must have shape \[10, 4\], got \[9, 4\] in the file\.$/,
+    });
+    await assert.rejects(loaded.fit(...data), { code: 'state' });
+    assert.throws(compile({ name: 'other', units: 9 }), {
+      code: 'format',
+      message: /^The file has the loss parameter scores\/embeddings, but the loss of the model has no such/,
+    });
+    compile({ name: 'scores', units: 9 })();
+    assert.deepEqual(await loaded.evaluate(...data), await trainer.evaluate(...data));
+  });
+
+  test('a loaded model that was trained with a tied table rejects a layer with its own table', async (t) => {
+    const x = input({ shape: [null] });
+    const tokens = embedding({ inputDim: 9, outputDim: 4, name: 'tokens' });
+    const hidden = lstm({ units: 4, returnSequences: true }).apply(tokens.apply(x));
+    const tied = outputEmbedding({ name: 'scores', tiedTo: tokens });
+    const trainer = model({ inputs: x, outputs: hidden }).compile({
+      loss: losses.sampledSoftmax({ layer: tied }),
+    });
+    await trainer.fit([[1, 2]], [[2, 3]], { verbose: 0 });
+    const folder = mkdtempSync(join(tmpdir(), 'unroll-sampled-'));
+    t.after(() => rmSync(folder, { recursive: true }));
+    await trainer.save(folder);
+    const loaded = await load(folder);
+    const own = outputEmbedding({ name: 'scores', units: 9 });
+    assert.throws(() => loaded.compile({ loss: losses.sampledSoftmax({ layer: own }) }), {
+      code: 'format',
+      message: /^The loss parameter scores\/embeddings is missing from the file\.$/,
+    });
+  });
 
   test('rejects wrong options, and a target outside of the vocabulary', () => {
     const layer = outputEmbedding({ units: 5 });

@@ -64,8 +64,8 @@ function initialValues(initializer: LossInitializer, shape: Shape, name: string)
   );
 }
 
-/** Returns the values of a parameter in a file. */
-function storedValues(
+/** Returns the values of a parameter in a file. @throws UnrollError `format` if the file has none of this name and shape */
+export function storedValues(
   stored: Readonly<Record<string, SavedTensor>>,
   name: string,
   shape: Shape,

@@ -73,8 +73,8 @@ const EXACT_LOGITS = 4e6;
 /**
  * Sampled softmax with cross-entropy.
  * @remarks prediction [B, D] or [B, T, D], targets [B] or [B, T] of token ids. A saved model does not contain the `layer` of
- * its loss, so a loaded model with this loss (`trainer` above) must be compiled again before training. The model that contains
- * the layer (`predictor`) is saved completely.
+ * its loss, so a loaded model with this loss (`trainer` above) must be compiled again before training, with a layer of the same
+ * name and size. The model that contains the layer (`predictor`) is saved completely.
  * @throws UnrollError `value` for invalid options
  */
 export function sampledSoftmax(options: SampledSoftmaxOptions): Loss {
