@@ -56,7 +56,7 @@ export function masksFor(inputs: readonly Tensor[], mask: PredictOptions['mask']
   const [single] = list;
   if (list.length > 1) {
     if (list.length === inputs.length) return list;
-    throw shapeError(`mask must have ${inputs.length} entries, one per input, got ${list.length}.`);
+    throw shapeError(`mask must have one entry per input (${inputs.length}), got ${list.length}.`);
   }
   if (!single) return inputs.map(() => null);
   const fits = inputs.filter(({ shape }) => shape[1] === single.shape[1]);

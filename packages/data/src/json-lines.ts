@@ -70,16 +70,24 @@ function parseJson(text: string, placeOf: (error: SyntaxError) => string): unkno
     return JSON.parse(text);
   } catch (error) {
     const { message } = error as SyntaxError;
-    const reason = message.replace(/ \(line.*\)$/, '').replace(/ in JSON/, '');
+    const reason = message
+      .replace(/ \(line.*\)$/, '')
+      .replace(FIREFOX_LINE, '')
+      .replace(/ in JSON/, '');
     throw new UnrollError('data', `${placeOf(error as SyntaxError)}: invalid JSON (${reason.slice(0, 80)}).`);
   }
 }
 
+/** The end of the message about a syntax error in Firefox. */
+const FIREFOX_LINE = / at line (\d+) column \d+ of the JSON data$/;
+
 /** Largest text, in characters, whose syntax error is searched for if V8 gives no position. */
 const MAX_SEARCHED = 2 ** 24;
 
-/** Returns the line of a syntax error as `, line 7`; an empty text if its position is unknown. */
+/** Returns the line of a syntax error as `, line 7`; an empty text if it is unknown. */
 function linePlace(text: string, error: SyntaxError): string {
+  const line = FIREFOX_LINE.exec(error.message)?.[1];
+  if (line !== undefined) return `, line ${line}`;
   const position = positionOf(error, text.length) ?? searchError(text);
   return position === null ? '' : `, line ${text.slice(0, position).split(/\r\n|\r|\n/).length}`;
 }
@@ -91,9 +99,12 @@ function positionOf({ message }: SyntaxError, length: number): number | null {
   return position === undefined ? null : Number(position);
 }
 
-/** Finds the first character after which no continuation of the text is valid JSON. */
+/**
+ * Finds the first character after which no continuation of the text is valid JSON. Returns null for a long text, and in
+ * engines other than V8, whose messages `isBeginning` does not recognise.
+ */
 function searchError(text: string): number | null {
-  if (text.length > MAX_SEARCHED) return null;
+  if (text.length > MAX_SEARCHED || !isBeginning('[')) return null;
   let [low, high] = [0, text.length];
   while (low < high) {
     const length = Math.ceil((low + high) / 2);

@@ -43,8 +43,8 @@ export interface Table {
   readonly rowCount: number;
   /** Number of each row in the source, from 1: the line at which the row begins, or its number as a record or row. */
   readonly lines: Int32Array;
-  /** What `lines` counts. */
-  readonly numbering: RowNumbering;
+  /** What `lines` counts. Default: `row`. */
+  readonly numbering?: RowNumbering;
   /** Decimal separator. */
   readonly decimal: Decimal;
 }
@@ -120,7 +120,10 @@ function checkSeparators({ decimal, thousands }: NumberOptions): void {
 }
 
 /** Returns where rows are in the source, for messages: `line 3`, `lines 3 and 7`, `record 2`, `row 1`. */
-export function placeOf({ lines, numbering }: Pick<Table, 'lines' | 'numbering'>, ...rows: number[]): string {
+export function placeOf(
+  { lines, numbering = 'row' }: Pick<Table, 'lines' | 'numbering'>,
+  ...rows: number[]
+): string {
   return `${numbering}${rows.length === 1 ? '' : 's'} ${rows.map((row) => lines[row]).join(' and ')}`;
 }
 

@@ -108,6 +108,28 @@ describe('JSON', () => {
       assert.equal(placeOf(table, 1), place);
     }
     assert.equal(placeOf(places[1]![0], 0, 1), 'records 1 and 2');
+    assert.equal(placeOf({ lines: Int32Array.of(1, 2) }, 1), 'row 2');
+  });
+
+  test('errors in an array name the line in Firefox, and no line in Safari', (t) => {
+    const { parse } = JSON;
+    const messages = {
+      Firefox: 'JSON.parse: unexpected character at line 3 column 1 of the JSON data',
+      Safari: 'JSON Parse error: Unexpected identifier "NaN"',
+    };
+    let message = '';
+    t.mock.method(JSON, 'parse', (text: string) => {
+      try {
+        return parse(text);
+      } catch {
+        throw new SyntaxError(message);
+      }
+    });
+    const read = () => parseJsonLines('[{"a":1},\n{"a":\nNaN}]', { source: 'f.json' });
+    message = messages.Firefox;
+    assert.throws(read, { message: 'f.json, line 3: invalid JSON (JSON.parse: unexpected character).' });
+    message = messages.Safari;
+    assert.throws(read, { message: `f.json: invalid JSON (${message}).` });
   });
 
   const wrong: Record<string, [string, RegExp]> = {

@@ -116,7 +116,7 @@ export class OptimizerMemory {
         if (values?.length !== size) {
           throw new UnrollError(
             'state',
-            `The optimizer's state must have ${size} values of ${slot} for ${name}, got ${values?.length ?? 'none'}. ` +
+            `The optimizer's state: ${slot} of ${name} must have length ${size}, got ${values?.length ?? 'no values'}. ` +
               'Compile the model again to start with a new state.',
             { slot, name },
           );
@@ -339,7 +339,7 @@ export class Stepper {
       write: (values) => {
         if (values.length !== grads.length) {
           throw shapeError(
-            `write(): values must have ${grads.length} entries, one per weight, got ${values.length}.`,
+            `write(): values must have one entry per weight (${grads.length}), got ${values.length}.`,
             {
               expected: grads.length,
               got: values.length,

@@ -119,7 +119,7 @@ describe('invalid data and options are rejected', () => {
     [
       'masks for more inputs than the model has',
       () => ({ x, y, mask: [null, null] }),
-      ['shape', /mask must have 1 entries, one per input, got 2\./],
+      ['shape', /mask must have one entry per input \(1\), got 2\./],
     ],
     [
       'a split without training examples',

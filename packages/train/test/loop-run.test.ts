@@ -153,7 +153,7 @@ describe('the hook beforeUpdate', () => {
         gradients.write(new Float32Array(gradients.length + change));
       await assert.rejects(
         eventsOf({ beforeUpdate }),
-        /write\(\): values must have \d+ entries, one per weight, got \d+/,
+        /write\(\): values must have one entry per weight \(\d+\), got \d+/,
       );
     }
   });

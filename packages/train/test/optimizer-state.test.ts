@@ -50,7 +50,7 @@ test('a state without the values of a parameter raises an error in every run', a
       assert.ok(error instanceof UnrollError && error.code === 'state');
       assert.match(
         error.message,
-        /must have 1 values of m for dense\/bias, got none\. Compile the model again/,
+        /state: m of dense\/bias must have length 1, got no values\. Compile the model again/,
       );
       return true;
     });

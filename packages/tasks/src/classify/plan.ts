@@ -68,7 +68,7 @@ export interface PreparedClassifier {
   encoder: TokenEncoder | SequenceEncoder | SoundEncoder | ClipEncoder;
   training: EncodedExamples;
   validation: EncodedExamples;
-  /** What the report shows for each validation input: the text, the line of a sequence, or the file of a sound or clip. */
+  /** What the report shows for each validation input: the text, the row of a sequence, or the file of a sound or clip. */
   validationTexts: readonly string[];
   /** Name of the validation file; null if the validation rows were split off the training rows. */
   validationSource: string | null;

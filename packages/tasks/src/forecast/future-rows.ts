@@ -18,7 +18,7 @@ import {
   times,
   withTimeParts,
 } from '@unroll/data';
-import { type PanelOptions, timeColumnOf, timeOptions, withCleanNames } from './panel.js';
+import { checkSize, type PanelOptions, timeColumnOf, timeOptions, withCleanNames } from './panel.js';
 import { ofSeries } from './rows.js';
 
 /** A table with the time and series of each row, which identify the row. */
@@ -71,8 +71,20 @@ export function addFutureRows(table: Table, rows: Table, panelOptions: PanelOpti
     const newCells = newRows.map((row) => values[row]);
     return appendCells({ ...dataColumn, cells }, newCells);
   });
+  return { ...data.table, columns, ...joinedLines(table, rows, newRows) };
+}
+
+/** Returns the numbers of the rows of `table` and of `newRows`. If lines and records were mixed, rows are counted instead. */
+function joinedLines(
+  table: Table,
+  rows: Table,
+  newRows: readonly number[],
+): Pick<Table, 'rowCount' | 'lines' | 'numbering'> {
+  const { numbering = 'row' } = table;
   const lines = Int32Array.from([...table.lines, ...newRows.map((row) => rows.lines[row])]);
-  return { ...data.table, columns, lines, rowCount: lines.length };
+  const rowCount = lines.length;
+  if (numbering === (rows.numbering ?? 'row')) return { rowCount, lines, numbering };
+  return { rowCount, lines: lines.map((_, row) => row + 1), numbering: 'row' };
 }
 
 function appendCells(column: Column, cells: readonly Cell[]): Column {
@@ -93,8 +105,11 @@ function timeCell({ cells }: Column, value: number, { format }: TimeColumn): Cel
 
 /** Returns the values of a covariate as numbers or strings, like the column of the data; null if missing. */
 function valuesOf(table: Table, { name, kind }: Column): (number | string | null)[] {
-  if (kind === 'number')
-    return Array.from(numbers(table, name), (value) => (Number.isNaN(value) ? null : value));
+  if (kind === 'number') {
+    const values = numbers(table, name);
+    checkSize(table, name, values);
+    return Array.from(values, (value) => (Number.isNaN(value) ? null : value));
+  }
   return texts(table, name).map((text) => (text === '' ? null : text));
 }
 

@@ -280,7 +280,8 @@ const covariateNames = ({ past = [], future = [], static: fixed = [] }: Covariat
 /** The largest allowed absolute value. Sums of squares of larger numbers would overflow. */
 const MAX_NUMBER = 1e140;
 
-function checkSize(table: Table, name: string, values: Float64Array): void {
+/** @throws UnrollError `data` for the first number that is too large */
+export function checkSize(table: Table, name: string, values: Float64Array): void {
   const row = values.findIndex((value) => Math.abs(value) > MAX_NUMBER);
   if (row < 0) return;
   const message =

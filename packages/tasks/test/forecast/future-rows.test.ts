@@ -1,7 +1,7 @@
 // Future rows in a separate table: they are joined to the data by series and time, in any format.
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { makeTable, parseCsv, type Table } from '@unroll/data';
+import { makeTable, parseCsv, parseJsonLines, type Table } from '@unroll/data';
 import { addFutureRows, panelFromTable } from '@unroll/tasks';
 
 const csv = (lines: string[], source = 'sales.csv'): Table => parseCsv(lines.join('\n'), { source });
@@ -77,6 +77,20 @@ test('Date cells (as in Parquet files) and times in several columns are joined, 
     assert.deepEqual([...joined.series[0]!.covariates[0]!], [3, 4, 5]);
     assert.equal(joined.time.name, 'year,month');
   }
+});
+
+test('future rows keep their line numbers, unless the rows of one table are lines and those of the other records', () => {
+  const options = { target: 'y', future: ['x'] };
+  const data = csv(['day,y,x', '2024-01-01,1,3', '2024-01-02,2,4']);
+  const lines = addFutureRows(data, csv(['day,x', '2024-01-03,5']), options);
+  assert.deepEqual([lines.numbering, ...lines.lines], ['line', 2, 3, 2]);
+  const future = parseJsonLines('[{"day":"2024-01-03","x":5}]', { source: 'future.json' });
+  const joined = addFutureRows(data, future, options);
+  assert.deepEqual([joined.numbering, ...joined.lines], ['row', 1, 2, 3]);
+  const wrong = parseJsonLines('[{"day":"2024-01-03","x":1e200}]', { source: 'future.json' });
+  assert.throws(() => addFutureRows(data, wrong, options), {
+    message: /^future\.json, record 1, column "x": numbers must be between/,
+  });
 });
 
 describe('reports errors with file and line', () => {
