@@ -129,8 +129,8 @@ export function describeRepresentation({
 }: Pick<Representation, 'lag' | 'reference'>): string {
   const what = lag === 1 ? 'values' : `seasonal differences (lag ${lag})`;
   const subtracted = {
-    last: ', with the last one subtracted from each',
-    mean: ', with their mean subtracted',
+    last: ', each minus the last one',
+    mean: ', each minus their mean',
     zero: '',
   }[reference];
   return `${what}${subtracted}`;

@@ -49,7 +49,7 @@ describe('the chosen representations', () => {
     );
     assert.match(
       reason,
-      /held-out error of a linear model is \d+ % lower than with seasonal differences \(lag 12\), with the last one subtracted from each/,
+      /held-out error of a linear model is \d+ % lower than with seasonal differences \(lag 12\), each minus the last one/,
     );
   });
   test('of a random walk: with the last seasonal difference or value subtracted', () => {

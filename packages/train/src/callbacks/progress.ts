@@ -75,7 +75,7 @@ class Meter {
   #updates = 0;
   #clipped = 0;
   /** Time at which the first step began. */
-  #began: number | null = null;
+  #began = 0;
   /** Number of steps since the run began or was resumed. */
   #steps = 0;
 
@@ -88,7 +88,8 @@ class Meter {
       this.#updates = 0;
       this.#clipped = 0;
     }
-    this.#began ??= performance.now() - (1000 * event.examples) / event.sequencesPerSecond;
+    if (this.#steps === 0)
+      this.#began = performance.now() - (1000 * event.examples) / event.sequencesPerSecond;
     this.#steps++;
     this.#loss += event.loss * event.examples;
     this.#examples += event.examples;
@@ -117,7 +118,7 @@ class Meter {
   /** Estimates the remaining time of the run. */
   #secondsLeft({ epoch, epochs, step }: StepEvent, steps: number): number {
     const remainingSteps = (epochs - epoch) * steps + steps - step;
-    return (remainingSteps * (performance.now() - this.#began!)) / this.#steps / 1000;
+    return (remainingSteps * (performance.now() - this.#began)) / this.#steps / 1000;
   }
 
   /** Returns the text for an epoch. */
