@@ -224,7 +224,7 @@ test('rejects masks that fit no input, and too many masks', async () => {
   await rejects(
     () => network.predict([padded, fixed], { mask: three }),
     'shape',
-    /mask must have 2 entries, one per input, got 3\./,
+    /mask must have one entry per input \(2\), got 3\./,
   );
   await rejects(
     () => network.predict([padded, null]),
