@@ -107,7 +107,7 @@ const EXPLANATIONS = [
   [/products of elements/, 'Products of the elements of a tensor are not supported.'],
   [/training mode/, 'Nodes in training mode are not supported: files are read for inference.'],
   [
-    /same number of examples|cannot be rearranged|do not match/,
+    /must have the batch size|cannot be rearranged|do not match/,
     'The batch axes of two inputs have different sizes and are broadcast.',
   ],
   [/version 1 of ONNX/, 'The file uses operator set 1; Unroll reads 7 and newer.'],

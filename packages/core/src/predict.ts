@@ -129,9 +129,12 @@ function countExamples(tensors: readonly Tensor[]): number {
   if (!count) throw valueError('x must have at least one example, got none.');
   const other = tensors.find((_, i) => counts[i] !== count);
   if (!other) return count;
-  throw shapeError(`The inputs and masks must have ${count} examples, got ${formatShape(other.shape)}.`, {
-    counts,
-  });
+  throw shapeError(
+    `The inputs and masks must have the batch size ${count}, got ${formatShape(other.shape)}.`,
+    {
+      counts,
+    },
+  );
 }
 
 /** Throws unless `value` is a positive integer. */

@@ -186,7 +186,7 @@ describe('predict', () => {
     );
     await assert.rejects(
       () => predict(built(), [x, zeros([6, 5])]),
-      is('shape', 'The inputs and masks must have 7 examples, got [6, 5].'),
+      is('shape', 'The inputs and masks must have the batch size 7, got [6, 5].'),
     );
     await assert.rejects(
       () => predict(built(), x, { mask: zeros([7, 9]) }),
