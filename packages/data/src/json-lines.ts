@@ -46,12 +46,8 @@ function lineRows(body: string, source: string): { rows: Row[]; lines: number[] 
   for (const [i, line] of body.split(/\r\n|\r|\n/).entries()) {
     if (line.trim() === '') continue;
     const where = `${source}, line ${i + 1}`;
-    rows.push(
-      asRow(
-        parseJson(line, () => where),
-        where,
-      ),
-    );
+    const row = parseJson(line, () => where);
+    rows.push(asRow(row, where));
     lines.push(i + 1);
   }
   return { rows, lines };
