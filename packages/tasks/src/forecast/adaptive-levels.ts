@@ -9,6 +9,7 @@
  * its horizon steps, counted from 1. Errors at horizon step h are correlated over about h rows, so that n of them are worth about
  * n / sqrt(h) independent errors.
  */
+import { sortedByIndex } from './sorted.js';
 
 /** The scores of one horizon step, divided by their expected size. */
 export interface StepOutcomes {
@@ -113,18 +114,6 @@ function lowerBound(sorted: Float64Array, value: number): number {
     else high = middle;
   }
   return low;
-}
-
-/** Returns the positions of a list in the order of their grid indices (counting sort). */
-function sortedByIndex(index: readonly number[]): Int32Array {
-  const first = index.reduce((a, b) => Math.min(a, b), Number.POSITIVE_INFINITY);
-  const last = index.reduce((a, b) => Math.max(a, b), first);
-  const starts = new Int32Array(index.length === 0 ? 0 : last - first + 2);
-  for (const gridIndex of index) starts[gridIndex - first + 1]++;
-  for (let i = 1; i < starts.length; i++) starts[i] += starts[i - 1];
-  const result = new Int32Array(index.length);
-  for (let n = 0; n < index.length; n++) result[starts[index[n] - first]++] = n;
-  return result;
 }
 
 /** Counts numbers from 0 to `size` - 1, and returns quickly how many are below a limit (a Fenwick tree). */

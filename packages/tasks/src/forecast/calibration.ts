@@ -7,14 +7,16 @@
  *
  * Scores are computed on the scale of the forecast (log, if the plan uses a log transform) and divided by their expected size, so
  * that the scores of many rows and series can be pooled. The expected size is the mean absolute change of the series, where a change
- * is the difference from the value one season earlier. Two refinements are used if they describe the errors of point forecasts
- * better: recent changes count more (score-scale.ts), and the size also depends on the position in the season, estimated from changes
- * or from errors (seasonal-spread.ts). The level adapts to recent coverage (adaptive-levels.ts).
+ * is the difference from the value one season earlier. Three refinements are used if they describe the errors of point forecasts
+ * better: recent changes count more (score-scale.ts); the size also depends on the position in the season, estimated from changes
+ * (seasonal-spread.ts) or from errors (error-sizes.ts); and, in a panel, on the recent errors of the series (error-sizes.ts). The
+ * level adapts to recent coverage (adaptive-levels.ts).
  */
 import { AdaptiveLevels, partOfHorizon } from './adaptive-levels.js';
 import type { Origin } from './encoder.js';
+import { ErrorSizes } from './error-sizes.js';
 import type { Panel } from './panel.js';
-import { MIN_ERROR_SEASONS, type SeasonalSpread, spreadAt, spreadOfErrors } from './seasonal-spread.js';
+import { type SeasonalSpread, spreadAt } from './seasonal-spread.js';
 import { bestScaling, marginsOf, SCALINGS, type Scaling, StepScores } from './step-scores.js';
 
 /** A forecast with its intervals. All arrays have the length of the horizon. */
@@ -40,8 +42,8 @@ export interface ScoreScale {
   nonNegative: readonly boolean[];
   /** The expected size of errors by position in the season, estimated from changes. Default null: the same at all positions. */
   spread?: SeasonalSpread | null;
-  /** Settings of a second spread, estimated from the errors before row `before` (a grid index). Default: there is none. */
-  errorSpread?: { season: number; before: number };
+  /** Number of rows of the season for which the size of errors is estimated from errors. Default: 1 (no season). */
+  season?: number;
   /** For each series, the mean absolute change in the training rows. */
   units: readonly number[];
   /**
@@ -62,11 +64,11 @@ export class Calibration {
   readonly #scale: ScoreScale;
   readonly #steps: readonly StepScores[];
   /** Margins by origin; a cache that `learn` clears. */
-  readonly #margins = new Map<number, { margins: Margins; scaling: Scaling }>();
+  readonly #margins = new Map<number, MarginsAtOrigin>();
   /** A cache that `learn` clears. */
   readonly #levelsByScaling = new Map<Scaling, AdaptiveLevels>();
-  /** The spread estimated from errors; undefined if it must be computed again. */
-  #errorSpread: SeasonalSpread | null | undefined;
+  /** Estimates from the errors; null if they must be computed again. */
+  #errorSizes: ErrorSizes | null = null;
   #panel: Panel | null = null;
 
   constructor(levels: readonly number[], horizon: number, scale: ScoreScale) {
@@ -79,7 +81,7 @@ export class Calibration {
   learn(panel: Panel, { series, origin }: Origin, { lower, upper }: Intervals): void {
     this.#margins.clear();
     this.#levelsByScaling.clear();
-    this.#errorSpread = undefined;
+    this.#errorSizes = null;
     this.#panel = panel;
     const { offset, values } = panel.series[series];
     const sizes = this.#sizesAt(series, origin);
@@ -121,37 +123,29 @@ export class Calibration {
 
   /** Returns the factors of the margins at an origin: the unit of the series, and the spread by position in the season (null: 1). */
   scaleAt({ series, origin }: Origin): { unit: number; spread: SeasonalSpread | null } {
-    const { scaling } = this.#marginsAndScalingAt(origin);
+    const { scaling, errorSpread } = this.#marginsAndScalingAt(origin);
     const { mean, recent } = this.#sizesAt(series, origin);
-    return { unit: scaling.recent ? recent : mean, spread: this.#spreadOf(scaling) };
+    const unit = scaling.recent ? recent : mean;
+    const ofErrors = scaling.bySeries ? (this.#errorSizesAt(origin)?.ofSeries(series) ?? 1) : 1;
+    return { unit: unit * ofErrors, spread: this.#spreadOf(scaling, errorSpread) };
   }
 
   /** Returns the spread that a scaling (step-scores.ts) uses; null if it uses none, or there are too few rows to estimate it. */
-  #spreadOf({ spread }: Scaling): SeasonalSpread | null {
+  #spreadOf({ spread }: Scaling, errorSpread: SeasonalSpread | null): SeasonalSpread | null {
     if (spread === null) return null;
-    return spread === 'changes' ? (this.#scale.spread ?? null) : this.#spreadOfErrors();
+    return spread === 'changes' ? (this.#scale.spread ?? null) : errorSpread;
   }
 
-  /** Returns the spread estimated from the errors of point forecasts; null if there are too few. */
-  #spreadOfErrors(): SeasonalSpread | null {
-    if (this.#errorSpread !== undefined) return this.#errorSpread;
-    const { errorSpread } = this.#scale;
-    const panel = this.#panel;
-    this.#errorSpread = null;
-    if (errorSpread === undefined || panel === null) return null;
-    const { season, before } = errorSpread;
-    const start = this.#steps.reduce(
-      (least, { index }) => index.reduce((a, b) => Math.min(a, b), least),
-      before,
-    );
-    if (season < 2 || before - start < MIN_ERROR_SEASONS * season) return null; // saves computing the errors
-    const errors = this.#steps.map((step) => step.relativeErrors(before));
-    this.#errorSpread = spreadOfErrors(panel, season, errors);
-    const spreadOf = spreadAt(this.#errorSpread, panel);
-    for (const step of this.#steps)
-      step.errorSpread =
-        this.#errorSpread === null ? [] : step.index.map((index, n) => spreadOf(step.series[n], index));
-    return this.#errorSpread;
+  /** Returns the estimates from the errors known at an origin; null if no errors have been learned. */
+  #errorSizesAt(origin: number): ErrorSizes | null {
+    if (this.#panel === null) return null;
+    if (this.#errorSizes === null) {
+      const errors = this.#steps.map((step) => step.errors());
+      this.#errorSizes = new ErrorSizes(this.#panel, this.#scale.season ?? 1, errors);
+      for (const [k, sizes] of this.#errorSizes.atOrigins().entries()) this.#steps[k].errorSizes = sizes;
+    }
+    this.#errorSizes.moveTo(origin);
+    return this.#errorSizes;
   }
 
   #sizesAt(series: number, origin: number): { mean: number; recent: number } {
@@ -160,10 +154,15 @@ export class Calibration {
   }
 
   /** Returns the margins of forecasts from an origin, and the scaling that they use. Cached. */
-  #marginsAndScalingAt(origin: number): { margins: Margins; scaling: Scaling } {
+  #marginsAndScalingAt(origin: number): MarginsAtOrigin {
     let known = this.#margins.get(origin);
     if (known === undefined) {
-      const scalings = SCALINGS.filter((each) => each.spread === null || this.#spreadOf(each) !== null);
+      const errorSpread = this.#errorSizesAt(origin)?.spread() ?? null;
+      const isPanel = this.#scale.units.length > 1;
+      const scalings = SCALINGS.filter(
+        (each) =>
+          (each.spread === null || this.#spreadOf(each, errorSpread) !== null) && (isPanel || !each.bySeries),
+      );
       const positions = this.#steps.map((step) => step.knownAt(origin));
       const scaling = bestScaling(scalings, this.#steps, positions, this.levels);
       const levelAt = this.#levelsAt(origin, scaling);
@@ -177,7 +176,7 @@ export class Calibration {
         lower: byLevel.map((bySteps) => Float64Array.from(bySteps, ({ lower }) => lower)),
         upper: byLevel.map((bySteps) => Float64Array.from(bySteps, ({ upper }) => upper)),
       };
-      known = { margins, scaling };
+      known = { margins, scaling, errorSpread };
       this.#margins.set(origin, known);
     }
     return known;
@@ -203,6 +202,13 @@ export class Calibration {
   #toScoreScale(series: number, value: number): number {
     return toScoreScale(value, { log: this.#scale.log, floor: this.#scale.floors[series] });
   }
+}
+
+/** The margins of forecasts from an origin, the scaling that they use, and the spread estimated from errors (null: unknown). */
+interface MarginsAtOrigin {
+  margins: Margins;
+  scaling: Scaling;
+  errorSpread: SeasonalSpread | null;
 }
 
 /** The scale of the scores of one series; see {@link ScoreScale}. */

@@ -66,7 +66,7 @@ export function scoreScale(panel: Panel, plan: ForecastPlan): ScoreScale {
     nonNegative: panel.series.map(({ offset, values }) =>
       isNonNegative(values.subarray(0, Math.max(0, plan.cut - offset))),
     ),
-    errorSpread: { season: plan.season, before: plan.cut },
+    season: plan.season,
     units: means,
     adaptationRows: Math.max(
       ADAPTATION_SEASONS * plan.season,

@@ -1,8 +1,8 @@
 /**
  * Estimates how the size of errors depends on the position in the season, such as the hour of the day: demand at night changes less
  * than demand in the afternoon, so intervals at night are narrower. Conformity scores are divided by this size (locally weighted
- * conformal prediction, Lei et al. 2018). There are two estimates: from the changes over one season in the training rows, and from
- * the calibration errors, if they span enough seasons.
+ * conformal prediction, Lei et al. 2018). There are two estimates: from the changes over one season in the training rows (here), and
+ * from recent errors, if they span enough seasons (error-sizes.ts).
  */
 import { periodsBetween } from '@unroll/data';
 import type { Panel } from './panel.js';
@@ -23,10 +23,11 @@ export interface SeasonalSpread {
  */
 const MIN_CHANGE_SEASONS = 20;
 export const MIN_ERROR_SEASONS = 10;
-/** Each estimate is shrunk towards the mean, which counts as this many rows. */
+/** The size at each position is shrunk towards the mean, which counts as this many rows. */
 const SHRINKAGE = 20;
-/** Limits of the size at a position, relative to the mean over the season. */
+/** Limits of a relative size. */
 const [SMALLEST, LARGEST] = [0.1, 10];
+export const limitedSize = (size: number): number => Math.min(LARGEST, Math.max(SMALLEST, size));
 
 /**
  * Estimates the spread from changes. All series have the same spread.
@@ -48,49 +49,7 @@ export function seasonalSpread(
   return sizes.mean > 0 ? { season, start, byPosition: sizes.relative() } : null;
 }
 
-/** Absolute errors of one horizon step, relative to their mean. */
-export interface RelativeErrors {
-  series: readonly number[];
-  /** The grid index of the row of each error. */
-  index: readonly number[];
-  /** NaN: not used. */
-  size: Float64Array;
-}
-
-/**
- * Estimates the spread of each series from errors.
- * @returns null if there is no season, or the errors span too few seasons
- */
-export function spreadOfErrors(
-  { start, series }: Panel,
-  season: number,
-  steps: readonly RelativeErrors[],
-): SeasonalSpread | null {
-  if (season < 2) return null;
-  const all = new PositionSizes(season);
-  const sizesBySeries = series.map(() => new PositionSizes(season));
-  let [first, end, count] = [Number.POSITIVE_INFINITY, 0, 0];
-  for (const { series: seriesOf, index, size } of steps) {
-    for (const [n, row] of index.entries()) {
-      if (Number.isNaN(size[n])) continue;
-      all.add(row, size[n]);
-      sizesBySeries[seriesOf[n]].add(row, size[n]);
-      first = Math.min(first, row);
-      end = Math.max(end, row + 1);
-      count++;
-    }
-  }
-  const rows = end - first;
-  if (!(rows >= MIN_ERROR_SEASONS * season && all.mean > 0)) return null;
-  // Several errors of one row, from different origins, count as one.
-  const perRow = Math.max(1, count / (series.length * rows));
-  const byPosition = all.relative(perRow);
-  if (series.length === 1) return { season, start, byPosition };
-  const bySeries = series.map(({ id }, s) => [id, sizesBySeries[s].relative(perRow, byPosition)] as const);
-  return { season, start, byPosition, bySeries: Object.fromEntries(bySeries) };
-}
-
-/** The mean size of changes or errors at each position in the season. */
+/** The mean size of changes at each position in the season. */
 class PositionSizes {
   readonly #sums: Float64Array;
   readonly #counts: Float64Array;
@@ -110,20 +69,12 @@ class PositionSizes {
     return total(this.#sums) / total(this.#counts);
   }
 
-  /**
-   * Returns the size at each position relative to the mean size, shrunk towards `prior`.
-   * @param perRow number of sizes that count as one row
-   * @param prior relative sizes by position. Default: 1 at all positions
-   */
-  relative(perRow = 1, prior?: readonly number[]): number[] {
+  /** Returns the size at each position relative to the mean size, shrunk towards 1. */
+  relative(): number[] {
     const { mean } = this;
-    const weight = SHRINKAGE * perRow;
-    return Array.from(this.#sums, (sum, position) => {
-      const other = prior?.[position] ?? 1;
-      if (!(mean > 0)) return other; // there are no sizes, or all are 0
-      const size = (sum / mean + weight * other) / (this.#counts[position] + weight);
-      return Math.min(LARGEST, Math.max(SMALLEST, size));
-    });
+    return Array.from(this.#sums, (sum, position) =>
+      limitedSize((sum / mean + SHRINKAGE) / (this.#counts[position] + SHRINKAGE)),
+    );
   }
 }
 

@@ -3,7 +3,7 @@
  * selects the estimate that describes the scores best, and computes the margins of intervals from the scores.
  */
 import { normalQuantile } from './distributions.js';
-import type { RelativeErrors } from './seasonal-spread.js';
+import type { StepErrors } from './error-sizes.js';
 
 /** How the expected size of the scores is estimated. */
 export interface Scaling {
@@ -11,11 +11,15 @@ export interface Scaling {
   recent: boolean;
   /** The estimate of the spread at the position in the season by which the expected size is multiplied. Null: none. */
   spread: 'changes' | 'errors' | null;
+  /** Whether the expected size is multiplied by the relative size of the recent errors of the series (error-sizes.ts). */
+  bySeries: boolean;
 }
 
 /** All scalings. The first one is used unless another one describes the errors better. */
-export const SCALINGS: readonly Scaling[] = [false, true].flatMap((recent) =>
-  ([null, 'changes', 'errors'] as const).map((spread) => ({ recent, spread })),
+export const SCALINGS: readonly Scaling[] = [false, true].flatMap((bySeries) =>
+  [false, true].flatMap((recent) =>
+    ([null, 'changes', 'errors'] as const).map((spread) => ({ recent, spread, bySeries })),
+  ),
 );
 
 /**
@@ -33,8 +37,11 @@ export class StepScores {
   readonly recentSize: number[] = [];
   /** The seasonal spread at the actual value, estimated from changes. */
   readonly spread: number[] = [];
-  /** The same spread, estimated from errors after the last forecast has been added; empty if there are too few errors. */
-  errorSpread: number[] = [];
+  /** Estimates from the errors before the origin (error-sizes.ts), set after the last forecast has been added. */
+  errorSizes: { bySeries: ArrayLike<number>; byPosition: ArrayLike<number> } = {
+    bySeries: [],
+    byPosition: [],
+  };
   /** Whether the forecast is a point forecast, without an interval from the head. */
   readonly isPoint: boolean[] = [];
   /**
@@ -64,14 +71,14 @@ export class StepScores {
     return positions;
   }
 
-  /** Returns the errors of point forecasts on rows before a grid index, relative to their mean. */
-  relativeErrors(before: number): RelativeErrors {
-    const isUsed = (n: number): boolean => this.index[n] < before && this.isPoint[n];
-    const sizeOf = (n: number): number => (isUsed(n) ? this.scoreOf(0, n) / this.meanSize[n] : Number.NaN);
-    const size = Float64Array.from(this.below.length === 0 ? [] : this.index, (_, n) => sizeOf(n));
-    const used = size.filter((each) => !Number.isNaN(each));
-    const mean = used.reduce((sum, each) => sum + each, 0) / used.length;
-    return { series: this.series, index: this.index, size: size.map((each) => each / mean) };
+  /** Returns the errors of point forecasts. */
+  errors(): StepErrors {
+    const { series, index, isPoint, meanSize } = this;
+    const size = new Float64Array(index.length).fill(Number.NaN);
+    if (this.below.length > 0)
+      for (let n = 0; n < size.length; n++)
+        if (isPoint[n]) size[n] = Math.abs(this.scoreOf(0, n)) / meanSize[n];
+    return { series, index, size };
   }
 
   /** Returns all scores of the level with index l, divided by their expected sizes. */
@@ -82,11 +89,10 @@ export class StepScores {
   }
 
   /** Returns the expected size of an error. */
-  sizeOf(n: number, { recent, spread }: Scaling): number {
-    const size = (recent ? this.recentSize : this.meanSize)[n];
-    return spread === null
-      ? size
-      : size * (spread === 'changes' ? this.spread[n] : (this.errorSpread[n] ?? 1));
+  sizeOf(n: number, { recent, spread, bySeries }: Scaling): number {
+    let size = (recent ? this.recentSize : this.meanSize)[n];
+    if (spread !== null) size *= spread === 'changes' ? this.spread[n] : this.errorSizes.byPosition[n];
+    return bySeries ? size * this.errorSizes.bySeries[n] : size;
   }
 }
 
@@ -115,37 +121,41 @@ export function bestScaling(
     count += positions[k].length;
     pointCount += compared.length;
     if (compared.length === 0) continue;
-    for (const [i, scaling] of scalings.entries())
-      losses[i] += intervalLoss(step, compared, scaling, levels, k + 1);
+    const scores = levels.map((_, l) => Float64Array.from(compared, (n) => step.scoreOf(l, n)));
+    const units = Float64Array.from(compared, (n) => step.units[step.series[n]]);
+    for (const [i, scaling] of scalings.entries()) {
+      const sizes = Float64Array.from(compared, (n) => step.sizeOf(n, scaling));
+      for (const [l, level] of levels.entries())
+        losses[i] += intervalLoss(scores[l], sizes, units, { level, step: k + 1 });
+    }
   }
   const best = losses.reduce((lowest, loss, i) => (loss < losses[lowest] ? i : lowest), 0);
   const isBetter = losses[best] < (1 - 0.5 / Math.sqrt(pointCount)) * losses[0];
   return scalings[isBetter && pointCount * 2 >= count ? best : 0];
 }
 
-/** Returns the sum of the interval scores of one horizon step over the levels, each score multiplied by (1 - level) / 2. */
+/**
+ * Returns the sum of the interval scores of one horizon step, multiplied by (1 - level) / 2.
+ * @param scores the scores of one level
+ * @param sizes their expected sizes
+ * @param units the mean absolute change of the series of each score, in which the interval scores are measured
+ * @param step the horizon step, from 1
+ */
 function intervalLoss(
-  stepScores: StepScores,
-  positions: readonly number[],
-  scaling: Scaling,
-  levels: readonly number[],
-  step: number,
+  scores: Float64Array,
+  sizes: Float64Array,
+  units: Float64Array,
+  { level, step }: { level: number; step: number },
 ): number {
-  const sizes = positions.map((n) => stepScores.sizeOf(n, scaling));
+  const margin = marginOf(
+    scores.map((score, i) => score / sizes[i]),
+    level,
+    step,
+  );
   let loss = 0;
-  for (const [l, level] of levels.entries()) {
-    const scores = positions.map((n) => stepScores.scoreOf(l, n));
-    const margin = marginOf(
-      scores.map((score, i) => score / sizes[i]),
-      level,
-      step,
-    );
-    for (const [i, n] of positions.entries()) {
-      const halfWidth = margin * sizes[i];
-      loss +=
-        ((1 - level) * halfWidth + Math.max(0, scores[i] - halfWidth)) /
-        stepScores.units[stepScores.series[n]];
-    }
+  for (const [i, score] of scores.entries()) {
+    const halfWidth = margin * sizes[i];
+    loss += ((1 - level) * halfWidth + Math.max(0, score - halfWidth)) / units[i];
   }
   return loss;
 }
@@ -209,7 +219,7 @@ const absoluteNormalQuantile = (p: number): number => normalQuantile((1 + p) / 2
  * @param quantileOf the quantiles for extrapolation. Default: those of the absolute value of a standard normal variable
  */
 export function marginOf(
-  scores: readonly number[],
+  scores: ArrayLike<number>,
   level: number,
   step: number,
   quantileOf = absoluteNormalQuantile,

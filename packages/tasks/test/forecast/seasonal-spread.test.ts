@@ -4,7 +4,7 @@ import { test } from 'node:test';
 import { RandomStream } from '@unroll/core';
 import { makeTable, type Table } from '@unroll/data';
 import { ForecastModel, forecast, panelFromTable } from '@unroll/tasks';
-import { seasonalSpread, spreadAt, spreadOfErrors } from '@unroll/tasks/internal';
+import { seasonalSpread, spreadAt } from '@unroll/tasks/internal';
 
 const SEASON = 6;
 const isLoud = (t: number): boolean => t % SEASON >= 3;
@@ -70,35 +70,6 @@ const opposite = makeTable({
       return 100 + (isLoud(t) === isLate ? 10 : 1) * (isLate ? noise[t]! : noise[599 - t]!);
     }),
   ],
-});
-
-test('the spread of errors, computed by hand: the spread of each series is shrunk towards the spread of all series, and several errors of a row count as one', () => {
-  const panel = panelFromTable(opposite, { target: 'y', time: 't', series: 'id' });
-  const rows = Array.from({ length: 80 }, (_, n) => Math.floor(n / 2));
-  const step = {
-    series: rows.map((_, n) => n % 2),
-    index: rows,
-    // Series 0 has errors of 3 at position 0 and of 1 at position 1; series 1 has errors of 2.
-    size: Float64Array.from(rows, (row, n) => (n % 2 === 1 ? 2 : row % 2 === 0 ? 3 : 1)),
-  };
-  // All: (40·1.25 + 20)/60 and (40·0.75 + 20)/60. Series 0: (20·1.5 + 20·7/6)/40 and (20·0.5 + 20·5/6)/40.
-  const close = (actual: readonly number[], expected: number[]) =>
-    assert.ok(
-      actual.every((value, i) => Math.abs(value - expected[i]!) < 1e-12),
-      `${actual}, expected ${expected}`,
-    );
-  for (const steps of [[step], [step, step]]) {
-    const { byPosition, bySeries } = spreadOfErrors(panel, 2, steps)!;
-    close(byPosition, [7 / 6, 5 / 6]);
-    close(bySeries!.late!, [4 / 3, 2 / 3]);
-    close(bySeries!.early!, [13 / 12, 11 / 12]);
-  }
-  const silent = { ...step, size: step.size.map((size, n) => (n % 2 === 1 ? 0 : size)) };
-  const { byPosition: all, bySeries: own } = spreadOfErrors(panel, 2, [silent])!;
-  assert.deepEqual(own!.early, all, 'a series without errors has the spread of all series');
-  const few = { ...step, size: step.size.map((size, n) => (n < 42 ? Number.NaN : size)) };
-  assert.equal(spreadOfErrors(panel, 2, [few]), null, 'errors of fewer than 10 seasons');
-  assert.equal(spreadOfErrors(panel, 1, [step]), null, 'no season');
 });
 
 test('a series without a spread of its own has that of all series, whatever its name', () => {
