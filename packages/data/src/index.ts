@@ -73,17 +73,20 @@ export {
 } from './scalers.js';
 export { autocorrelation, inferSeason, inferSeasons, seasonCandidates } from './season.js';
 export {
+  type AppendedRows,
   type Cell,
   type Column,
   cellOf,
   cleanName,
   column,
   findColumn,
+  locationOf,
   makeTable,
   nestedValues,
   numbers,
   placeOf,
   type RowNumbering,
+  sourceOf,
   type Table,
   texts,
 } from './table.js';

@@ -36,6 +36,16 @@ export interface Column {
 /** What the number of a row refers to: a line of a text file, a record of a JSON array, or a row. */
 export type RowNumbering = 'line' | 'record' | 'row';
 
+/** The last rows of a table, if they come from another source than the other rows. */
+export interface AppendedRows {
+  /** Index of the first of these rows. */
+  readonly firstRow: number;
+  /** Name of their source for messages. */
+  readonly source: string;
+  /** What `lines` counts in these rows. */
+  readonly numbering: RowNumbering;
+}
+
 export interface Table {
   /** Name of the source for messages, usually a file name. */
   readonly source: string;
@@ -45,6 +55,8 @@ export interface Table {
   readonly lines: Int32Array;
   /** What `lines` counts. Default: `row`. */
   readonly numbering?: RowNumbering;
+  /** The last rows, if they come from another source. Default: all rows come from `source`. */
+  readonly appended?: AppendedRows;
   /** Decimal separator. */
   readonly decimal: Decimal;
 }
@@ -127,6 +139,26 @@ export function placeOf(
   return `${numbering}${rows.length === 1 ? '' : 's'} ${rows.map((row) => lines[row]).join(' and ')}`;
 }
 
+type Rows = Pick<Table, 'source' | 'lines' | 'numbering' | 'appended'>;
+
+/** Returns the name of the source of a row. */
+export const sourceOf = ({ source, appended }: Rows, row: number): string =>
+  appended !== undefined && row >= appended.firstRow ? appended.source : source;
+
+/** Returns source and position of rows, for messages: `data.csv, lines 3 and 7`, `data.csv, line 9, and future.csv, line 2`. */
+export function locationOf(table: Rows, ...rows: number[]): string {
+  const { appended } = table;
+  const firstAppended = appended?.firstRow ?? Number.POSITIVE_INFINITY;
+  const own = rows.filter((row) => row < firstAppended);
+  const later = rows.filter((row) => row >= firstAppended);
+  return [
+    ...(own.length > 0 ? [`${table.source}, ${placeOf(table, ...own)}`] : []),
+    ...(appended !== undefined && later.length > 0
+      ? [`${appended.source}, ${placeOf({ lines: table.lines, numbering: appended.numbering }, ...later)}`]
+      : []),
+  ].join(', and ');
+}
+
 /**
  * Returns the column with the given name. Names are compared after NFC normalisation and without invisible characters.
  * @throws UnrollError `data` for an unknown name (the message lists the columns and suggests the nearest name), for
@@ -138,9 +170,9 @@ export function column(table: Table, name: string): Column {
   if (firstNestedRow === undefined) return found;
   throw new UnrollError(
     'data',
-    `${table.source}, ${placeOf(table, firstNestedRow)}, column ${position} ("${name}"): a cell must hold a ` +
-      'number, text or time, got a list or an object.',
-    { source: table.source, line: table.lines[firstNestedRow], column: name },
+    `${locationOf(table, firstNestedRow)}, column ${position} ("${name}"): a cell must hold a number, text or ` +
+      'time, got a list or an object.',
+    { source: sourceOf(table, firstNestedRow), line: table.lines[firstNestedRow], column: name },
   );
 }
 
@@ -223,13 +255,9 @@ function notANumber(table: Table, row: number, { name, position, format }: Numbe
     format.mixed !== undefined && value !== undefined
       ? `${formatCell(cell)} ${MIXED_UNITS[format.mixed]}`
       : `${formatCell(cell)} is not a number. Write a number such as ${numberHint(cell, format.decimal)}, or leave the cell empty.`;
-  return new UnrollError(
-    'data',
-    `${table.source}, ${placeOf(table, row)}, column ${position} ("${name}"): ${fault}`,
-    {
-      ...{ source: table.source, line, column: name, cell },
-    },
-  );
+  return new UnrollError('data', `${locationOf(table, row)}, column ${position} ("${name}"): ${fault}`, {
+    ...{ source: sourceOf(table, row), line, column: name, cell },
+  });
 }
 
 /** The end of the messages about columns with mixed units. The message begins with the cell. */

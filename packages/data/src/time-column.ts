@@ -1,7 +1,7 @@
 /** Types of time columns, and functions that format times as in the file that was read. */
 import { UnrollError } from '@unroll/core';
 import type { Frequency } from './frequency.js';
-import { type Cell, column, placeOf, type Table } from './table.js';
+import { type Cell, column, locationOf, sourceOf, type Table } from './table.js';
 import { refineTemplate, writeByTemplate } from './time-template.js';
 import { instantOf } from './time-zone.js';
 
@@ -95,10 +95,10 @@ export const textsOf = (cells: readonly Cell[]): string[] => cells.map(textOf);
 export function timeError(table: Table, name: string, row: number, message: string): UnrollError {
   const { position, cells } = column(table, name);
   const line = table.lines[row];
-  const data = { source: table.source, line, column: name, cell: cells[row] };
+  const data = { source: sourceOf(table, row), line, column: name, cell: cells[row] };
   return new UnrollError(
     'data',
-    `${table.source}, ${placeOf(table, row)}, column ${position} ("${name}"): ${message}`,
+    `${locationOf(table, row)}, column ${position} ("${name}"): ${message}`,
     data,
   );
 }

@@ -2,7 +2,7 @@
 import { createHash, type Hash } from 'node:crypto';
 import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { dirname, isAbsolute, join } from 'node:path';
-import { column, placeOf, type Table } from '@unroll/data';
+import { column, locationOf, type Table } from '@unroll/data';
 import type * as Images from '@unroll/data/images';
 import type { Clip, ClipFile } from '@unroll/tasks';
 import { UsageError } from './args.js';
@@ -41,7 +41,7 @@ async function withClips(
   const opened = new Map<string, Clip>();
   const clips: Clip[] = [];
   for (const [row, cell] of cells.entries()) {
-    const location = `${table.source}, ${placeOf(table, row)}, column ${position} ("${name}")`;
+    const location = `${locationOf(table, row)}, column ${position} ("${name}")`;
     const source = cell === null ? '' : String(cell).trim();
     if (source === '') throw new UsageError(`${location}: the path of the clip is missing.`);
     const path = isAbsolute(source) ? source : join(folder, source);

@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto';
 import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { basename, dirname, isAbsolute, join, sep } from 'node:path';
-import { type Cell, column, makeTable, placeOf, type Table } from '@unroll/data';
+import { type Cell, column, locationOf, makeTable, type Table } from '@unroll/data';
 import type { SoundFile } from '@unroll/tasks';
 import { UsageError } from './args.js';
 import { reasonOf } from './files.js';
@@ -83,7 +83,7 @@ function withSounds(
   const { name: columnName, cells, position } = column(table, name);
   const hash = createHash('sha256').update(tableFingerprint);
   const sounds = cells.map((cell, row): SoundFile => {
-    const location = `${table.source}, ${placeOf(table, row)}, column ${position} ("${name}")`;
+    const location = `${locationOf(table, row)}, column ${position} ("${name}")`;
     const source = cell === null ? '' : String(cell).trim();
     if (source === '') throw new UsageError(`${location}: the path of a WAV file is missing.`);
     const path = isAbsolute(source) ? source : join(folder, source);

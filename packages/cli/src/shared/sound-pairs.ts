@@ -1,6 +1,6 @@
 /** Reads the table of `unroll evaluate --verification`: pairs of WAV files, and whether they have the same label. */
 import { dirname, isAbsolute, join } from 'node:path';
-import { type Column, findColumn, placeOf } from '@unroll/data';
+import { type Column, findColumn, locationOf } from '@unroll/data';
 import type { SoundFile, SoundPair } from '@unroll/tasks';
 import { UsageError } from './args.js';
 import type { ReadOptions } from './reading-options.js';
@@ -31,11 +31,12 @@ export async function readSoundPairs(
       `${path}: the table must have two columns with paths and the column "${SAME_COLUMN}", got ${table.columns.length} columns.`,
     );
   const files = new Map<string, SoundFile>();
-  const locationOf = (row: number, { position, name }: Column): string =>
-    `${table.source}, ${placeOf(table, row)}, column ${position} ("${name}")`;
+  const cellLocation = (row: number, { position, name }: Column): string =>
+    `${locationOf(table, row)}, column ${position} ("${name}")`;
   const fileOf = (row: number, column: Column): SoundFile => {
     const source = String(column.cells[row] ?? '').trim();
-    if (source === '') throw new UsageError(`${locationOf(row, column)}: the path of a WAV file is missing.`);
+    if (source === '')
+      throw new UsageError(`${cellLocation(row, column)}: the path of a WAV file is missing.`);
     const full = isAbsolute(source) ? source : join(dirname(path), source);
     const file = files.get(full) ?? { ...readSoundFile(full), source };
     files.set(full, file);
@@ -49,7 +50,9 @@ export async function readSoundPairs(
           .toLowerCase()
       ];
     if (isSame === undefined)
-      throw new UsageError(`${locationOf(row, same)}: the cell must be 1 or 0, got ${JSON.stringify(cell)}.`);
+      throw new UsageError(
+        `${cellLocation(row, same)}: the cell must be 1 or 0, got ${JSON.stringify(cell)}.`,
+      );
     return { first: fileOf(row, paths[0]), second: fileOf(row, paths[1]), same: isSame };
   });
   return { pairs, notes };

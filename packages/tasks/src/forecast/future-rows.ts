@@ -71,20 +71,14 @@ export function addFutureRows(table: Table, rows: Table, panelOptions: PanelOpti
     const newCells = newRows.map((row) => values[row]);
     return appendCells({ ...dataColumn, cells }, newCells);
   });
-  return { ...data.table, columns, ...joinedLines(table, rows, newRows) };
-}
-
-/** Returns the numbers of the rows of `table` and of `newRows`. If lines and records were mixed, rows are counted instead. */
-function joinedLines(
-  table: Table,
-  rows: Table,
-  newRows: readonly number[],
-): Pick<Table, 'rowCount' | 'lines' | 'numbering'> {
-  const { numbering = 'row' } = table;
-  const lines = Int32Array.from([...table.lines, ...newRows.map((row) => rows.lines[row])]);
-  const rowCount = lines.length;
-  if (numbering === (rows.numbering ?? 'row')) return { rowCount, lines, numbering };
-  return { rowCount, lines: lines.map((_, row) => row + 1), numbering: 'row' };
+  const appended = { firstRow: table.rowCount, source: rows.source, numbering: rows.numbering ?? 'row' };
+  return {
+    ...data.table,
+    columns,
+    rowCount: table.rowCount + newRows.length,
+    lines: Int32Array.from([...table.lines, ...newRows.map((row) => rows.lines[row])]),
+    appended,
+  };
 }
 
 function appendCells(column: Column, cells: readonly Cell[]): Column {

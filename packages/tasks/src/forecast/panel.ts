@@ -10,8 +10,9 @@ import {
   type Frequency,
   formatFor,
   formatTime,
+  locationOf,
   numbers,
-  placeOf,
+  sourceOf,
   type Table,
   type TimeColumn,
   type TimeFormat,
@@ -143,7 +144,7 @@ export function panelFromTable(
     if (categories === null) checkSize(table, name, cells);
   const { groups, notes: emptyNotes } = withValues(groupRows(time, ids, table.rowCount), targets, minValues);
   for (const group of groups) checkDuplicates(table, time, group, ids !== null);
-  const { frequency, start } = gridOf(table, time, groups, options.frequency);
+  const { frequency, start } = gridOf(table, time, { groups, targets }, options.frequency);
   const notes = [
     ...emptyNotes,
     ...numberNotes(table, [target, ...covariateNames(options)]),
@@ -285,9 +286,13 @@ export function checkSize(table: Table, name: string, values: Float64Array): voi
   const row = values.findIndex((value) => Math.abs(value) > MAX_NUMBER);
   if (row < 0) return;
   const message =
-    `${table.source}, ${placeOf(table, row)}, column "${name}": numbers must be between -1e140 and 1e140, got ` +
+    `${locationOf(table, row)}, column "${name}": numbers must be between -1e140 and 1e140, got ` +
     `${values[row]}. Divide the column by a power of ten.`;
-  throw new UnrollError('data', message, { source: table.source, line: table.lines[row], column: name });
+  throw new UnrollError('data', message, {
+    source: sourceOf(table, row),
+    line: table.lines[row],
+    column: name,
+  });
 }
 
 /** Returns the notes on the number format of the given columns. */
@@ -300,8 +305,8 @@ function readIds(table: Table, name: string): string[] {
   if (gap < 0) return ids;
   throw new UnrollError(
     'data',
-    `${table.source}, ${placeOf(table, gap)}, column "${name}": the series name is missing. Write a name, or remove the row.`,
-    { source: table.source, line: table.lines[gap], column: name },
+    `${locationOf(table, gap)}, column "${name}": the series name is missing. Write a name, or remove the row.`,
+    { source: sourceOf(table, gap), line: table.lines[gap], column: name },
   );
 }
 
@@ -358,7 +363,7 @@ function checkStatics(table: Table, covariates: readonly Covariate[], groups: re
       if (first === undefined || other === undefined) continue;
       throw new UnrollError(
         'data',
-        `${table.source}, ${placeOf(table, first, other)}: the static covariate "${name}"${ofSeries(id)} must be ` +
+        `${locationOf(table, first, other)}: the static covariate "${name}"${ofSeries(id)} must be ` +
           `constant, but its value changes. Declare it as a past or future covariate.`,
         { source: table.source, column: name, series: id },
       );

@@ -4,8 +4,9 @@ import {
   describeFrequency,
   type Frequency,
   formatTime,
+  locationOf,
   periodsBetween,
-  placeOf,
+  sourceOf,
   type Table,
   type TimeColumn,
 } from '@unroll/data';
@@ -59,9 +60,9 @@ export function checkDuplicates(
     const timeText = formatTime(time.values[a], time.format);
     throw new UnrollError(
       'data',
-      `${table.source}, ${placeOf(table, a, b)}: duplicate time ${timeText}${ofSeries(id)} in column ` +
+      `${locationOf(table, a, b)}: duplicate time ${timeText}${ofSeries(id)} in column ` +
         `"${time.name}". ${duplicateHint(time, time.values[a], hasIds)}`,
-      { source: table.source, lines: [table.lines[a], table.lines[b]], column: time.name, series: id },
+      { source: sourceOf(table, a), lines: [table.lines[a], table.lines[b]], column: time.name, series: id },
     );
   }
 }
@@ -94,8 +95,12 @@ export function gridIndices(
 ): number[] {
   const timeText = (row: number) => formatTime(time.values[row], time.format);
   const fail = (message: string, ...wrongRows: number[]) => {
-    const where = `${table.source}, ${placeOf(table, ...wrongRows)}, column "${time.name}"`;
-    const data = { source: table.source, line: table.lines[wrongRows[0]], column: time.name };
+    const where = `${locationOf(table, ...wrongRows)}, column "${time.name}"`;
+    const data = {
+      source: sourceOf(table, wrongRows[0]),
+      line: table.lines[wrongRows[0]],
+      column: time.name,
+    };
     return new UnrollError('data', `${where}: ${message}. Resample the rows to one frequency first.`, data);
   };
   const frequencyName = describeFrequency(frequency);

@@ -81,13 +81,15 @@ export function rowNumbers(table: Table, withNote: boolean): TimeColumn {
 }
 
 /**
- * Returns the frequency and the first time of the grid.
+ * Returns the frequency and the first time of the grid. A wrong time in the rows to forecast does not change the frequency: it is
+ * inferred from the rows up to the last known target of each series, unless there are fewer than two.
+ * @param groups the rows of each series, sorted by time
  * @param wanted the frequency in the options; undefined infers it from the times
  */
 export function gridOf(
   table: Table,
   time: TimeColumn,
-  groups: readonly SeriesRows[],
+  { groups, targets }: { groups: readonly SeriesRows[]; targets: Float64Array },
   wanted: string | Frequency | undefined,
 ): { frequency: Frequency; start: number } {
   const start = time.values.reduce((a, b) => Math.min(a, b));
@@ -101,7 +103,11 @@ export function gridOf(
     return { frequency: anchorFrequency(parseFrequency(wanted), time.values, time.format), start };
   }
   try {
-    const runs = groups.map(({ rows }) => rows.map((row) => time.values[row]));
+    const known = groups.map(({ rows }) =>
+      rows.slice(0, rows.findLastIndex((row) => !Number.isNaN(targets[row])) + 1),
+    );
+    const used = known.some((rows) => rows.length > 1) ? known : groups.map(({ rows }) => rows);
+    const runs = used.map((rows) => rows.map((row) => time.values[row]));
     return { frequency: inferFrequency(runs, time.format), start };
   } catch (error) {
     if (!(error instanceof UnrollError)) throw error;

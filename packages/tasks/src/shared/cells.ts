@@ -1,20 +1,20 @@
 /** Reads the cells of a table column as texts. Errors name the file, line and column of the cell. */
 import { UnrollError } from '@unroll/core';
-import { type Cell, type Column, column, placeOf, type Table } from '@unroll/data';
+import { type Cell, type Column, column, locationOf, sourceOf, type Table } from '@unroll/data';
 
 const textOf = (cell: Cell): string =>
   cell === null ? '' : cell instanceof Date ? cell.toISOString() : String(cell).trim();
 
 /** Returns an error that names the file, line and column of a cell. */
 export function cellError(
-  table: Pick<Table, 'source' | 'lines' | 'numbering'>,
+  table: Pick<Table, 'source' | 'lines' | 'numbering' | 'appended'>,
   row: number,
   { name, position }: Pick<Column, 'name' | 'position'>,
   problem: string,
 ): UnrollError {
-  const place = `${table.source}, ${placeOf(table, row)}, column ${position} ("${name}")`;
+  const place = `${locationOf(table, row)}, column ${position} ("${name}")`;
   return new UnrollError('data', `${place}: ${problem}`, {
-    ...{ source: table.source, line: table.lines[row], column: name },
+    ...{ source: sourceOf(table, row), line: table.lines[row], column: name },
   });
 }
 

@@ -1,7 +1,7 @@
 // Future rows in a separate table: they are joined to the data by series and time, in any format.
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { makeTable, parseCsv, parseJsonLines, type Table } from '@unroll/data';
+import { locationOf, makeTable, parseCsv, parseJsonLines, sourceOf, type Table } from '@unroll/data';
 import { addFutureRows, panelFromTable } from '@unroll/tasks';
 
 const csv = (lines: string[], source = 'sales.csv'): Table => parseCsv(lines.join('\n'), { source });
@@ -79,17 +79,56 @@ test('Date cells (as in Parquet files) and times in several columns are joined, 
   }
 });
 
-test('future rows keep their line numbers, unless the rows of one table are lines and those of the other records', () => {
+describe('messages about added rows name their file, also if its rows are records and those of the data are lines', () => {
   const options = { target: 'y', future: ['x'] };
-  const data = csv(['day,y,x', '2024-01-01,1,3', '2024-01-02,2,4']);
-  const lines = addFutureRows(data, csv(['day,x', '2024-01-03,5']), options);
-  assert.deepEqual([lines.numbering, ...lines.lines], ['line', 2, 3, 2]);
-  const future = parseJsonLines('[{"day":"2024-01-03","x":5}]', { source: 'future.json' });
-  const joined = addFutureRows(data, future, options);
-  assert.deepEqual([joined.numbering, ...joined.lines], ['row', 1, 2, 3]);
-  const wrong = parseJsonLines('[{"day":"2024-01-03","x":1e200}]', { source: 'future.json' });
-  assert.throws(() => addFutureRows(data, wrong, options), {
-    message: /^future\.json, record 1, column "x": numbers must be between/,
+  const hours = Array.from({ length: 24 }, (_, i) => `2024-01-01 ${String(i).padStart(2, '0')}:00,1,2`);
+  const data = csv(['time,y,x', ...hours]);
+  const months = Array.from({ length: 12 }, (_, i) => `2023-${String(i + 1).padStart(2, '0')}-01,1,2`);
+  const monthly = csv(['time,y,x', ...months]);
+  const future = (...times: string[]) =>
+    parseJsonLines(JSON.stringify(times.map((time) => ({ time, x: 5 }))), { source: 'future.json' });
+  const panelWith = (table: Table, ...times: string[]) =>
+    panelFromTable(addFutureRows(table, future(...times), options), options);
+
+  test('a time between those of the data does not change the frequency', () => {
+    const panel = panelWith(data, '2024-01-02 00:00', '2024-01-02 01:00');
+    assert.deepEqual([...panel.series[0]!.covariates[0]!].slice(-3), [2, 5, 5]);
+    assert.throws(() => panelWith(data, '2024-01-02 00:00', '2024-01-02 00:30'), {
+      message:
+        /^future\.json, record 2, column "time": 2024-01-02 00:30 does not match the frequency \(hourly\)\./,
+    });
+    assert.throws(() => panelWith(monthly, '2024-01-01', '2024-01-15'), {
+      message:
+        /^future\.json, records 1 and 2, column "time": 2024-01-01 and 2024-01-15 lie in the same period/,
+    });
+    assert.throws(() => panelWith(monthly, '2023-12-15', '2024-01-01'), {
+      message:
+        /^sales\.csv, line 13, and future\.json, record 1, column "time": 2023-12-01 and 2023-12-15 lie in/,
+    });
+    const gap = csv(['time,y,x', ...hours, '2024-01-02 00:30,,5']);
+    assert.throws(() => panelFromTable(gap, options), {
+      message:
+        /^sales\.csv, line 26, column "time": 2024-01-02 00:30 does not match the frequency \(hourly\)\./,
+    });
+  });
+  test('rows keep the numbers of their source', () => {
+    const joined = addFutureRows(data, future('2024-01-02 00:00', '2024-01-02 01:00'), options);
+    assert.deepEqual([...joined.lines].slice(-4), [24, 25, 1, 2]);
+    assert.deepEqual(
+      [locationOf(joined, 0, 1), locationOf(joined, 24, 25), locationOf(joined, 23, 24)],
+      [
+        'sales.csv, lines 2 and 3',
+        'future.json, records 1 and 2',
+        'sales.csv, line 25, and future.json, record 1',
+      ],
+    );
+    assert.deepEqual([sourceOf(joined, 23), sourceOf(joined, 24)], ['sales.csv', 'future.json']);
+  });
+  test('values are checked before they are added', () => {
+    const wrong = parseJsonLines('[{"time":"2024-01-02 00:00","x":1e200}]', { source: 'future.json' });
+    assert.throws(() => addFutureRows(data, wrong, options), {
+      message: /^future\.json, record 1, column "x": numbers must be between/,
+    });
   });
 });
 
