@@ -96,9 +96,13 @@ export class Calibration {
       step.spread.push(spread(series, origin + k));
       step.isPoint.push(this.levels.every((_, l) => !(lower[l][k] < upper[l][k])));
       const scaled = this.#toScoreScale(series, actual);
-      for (const l of this.levels.keys()) {
-        step.below[l].push(this.#toScoreScale(series, lower[l][k]) - scaled);
-        step.above[l].push(scaled - this.#toScoreScale(series, upper[l][k]));
+      const first = lower[0]?.[k];
+      if (this.levels.every((_, l) => lower[l][k] === first && upper[l][k] === first)) {
+        step.addPoint(this.#toScoreScale(series, first) - scaled);
+      } else {
+        const distances = (bounds: readonly Float64Array[], sign: 1 | -1): number[] =>
+          bounds.map((bound) => sign * (this.#toScoreScale(series, bound[k]) - scaled));
+        step.addInterval(distances(lower, 1), distances(upper, -1));
       }
     }
   }

@@ -48,15 +48,39 @@ export class StepScores {
    * By level, how far the actual value is below the lower bound, and above the upper bound; negative inside the interval. Not yet
    * divided by the expected size.
    */
-  readonly below: readonly number[][];
-  readonly above: readonly number[][];
+  below: readonly number[][];
+  above: readonly number[][];
+  /** Whether all forecasts are single values, not intervals: the lists of all levels are then one list. */
+  #hasOneList = true;
 
   /** The mean absolute change of each series in all training rows, to compare errors of several series. */
   readonly units: readonly number[];
 
   constructor(levels: number, units: readonly number[]) {
     this.units = units;
-    [this.below, this.above] = [0, 1].map(() => Array.from({ length: levels }, () => []));
+    [this.below, this.above] = [0, 1].map(() => Array<number[]>(levels).fill([]));
+  }
+
+  /** Adds the distance of a forecast of a single value from the actual value, positive if the forecast is too high. */
+  addPoint(distance: number): void {
+    const levels = this.#hasOneList ? Math.min(1, this.below.length) : this.below.length;
+    for (let l = 0; l < levels; l++) {
+      this.below[l].push(distance);
+      this.above[l].push(-distance);
+    }
+  }
+
+  /** Adds the distances of an actual value from the interval of each level. */
+  addInterval(below: readonly number[], above: readonly number[]): void {
+    if (this.#hasOneList) {
+      this.below = this.below.map((list) => list.slice());
+      this.above = this.above.map((list) => list.slice());
+      this.#hasOneList = false;
+    }
+    for (const l of below.keys()) {
+      this.below[l].push(below[l]);
+      this.above[l].push(above[l]);
+    }
   }
 
   /** Returns the distance of an actual value from the interval of the level with index l; negative inside. */
