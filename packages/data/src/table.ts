@@ -36,7 +36,7 @@ export interface Column {
 /** What the number of a row refers to: a line of a text file, a record of a JSON array, or a row. */
 export type RowNumbering = 'line' | 'record' | 'row';
 
-/** The last rows of a table, if they come from another source than the other rows. */
+/** The last rows of a table, if they come from another source than the other rows. Of several sources, only the last one is kept. */
 export interface AppendedRows {
   /** Index of the first of these rows. */
   readonly firstRow: number;

@@ -125,7 +125,7 @@ export class Calibration {
     return this.#marginsAndScalingAt(origin).margins;
   }
 
-  /** Returns the factors of the margins at an origin: the unit of the series, and the spread by position in the season (null: 1). */
+  /** Returns the factors of the margins at an origin: the expected size of errors, and its spread by position in the season (null: 1). */
   scaleAt({ series, origin }: Origin): { unit: number; spread: SeasonalSpread | null } {
     const { scaling, errorSpread } = this.#marginsAndScalingAt(origin);
     const { mean, recent } = this.#sizesAt(series, origin);
@@ -220,7 +220,7 @@ export interface SeriesScale {
   log: boolean;
   /** Whether bounds are clipped at 0 (at the median, if that is negative). */
   nonNegative: boolean;
-  /** The mean absolute change of the series, by which margins are multiplied. */
+  /** The expected size of the errors of the series, by which margins are multiplied. */
   unit: number;
   /** The spread at each horizon step. Default: 1. */
   spread?: ArrayLike<number>;

@@ -58,8 +58,8 @@ export class ErrorSizes {
     if (row < this.#row) this.#state = this.#newState();
     this.#row = row;
     const { order, rows, steps, positions } = this.#events;
-    for (let used = this.#state.used; used < order.length; used++) {
-      const i = order[used];
+    for (let k = this.#state.added; k < order.length; k++) {
+      const i = order[k];
       if (rows[i] >= row) break;
       const { series, size } = this.#steps[steps[i]];
       this.#state.add(series[positions[i]], steps[i], rows[i], size[positions[i]]);
@@ -141,7 +141,7 @@ const ALL_SERIES = -1;
 
 class State {
   /** Number of errors added, also of those that are not used. */
-  used = 0;
+  added = 0;
   readonly #season: number;
   readonly #seriesCount: number;
   readonly #horizon: number;
@@ -171,7 +171,7 @@ class State {
   }
 
   add(series: number, step: number, row: number, size: number): void {
-    this.used++;
+    this.added++;
     if (Number.isNaN(size)) return;
     const known = this.#stepCounts[step];
     const relative = (size * known) / this.#stepSums[step];

@@ -144,7 +144,7 @@ export function panelFromTable(
     if (categories === null) checkSize(table, name, cells);
   const { groups, notes: emptyNotes } = withValues(groupRows(time, ids, table.rowCount), targets, minValues);
   for (const group of groups) checkDuplicates(table, time, group, ids !== null);
-  const { frequency, start } = gridOf(table, time, { groups, targets }, options.frequency);
+  const { frequency, start, problem } = gridOf(table, time, { groups, targets }, options.frequency);
   const notes = [
     ...emptyNotes,
     ...numberNotes(table, [target, ...covariateNames(options)]),
@@ -159,6 +159,7 @@ export function panelFromTable(
       minValues: minValues?.(group.id) ?? (groups.length > 1 ? 1 : 2),
     }),
   );
+  if (problem !== undefined) throw problem; // no single row explains it
   checkStatics(table, covariates, groups);
   const panel: Panel = {
     source: table.source,

@@ -80,9 +80,17 @@ export function rowNumbers(table: Table, withNote: boolean): TimeColumn {
   return { name: 'row', format: { template: 'number', zone: null }, values, notes: withNote ? [note] : [] };
 }
 
+/** The grid of the rows of a table. */
+export interface Grid {
+  frequency: Frequency;
+  /** The first time. */
+  start: number;
+  /** The reason why the times of all rows have no common frequency, if `frequency` is that of the rows with known targets. */
+  problem?: UnrollError;
+}
+
 /**
- * Returns the frequency and the first time of the grid. A wrong time in the rows to forecast does not change the frequency: it is
- * inferred from the rows up to the last known target of each series, unless there are fewer than two.
+ * Returns the frequency and the first time of the grid.
  * @param groups the rows of each series, sorted by time
  * @param wanted the frequency in the options; undefined infers it from the times
  */
@@ -91,7 +99,7 @@ export function gridOf(
   time: TimeColumn,
   { groups, targets }: { groups: readonly SeriesRows[]; targets: Float64Array },
   wanted: string | Frequency | undefined,
-): { frequency: Frequency; start: number } {
+): Grid {
   const start = time.values.reduce((a, b) => Math.min(a, b));
   if (typeof wanted === 'object') return { frequency: wanted, start };
   if (wanted !== undefined) {
@@ -102,18 +110,32 @@ export function gridOf(
     }
     return { frequency: anchorFrequency(parseFrequency(wanted), time.values, time.format), start };
   }
-  try {
-    const known = groups.map(({ rows }) =>
-      rows.slice(0, rows.findLastIndex((row) => !Number.isNaN(targets[row])) + 1),
-    );
-    const used = known.some((rows) => rows.length > 1) ? known : groups.map(({ rows }) => rows);
-    const runs = used.map((rows) => rows.map((row) => time.values[row]));
-    return { frequency: inferFrequency(runs, time.format), start };
-  } catch (error) {
-    if (!(error instanceof UnrollError)) throw error;
-    const message = `${table.source}, column "${time.name}": ${error.message}`;
-    throw new UnrollError('data', message, { ...error.data, column: time.name });
+  const inferFrom = (rows: readonly (readonly number[])[]): Frequency | UnrollError => {
+    try {
+      const runs = rows.map((each) => each.map((row) => time.values[row]));
+      return inferFrequency(runs, time.format);
+    } catch (error) {
+      if (!(error instanceof UnrollError)) throw error;
+      const message = `${table.source}, column "${time.name}": ${error.message}`;
+      return new UnrollError('data', message, { ...error.data, column: time.name });
+    }
+  };
+  const ofAll = inferFrom(groups.map(({ rows }) => rows));
+  const rowsToForecast = ({ rows }: SeriesRows): number =>
+    rows.length - 1 - rows.findLastIndex((row) => !Number.isNaN(targets[row]));
+  const hasRowsToForecast = groups.some((group) => rowsToForecast(group) > 0);
+  const ofKnown = hasRowsToForecast
+    ? inferFrom(groups.map((group) => group.rows.slice(0, group.rows.length - rowsToForecast(group))))
+    : ofAll;
+  if (ofKnown instanceof UnrollError) {
+    if (ofAll instanceof UnrollError) throw ofAll;
+    return { frequency: ofAll, start };
   }
+  if (ofAll instanceof UnrollError) return { frequency: ofKnown, start, problem: ofAll };
+  // A wrong time in the rows to forecast, such as 00:30 in hourly data, must not make the frequency higher.
+  const end = time.values.reduce((a, b) => Math.max(a, b));
+  const rowCount = (frequency: Frequency): number => periodsBetween(start, end, frequency);
+  return { frequency: rowCount(ofKnown) < rowCount(ofAll) ? ofKnown : ofAll, start };
 }
 
 /** Returns a note if the times were combined from several columns. */

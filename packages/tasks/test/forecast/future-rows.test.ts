@@ -111,6 +111,30 @@ describe('messages about added rows name their file, also if its rows are record
         /^sales\.csv, line 26, column "time": 2024-01-02 00:30 does not match the frequency \(hourly\)\./,
     });
   });
+  test('a time that no frequency explains raises an error, although the known rows have a frequency', () => {
+    const days = Array.from({ length: 26 }, (_, i) => new Date(Date.UTC(2024, 0, 1 + i)))
+      .filter((day) => day.getUTCDay() % 6 !== 0)
+      .map((day) => `${day.toISOString().slice(0, 10)} 00:00,1,2`);
+    const business = csv(['time,y,x', ...days]);
+    const panel = panelWith(business, '2024-01-29 00:00', '2024-01-30 00:00');
+    assert.deepEqual([panel.frequency.unit, ...[...panel.series[0]!.covariates[0]!].slice(-3)], ['business-day', 2, 5, 5]); // biome-ignore format: one line
+    assert.throws(
+      () => panelWith(business, '2024-01-29 10:00', '2024-01-30 10:00'),
+      /follow no regular step/,
+    );
+    assert.throws(() => panelWith(monthly, '2024-01-15'), /follow no regular step/);
+  });
+  test('the rows to forecast can show the frequency of few or sparse known rows', () => {
+    const known = (...dates: number[]) =>
+      csv(['time,y,x', ...dates.map((day) => `2024-01-${String(day).padStart(2, '0')},1,2`)]);
+    const daily = panelWith(known(1, 3, 6, 8, 11), '2024-01-12', '2024-01-13');
+    assert.deepEqual([daily.frequency.unit, daily.series[0]!.covariates[0]!.length], ['day', 13]);
+    const weekdays = panelWith(known(1, 2, 3, 4, 5), '2024-01-08', '2024-01-09', '2024-01-10');
+    assert.deepEqual(
+      [weekdays.frequency.unit, weekdays.series[0]!.covariates[0]!.length],
+      ['business-day', 8],
+    );
+  });
   test('rows keep the numbers of their source', () => {
     const joined = addFutureRows(data, future('2024-01-02 00:00', '2024-01-02 01:00'), options);
     assert.deepEqual([...joined.lines].slice(-4), [24, 25, 1, 2]);
