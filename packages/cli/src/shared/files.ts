@@ -70,10 +70,11 @@ function checkFolder(folder: string, option: string): void {
   if (!found.isDirectory()) {
     throw new UsageError(`${option} ${folder}: ${nearestFolder} is a file, expected a folder.`);
   }
-  const probe = join(nearestFolder, `.unroll-${process.pid}.tmp`);
+  // The same name in all runs: a run removes the file of a run that was killed here, and runs in parallel share it.
+  const probe = join(nearestFolder, '.unroll.tmp');
   try {
     writeFileSync(probe, '');
-    rmSync(probe);
+    rmSync(probe, { force: true });
   } catch (error) {
     throw new UsageError(`${option} ${folder}: ${reasonNotWritten(error, nearestFolder)}.`);
   }

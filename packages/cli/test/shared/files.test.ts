@@ -1,11 +1,11 @@
 /** The files that commands write. */
 import assert from 'node:assert/strict';
-import fs, { mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync } from 'node:fs';
+import fs, { mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { syncBuiltinESMExports } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { writeAtomically } from '@unroll/cli/internal';
+import { checkWritable, writeAtomically } from '@unroll/cli/internal';
 
 test('all files are flushed to disk before the first one is renamed', (t) => {
   const folder = mkdtempSync(join(tmpdir(), 'unroll-files-'));
@@ -73,6 +73,17 @@ test('a folder that another process creates at the same time is not an error', (
   } finally {
     t.mock.restoreAll();
     syncBuiltinESMExports();
+    rmSync(folder, { recursive: true });
+  }
+});
+
+test('a check for write access leaves no file, and removes the file of a check that was killed', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'unroll-files-'));
+  try {
+    writeFileSync(join(folder, '.unroll.tmp'), ''); // what a killed check leaves
+    checkWritable(folder, ['forecast.csv', 'model/config.json']);
+    assert.deepEqual(readdirSync(folder), []);
+  } finally {
     rmSync(folder, { recursive: true });
   }
 });
