@@ -112,10 +112,11 @@ Network
                         number of rows)
   --head <name>         output head: point, quantile, gaussian, studentt, or negbin for counts
                         (default: point)
-  --scaler <name>       scaling of the input windows: "changes" (the last value or seasonal difference of the
-                        window is subtracted), "log" (on logarithms), "standard", "robust" or "minmax"
-                        (with statistics of the training rows), or "instance" (with statistics of the
-                        window). By default, scaling and logarithms are chosen from the data
+  --scaler <name>       scaling of the input windows: "changes" (the last value or seasonal
+                        difference of the window is subtracted), "log" (on logarithms),
+                        "standard", "robust" or "minmax" (with statistics of the training rows),
+                        or "instance" (with statistics of the window). By default, scaling and
+                        logarithms are chosen from the data
   --decoding <name>     direct (all horizon steps at once) or recursive (step by step) (default:
                         direct)
   --epochs <n>          maximum number of epochs (default: 60)
