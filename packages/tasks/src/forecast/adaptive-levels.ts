@@ -24,7 +24,7 @@ const MIN_SCORES = 20;
 /** 1 - level stays between these multiples of its nominal value. */
 const [MIN_OUTSIDE, MAX_OUTSIDE] = [0.25, 2];
 /** Number of parts of the horizon, each with its own level. */
-const PARTS = 3;
+export const PARTS = 3;
 
 /** Returns the index of the part of the horizon that a step belongs to. @param step horizon step, from 0 */
 export const partOfHorizon = (step: number, horizon: number): number => Math.floor((PARTS * step) / horizon);

@@ -9,8 +9,8 @@
  * that the scores of many rows and series can be pooled. The expected size is the mean absolute change of the series, where a change
  * is the difference from the value one season earlier. Three refinements are used if they describe the errors of point forecasts
  * better: recent changes count more (score-scale.ts); the size also depends on the position in the season, estimated from changes
- * (seasonal-spread.ts) or from errors (error-sizes.ts); and, in a panel, on the recent errors of the series (error-sizes.ts). The
- * level adapts to recent coverage (adaptive-levels.ts).
+ * (seasonal-spread.ts) or from errors (error-sizes.ts), which can also depend on the position of the forecast origin; and, in a
+ * panel, on the recent errors of the series (error-sizes.ts). The level adapts to recent coverage (adaptive-levels.ts).
  */
 import { AdaptiveLevels, partOfHorizon } from './adaptive-levels.js';
 import type { Origin } from './encoder.js';
@@ -44,6 +44,8 @@ export interface ScoreScale {
   spread?: SeasonalSpread | null;
   /** Number of rows of the season for which the size of errors is estimated from errors. Default: 1 (no season). */
   season?: number;
+  /** Number of rows of a longer season, which consists of several seasons. Default: `season` (there is none). */
+  longSeason?: number;
   /** For each series, the mean absolute change in the training rows. */
   units: readonly number[];
   /**
@@ -93,7 +95,7 @@ export class Calibration {
       step.index.push(origin + k);
       step.meanSize.push(sizes.mean);
       step.recentSize.push(sizes.recent);
-      step.spread.push(spread(series, origin + k));
+      step.spread.push(spread({ series, origin }, k));
       step.isPoint.push(this.levels.every((_, l) => !(lower[l][k] < upper[l][k])));
       const scaled = this.#toScoreScale(series, actual);
       const first = lower[0]?.[k];
@@ -114,7 +116,7 @@ export class Calibration {
     const spreadOf = spreadAt(spread, panel);
     return widenIntervals(intervals, this.margins(origin), {
       ...{ log, unit, nonNegative: nonNegative[series] },
-      spread: intervals.median.map((_, k) => spreadOf(series, origin + k)),
+      spread: intervals.median.map((_, k) => spreadOf({ series, origin }, k)),
       floor: floors[series],
       ceiling: ceilings[series],
     });
@@ -127,17 +129,26 @@ export class Calibration {
 
   /** Returns the factors of the margins at an origin: the expected size of errors, and its spread by position in the season (null: 1). */
   scaleAt({ series, origin }: Origin): { unit: number; spread: SeasonalSpread | null } {
-    const { scaling, errorSpread } = this.#marginsAndScalingAt(origin);
+    const { scaling, spread } = this.#marginsAndScalingAt(origin);
     const { mean, recent } = this.#sizesAt(series, origin);
     const unit = scaling.recent ? recent : mean;
     const ofErrors = scaling.bySeries ? (this.#errorSizesAt(origin)?.ofSeries(series) ?? 1) : 1;
-    return { unit: unit * ofErrors, spread: this.#spreadOf(scaling, errorSpread) };
+    return { unit: unit * ofErrors, spread };
   }
 
-  /** Returns the spread that a scaling (step-scores.ts) uses; null if it uses none, or there are too few rows to estimate it. */
-  #spreadOf({ spread }: Scaling, errorSpread: SeasonalSpread | null): SeasonalSpread | null {
-    if (spread === null) return null;
-    return spread === 'changes' ? (this.#scale.spread ?? null) : errorSpread;
+  /** Returns the scalings that can be used. @param sizes the estimates from errors */
+  #scalings(sizes: ErrorSizes | null): Scaling[] {
+    const hasSpread = { changes: (this.#scale.spread ?? null) !== null, errors: sizes?.hasSpread ?? false };
+    const isPanel = this.#scale.units.length > 1;
+    return SCALINGS.filter(
+      ({ spread, bySeries }) => (spread === null || hasSpread[spread]) && (isPanel || !bySeries),
+    );
+  }
+
+  /** Returns the spread that a scaling uses; null if it uses none. */
+  #spreadOf({ spread, byOrigin }: Scaling, sizes: ErrorSizes | null): SeasonalSpread | null {
+    if (spread === 'changes') return this.#scale.spread ?? null;
+    return spread === 'errors' ? (sizes?.spread(byOrigin) ?? null) : null;
   }
 
   /** Returns the estimates from the errors known at an origin; null if no errors have been learned. */
@@ -145,7 +156,8 @@ export class Calibration {
     if (this.#panel === null) return null;
     if (this.#errorSizes === null) {
       const errors = this.#steps.map((step) => step.errors());
-      this.#errorSizes = new ErrorSizes(this.#panel, this.#scale.season ?? 1, errors);
+      const { season = 1, longSeason } = this.#scale;
+      this.#errorSizes = new ErrorSizes(this.#panel, season, errors, longSeason);
       for (const [k, sizes] of this.#errorSizes.atOrigins().entries()) this.#steps[k].errorSizes = sizes;
     }
     this.#errorSizes.moveTo(origin);
@@ -161,14 +173,9 @@ export class Calibration {
   #marginsAndScalingAt(origin: number): MarginsAtOrigin {
     let known = this.#margins.get(origin);
     if (known === undefined) {
-      const errorSpread = this.#errorSizesAt(origin)?.spread() ?? null;
-      const isPanel = this.#scale.units.length > 1;
-      const scalings = SCALINGS.filter(
-        (each) =>
-          (each.spread === null || this.#spreadOf(each, errorSpread) !== null) && (isPanel || !each.bySeries),
-      );
+      const sizes = this.#errorSizesAt(origin);
       const positions = this.#steps.map((step) => step.knownAt(origin));
-      const scaling = bestScaling(scalings, this.#steps, positions, this.levels);
+      const scaling = bestScaling(this.#scalings(sizes), this.#steps, positions, this.levels);
       const levelAt = this.#levelsAt(origin, scaling);
       const horizon = this.#steps.length;
       const byLevel = this.levels.map((_, l) =>
@@ -180,7 +187,7 @@ export class Calibration {
         lower: byLevel.map((bySteps) => Float64Array.from(bySteps, ({ lower }) => lower)),
         upper: byLevel.map((bySteps) => Float64Array.from(bySteps, ({ upper }) => upper)),
       };
-      known = { margins, scaling, errorSpread };
+      known = { margins, scaling, spread: this.#spreadOf(scaling, sizes) };
       this.#margins.set(origin, known);
     }
     return known;
@@ -208,11 +215,11 @@ export class Calibration {
   }
 }
 
-/** The margins of forecasts from an origin, the scaling that they use, and the spread estimated from errors (null: unknown). */
+/** The margins of forecasts from an origin, the scaling that they use, and its spread. */
 interface MarginsAtOrigin {
   margins: Margins;
   scaling: Scaling;
-  errorSpread: SeasonalSpread | null;
+  spread: SeasonalSpread | null;
 }
 
 /** The scale of the scores of one series; see {@link ScoreScale}. */

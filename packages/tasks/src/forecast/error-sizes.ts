@@ -1,8 +1,12 @@
 /**
  * Estimates the size of errors from earlier errors: how large the errors of each series are compared with its changes, and how they
- * depend on the position in the season, such as the hour of the day. Recent errors count more. A smooth series with a strong trend,
- * for example, has large changes over one season but small errors, and errors at night can be small in summer and large in winter.
+ * depend on the position in the season, such as the hour of the day, and in a longer season, such as the hour of the week. Recent
+ * errors count more. A smooth series with a strong trend, for example, has large changes over one season but small errors, and errors
+ * at night can be small in summer and large in winter. The size at a position also differs between parts of the horizon, and it can
+ * depend on the position of the forecast origin: exponential smoothing follows the last rows, so its forecasts from rush hours are
+ * worse than those from the night.
  */
+import { PARTS, partOfHorizon } from './adaptive-levels.js';
 import type { Panel } from './panel.js';
 import { limitedSize, MIN_ERROR_SEASONS, type SeasonalSpread } from './seasonal-spread.js';
 import { sortedByIndex } from './sorted.js';
@@ -26,11 +30,27 @@ const [SERIES_HALF_LIFE_HORIZONS, SERIES_HALF_LIFE_ROWS] = [4, 24];
 const [SERIES_PRIOR_HORIZONS, SERIES_PRIOR_ROWS] = [2, 12];
 /** Positions: the weight of an error halves after this many seasons; the prior size counts as the errors of this many rows. */
 const [POSITION_HALF_LIFE_SEASONS, POSITION_PRIOR_ROWS] = [20, 20];
+/**
+ * Factors of positions in the longer season, in a part of the horizon, and of the origin: the weight of an error halves after this
+ * many seasons; the prior size counts as the errors of this many rows of all series, or (origin) of this many forecasts.
+ */
+const [FACTOR_HALF_LIFE_SEASONS, FACTOR_PRIOR] = [100, 5];
+
+/** Estimates for every error of one horizon step, at the origin of its forecast. */
+export interface SizesAtOrigins {
+  /** Of the series of the error. */
+  bySeries: ArrayLike<number>;
+  /** Of the position of the error, without a factor of the origin; 1 while the errors span too few seasons. */
+  byPosition: ArrayLike<number>;
+  /** The same with the factor of the origin. */
+  byOrigin: ArrayLike<number>;
+}
 
 /** The estimates at a row: only the errors of earlier rows are used. */
 export class ErrorSizes {
   readonly #panel: Panel;
   readonly #season: number;
+  readonly #longSeason: number;
   readonly #steps: readonly StepErrors[];
   readonly #events: Events;
   /** The row of the estimates: the errors of earlier rows are used. */
@@ -40,17 +60,19 @@ export class ErrorSizes {
   /**
    * @param season number of rows; 1 if there is no season
    * @param steps all errors, by horizon step
+   * @param longSeason number of rows of a season that consists of several seasons. Default: there is none
    */
-  constructor(panel: Panel, season: number, steps: readonly StepErrors[]) {
+  constructor(panel: Panel, season: number, steps: readonly StepErrors[], longSeason = season) {
     this.#panel = panel;
     this.#season = season;
+    this.#longSeason = longSeason;
     this.#steps = steps;
     this.#events = new Events(steps);
     this.#state = this.#newState();
   }
 
   #newState(): State {
-    return new State(this.#panel.series.length, this.#season, this.#steps.length);
+    return new State(this.#panel.series.length, this.#season, this.#longSeason, this.#steps.length);
   }
 
   /** Moves the estimates to a row. Moving backwards starts again from the first error. */
@@ -71,30 +93,46 @@ export class ErrorSizes {
     return this.#state.ofSeries(series);
   }
 
-  /** Returns the spread by position in the season; null if there is no season, or the errors span too few seasons. */
-  spread(): SeasonalSpread | null {
-    if (!this.#state.hasSpread) return null;
+  /** Whether there is a season, and the errors span enough seasons to estimate the spread by position. */
+  get hasSpread(): boolean {
+    return this.#state.hasSpread;
+  }
+
+  /**
+   * Returns the spread by position in the season; null if it cannot be estimated.
+   * @param byOrigin whether the size also depends on the position of the origin
+   */
+  spread(byOrigin: boolean): SeasonalSpread | null {
+    if (!this.hasSpread) return null;
     const { start, series } = this.#panel;
-    const sizesOf = (s: number): number[] =>
-      Array.from({ length: this.#season }, (_, position) => this.#state.ofPosition(s, position));
+    const state = this.#state;
+    const atPositions = (sizeAt: (position: number) => number, season = this.#season): number[] =>
+      Array.from({ length: season }, (_, position) => sizeAt(position));
+    const ofSeries = (s: number) => atPositions((position) => state.ofPosition(s, position));
+    const factors = Array.from({ length: PARTS }, (_, part) =>
+      atPositions((position) => state.inPart(part, position, byOrigin)),
+    );
     return {
       season: this.#season,
       start,
-      byPosition: sizesOf(ALL_SERIES),
+      byPosition: ofSeries(ALL_SERIES),
+      byPart: { horizon: this.#steps.length, factors },
+      ...(byOrigin && { byOrigin: atPositions((position) => state.ofOrigin(position)) }),
+      ...(this.#longSeason > this.#season && {
+        byLongPosition: atPositions((position) => state.ofLongPosition(position), this.#longSeason),
+      }),
       ...(series.length > 1 && {
-        bySeries: Object.fromEntries(series.map(({ id }, s) => [id, sizesOf(s)] as const)),
+        bySeries: Object.fromEntries(series.map(({ id }, s) => [id, ofSeries(s)] as const)),
       }),
     };
   }
 
-  /**
-   * Returns the estimates for every error, at the origin of its forecast: of its series, and of its position (1 while the errors
-   * span too few seasons).
-   */
-  atOrigins(): { bySeries: Float64Array; byPosition: Float64Array }[] {
+  /** Returns the estimates of each horizon step. */
+  atOrigins(): SizesAtOrigins[] {
     const sizes = this.#steps.map(({ index }) => ({
       bySeries: new Float64Array(index.length),
-      byPosition: new Float64Array(index.length),
+      byPosition: new Float64Array(index.length).fill(1),
+      byOrigin: new Float64Array(index.length).fill(1),
     }));
     const { steps, rows, positions } = this.#events;
     const origins = rows.map((row, i) => row - steps[i]);
@@ -104,9 +142,9 @@ export class ErrorSizes {
       const n = positions[i];
       const series = this.#steps[step].series[n];
       sizes[step].bySeries[n] = this.#state.ofSeries(series);
-      sizes[step].byPosition[n] = this.#state.hasSpread
-        ? this.#state.ofPosition(series, rows[i] % this.#season)
-        : 1;
+      if (!this.#state.hasSpread) continue;
+      sizes[step].byPosition[n] = this.#state.sizeOf(series, rows[i], step, false);
+      sizes[step].byOrigin[n] = this.#state.sizeOf(series, rows[i], step, true);
     }
     return sizes;
   }
@@ -143,6 +181,7 @@ class State {
   /** Number of errors added, also of those that are not used. */
   added = 0;
   readonly #season: number;
+  readonly #longSeason: number;
   readonly #seriesCount: number;
   readonly #horizon: number;
   /** Sum and number of the errors of each step. */
@@ -153,12 +192,19 @@ class State {
   /** Of each position, of all series and then of each series (with several series); and over all positions. */
   readonly #positions: RecentMeans;
   readonly #totals: RecentMeans;
+  /** Of each position in the longer season, of each position in each part of the horizon, and of each position of the origin. */
+  readonly #longPositions: RecentFactors;
+  readonly #parts: readonly RecentFactors[];
+  /** Of each position in each part of the horizon, in addition to the factor of the origin. */
+  readonly #partsWithOrigin: readonly RecentFactors[];
+  readonly #origins: RecentFactors;
   #firstRow = Number.NaN;
   #lastRow = Number.NaN;
   #count = 0;
 
-  constructor(seriesCount: number, season: number, horizon: number) {
+  constructor(seriesCount: number, season: number, longSeason: number, horizon: number) {
     this.#season = season;
+    this.#longSeason = longSeason;
     this.#seriesCount = seriesCount;
     this.#horizon = horizon;
     this.#stepSums = new Float64Array(horizon);
@@ -168,6 +214,12 @@ class State {
     const groups = season < 2 ? 0 : seriesCount > 1 ? 1 + seriesCount : 1;
     this.#positions = new RecentMeans(groups * season, POSITION_HALF_LIFE_SEASONS * season);
     this.#totals = new RecentMeans(groups, POSITION_HALF_LIFE_SEASONS * season);
+    const halfLifeOfFactors = FACTOR_HALF_LIFE_SEASONS * season;
+    this.#longPositions = new RecentFactors(longSeason, halfLifeOfFactors);
+    [this.#parts, this.#partsWithOrigin] = [0, 1].map(() =>
+      Array.from({ length: PARTS }, () => new RecentFactors(season, halfLifeOfFactors)),
+    );
+    this.#origins = new RecentFactors(season, halfLifeOfFactors);
   }
 
   add(series: number, step: number, row: number, size: number): void {
@@ -178,6 +230,7 @@ class State {
     this.#stepSums[step] += size;
     this.#stepCounts[step]++;
     if (known < MIN_STEP_ERRORS || !Number.isFinite(relative)) return;
+    if (this.hasSpread) this.#addToFactors(series, step, row, relative);
     if (this.#count === 0) this.#firstRow = row;
     this.#lastRow = row;
     this.#count++;
@@ -185,6 +238,19 @@ class State {
     if (this.#season < 2) return;
     this.#addToGroup(0, row, relative);
     if (this.#seriesCount > 1) this.#addToGroup(1 + series, row, relative);
+  }
+
+  /** Adds an error to each factor, in units of the product of the factors before it. */
+  #addToFactors(series: number, step: number, row: number, size: number): void {
+    const [position, longPosition] = [row % this.#season, row % this.#longSeason];
+    const [part, origin] = [partOfHorizon(step, this.#horizon), (row - step) % this.#season];
+    const relative = size / this.ofPosition(series, position);
+    const inRow = relative / this.ofLongPosition(longPosition);
+    const fromOrigin = inRow / this.ofOrigin(origin);
+    if (this.#longSeason > this.#season) this.#longPositions.add(longPosition, row, relative);
+    this.#origins.add(origin, row, inRow);
+    this.#parts[part].add(position, row, inRow);
+    this.#partsWithOrigin[part].add(position, row, fromOrigin);
   }
 
   /** Adds an error to the positions of all series (group 0), or of one series (group 1 + series). */
@@ -210,6 +276,32 @@ class State {
     if (this.#count === 0) return 1;
     const rows = Math.max(SERIES_PRIOR_HORIZONS * this.#horizon, SERIES_PRIOR_ROWS);
     return limitedSize(this.#series.mean(series, this.#lastRow, 1, rows * this.#errorsPerRow));
+  }
+
+  /** The size of an error with all factors; that of the origin only if `byOrigin`. */
+  sizeOf(series: number, row: number, step: number, byOrigin: boolean): number {
+    const position = row % this.#season;
+    const inPart = this.inPart(partOfHorizon(step, this.#horizon), position, byOrigin);
+    const size = this.ofPosition(series, position) * this.ofLongPosition(row % this.#longSeason) * inPart;
+    return byOrigin ? size * this.ofOrigin((row - step) % this.#season) : size;
+  }
+
+  /** The factor of a position in the longer season; 1 if there is none. */
+  ofLongPosition(position: number): number {
+    const priorErrors = FACTOR_PRIOR * this.#errorsPerRow * this.#seriesCount;
+    return this.#longPositions.factor(position, this.#lastRow, priorErrors);
+  }
+
+  /** The factor of a position in a part of the horizon, without or with a factor of the origin. */
+  inPart(part: number, position: number, byOrigin: boolean): number {
+    const priorErrors = (FACTOR_PRIOR * this.#errorsPerRow * this.#seriesCount) / PARTS;
+    const factors = byOrigin ? this.#partsWithOrigin : this.#parts;
+    return factors[part].factor(position, this.#lastRow, priorErrors);
+  }
+
+  /** The factor of a position of the origin. */
+  ofOrigin(position: number): number {
+    return this.#origins.factor(position, this.#lastRow, FACTOR_PRIOR * this.#horizon);
   }
 
   /** The size at a position, relative to all positions; the sizes of a series are shrunk towards those of all series. */
@@ -251,5 +343,27 @@ class RecentMeans {
   mean(i: number, row: number, prior: number, priorWeight: number): number {
     const decay = this.#decay ** (row - this.#rows[i]);
     return (decay * this.#sums[i] + priorWeight * prior) / (decay * this.#weights[i] + priorWeight);
+  }
+}
+
+/** The mean values of several positions relative to their common mean, with more weight on recent values. */
+class RecentFactors {
+  readonly #positions: RecentMeans;
+  readonly #total: RecentMeans;
+
+  constructor(count: number, halfLife: number) {
+    this.#positions = new RecentMeans(count, halfLife);
+    this.#total = new RecentMeans(1, halfLife);
+  }
+
+  add(position: number, row: number, value: number): void {
+    this.#positions.add(position, row, value);
+    this.#total.add(0, row, value);
+  }
+
+  /** Returns a factor at a row, shrunk towards 1, which counts as `priorWeight` values. 1 if no values are known, or all are 0. */
+  factor(position: number, row: number, priorWeight: number): number {
+    const mean = this.#total.mean(0, row, 0, 0);
+    return mean > 0 ? limitedSize(this.#positions.mean(position, row, mean, priorWeight) / mean) : 1;
   }
 }

@@ -414,7 +414,7 @@ export class ForecastModel implements TaskModel {
     }));
     return ({ series, origin }, horizon) => ({
       ...bySeries[series],
-      spread: Array.from({ length: horizon }, (_, k) => spreadOf(series, origin + k)),
+      spread: Array.from({ length: horizon }, (_, k) => spreadOf({ series, origin }, k)),
     });
   }
 

@@ -29,7 +29,11 @@ const MIN_SHARE = 0.1;
  * The levels of the intervals adapt to the coverage over about the longest of these periods: this many seasons, this many rows,
  * and the rows in which all series together have this many errors of one horizon step.
  */
-const [ADAPTATION_SEASONS, ADAPTATION_ROWS, ADAPTATION_ERRORS] = [1, 12, 480];
+const [ADAPTATION_SEASONS, ADAPTATION_ROWS, ADAPTATION_ERRORS] = [1, 12, 240];
+
+/** Returns the longest season that consists of several seasons of the plan, such as a week of days; the season itself if there is none. */
+const longSeasonOf = ({ season, seasons }: Pick<ForecastPlan, 'season' | 'seasons'>): number =>
+  season < 2 ? season : Math.max(season, ...seasons.filter((each) => each % season === 0));
 
 type ScalePlan = Pick<ForecastPlan, 'season' | 'log' | 'cut'>;
 
@@ -67,6 +71,7 @@ export function scoreScale(panel: Panel, plan: ForecastPlan): ScoreScale {
       isNonNegative(values.subarray(0, Math.max(0, plan.cut - offset))),
     ),
     season: plan.season,
+    longSeason: longSeasonOf(plan),
     units: means,
     adaptationRows: Math.max(
       ADAPTATION_SEASONS * plan.season,

@@ -5,6 +5,8 @@
  * from recent errors, if they span enough seasons (error-sizes.ts).
  */
 import { periodsBetween } from '@unroll/data';
+import { partOfHorizon } from './adaptive-levels.js';
+import type { Origin } from './encoder.js';
 import type { Panel } from './panel.js';
 
 export interface SeasonalSpread {
@@ -15,6 +17,12 @@ export interface SeasonalSpread {
   byPosition: readonly number[];
   /** The size at each position, by series id. Default: `byPosition` for all series. */
   bySeries?: Readonly<Record<string, readonly number[]>>;
+  /** A factor for each position in a longer season, such as the hours of a week. Default: 1. Position 0 is also at `start`. */
+  byLongPosition?: readonly number[];
+  /** A factor for each position in each part of the horizon, and the number of steps of this horizon. Default: 1. */
+  byPart?: { horizon: number; factors: readonly (readonly number[])[] };
+  /** A factor for each position, in the season, of the origin of a forecast. Default: 1. */
+  byOrigin?: readonly number[];
 }
 
 /**
@@ -80,17 +88,22 @@ class PositionSizes {
 
 const total = (values: Float64Array): number => values.reduce((sum, value) => sum + value, 0);
 
-/** Returns a function that returns the spread of a series at a grid index of the panel; 1 everywhere if `spread` is null. */
-export function spreadAt(
-  spread: SeasonalSpread | null,
-  panel: Panel,
-): (series: number, index: number) => number {
+/** Returns a function that returns the spread at horizon step k (from 0) of a forecast; 1 everywhere if `spread` is null. */
+export function spreadAt(spread: SeasonalSpread | null, panel: Panel): (origin: Origin, k: number) => number {
   if (spread === null) return () => 1;
-  const { season, byPosition, bySeries } = spread;
+  const { byPosition, bySeries, byPart, byLongPosition = [1], byOrigin = [1] } = spread;
   const shift = panel.start === spread.start ? 0 : periodsBetween(spread.start, panel.start, panel.frequency);
-  return (series, index) => {
+  const at = (sizes: readonly number[], index: number): number => {
+    const { length } = sizes;
+    return sizes[(((index + shift) % length) + length) % length];
+  };
+  return ({ series, origin }, k) => {
     const { id } = panel.series[series];
     const sizes = bySeries !== undefined && Object.hasOwn(bySeries, id) ? bySeries[id] : byPosition;
-    return sizes[(((index + shift) % season) + season) % season];
+    const size = at(sizes, origin + k) * at(byLongPosition, origin + k) * at(byOrigin, origin);
+    if (byPart === undefined) return size;
+    const { horizon, factors } = byPart;
+    // Steps after the horizon are in the last part.
+    return size * at(factors[partOfHorizon(Math.min(k, horizon - 1), horizon)], origin + k);
   };
 }

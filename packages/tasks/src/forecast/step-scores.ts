@@ -3,7 +3,7 @@
  * selects the estimate that describes the scores best, and computes the margins of intervals from the scores.
  */
 import { normalQuantile } from './distributions.js';
-import type { StepErrors } from './error-sizes.js';
+import type { SizesAtOrigins, StepErrors } from './error-sizes.js';
 
 /** How the expected size of the scores is estimated. */
 export interface Scaling {
@@ -11,15 +11,22 @@ export interface Scaling {
   recent: boolean;
   /** The estimate of the spread at the position in the season by which the expected size is multiplied. Null: none. */
   spread: 'changes' | 'errors' | null;
+  /** Whether the spread estimated from errors also depends on the position of the forecast origin (error-sizes.ts). */
+  byOrigin: boolean;
   /** Whether the expected size is multiplied by the relative size of the recent errors of the series (error-sizes.ts). */
   bySeries: boolean;
 }
 
+const SPREADS: readonly Pick<Scaling, 'spread' | 'byOrigin'>[] = [
+  { spread: null, byOrigin: false },
+  { spread: 'changes', byOrigin: false },
+  { spread: 'errors', byOrigin: false },
+  { spread: 'errors', byOrigin: true },
+];
+
 /** All scalings. The first one is used unless another one describes the errors better. */
 export const SCALINGS: readonly Scaling[] = [false, true].flatMap((bySeries) =>
-  [false, true].flatMap((recent) =>
-    ([null, 'changes', 'errors'] as const).map((spread) => ({ recent, spread, bySeries })),
-  ),
+  [false, true].flatMap((recent) => SPREADS.map((each) => ({ ...each, recent, bySeries }))),
 );
 
 /**
@@ -38,10 +45,7 @@ export class StepScores {
   /** The seasonal spread at the actual value, estimated from changes. */
   readonly spread: number[] = [];
   /** Estimates from the errors before the origin (error-sizes.ts), set after the last forecast has been added. */
-  errorSizes: { bySeries: ArrayLike<number>; byPosition: ArrayLike<number> } = {
-    bySeries: [],
-    byPosition: [],
-  };
+  errorSizes: SizesAtOrigins = { bySeries: [], byPosition: [], byOrigin: [] };
   /** Whether the forecast is a point forecast, without an interval from the head. */
   readonly isPoint: boolean[] = [];
   /**
@@ -113,9 +117,10 @@ export class StepScores {
   }
 
   /** Returns the expected size of an error. */
-  sizeOf(n: number, { recent, spread, bySeries }: Scaling): number {
+  sizeOf(n: number, { recent, spread, byOrigin, bySeries }: Scaling): number {
     let size = (recent ? this.recentSize : this.meanSize)[n];
-    if (spread !== null) size *= spread === 'changes' ? this.spread[n] : this.errorSizes.byPosition[n];
+    if (spread === 'changes') size *= this.spread[n];
+    if (spread === 'errors') size *= (byOrigin ? this.errorSizes.byOrigin : this.errorSizes.byPosition)[n];
     return bySeries ? size * this.errorSizes.bySeries[n] : size;
   }
 }

@@ -8,10 +8,10 @@ import { seasonalSpread, spreadAt } from '@unroll/tasks/internal';
 
 const SEASON = 6;
 const isLoud = (t: number): boolean => t % SEASON >= 3;
-const noise = new RandomStream(5, 'spread').normal(600);
+const noise = new RandomStream(5, 'spread').normal(1200);
 /** A season of 6 rows; the noise is ten times larger in its second half. */
 const values = Float64Array.from(
-  noise,
+  noise.subarray(0, 600),
   (value, t) => 100 + 10 * Math.sin((2 * Math.PI * t) / SEASON) + (isLoud(t) ? 10 : 1) * value,
 );
 const tableOf = (from: number, to: number): Table =>
@@ -38,12 +38,12 @@ test('by hand: the mean change at each position, shrunk towards the mean of the 
   // 20 changes of 3 and 20 of 1: 1.5 and 0.5 relative to their mean. The mean, 1, counts as 20 changes: (20·1.5 + 20·1)/40 = 1.25.
   assert.deepEqual(spread.byPosition, [1.25, 0.75]);
   assert.deepEqual(
-    [4, 5, 7].map((index) => spreadAt(spread, panel)(0, index)),
+    [4, 5, 7].map((index) => spreadAt(spread, panel)({ series: 0, origin: index - 1 }, 1)),
     [1.25, 0.75, 0.75],
   );
   const later = panelFromTable(tableOf(5, 100), { target: 'y', time: 't' });
   assert.deepEqual(
-    [0, 1].map((index) => spreadAt(spread, later)(0, index)),
+    [0, 1].map((origin) => spreadAt(spread, later)({ series: 0, origin }, 0)),
     [0.75, 1.25],
     'row 5 is at position 1',
   );
@@ -63,11 +63,11 @@ const opposite = makeTable({
   source: 's',
   names: ['t', 'id', 'y'],
   cells: [
-    Array.from({ length: 1200 }, (_, i) => i % 600),
-    Array.from({ length: 1200 }, (_, i) => (i < 600 ? 'late' : 'early')),
-    Array.from({ length: 1200 }, (_, i) => {
-      const [t, isLate] = [i % 600, i < 600];
-      return 100 + (isLoud(t) === isLate ? 10 : 1) * (isLate ? noise[t]! : noise[599 - t]!);
+    Array.from({ length: 2400 }, (_, i) => i % 1200),
+    Array.from({ length: 2400 }, (_, i) => (i < 1200 ? 'late' : 'early')),
+    Array.from({ length: 2400 }, (_, i) => {
+      const [t, isLate] = [i % 1200, i < 1200];
+      return 100 + (isLoud(t) === isLate ? 10 : 1) * (isLate ? noise[t]! : noise[1199 - t]!);
     }),
   ],
 });
@@ -84,7 +84,45 @@ test('a series without a spread of its own has that of all series, whatever its 
     { season: 2, start: panel.start, byPosition: [1, 2], bySeries: { a: [3, 4] } },
     panel,
   );
-  assert.deepEqual([spreadOf(0, 0), spreadOf(0, 3), spreadOf(1, 0), spreadOf(1, 3)], [3, 4, 1, 2]);
+  const [first, second] = [0, 1].map((series) => [0, 3].map((k) => spreadOf({ series, origin: 0 }, k)));
+  assert.deepEqual(
+    [first, second],
+    [
+      [3, 4],
+      [1, 2],
+    ],
+  );
+});
+
+test('the position in a longer season, in a part of the horizon, and of the origin are factors', () => {
+  const spread = { season: 2, start: 0, byPosition: [1, 2], byLongPosition: [1, 1, 3, 5], byOrigin: [1, 10] };
+  const panels = [0, 5].map((start) => panelFromTable(tableOf(start, 20), { target: 'y', time: 't' }));
+  assert.deepEqual(
+    panels.map(({ start }) => start),
+    [0, 5],
+  );
+  const stepsFrom = (panel: (typeof panels)[number], origin: number) =>
+    [0, 1, 2, 3].map((k) => spreadAt(spread, panel)({ series: 0, origin }, k));
+  assert.deepEqual(stepsFrom(panels[0]!, 0), [1, 2, 3, 10]);
+  assert.deepEqual(stepsFrom(panels[0]!, 3), [100, 10, 20, 30], 'row 3 is at position 1');
+  assert.deepEqual(stepsFrom(panels[1]!, 0), [20, 30, 100, 10], 'row 5 is at positions 1 of both seasons');
+  const inParts = {
+    ...{ season: 2, start: 0, byPosition: [1, 2] },
+    byPart: {
+      horizon: 3,
+      factors: [
+        [1, 3],
+        [5, 7],
+        [11, 13],
+      ],
+    },
+  };
+  const spreadOf = spreadAt(inParts, panels[0]!);
+  assert.deepEqual(
+    [0, 1, 2, 3, 4].map((k) => spreadOf({ series: 0, origin: 0 }, k)),
+    [1, 14, 11, 26, 11],
+    'steps after the horizon are in its last part',
+  );
 });
 
 test('each series has wide intervals where its own errors are large, also in a saved model', async () => {
