@@ -23,7 +23,7 @@ export interface StepOutcomes {
 const MIN_SCORES = 20;
 /** 1 - level stays between these multiples of its nominal value. */
 const [MIN_OUTSIDE, MAX_OUTSIDE] = [0.25, 2];
-/** Number of parts of the horizon, each with its own level. */
+/** Number of parts of the horizon. Each has its own level, and its own size of errors at each position (error-sizes.ts). */
 export const PARTS = 3;
 
 /** Returns the index of the part of the horizon that a step belongs to. @param step horizon step, from 0 */

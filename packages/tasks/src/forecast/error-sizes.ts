@@ -28,13 +28,18 @@ const MIN_STEP_ERRORS = 20;
  */
 const [SERIES_HALF_LIFE_HORIZONS, SERIES_HALF_LIFE_ROWS] = [4, 24];
 const [SERIES_PRIOR_HORIZONS, SERIES_PRIOR_ROWS] = [2, 12];
-/** Positions: the weight of an error halves after this many seasons; the prior size counts as the errors of this many rows. */
+/**
+ * Positions: the weight of an error halves after this many seasons (in the longer season: of its own seasons); the prior size counts as
+ * the errors of this many rows.
+ */
 const [POSITION_HALF_LIFE_SEASONS, POSITION_PRIOR_ROWS] = [20, 20];
 /**
- * Factors of positions in the longer season, in a part of the horizon, and of the origin: the weight of an error halves after this
- * many seasons; the prior size counts as the errors of this many rows of all series, or (origin) of this many forecasts.
+ * Factors of positions in a part of the horizon, and of the origin: the weight of an error halves after this many seasons. The prior
+ * of these factors, and of those of the longer season, counts as the errors of this many rows of all series.
  */
-const [FACTOR_HALF_LIFE_SEASONS, FACTOR_PRIOR] = [100, 5];
+const [FACTOR_HALF_LIFE_SEASONS, FACTOR_PRIOR_ROWS] = [100, 5];
+/** With fewer horizon steps, the parts of the horizon and the origins hardly differ from the positions, so they have no factors. */
+const MIN_FACTOR_STEPS = PARTS;
 
 /** Estimates for every error of one horizon step, at the origin of its forecast. */
 export interface SizesAtOrigins {
@@ -143,8 +148,9 @@ export class ErrorSizes {
       const series = this.#steps[step].series[n];
       sizes[step].bySeries[n] = this.#state.ofSeries(series);
       if (!this.#state.hasSpread) continue;
-      sizes[step].byPosition[n] = this.#state.sizeOf(series, rows[i], step, false);
-      sizes[step].byOrigin[n] = this.#state.sizeOf(series, rows[i], step, true);
+      const { byPosition, byOrigin } = this.#state.sizesOf(series, rows[i], step);
+      sizes[step].byPosition[n] = byPosition;
+      sizes[step].byOrigin[n] = byOrigin;
     }
     return sizes;
   }
@@ -214,8 +220,8 @@ class State {
     const groups = season < 2 ? 0 : seriesCount > 1 ? 1 + seriesCount : 1;
     this.#positions = new RecentMeans(groups * season, POSITION_HALF_LIFE_SEASONS * season);
     this.#totals = new RecentMeans(groups, POSITION_HALF_LIFE_SEASONS * season);
+    this.#longPositions = new RecentFactors(longSeason, POSITION_HALF_LIFE_SEASONS * longSeason);
     const halfLifeOfFactors = FACTOR_HALF_LIFE_SEASONS * season;
-    this.#longPositions = new RecentFactors(longSeason, halfLifeOfFactors);
     [this.#parts, this.#partsWithOrigin] = [0, 1].map(() =>
       Array.from({ length: PARTS }, () => new RecentFactors(season, halfLifeOfFactors)),
     );
@@ -240,7 +246,7 @@ class State {
     if (this.#seriesCount > 1) this.#addToGroup(1 + series, row, relative);
   }
 
-  /** Adds an error to each factor, in units of the product of the factors before it. */
+  /** Adds an error to each factor, in units of the product of the factors that it is multiplied by in `sizesOf`. */
   #addToFactors(series: number, step: number, row: number, size: number): void {
     const [position, longPosition] = [row % this.#season, row % this.#longSeason];
     const [part, origin] = [partOfHorizon(step, this.#horizon), (row - step) % this.#season];
@@ -248,9 +254,11 @@ class State {
     const inRow = relative / this.ofLongPosition(longPosition);
     const fromOrigin = inRow / this.ofOrigin(origin);
     if (this.#longSeason > this.#season) this.#longPositions.add(longPosition, row, relative);
-    this.#origins.add(origin, row, inRow);
-    this.#parts[part].add(position, row, inRow);
-    this.#partsWithOrigin[part].add(position, row, fromOrigin);
+    if (this.#horizon >= MIN_FACTOR_STEPS) {
+      this.#origins.add(origin, row, inRow);
+      this.#parts[part].add(position, row, inRow);
+      this.#partsWithOrigin[part].add(position, row, fromOrigin);
+    }
   }
 
   /** Adds an error to the positions of all series (group 0), or of one series (group 1 + series). */
@@ -278,30 +286,37 @@ class State {
     return limitedSize(this.#series.mean(series, this.#lastRow, 1, rows * this.#errorsPerRow));
   }
 
-  /** The size of an error with all factors; that of the origin only if `byOrigin`. */
-  sizeOf(series: number, row: number, step: number, byOrigin: boolean): number {
+  /** The size of an error at a row, without and with the factor of the origin. */
+  sizesOf(series: number, row: number, step: number): { byPosition: number; byOrigin: number } {
     const position = row % this.#season;
-    const inPart = this.inPart(partOfHorizon(step, this.#horizon), position, byOrigin);
-    const size = this.ofPosition(series, position) * this.ofLongPosition(row % this.#longSeason) * inPart;
-    return byOrigin ? size * this.ofOrigin((row - step) % this.#season) : size;
+    const size = this.ofPosition(series, position) * this.ofLongPosition(row % this.#longSeason);
+    const part = partOfHorizon(step, this.#horizon);
+    const ofOrigin = this.ofOrigin((row - step) % this.#season);
+    return {
+      byPosition: limitedSize(size * this.inPart(part, position, false)),
+      byOrigin: limitedSize(size * this.inPart(part, position, true) * ofOrigin),
+    };
   }
 
   /** The factor of a position in the longer season; 1 if there is none. */
   ofLongPosition(position: number): number {
-    const priorErrors = FACTOR_PRIOR * this.#errorsPerRow * this.#seriesCount;
-    return this.#longPositions.factor(position, this.#lastRow, priorErrors);
+    return this.#longPositions.factor(position, this.#lastRow, this.#priorOfFactors);
   }
 
   /** The factor of a position in a part of the horizon, without or with a factor of the origin. */
   inPart(part: number, position: number, byOrigin: boolean): number {
-    const priorErrors = (FACTOR_PRIOR * this.#errorsPerRow * this.#seriesCount) / PARTS;
     const factors = byOrigin ? this.#partsWithOrigin : this.#parts;
-    return factors[part].factor(position, this.#lastRow, priorErrors);
+    return factors[part].factor(position, this.#lastRow, this.#priorOfFactors / PARTS);
   }
 
   /** The factor of a position of the origin. */
   ofOrigin(position: number): number {
-    return this.#origins.factor(position, this.#lastRow, FACTOR_PRIOR * this.#horizon);
+    return this.#origins.factor(position, this.#lastRow, this.#priorOfFactors);
+  }
+
+  /** The number of errors that the prior of the factors counts as. */
+  get #priorOfFactors(): number {
+    return FACTOR_PRIOR_ROWS * this.#errorsPerRow * this.#seriesCount;
   }
 
   /** The size at a position, relative to all positions; the sizes of a series are shrunk towards those of all series. */

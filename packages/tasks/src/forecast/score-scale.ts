@@ -31,9 +31,11 @@ const MIN_SHARE = 0.1;
  */
 const [ADAPTATION_SEASONS, ADAPTATION_ROWS, ADAPTATION_ERRORS] = [1, 12, 240];
 
-/** Returns the longest season that consists of several seasons of the plan, such as a week of days; the season itself if there is none. */
-const longSeasonOf = ({ season, seasons }: Pick<ForecastPlan, 'season' | 'seasons'>): number =>
-  season < 2 ? season : Math.max(season, ...seasons.filter((each) => each % season === 0));
+/** Returns the shortest season that consists of several seasons of the plan, as a week of days; the season itself if there is none. */
+const longSeasonOf = ({ season, seasons }: Pick<ForecastPlan, 'season' | 'seasons'>): number => {
+  const longer = season < 2 ? [] : seasons.filter((each) => each > season && each % season === 0);
+  return longer.reduce((shortest, each) => Math.min(shortest, each), longer.at(0) ?? season);
+};
 
 type ScalePlan = Pick<ForecastPlan, 'season' | 'log' | 'cut'>;
 

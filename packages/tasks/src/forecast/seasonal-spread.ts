@@ -1,11 +1,11 @@
 /**
- * Estimates how the size of errors depends on the position in the season, such as the hour of the day: demand at night changes less
+ * Stores how the size of errors depends on the position in the season, such as the hour of the day: demand at night changes less
  * than demand in the afternoon, so intervals at night are narrower. Conformity scores are divided by this size (locally weighted
  * conformal prediction, Lei et al. 2018). There are two estimates: from the changes over one season in the training rows (here), and
- * from recent errors, if they span enough seasons (error-sizes.ts).
+ * from recent errors, if they span enough seasons (error-sizes.ts). The latter also has factors for a longer season, the part of the
+ * horizon, and the origin of the forecast.
  */
 import { periodsBetween } from '@unroll/data';
-import { partOfHorizon } from './adaptive-levels.js';
 import type { Origin } from './encoder.js';
 import type { Panel } from './panel.js';
 
@@ -100,10 +100,11 @@ export function spreadAt(spread: SeasonalSpread | null, panel: Panel): (origin: 
   return ({ series, origin }, k) => {
     const { id } = panel.series[series];
     const sizes = bySeries !== undefined && Object.hasOwn(bySeries, id) ? bySeries[id] : byPosition;
-    const size = at(sizes, origin + k) * at(byLongPosition, origin + k) * at(byOrigin, origin);
-    if (byPart === undefined) return size;
-    const { horizon, factors } = byPart;
-    // Steps after the horizon are in the last part.
-    return size * at(factors[partOfHorizon(Math.min(k, horizon - 1), horizon)], origin + k);
+    const size = at(sizes, origin + k) * at(byLongPosition, origin + k);
+    const { horizon, factors } = byPart ?? { horizon: k + 1, factors: [[1]] };
+    // Steps after the horizon belong to a new forecast, which starts at the end of the one before (calibration.ts).
+    const step = k % horizon;
+    const inPart = at(factors[Math.floor((factors.length * step) / horizon)], origin + k);
+    return limitedSize(size * inPart * at(byOrigin, origin + k - step));
   };
 }

@@ -4,7 +4,7 @@ import { describe, test } from 'node:test';
 import { RandomStream } from '@unroll/core';
 import { makeTable } from '@unroll/data';
 import { panelFromTable } from '@unroll/tasks';
-import { Calibration, ErrorSizes } from '@unroll/tasks/internal';
+import { Calibration, ErrorSizes, spreadAt } from '@unroll/tasks/internal';
 
 const [SEASON, LONG_SEASON] = [3, 6];
 const panelOf = (series: number, rows = 100) => {
@@ -111,15 +111,19 @@ function expectedSizes(used: readonly Used[], seriesCount: number, horizon: numb
 /** The factors of all positions in the longer season, in each third of the horizon, and of the origin. */
 function expectedFactors(used: readonly Used[], seriesCount: number, horizon: number) {
   const [byRow, inUnitsOfRow, inUnitsOfOrigin]: Used[][] = [[], [], []];
-  const factorOf = (errors: readonly Used[], here: readonly Used[], last: number, prior: number): number => {
+  const factorOf = (
+    errors: readonly Used[],
+    here: readonly Used[],
+    { last, halfLife = 100 * SEASON, prior }: { last: number; halfLife?: number; prior: number },
+  ): number => {
     if (errors.length === 0) return 1;
-    const mean = weightedMean(errors, last, 100 * SEASON, 0, 0);
-    return weightedMean(here, last, 100 * SEASON, mean, prior) / mean;
+    const mean = weightedMean(errors, last, halfLife, 0, 0);
+    return weightedMean(here, last, halfLife, mean, prior) / mean;
   };
   type Sizes = Pick<ReturnType<typeof expectedSizes>, 'last' | 'perRow'>;
   const ofLongPosition = ({ last, perRow }: Sizes, position: number): number => {
     const here = byRow!.filter((error) => error.row % LONG_SEASON === position);
-    return factorOf(byRow!, here, last, 5 * perRow * seriesCount);
+    return factorOf(byRow!, here, { last, halfLife: 20 * LONG_SEASON, prior: 5 * perRow * seriesCount });
   };
   const thirdOf = ({ step }: Used): number => Math.floor((3 * step) / horizon);
   const inThirds = ({ last, perRow }: Sizes, errors: readonly Used[]): number[][] =>
@@ -127,12 +131,12 @@ function expectedFactors(used: readonly Used[], seriesCount: number, horizon: nu
       const ofThird = errors.filter((error) => thirdOf(error) === third);
       return Array.from({ length: SEASON }, (_, position) => {
         const here = ofThird.filter((error) => error.row % SEASON === position);
-        return factorOf(ofThird, here, last, (5 * perRow * seriesCount) / 3);
+        return factorOf(ofThird, here, { last, prior: (5 * perRow * seriesCount) / 3 });
       });
     });
-  const ofOrigin = ({ last }: Sizes, position: number): number => {
+  const ofOrigin = ({ last, perRow }: Sizes, position: number): number => {
     const here = inUnitsOfRow!.filter((error) => positionOf(error.row - error.step, SEASON) === position);
-    return factorOf(inUnitsOfRow!, here, last, 5 * horizon);
+    return factorOf(inUnitsOfRow!, here, { last, prior: 5 * perRow * seriesCount });
   };
   for (const [i, error] of used.entries()) {
     const before = expectedSizes(used.slice(0, i), seriesCount, horizon);
@@ -193,12 +197,12 @@ describe('the sizes of errors', () => {
   }
 
   test('the factors of the longer season, of the part of the horizon and of the origin are relative to the sizes known before each error', () => {
-    const [panel, steps, rows] = [panelOf(2), stepsOf(2, 2), [70, 100, 60]];
+    const [panel, steps, rows] = [panelOf(2), stepsOf(2, 4), [70, 100, 60]];
     const sizes = new ErrorSizes(panel, SEASON, steps, LONG_SEASON);
     for (const row of rows) {
       sizes.moveTo(row);
       const [spread, withOrigin] = [false, true].map((each) => sizes.spread(each)!);
-      const { byLongPosition, byOrigin, ...expected } = expectedFactors(usedErrors(steps, row), 2, 2);
+      const { byLongPosition, byOrigin, ...expected } = expectedFactors(usedErrors(steps, row), 2, 4);
       assert.equal(spread!.byOrigin, undefined);
       assert.deepEqual(withOrigin!.byLongPosition, spread!.byLongPosition);
       const compare = (actual: readonly number[], factors: readonly number[], name: string) => {
@@ -212,7 +216,7 @@ describe('the sizes of errors', () => {
         [spread!, expected.byThird],
         [withOrigin!, expected.byThirdWithOrigin],
       ] as const) {
-        assert.deepEqual([byPart!.horizon, byPart!.factors.length], [2, 3]);
+        assert.deepEqual([byPart!.horizon, byPart!.factors.length], [4, 3]);
         for (const [third, factors] of thirds.entries())
           compare(byPart!.factors[third]!, factors, `third ${third}`);
       }
@@ -221,6 +225,44 @@ describe('the sizes of errors', () => {
     const { byLongPosition: long, byOrigin } = sizes.spread(true)!;
     assert.ok(long![4]! > 1.15 * long![1]!, `the factors of positions 4 and 1: ${long}`);
     assert.ok(byOrigin![1]! < 0.8 * byOrigin![0]! && byOrigin![1]! < 0.8 * byOrigin![2]!, `${byOrigin}`);
+  });
+
+  test('of all errors are those that intervals from the origin of the error are widened by', () => {
+    for (const [seriesCount, horizon] of [
+      [1, 1],
+      [2, 2],
+      [2, 7],
+    ] as const) {
+      const [panel, steps] = [panelOf(seriesCount), stepsOf(seriesCount, horizon)];
+      const atOrigins = new ErrorSizes(panel, SEASON, steps, LONG_SEASON).atOrigins();
+      const sizes = new ErrorSizes(panel, SEASON, steps, LONG_SEASON);
+      let compared = 0;
+      for (let origin = 0; origin < 100 - horizon; origin++) {
+        sizes.moveTo(origin);
+        for (const [name, byOrigin] of [
+          ['byPosition', false],
+          ['byOrigin', true],
+        ] as const) {
+          const spreadOf = spreadAt(sizes.spread(byOrigin), panel);
+          for (const [k, { series, index }] of steps.entries())
+            for (const [n, row] of index.entries()) {
+              if (row !== origin + k) continue;
+              const expected = spreadOf({ series: series[n]!, origin }, k);
+              close(atOrigins[k]![name][n]!, expected, `${name} from ${origin}, step ${k}`);
+              if (expected !== 1) compared++;
+            }
+        }
+      }
+      assert.ok(compared > 60 * seriesCount * horizon, `${compared}`);
+    }
+  });
+
+  test('have no factors of parts and origins if the horizon has fewer than three steps', () => {
+    const sizes = new ErrorSizes(panelOf(2), SEASON, stepsOf(2, 2), LONG_SEASON);
+    sizes.moveTo(100);
+    const { byPart, byOrigin, byLongPosition } = sizes.spread(true)!;
+    assert.ok([...byPart!.factors.flat(), ...byOrigin!].every((factor) => factor === 1));
+    assert.ok(byLongPosition!.some((factor) => factor !== 1));
   });
 
   test('at the origins of all errors depend only on the errors before the origin, bit for bit', () => {

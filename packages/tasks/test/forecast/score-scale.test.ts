@@ -36,6 +36,22 @@ test('by hand: the mean of the changes before an origin, and a mean with weights
   assert.deepEqual(sizesAt!(0, 1), { mean: units[0], recent: units[0] }, 'no change before the origin');
 });
 
+test('the longer season is the shortest one that consists of several seasons', () => {
+  const panel = panelFromTable(tableOf(zigzag(140, () => 1)), { target: 'y' });
+  const plan = planForecast(panel, { horizon: 10, season: 2, windows: 2 });
+  for (const [season, seasons, longSeason] of [
+    [24, [24, 168], 168],
+    [60, [60, 10_080, 1440], 1440],
+    [168, [168, 24], 168],
+    [7, [7, 30], 7],
+    [12, [12], 12],
+    [1, [], 1],
+  ] as const) {
+    const scale = scoreScale(panel, { ...plan, season, seasons });
+    assert.deepEqual([scale.season, scale.longSeason], [season, longSeason]);
+  }
+});
+
 test('both means are at least a tenth of the mean over the training rows', () => {
   const values = zigzag(140, (t) => (t < 81 ? 0.001 : 3));
   const { units, sizesAt } = scaleOf(values);

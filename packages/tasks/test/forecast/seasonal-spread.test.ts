@@ -58,7 +58,10 @@ test('by hand: the mean change at each position, shrunk towards the mean of the 
   assert.equal(seasonalSpread(panel, 2, [new Float64Array(40)], [2]), null, 'no change');
 });
 
-/** Two series whose noise is ten times larger in opposite halves of the season. */
+/**
+ * Two series whose noise is ten times larger in opposite halves of the season; long, because estimates from few errors are close to the
+ * same size at all positions.
+ */
 const opposite = makeTable({
   source: 's',
   names: ['t', 'id', 'y'],
@@ -95,7 +98,7 @@ test('a series without a spread of its own has that of all series, whatever its 
 });
 
 test('the position in a longer season, in a part of the horizon, and of the origin are factors', () => {
-  const spread = { season: 2, start: 0, byPosition: [1, 2], byLongPosition: [1, 1, 3, 5], byOrigin: [1, 10] };
+  const spread = { season: 2, start: 0, byPosition: [1, 2], byLongPosition: [1, 1, 3, 2], byOrigin: [1, 2] };
   const panels = [0, 5].map((start) => panelFromTable(tableOf(start, 20), { target: 'y', time: 't' }));
   assert.deepEqual(
     panels.map(({ start }) => start),
@@ -103,25 +106,25 @@ test('the position in a longer season, in a part of the horizon, and of the orig
   );
   const stepsFrom = (panel: (typeof panels)[number], origin: number) =>
     [0, 1, 2, 3].map((k) => spreadAt(spread, panel)({ series: 0, origin }, k));
-  assert.deepEqual(stepsFrom(panels[0]!, 0), [1, 2, 3, 10]);
-  assert.deepEqual(stepsFrom(panels[0]!, 3), [100, 10, 20, 30], 'row 3 is at position 1');
-  assert.deepEqual(stepsFrom(panels[1]!, 0), [20, 30, 100, 10], 'row 5 is at positions 1 of both seasons');
+  assert.deepEqual(stepsFrom(panels[0]!, 0), [1, 2, 3, 4]);
+  assert.deepEqual(stepsFrom(panels[0]!, 3), [8, 2, 4, 6], 'row 3 is at position 1');
+  assert.deepEqual(stepsFrom(panels[1]!, 0), [4, 6, 8, 2], 'row 5 is at positions 1 of both seasons');
   const inParts = {
-    ...{ season: 2, start: 0, byPosition: [1, 2] },
+    ...{ season: 2, start: 0, byPosition: [1, 2], byOrigin: [1, 0.5] },
     byPart: {
       horizon: 3,
       factors: [
         [1, 3],
         [5, 7],
-        [11, 13],
+        [9, 2],
       ],
     },
   };
   const spreadOf = spreadAt(inParts, panels[0]!);
   assert.deepEqual(
     [0, 1, 2, 3, 4].map((k) => spreadOf({ series: 0, origin: 0 }, k)),
-    [1, 14, 11, 26, 11],
-    'steps after the horizon are in its last part',
+    [1, 10, 9, 3, 2.5],
+    'at most 10; the steps after the horizon belong to a forecast from row 3',
   );
 });
 
@@ -193,4 +196,50 @@ test('intervals have their nominal coverage if the errors of a model do not have
   const { leaderboard } = await forecast(tableOf(0, 600), { ...options, windows: 20, season: 6 });
   const coverage = leaderboard.find(({ model }) => model === 'naive')!.coverage[80]!;
   assert.ok(coverage > 0.7 && coverage < 0.9, `naive ${coverage}`);
+});
+
+test('a saved model has the sizes of errors at each hour of the week, whatever the hour at which its table starts', async () => {
+  const rows = 1600;
+  const noise = new RandomStream(7, 'week').normal(rows);
+  /** Hourly, with a daily season, other values on the last two days of the week, and noise that is ten times larger on the second day. */
+  const hours = Float64Array.from(noise, (value, t) => {
+    const day = Math.floor(t / 24) % 7;
+    const season =
+      10 * Math.sin((2 * Math.PI * t) / 24) + (day >= 5 ? 6 * Math.cos((2 * Math.PI * t) / 12) : 0);
+    return 100 + season + (day === 1 ? 5 : 0.5) * value;
+  });
+  const hourly = (from: number): Table =>
+    makeTable({
+      source: 's',
+      names: ['t', 'y'],
+      cells: [
+        Array.from({ length: rows - from }, (_, i) => new Date(Date.UTC(2024, 0, 1, from + i)).toISOString()),
+        Array.from(hours.subarray(from)),
+      ],
+    });
+  const { forecasts, model, plan } = await forecast(hourly(0), {
+    ...{ target: 'y', time: 't', horizon: 24, window: 24, units: 2, epochs: 1, levels: [0.8], windows: 20 },
+  });
+  assert.deepEqual(plan.seasons, [24, 168]);
+  const { spread } = model.pipeline;
+  assert.equal(spread!.byLongPosition!.length, 168);
+  assert.deepEqual(
+    [spread!.byPart!.horizon, spread!.byPart!.factors.map(({ length }) => length)],
+    [24, [24, 24, 24]],
+  );
+  const meanOf = (from: number, to: number) =>
+    spread!.byLongPosition!.slice(from, to).reduce((sum, size) => sum + size, 0) / (to - from);
+  const [second, later] = [meanOf(24, 48), meanOf(72, 120)];
+  assert.ok(second > 1.5 * later, `factors of the second day: ${second}; of the fourth and fifth: ${later}`);
+  const loaded = ForecastModel.fromFiles(await model.toFiles());
+  assert.deepEqual(JSON.parse(JSON.stringify(loaded.pipeline.spread)), spread);
+  const stored = forecasts[0]!;
+  for (const from of [0, 31]) {
+    const again = await loaded.forecastPanel(panelFromTable(hourly(from), { target: 'y', time: 't' }));
+    for (const [k, bound] of again.forecasts[0]!.upper[0]!.entries()) {
+      const margin = bound - again.forecasts[0]!.median[k]!;
+      const expected = stored.upper[0]![k]! - stored.median[k]!;
+      assert.ok(Math.abs(margin - expected) < 1e-3, `from row ${from}, step ${k}: ${margin}, ${expected}`);
+    }
+  }
 });
