@@ -175,7 +175,11 @@ export class Calibration {
     if (known === undefined) {
       const sizes = this.#errorSizesAt(origin);
       const positions = this.#steps.map((step) => step.knownAt(origin));
-      const scaling = bestScaling(this.#scalings(sizes), this.#steps, positions, this.levels);
+      // The spread at early errors was estimated from few errors, so it would seem worse than it is for new forecasts.
+      const compared = sizes?.hasSpread
+        ? this.#steps.map((step, k) => step.laterHalf(positions[k]))
+        : positions;
+      const scaling = bestScaling(this.#scalings(sizes), this.#steps, compared, this.levels);
       const levelAt = this.#levelsAt(origin, scaling);
       const horizon = this.#steps.length;
       const byLevel = this.levels.map((_, l) =>

@@ -99,6 +99,13 @@ export class StepScores {
     return positions;
   }
 
+  /** Returns those of the given positions whose actual values are in the later half of the rows of all of them. */
+  laterHalf(positions: readonly number[]): number[] {
+    const rows = Int32Array.from(positions, (n) => this.index[n]).sort();
+    const middle = rows[rows.length >> 1];
+    return positions.filter((n) => this.index[n] >= middle);
+  }
+
   /** Returns the errors of point forecasts. */
   errors(): StepErrors {
     const { series, index, isPoint, meanSize } = this;
@@ -133,7 +140,7 @@ const COMPARED_STEPS = 6;
  * in units of the mean absolute change of each series. Returns the first scaling if the best one does not lower the interval score
  * by a share of more than 0.5 / sqrt(number of errors), or if most forecasts have an interval from the head.
  * @param scalings the scalings to compare
- * @param positions positions of the known scores in the lists of each step
+ * @param positions positions of the scores to compare, all known, in the lists of each step
  */
 export function bestScaling(
   scalings: readonly Scaling[],

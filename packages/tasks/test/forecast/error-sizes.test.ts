@@ -4,7 +4,7 @@ import { describe, test } from 'node:test';
 import { RandomStream } from '@unroll/core';
 import { makeTable } from '@unroll/data';
 import { panelFromTable } from '@unroll/tasks';
-import { Calibration, ErrorSizes, spreadAt } from '@unroll/tasks/internal';
+import { Calibration, ErrorSizes, StepScores, spreadAt } from '@unroll/tasks/internal';
 
 const [SEASON, LONG_SEASON] = [3, 6];
 const panelOf = (series: number, rows = 100) => {
@@ -255,6 +255,14 @@ describe('the sizes of errors', () => {
       }
       assert.ok(compared > 60 * seriesCount * horizon, `${compared}`);
     }
+  });
+
+  test('are compared on the scores of the later half of the rows', () => {
+    const scores = new StepScores(1, [1]);
+    scores.index.push(7, 3, 3, 9, 5, 9, 1, 9);
+    assert.deepEqual(scores.laterHalf([0, 1, 3, 4, 6]), [0, 3, 4], 'rows 7, 9 and 5 of 1, 3, 5, 7, 9');
+    assert.deepEqual(scores.laterHalf([2, 3, 5, 7]), [3, 5, 7], 'all scores of a row');
+    assert.deepEqual(scores.laterHalf([]), []);
   });
 
   test('have no factors of parts and origins if the horizon has fewer than three steps', () => {
