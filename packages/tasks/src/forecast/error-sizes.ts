@@ -3,8 +3,7 @@
  * depend on the position in the season, such as the hour of the day, and in a longer season, such as the hour of the week. Recent
  * errors count more. A smooth series with a strong trend, for example, has large changes over one season but small errors, and errors
  * at night can be small in summer and large in winter. The size at a position also differs between parts of the horizon, and it can
- * depend on the position of the forecast origin: exponential smoothing follows the last rows, so its forecasts from rush hours are
- * worse than those from the night.
+ * depend on the position of the forecast origin: exponential smoothing follows the last rows before it.
  */
 import { PARTS, partOfHorizon } from './adaptive-levels.js';
 import type { Panel } from './panel.js';

@@ -1,8 +1,8 @@
 /**
- * Stores how the size of errors depends on the position in the season, such as the hour of the day: demand at night changes less
+ * Estimates how the size of errors depends on the position in the season, such as the hour of the day: demand at night changes less
  * than demand in the afternoon, so intervals at night are narrower. Conformity scores are divided by this size (locally weighted
  * conformal prediction, Lei et al. 2018). There are two estimates: from the changes over one season in the training rows (here), and
- * from recent errors, if they span enough seasons (error-sizes.ts). The latter also has factors for a longer season, the part of the
+ * from recent errors, if they span enough seasons (error-sizes.ts). Only the latter has factors for a longer season, the part of the
  * horizon, and the origin of the forecast.
  */
 import { periodsBetween } from '@unroll/data';
@@ -88,7 +88,7 @@ class PositionSizes {
 
 const total = (values: Float64Array): number => values.reduce((sum, value) => sum + value, 0);
 
-/** Returns a function that returns the spread at horizon step k (from 0) of a forecast; 1 everywhere if `spread` is null. */
+/** Returns a function from an origin and a horizon step k (from 0) to the spread; 1 everywhere if `spread` is null. */
 export function spreadAt(spread: SeasonalSpread | null, panel: Panel): (origin: Origin, k: number) => number {
   if (spread === null) return () => 1;
   const { byPosition, bySeries, byPart, byLongPosition = [1], byOrigin = [1] } = spread;
@@ -102,7 +102,7 @@ export function spreadAt(spread: SeasonalSpread | null, panel: Panel): (origin: 
     const sizes = bySeries !== undefined && Object.hasOwn(bySeries, id) ? bySeries[id] : byPosition;
     const size = at(sizes, origin + k) * at(byLongPosition, origin + k);
     const { horizon, factors } = byPart ?? { horizon: k + 1, factors: [[1]] };
-    // Steps after the horizon belong to a new forecast, which starts at the end of the one before (calibration.ts).
+    // Steps after the horizon belong to a new forecast, which starts at the end of the previous one (calibration.ts).
     const step = k % horizon;
     const inPart = at(factors[Math.floor((factors.length * step) / horizon)], origin + k);
     return limitedSize(size * inPart * at(byOrigin, origin + k - step));

@@ -99,7 +99,7 @@ export class StepScores {
     return positions;
   }
 
-  /** Returns those of the given positions whose actual values are in the later half of the rows of all of them. */
+  /** Returns the positions whose rows are not before the median row of all given positions. */
   laterHalf(positions: readonly number[]): number[] {
     const rows = Int32Array.from(positions, (n) => this.index[n]).sort();
     const middle = rows[rows.length >> 1];
