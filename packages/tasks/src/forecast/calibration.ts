@@ -176,20 +176,20 @@ export class Calibration {
       const sizes = this.#errorSizesAt(origin);
       const positions = this.#steps.map((step) => step.knownAt(origin));
       // The spread at early errors was estimated from few errors, so it would seem worse than it is for new forecasts.
-      const compared = sizes?.hasSpread
-        ? this.#steps.map((step, k) => step.laterHalf(positions[k]))
-        : positions;
+      const compared = (step: StepScores, k: number): readonly number[] =>
+        sizes?.hasSpread ? step.laterHalf(positions[k]) : positions[k];
       const scaling = bestScaling(this.#scalings(sizes), this.#steps, compared, this.levels);
       const levelAt = this.#levelsAt(origin, scaling);
-      const horizon = this.#steps.length;
-      const byLevel = this.levels.map((_, l) =>
-        this.#steps.map((step, k) =>
-          marginsOf(step, positions[k], scaling, { l, level: levelAt(l, k), step: k + 1, horizon }),
-        ),
+      const bySteps = this.#steps.map((step, k) =>
+        marginsOf(step, positions[k], scaling, {
+          levels: this.levels.map((_, l) => levelAt(l, k)),
+          step: k + 1,
+          horizon: this.#steps.length,
+        }),
       );
       const margins = {
-        lower: byLevel.map((bySteps) => Float64Array.from(bySteps, ({ lower }) => lower)),
-        upper: byLevel.map((bySteps) => Float64Array.from(bySteps, ({ upper }) => upper)),
+        lower: this.levels.map((_, l) => Float64Array.from(bySteps, (byLevel) => byLevel[l].lower)),
+        upper: this.levels.map((_, l) => Float64Array.from(bySteps, (byLevel) => byLevel[l].upper)),
       };
       known = { margins, scaling, spread: this.#spreadOf(scaling, sizes) };
       this.#margins.set(origin, known);

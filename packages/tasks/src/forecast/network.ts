@@ -210,8 +210,25 @@ export function networkTraining(
   };
   return {
     network: { model: network, encoder, plan, head, epochs },
-    events: trainer.train(network, trainOptions, callbacks(stepsPerEpoch)),
+    events: thenRelease(trainer.train(network, trainOptions, callbacks(stepsPerEpoch)), [pairs, validation]),
   };
+}
+
+/**
+ * Yields the events of a training run, then frees the memory of its examples. The garbage collector would free it much later,
+ * because V8 keeps large arrays of the last training run alive during the next one.
+ */
+async function* thenRelease(
+  events: AsyncGenerator<TrainEvent, void, void>,
+  examples: readonly (EncodedRows | null)[],
+): AsyncGenerator<TrainEvent, void, void> {
+  try {
+    yield* events;
+  } finally {
+    for (const rows of examples)
+      for (const { buffer } of rows === null ? [] : [rows.inputs, rows.future, rows.targets])
+        structuredClone(buffer, { transfer: [buffer] }); // The copy is a young object, which is soon collected.
+  }
 }
 
 /** Trains a network on the pairs before `cut` for a fixed number of epochs. */

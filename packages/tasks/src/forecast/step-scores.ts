@@ -4,6 +4,7 @@
  */
 import { normalQuantile } from './distributions.js';
 import type { SizesAtOrigins, StepErrors } from './error-sizes.js';
+import { valueAtRank } from './sorted.js';
 
 /** How the expected size of the scores is estimated. */
 export interface Scaling {
@@ -95,14 +96,15 @@ export class StepScores {
   /** Returns the positions of the scores that are known at an origin. */
   knownAt(origin: number): number[] {
     const positions: number[] = [];
-    for (const [n, index] of this.index.entries()) if (index < origin) positions.push(n);
+    for (let n = 0; n < this.index.length; n++) if (this.index[n] < origin) positions.push(n);
     return positions;
   }
 
   /** Returns the positions whose rows are not before the median row of all given positions. */
   laterHalf(positions: readonly number[]): number[] {
-    const rows = Int32Array.from(positions, (n) => this.index[n]).sort();
-    const middle = rows[rows.length >> 1];
+    const rows = new Int32Array(positions.length);
+    for (let i = 0; i < rows.length; i++) rows[i] = this.index[positions[i]];
+    const middle = valueAtRank(rows, rows.length >> 1);
     return positions.filter((n) => this.index[n] >= middle);
   }
 
@@ -123,6 +125,13 @@ export class StepScores {
     return scores;
   }
 
+  /** Returns the expected sizes of the errors at some positions. */
+  sizesAt(positions: readonly number[], scaling: Scaling): Float64Array {
+    const sizes = new Float64Array(positions.length);
+    for (let i = 0; i < sizes.length; i++) sizes[i] = this.sizeOf(positions[i], scaling);
+    return sizes;
+  }
+
   /** Returns the expected size of an error. */
   sizeOf(n: number, { recent, spread, byOrigin, bySeries }: Scaling): number {
     let size = (recent ? this.recentSize : this.meanSize)[n];
@@ -140,12 +149,12 @@ const COMPARED_STEPS = 6;
  * in units of the mean absolute change of each series. Returns the first scaling if the best one does not lower the interval score
  * by a share of more than 0.5 / sqrt(number of errors), or if most forecasts have an interval from the head.
  * @param scalings the scalings to compare
- * @param positions positions of the scores to compare, all known, in the lists of each step
+ * @param positionsOf returns the positions of the scores to compare, all known, in the lists of a step
  */
 export function bestScaling(
   scalings: readonly Scaling[],
   steps: readonly StepScores[],
-  positions: readonly (readonly number[])[],
+  positionsOf: (step: StepScores, k: number) => readonly number[],
   levels: readonly number[],
 ): Scaling {
   const losses = scalings.map(() => 0);
@@ -153,21 +162,29 @@ export function bestScaling(
   let [count, pointCount] = [0, 0];
   for (let k = 0; k < steps.length; k += stride) {
     const step = steps[k];
-    const compared = positions[k].filter((n) => step.isPoint[n]);
-    count += positions[k].length;
+    const positions = positionsOf(step, k);
+    const compared = positions.filter((n) => step.isPoint[n]);
+    count += positions.length;
     pointCount += compared.length;
     if (compared.length === 0) continue;
-    const scores = levels.map((_, l) => Float64Array.from(compared, (n) => step.scoreOf(l, n)));
     const units = Float64Array.from(compared, (n) => step.units[step.series[n]]);
+    const scores = levels.map((_, l) => Float64Array.from(compared, (n) => step.scoreOf(l, n)));
+    const relative = new Float64Array(compared.length);
     for (const [i, scaling] of scalings.entries()) {
-      const sizes = Float64Array.from(compared, (n) => step.sizeOf(n, scaling));
-      for (const [l, level] of levels.entries())
-        losses[i] += intervalLoss(scores[l], sizes, units, { level, step: k + 1 });
+      const sizes = step.sizesAt(compared, scaling);
+      for (const [l, level] of levels.entries()) {
+        divide(scores[l], sizes, relative);
+        losses[i] += intervalLoss(scores[l], sizes, units, { level, margin: marginOf(relative, level, k + 1) });
+      }
     }
   }
   const best = losses.reduce((lowest, loss, i) => (loss < losses[lowest] ? i : lowest), 0);
   const isBetter = losses[best] < (1 - 0.5 / Math.sqrt(pointCount)) * losses[0];
   return scalings[isBetter && pointCount * 2 >= count ? best : 0];
+}
+/** Writes the quotients of two lists to a third one. */
+function divide(dividends: Float64Array, divisors: Float64Array, quotients: Float64Array): void {
+  for (let i = 0; i < quotients.length; i++) quotients[i] = dividends[i] / divisors[i];
 }
 
 /**
@@ -175,23 +192,18 @@ export function bestScaling(
  * @param scores the scores of one level
  * @param sizes their expected sizes
  * @param units the mean absolute change of the series of each score, in which the interval scores are measured
- * @param step the horizon step, from 1
+ * @param margin the margin of the intervals, in units of the expected sizes
  */
 function intervalLoss(
   scores: Float64Array,
   sizes: Float64Array,
   units: Float64Array,
-  { level, step }: { level: number; step: number },
+  { level, margin }: { level: number; margin: number },
 ): number {
-  const margin = marginOf(
-    scores.map((score, i) => score / sizes[i]),
-    level,
-    step,
-  );
   let loss = 0;
-  for (const [i, score] of scores.entries()) {
+  for (let i = 0; i < scores.length; i++) {
     const halfWidth = margin * sizes[i];
-    loss += ((1 - level) * halfWidth + Math.max(0, score - halfWidth)) / units[i];
+    loss += ((1 - level) * halfWidth + Math.max(0, scores[i] - halfWidth)) / units[i];
   }
   return loss;
 }
@@ -203,13 +215,12 @@ function intervalLoss(
 const [MIN_ERRORS_PER_BOUND, MIN_HORIZONS_PER_BOUND] = [200, 10];
 
 /**
- * Returns the margins of the lower and the upper bound of a level. If few errors are known, or if the errors span few horizons,
- * both margins are the same quantile of the scores. Otherwise, each bound has its own quantile, so that the actual value is
- * equally likely to be below and above the interval even if errors are skewed. Errors of a few horizons would show the bias of
+ * Returns the margins of the lower and the upper bound for each level. If few errors are known, or if the errors span few horizons,
+ * both margins of a level are the same quantile of the scores. Otherwise, each bound has its own quantile, so that the actual value
+ * is equally likely to be below and above the interval even if errors are skewed. Errors of a few horizons would show the bias of
  * these horizons instead of skewness, even if they are errors of many series.
  * @param positions the positions of the known errors
- * @param l the index of the level
- * @param level the level itself, or an adapted one
+ * @param levels the levels, which may be adapted ones
  * @param step the horizon step, from 1
  * @param horizon the number of horizon steps
  */
@@ -217,31 +228,37 @@ export function marginsOf(
   stepScores: StepScores,
   positions: readonly number[],
   scaling: Scaling,
-  { l, level, step, horizon }: { l: number; level: number; step: number; horizon: number },
-): { lower: number; upper: number } {
-  const sizes = positions.map((n) => stepScores.sizeOf(n, scaling));
-  const rows = rowsSpanned(positions.map((n) => stepScores.index[n]));
-  if (positions.length < MIN_ERRORS_PER_BOUND || rows < MIN_HORIZONS_PER_BOUND * horizon) {
-    const scores = positions.map((n, i) => stepScores.scoreOf(l, n) / sizes[i]);
-    const margin = marginOf(scores, level, step);
-    return { lower: margin, upper: margin };
-  }
-  const [lower, upper] = [stepScores.below[l], stepScores.above[l]].map((distances) =>
-    marginOf(
-      positions.map((n, i) => distances[n] / sizes[i]),
-      (1 + level) / 2,
-      step,
-      normalQuantile,
-    ),
-  );
-  return { lower, upper };
+  { levels, step, horizon }: { levels: readonly number[]; step: number; horizon: number },
+): { lower: number; upper: number }[] {
+  const sizes = stepScores.sizesAt(positions, scaling);
+  const distances = new Float64Array(positions.length);
+  const marginOfDistances = (distanceOf: (n: number) => number, level: number, quantileOf?: typeof normalQuantile): number => {
+    for (let i = 0; i < distances.length; i++) distances[i] = distanceOf(positions[i]) / sizes[i];
+    return marginOf(distances, level, step, quantileOf);
+  };
+  const rows = rowsSpanned(positions, stepScores.index);
+  if (positions.length < MIN_ERRORS_PER_BOUND || rows < MIN_HORIZONS_PER_BOUND * horizon)
+    return levels.map((level, l) => {
+      const margin = marginOfDistances((n) => stepScores.scoreOf(l, n), level);
+      return { lower: margin, upper: margin };
+    });
+  return levels.map((level, l) => {
+    const [lower, upper] = [stepScores.below[l], stepScores.above[l]].map((list) =>
+      marginOfDistances((n) => list[n], (1 + level) / 2, normalQuantile),
+    );
+    return { lower, upper };
+  });
 }
 
-/** Returns the number of rows from the first to the last grid index. */
-const rowsSpanned = (index: readonly number[]): number =>
-  1 +
-  index.reduce((a, b) => Math.max(a, b), Number.NEGATIVE_INFINITY) -
-  index.reduce((a, b) => Math.min(a, b), Number.POSITIVE_INFINITY);
+/** Returns the number of rows from the first to the last grid index of some positions. */
+function rowsSpanned(positions: readonly number[], index: readonly number[]): number {
+  let [first, last] = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY];
+  for (const n of positions) {
+    first = Math.min(first, index[n]);
+    last = Math.max(last, index[n]);
+  }
+  return 1 + last - first;
+}
 
 /** Returns the p quantile of the absolute value of a standard normal variable. */
 const absoluteNormalQuantile = (p: number): number => normalQuantile((1 + p) / 2);
@@ -252,21 +269,21 @@ const absoluteNormalQuantile = (p: number): number => normalQuantile((1 + p) / 2
  * steps in common, so n scores are worth about n / sqrt(step) independent ones; the rank is therefore
  * ceil((n + sqrt(step)) level). If it exceeds n, the largest score, which covers a fraction n / (n + sqrt(step)), is
  * extrapolated to the level with normal quantiles; if the largest score is not positive, the result is 0.
+ * @param scores the known scores, which are reordered
  * @param quantileOf the quantiles for extrapolation. Default: those of the absolute value of a standard normal variable
  */
 export function marginOf(
-  scores: ArrayLike<number>,
+  scores: Float64Array,
   level: number,
   step: number,
   quantileOf = absoluteNormalQuantile,
 ): number {
-  const known = Float64Array.from(scores).sort();
-  const n = known.length;
+  const n = scores.length;
   if (n === 0) return Number.NaN;
   const total = n + Math.sqrt(step);
   const rank = Math.ceil(total * level);
-  if (rank <= n) return known[rank - 1];
-  const largest = known[n - 1];
+  if (rank <= n) return valueAtRank(scores, rank - 1);
+  const largest = valueAtRank(scores, n - 1);
   // All actual values lie inside the intervals. n scores do not show by how much an interval of this level may be narrowed.
   if (largest <= 0) return 0;
   const covered = n / total;
