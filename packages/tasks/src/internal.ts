@@ -22,6 +22,7 @@ export { scoreScale } from './forecast/score-scale.js';
 export { searchEpochs, validationFolds } from './forecast/search.js';
 export { seasonalSpread, spreadAt } from './forecast/seasonal-spread.js';
 export { chooseSeason } from './forecast/seasons.js';
+export { sortedByIndex, valueAtRank } from './forecast/sorted.js';
 export { StepScores } from './forecast/step-scores.js';
 export { type WindowScaler, WindowTransform, warmUp } from './forecast/transform.js';
 export { codecFor, TextCodec } from './generate/codec.js';

@@ -174,7 +174,10 @@ export function bestScaling(
       const sizes = step.sizesAt(compared, scaling);
       for (const [l, level] of levels.entries()) {
         divide(scores[l], sizes, relative);
-        losses[i] += intervalLoss(scores[l], sizes, units, { level, margin: marginOf(relative, level, k + 1) });
+        losses[i] += intervalLoss(scores[l], sizes, units, {
+          level,
+          margin: marginOf(relative, level, k + 1),
+        });
       }
     }
   }
@@ -232,7 +235,11 @@ export function marginsOf(
 ): { lower: number; upper: number }[] {
   const sizes = stepScores.sizesAt(positions, scaling);
   const distances = new Float64Array(positions.length);
-  const marginOfDistances = (distanceOf: (n: number) => number, level: number, quantileOf?: typeof normalQuantile): number => {
+  const marginOfDistances = (
+    distanceOf: (n: number) => number,
+    level: number,
+    quantileOf?: typeof normalQuantile,
+  ): number => {
     for (let i = 0; i < distances.length; i++) distances[i] = distanceOf(positions[i]) / sizes[i];
     return marginOf(distances, level, step, quantileOf);
   };

@@ -43,7 +43,7 @@ test('without intervals, no legend of the report has an interval', async () => {
 
 test('the report escapes names of columns and series', async () => {
   const html = forecastReport(await forecast(table, options), info);
-  assert.doesNotMatch(html, /<b>&"one"|y<i>/);
+  assert.doesNotMatch(html, /<b>&"one"|y<i>|forecast\.csv contains/);
   assert.match(html, /<h3>&lt;b&gt;&amp;&quot;one&quot;<\/h3>/);
 });
 
@@ -55,14 +55,15 @@ test('the report draws both series, the errors by horizon step and the backtest,
 });
 
 test('the report draws many series in columns, with a search by name and no external resources', async () => {
-  const ids = ['<b>&"one"', ...Array.from({ length: 6 }, (_, s) => `Shop ${s}`)];
+  const ids = ['<b>&"one"', ...Array.from({ length: 13 }, (_, s) => `Shop ${s}`)];
   const many = ids.flatMap((id, s) =>
     Array.from({ length: 24 }, (_, t) => [id, t, s + t + (t % 4)] as const),
   );
   const cells = [many.map(([id]) => id), many.map(([, t]) => t), many.map(([, , y]) => y)];
   const panel = makeTable({ source: 'shops.csv', names: ['shop', 't', 'y<i>'], cells });
   const html = forecastReport(await forecast(panel, { ...options, epochs: 1, baselines: [] }), info);
-  assert.equal(html.match(/<figure data-name=/g)!.length, 7);
+  assert.equal(html.match(/<figure data-name=/g)!.length, 14);
+  assert.match(html, /The first 12 of 14 series; forecast\.csv contains all\./);
   assert.match(html, /<figure data-name="&lt;b&gt;&amp;&quot;one&quot;">/);
   assert.match(html, /<figure data-name="shop 5"><figcaption>Shop 5<\/figcaption><svg class="chart small"/);
   assert.match(html, /<input type="search">/);
