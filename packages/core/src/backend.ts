@@ -95,11 +95,13 @@ export interface RecurrentForwardCall extends RecurrentCall {
   U: Block; // [H, G*H]
   b: Block | null;
   /**
-   * [T+1, B, I+H]: entry t contains x_t, followed by h_{t-1} times rmask. The caller fills x in the entries 0 to T-1,
-   * and h in entry 0. If `x` is given, the block is [2, B, I+H]: step t uses entry t % 2, and the kernel copies x_t to it.
+   * [T+1, B, I+H]: entry t contains x_t, followed by h_{t-1} times rmask. The caller fills h in entry 0 and, unless `x` is given,
+   * x in the entries 0 to T-1.
    */
   xh: Block;
-  /** The inputs [B, T, I], for inference with a batch of at least `minBatchForStepCopies`; otherwise null. */
+  /** False: `xh` is [2, B, I+H], and step t uses entry t % 2. Only if `x` is given. */
+  keepSteps: boolean;
+  /** The inputs [B, T, I] of a batch of at least `minBatchForStepCopies`; the kernel copies x_t to `xh`. Otherwise null. */
   x: Block | null;
   /** True: the kernel reads `x` from the last step to the first. */
   reverse: boolean;

@@ -54,9 +54,8 @@ void copy(const float* x, float* y, Shape s) {
   });
 }
 
-// Copying one float takes about as long as this many floating-point operations, and every row of floats costs as much as this
-// many more. Short rows that are far apart are often not in the caches.
-constexpr double operations_per_copy = 4, operations_per_row = 400;
+// Copying one float takes about as long as this many floating-point operations.
+constexpr double operations_per_copy = 4;
 
 }  // namespace
 
@@ -65,10 +64,9 @@ void copy_strided(const float* x, float* y, int rank, const int32_t* dims) {
   if (s.empty()) return;
   s.sort();
   s.merge();
-  double rows = 1;
-  for (int d = 0; d < s.rank - 1; d++) rows *= s.size[d];
-  const double operations = rows * (operations_per_row + operations_per_copy * s.size[s.rank - 1]);
-  over_ranges(s.size[0], operations, [&](int first, int last) {
+  double floats = 1;
+  for (int d = 0; d < s.rank; d++) floats *= s.size[d];
+  over_ranges(s.size[0], operations_per_copy * floats, [&](int first, int last) {
     Shape part = s;
     part.size[0] = last - first;
     copy(x + first * s.x[0], y + first * s.y[0], part);
