@@ -499,7 +499,8 @@ export interface Backend {
   closeArena(): void;
   /** Returns a block that shares the memory of a part of `block`. */
   view(block: Block, offset: number, length: number): Block;
-  write(block: Block, data: ArrayLike<number>): void;
+  /** Writes values to a block, the first one at `offset` (default 0). */
+  write(block: Block, data: ArrayLike<number>, offset?: number): void;
   /**
    * Declares that `format` represents every value of the block exactly, until the next write to its allocation. Kernels
    * may then store packed copies of the block in this format. Absent if all kernels of the backend read float32 only.

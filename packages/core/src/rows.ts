@@ -4,7 +4,7 @@
  */
 import type { FloatArray } from './backend.js';
 import { sizeOf } from './shape.js';
-import { hostTensor, hostValues, type Tensor } from './tensor.js';
+import { hostTensor, hostValues, selectedRows, type Tensor } from './tensor.js';
 
 /** Subject of error messages. */
 const DATA = 'A data set';
@@ -18,16 +18,22 @@ export function toHost<T extends Tensor | null>(tensors: readonly T[]): Promise<
   );
 }
 
-/** Returns a new tensor with the given rows of a host tensor [N, ...], in the given order. */
+/** Rows of at most this length are copied at once: for each of them, creating a subarray would take longer than copying. */
+const SHORT_ROW = 32;
+
+/**
+ * Returns a new tensor with the given rows of a host tensor [N, ...], in the given order. `rows` must not change afterwards: long
+ * rows are copied when they are needed.
+ */
 export function takeRows(tensor: Tensor, rows: ArrayLike<number>): Tensor {
   const values = hostValues(tensor, DATA);
   const shape = tensor.shape.slice(1);
   const width = sizeOf(shape);
+  if (width > SHORT_ROW) return selectedRows({ array: values, width, rows }, [rows.length, ...shape]);
   const out = new (values.constructor as new (length: number) => FloatArray)(rows.length * width);
   for (let i = 0; i < rows.length; i++) {
     const start = rows[i] * width;
-    if (width > 32) out.set(values.subarray(start, start + width), i * width);
-    else for (let j = 0; j < width; j++) out[i * width + j] = values[start + j]; // a subarray takes longer than a short copy
+    for (let j = 0; j < width; j++) out[i * width + j] = values[start + j];
   }
   return hostTensor(out, [rows.length, ...shape]);
 }
