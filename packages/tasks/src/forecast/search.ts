@@ -10,7 +10,10 @@ import { warmUp } from './transform.js';
 /** With one fold, the search stops after this many steps without a better validation loss, but after at least 3 and at most 10 epochs. */
 const PATIENCE_STEPS = 1000;
 const [MIN_PATIENCE, MAX_PATIENCE] = [3, 10];
-/** After only 3 epochs without a better loss, the search stops if the loss is more than this share above the best loss. */
+/**
+ * After only 3 epochs without a better loss, the search stops if the loss is above that of the first epoch and more than this
+ * share above the best loss.
+ */
 const MAX_RISE = 0.03;
 /** With more training pairs than this, one fold is enough. */
 const ONE_FOLD_PAIRS = 2000;
@@ -92,7 +95,7 @@ export async function* searchEpochs(
 
 /**
  * Returns callbacks that stop the training when the validation loss no longer improves, and restore the weights of the best
- * epoch. The training stops earlier if the loss rises clearly above the best one.
+ * epoch. The training stops earlier if the loss rises above that of the first epoch and clearly above the best one.
  * @param losses the validation losses of the earlier epochs
  */
 function stopWithoutProgress(stepsPerEpoch: number, losses: readonly number[]): Callback[] {
@@ -105,7 +108,7 @@ function stopWithoutProgress(stepsPerEpoch: number, losses: readonly number[]): 
         if (event.type !== 'epoch') return;
         const best = Math.min(...losses);
         const epochsSinceBest = losses.length - losses.indexOf(best);
-        const limit = best + MAX_RISE * Math.abs(best);
+        const limit = Math.max(losses[0], best + MAX_RISE * Math.abs(best));
         if (epochsSinceBest >= MIN_PATIENCE && (event.validationLoss ?? 0) > limit) run.stop();
       },
     },
