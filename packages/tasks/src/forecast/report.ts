@@ -243,7 +243,9 @@ function forecastTable({ panel, forecasts, levels }: ForecastResult): string {
     listed.length < forecasts.length
       ? `<p class="quiet">The first ${listed.length} of ${forecasts.length} series; forecast.csv contains all.</p>`
       : '';
-  return note + (rows.length <= 24 ? html : `<details><summary>${rows.length} rows</summary>${html}</details>`);
+  return (
+    note + (rows.length <= 24 ? html : `<details><summary>${rows.length} rows</summary>${html}</details>`)
+  );
 }
 
 /** Returns a function that formats numbers with the same number of decimals: four significant digits of the largest value. */
