@@ -95,13 +95,11 @@ export interface RecurrentForwardCall extends RecurrentCall {
   U: Block; // [H, G*H]
   b: Block | null;
   /**
-   * [T+1, B, I+H]: entry t contains x_t, followed by h_{t-1} times rmask. The caller fills h in entry 0 and, unless `x` is given,
-   * x in the entries 0 to T-1.
+   * [T+1, B, I+H]: entry t contains x_t, followed by h_{t-1} times rmask. The caller fills x in the entries 0 to T-1,
+   * and h in entry 0. If `x` is given, the block is [2, B, I+H]: step t uses entry t % 2, and the kernel copies x_t to it.
    */
   xh: Block;
-  /** False: `xh` is [2, B, I+H], and step t uses entry t % 2. Only if `x` is given. */
-  keepSteps: boolean;
-  /** The inputs [B, T, I] of a batch of at least `minBatchForStepCopies`; the kernel copies x_t to `xh`. Otherwise null. */
+  /** The inputs [B, T, I], for inference with a batch of at least `minBatchForStepCopies`; otherwise null. */
   x: Block | null;
   /** True: the kernel reads `x` from the last step to the first. */
   reverse: boolean;
@@ -499,8 +497,7 @@ export interface Backend {
   closeArena(): void;
   /** Returns a block that shares the memory of a part of `block`. */
   view(block: Block, offset: number, length: number): Block;
-  /** Writes values to a block, the first one at `offset` (default 0). */
-  write(block: Block, data: ArrayLike<number>, offset?: number): void;
+  write(block: Block, data: ArrayLike<number>): void;
   /**
    * Declares that `format` represents every value of the block exactly, until the next write to its allocation. Kernels
    * may then store packed copies of the block in this format. Absent if all kernels of the backend read float32 only.

@@ -1,10 +1,10 @@
 /**
- * Selects, slices and joins the rows of data sets, which are tensors [N, ...] in host memory: in JavaScript arrays, not in the
+ * Slices and joins the rows of data sets, which are tensors [N, ...] in host memory: in JavaScript arrays, not in the
  * memory of a backend.
  */
 import type { FloatArray } from './backend.js';
 import { sizeOf } from './shape.js';
-import { hostTensor, hostValues, selectedRows, type Tensor } from './tensor.js';
+import { hostTensor, hostValues, type Tensor } from './tensor.js';
 
 /** Subject of error messages. */
 const DATA = 'A data set';
@@ -16,26 +16,6 @@ export function toHost<T extends Tensor | null>(tensors: readonly T[]): Promise<
       tensor?.hostArray === null ? (hostTensor(await tensor.data(), tensor.shape) as T) : tensor,
     ),
   );
-}
-
-/** Rows of at most this length are copied at once: for each of them, creating a subarray would take longer than copying. */
-const SHORT_ROW = 32;
-
-/**
- * Returns a new tensor with the given rows of a host tensor [N, ...], in the given order. `rows` must not change afterwards: long
- * rows are copied when they are needed.
- */
-export function takeRows(tensor: Tensor, rows: ArrayLike<number>): Tensor {
-  const values = hostValues(tensor, DATA);
-  const shape = tensor.shape.slice(1);
-  const width = sizeOf(shape);
-  if (width > SHORT_ROW) return selectedRows({ array: values, width, rows }, [rows.length, ...shape]);
-  const out = new (values.constructor as new (length: number) => FloatArray)(rows.length * width);
-  for (let i = 0; i < rows.length; i++) {
-    const start = rows[i] * width;
-    for (let j = 0; j < width; j++) out[i * width + j] = values[start + j];
-  }
-  return hostTensor(out, [rows.length, ...shape]);
 }
 
 /** Returns a new tensor with the rows start..end-1 of a host tensor. */

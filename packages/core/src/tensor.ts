@@ -3,8 +3,7 @@
  * one of three locations:
  *
  * - host: a JavaScript array owned by the garbage collector, for results of `tensor()`, and for results of scopes if the
- *   backend's memory can be read synchronously. Such a tensor never expires and can be used on any backend. A batch of rows of a
- *   data set shares the array of the data set.
+ *   backend's memory can be read synchronously. Such a tensor never expires and can be used on any backend.
  * - block: temporary memory of the scope in which the tensor was created. After the scope has closed, using the tensor
  *   throws an error.
  * - resident: a part of a buffer that stays in a backend's memory, for parameters and optimizer slots, and for results
@@ -33,26 +32,16 @@ export interface ResidentMemory {
 
 /**
  * The location of a tensor's values. A tensor and its reshaped views share one Storage, so that they move together. Host
- * values are in `values`, or in the array of `selection` until `values` is needed, and may have a copy in `block` while `scope`
- * is open. Resident values are in `memory` at `offset`. Otherwise, the values are in `block`, which belongs to `scope`.
+ * values are in `values`, and may have a copy in `block` while `scope` is open. Resident values are in `memory` at
+ * `offset`. Otherwise, the values are in `block`, which belongs to `scope`.
  * @internal
  */
 export interface Storage {
   values: FloatArray | null;
-  selection: RowSelection | null;
   block: Block | null;
   scope: ScopeState | null;
   memory: ResidentMemory | null;
   readonly offset: number;
-}
-
-/** Rows of an array of rows. */
-export interface RowSelection {
-  array: FloatArray;
-  /** Length of a row. */
-  width: number;
-  /** The selected rows, in order. */
-  rows: ArrayLike<number>;
 }
 
 /** @internal */
@@ -63,7 +52,7 @@ export function storage(
   memory: ResidentMemory | null = null,
   offset = 0,
 ): Storage {
-  return { values, selection: null, block, scope, memory, offset };
+  return { values, block, scope, memory, offset };
 }
 
 /** A number, or nested arrays of numbers. */
@@ -128,12 +117,7 @@ export class Tensor {
 
   /** @internal The values of a host tensor (do not change them), or null if they are in a backend's memory. */
   get hostArray(): FloatArray | null {
-    const storage = this.#storage;
-    if (storage.selection !== null) {
-      storage.values = selectedValues(storage.selection);
-      storage.selection = null;
-    }
-    return storage.values;
+    return this.#storage.values;
   }
 
   /** @internal Returns the backend memory of the values, for tensors without `hostArray`. */
@@ -145,14 +129,13 @@ export class Tensor {
   /** @internal Returns the values in the memory of the current backend; uploads host values once per scope. */
   block(): Block {
     const storage = this.#storage;
-    const { values, selection, memory } = storage;
+    const { values, memory } = storage;
     if (memory !== null) return memory.blockFor(storage.offset, this.size);
-    if (values === null && selection === null) return this.#liveBlock();
+    if (values === null) return this.#liveBlock();
     const scope = currentScope();
     if (storage.scope?.open && storage.scope.backend === scope.backend) return storage.block!;
     const block = scope.backend.temporary(this.size);
-    if (values !== null) scope.backend.write(block, values);
-    else eachRow(selection!, (row, at) => scope.backend.write(block, row, at));
+    scope.backend.write(block, values);
     storage.block = block;
     storage.scope = scope;
     return block;
@@ -166,8 +149,9 @@ export class Tensor {
   /** @internal Moves the values to memory that outlives scopes if they are in `scope` (null: in any scope). */
   moveOut(scope: ScopeState | null): void {
     const storage = this.#storage;
-    if (storage.values !== null || storage.selection !== null || storage.memory !== null) return;
-    if (scope !== null && storage.scope !== scope) return;
+    if (storage.values !== null || storage.memory !== null || (scope !== null && storage.scope !== scope)) {
+      return;
+    }
     const { backend } = storage.scope!;
     const block = this.#liveBlock();
     if (backend.readSync) storage.values = backend.readSync(block, pooledArray(this.size, backend.float));
@@ -239,27 +223,6 @@ function pooledArray(
 /** @internal Returns a host tensor that takes ownership of `values` (no copy). */
 export function hostTensor(values: FloatArray, shape: Shape): Tensor {
   return new Tensor(shape, storage(values, null, null));
-}
-
-/**
- * @internal Returns a host tensor with some rows of an array, which must not change any more. They are copied when they are needed,
- * directly to the memory of the backend: an array for each batch would make the garbage collector run often.
- */
-export function selectedRows(selection: RowSelection, shape: Shape): Tensor {
-  return new Tensor(shape, { ...storage(null, null, null), selection });
-}
-
-/** Calls `body` for each selected row, with the position of its first value among the values of all rows. */
-function eachRow({ array, width, rows }: RowSelection, body: (row: FloatArray, at: number) => void): void {
-  for (let i = 0; i < rows.length; i++)
-    body(array.subarray(rows[i] * width, (rows[i] + 1) * width), i * width);
-}
-
-function selectedValues(selection: RowSelection): FloatArray {
-  const { array, width, rows } = selection;
-  const values = new (array.constructor as new (length: number) => FloatArray)(rows.length * width);
-  eachRow(selection, (row, at) => values.set(row, at));
-  return values;
 }
 
 /** @internal Allocates a tensor, with undefined values, in the temporary memory of the open scope. */

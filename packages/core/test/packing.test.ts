@@ -213,7 +213,6 @@ function firstStep(backend: Backend, W: Block, U: Block, b: Block): number[] {
     rmask: null,
     mask: null,
     outputMask: null,
-    keepSteps: true,
     hs: null,
     gates: null,
     x: null,

@@ -16,11 +16,7 @@ void copy_inputs(const Forward& s, long t, const Part& part) {
   const int K = s.I + s.H, rows = part.last - part.first;
   const int32_t dims[] = {rows, s.I, s.T * s.I, 1, K, 1};
   const float* x = s.x + ((long)part.first * s.T + (s.back ? s.T - 1 - t : t)) * s.I;
-  float* to = row_of(s, t) + (long)part.first * K;
-  copy_strided(x, to, 2, dims);
-  if (!s.mask || !s.keep) return;
-  for (int b = part.first; b < part.last; b++, to += K)
-    if (s.mask[t * s.B + b] == 0) fill(to, s.I, 0);
+  copy_strided(x, row_of(s, t) + (long)part.first * K, 2, dims);
 }
 
 #if UNROLL_FLOAT16

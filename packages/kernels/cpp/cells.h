@@ -11,7 +11,7 @@ namespace unroll::UNROLL_ISA {
 
 // ------------------------------------------------------------------------------------------------- sequences and steps
 // Returns row t of xh.
-FORCE_INLINE float* row_of(const Forward& s, long t) { return s.xh + (s.keep ? t : t & 1) * s.B * (s.I + s.H); }
+FORCE_INLINE float* row_of(const Forward& s, long t) { return s.xh + (s.x ? t & 1 : t) * s.B * (s.I + s.H); }
 FORCE_INLINE float* row_of(const GruBackward& s, long t) { return (float*)s.xh + t * s.B * (s.I + s.H); }
 
 // Step t of a sequence: the addresses of its arrays, and functions that read and write h. The fields are those of Steps and

@@ -292,11 +292,11 @@ struct Steps {
 // Arguments of all forward kernels. The plain RNN takes no others: h = act(x W + h' U + b).
 struct Forward : Steps {
   // [T+1][B][I+H]: row t holds x_t, then h_{t-1} multiplied by rmask (if not null), as the products use it.
-  // The caller fills the x parts of rows 0..T-1, unless x is given, and the h part of row 0 (the initial state, zeros if none);
-  // forward fills the h parts of rows 1..T, and sets the x parts of masked steps to 0.
+  // The caller fills the x parts of rows 0..T-1 and the h part of row 0 (the initial state, zeros if none); forward fills
+  // the h parts of rows 1..T, and sets the x parts of masked steps to 0.
   float* xh;
-  int keep;  // 1: backward needs xh; 0: xh is [2][B][I+H], with row t % 2 in place of row t. 0 only if x is given
-  // [B][T][I] the inputs, only for more than rows_to_split rows | null. If given, forward fills the x parts of xh from here.
+  // [B][T][I] the inputs, only for inference of more than rows_to_split rows | null. If given, xh is [2][B][I+H] with row
+  // t % 2 in place of row t, and forward fills its x parts from here.
   const float* x;
   int back;   // 1: x is read from the last step to the first (a reversed layer)
   float* hs;  // [T+1][B][H] h without dropout, row 0: the initial state | null, if and only if rmask is null

@@ -71,7 +71,7 @@ export const runLstm = (module: KernelModule, shape: LstmShape): LstmResult => {
   const steps = { T, B, I, H, act: Activation.tanh, packed };
   const ract = Activation.sigmoid;
   callLstmForward(module, {
-    forward: { steps, xh, keep: 1, back: 0, y, yT: B * H, yB: H },
+    forward: { steps, xh, back: 0, y, yT: B * H, yB: H },
     ...{ ract, c, cStep: B * H, gates },
   });
 

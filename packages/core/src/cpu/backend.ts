@@ -93,14 +93,14 @@ function createBackend(
       const { address, root } = block as CpuBlock;
       return { length, address: address + offset * FLOAT_BYTES, root };
     },
-    write(block, data, offset = 0) {
+    write(block, data) {
       const address = addressOf(block);
       const { length } = block;
-      if (offset + data.length > length)
-        throw new RangeError(`write: got ${data.length} values at ${offset} for a block of ${length}.`);
+      if (data.length > length)
+        throw new RangeError(`write: got ${data.length} values for a block of ${length}.`);
       const all = wholeMemory(address + length * FLOAT_BYTES);
-      if (all) all.set(data, address / FLOAT_BYTES + offset);
-      else floats(address, length).set(data, offset);
+      if (all) all.set(data, address / FLOAT_BYTES);
+      else floats(address, length).set(data);
       markDirty(block);
     },
     read: async (block) => readSync(block),

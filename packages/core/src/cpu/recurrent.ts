@@ -147,7 +147,6 @@ function forward(c: RecurrentForwardCall, packedWeights: number): Forward {
   return {
     steps: steps(c, c.I, packedWeights),
     xh: addressOf(c.xh),
-    keep: c.keepSteps ? 1 : 0,
     x: addressOf(c.x),
     back: c.reverse ? 1 : 0,
     hs: addressOf(c.hs),

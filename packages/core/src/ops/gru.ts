@@ -87,7 +87,6 @@ const gruOp: Op<GruAttributes, GruOpInputs, readonly [y: Tensor, h: Tensor]> = {
       U: U.block(),
       b: blockOf(b),
       xh: xh.block(),
-      keepSteps: buffers.keepSteps,
       x: input,
       reverse: attrs.reverse,
       hs: blockOf(hs),

@@ -82,7 +82,6 @@ const lstmOp: Op<RecurrentAttributes, LstmOpInputs, readonly [y: Tensor, h: Tens
       U: U.block(),
       b: blockOf(b),
       xh: xh.block(),
-      keepSteps: buffers.keepSteps,
       x: input,
       reverse: attrs.reverse,
       hs: blockOf(hs),

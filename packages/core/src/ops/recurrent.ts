@@ -145,11 +145,10 @@ export interface SequenceBuffers {
   I: number;
   H: number;
   /**
-   * [T+1,B,I+H]: x_t, followed by h_{t-1} after recurrent dropout. Without `keepSteps`, [2,B,I+H]: even steps use entry
+   * [T+1,B,I+H]: x_t, followed by h_{t-1} after recurrent dropout. If `input` is set, [2,B,I+H]: even steps use entry
    * 0 and odd steps entry 1.
    */
   xh: Tensor;
-  keepSteps: boolean;
   /** The inputs, which the kernels copy to xh one step at a time; null: xh already contains them. */
   input: Block | null;
   /** [T+1,B,H]: h before recurrent dropout; null: there is no recurrent dropout. */
@@ -167,8 +166,8 @@ export interface SequenceOperands {
 
 /**
  * Copies x, the initial state and the masks to the buffers of the kernels; with `reverse`, x from its last step to
- * its first. For large batches, the kernels copy x one step at a time, just before they read it. If backward does not need
- * xh (`saving` is false), they use a buffer of two steps, which stays in the caches.
+ * its first. For large batches, if backward does not need xh (`saving` is false), the kernels copy x one step at a
+ * time, because a buffer of two steps stays in the caches.
  */
 export function prepareSequence(
   kernels: Kernels,
@@ -179,9 +178,8 @@ export function prepareSequence(
 ): SequenceBuffers {
   const [B, T, I] = x.shape as [number, number, number];
   const K = I + H;
-  const copyStepwise = B >= currentScope().backend.minBatchForStepCopies;
-  const keepSteps = saving || !copyStepwise;
-  const xh = temporaryTensor([keepSteps ? T + 1 : 2, B, K]);
+  const copyStepwise = !saving && B >= currentScope().backend.minBatchForStepCopies;
+  const xh = temporaryTensor([copyStepwise ? 2 : T + 1, B, K]);
   const [start, step] = attrs.reverse ? [(T - 1) * I, -I] : [0, I];
   if (!copyStepwise)
     kernels.copy({
@@ -207,7 +205,6 @@ export function prepareSequence(
     I,
     H,
     xh,
-    keepSteps,
     input: copyStepwise ? x.block() : null,
     hs,
     masks: mask ? stepMasks(mask, attrs) : null,

@@ -61,7 +61,6 @@ const rnnOp: Op<SequenceAttributes, RnnOpInputs, readonly [y: Tensor, h: Tensor]
       U: U.block(),
       b: blockOf(b),
       xh: xh.block(),
-      keepSteps: buffers.keepSteps,
       x: input,
       reverse: attrs.reverse,
       hs: blockOf(hs),

@@ -233,7 +233,7 @@ export function referenceBackend(dtype: 'float32' | 'float64' = 'float32'): Back
       length,
       values: values(block).subarray(offset, offset + length),
     }),
-    write: (block, data, offset = 0) => values(block).set(data, offset),
+    write: (block, data) => values(block).set(data),
     read: async (block) => values(block).slice(),
     readSync(block, to) {
       if (to === undefined) return values(block).slice();

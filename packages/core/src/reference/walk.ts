@@ -33,7 +33,7 @@ export function walkForward(call: RecurrentForwardCall, cell: (row: ForwardRow) 
   const mask = call.mask && values(call.mask);
   const outputMask = call.outputMask && values(call.outputMask);
   const out = y && values(y.block);
-  const [x, bufferSteps] = [call.x && values(call.x), call.keepSteps ? T + 1 : 2];
+  const [x, bufferSteps] = [call.x && values(call.x), call.x ? 2 : T + 1];
   const h = new Float64Array(H);
   for (let t = 0; t < T; t++) {
     for (let r = 0; r < B; r++) {
@@ -45,9 +45,10 @@ export function walkForward(call: RecurrentForwardCall, cell: (row: ForwardRow) 
       if (x) {
         const from = (r * T + (call.reverse ? T - 1 - t : t)) * I;
         row.set(x.subarray(from, from + I));
+      } else if (!valid) {
+        // Zeros keep a NaN in a masked input out of the weight gradients.
+        row.fill(0, 0, I);
       }
-      // Zeros keep a NaN in a masked input out of the weight gradients.
-      if (!valid && call.keepSteps) row.fill(0, 0, I);
       const hBefore = hs ? hs.subarray(index * H, (index + 1) * H) : row.subarray(I);
       cell({ t, r, index, valid, xh: row, hBefore, h });
       for (let u = 0; u < H; u++) {

@@ -116,16 +116,7 @@ const SETTINGS: readonly Settings[] = [
       recurrentDropout: false,
       nanAt: [0, 0] as const,
     },
-  ].flatMap(({ name, ...changes }) =>
-    [false, true].map((saving) =>
-      withDefaults({
-        name: `${name}${saving ? ', with saved values' : ''}`,
-        copiesInputsByStep: true,
-        saving,
-        ...changes,
-      }),
-    ),
-  ),
+  ].map((changes) => withDefaults({ saving: false, copiesInputsByStep: true, ...changes })),
   // A NaN affects only its own batch row, and nothing if its step is masked.
   withDefaults({ name: 'NaN at a valid step', nanAt: [1, 1] }),
   withDefaults({ name: 'NaN at a masked step', nanAt: [0, 0] }),
@@ -152,9 +143,6 @@ const dropoutMask = (count: number): Float64Array =>
 /** Returns the row of an array [T * B, ...] for a step and a batch row. */
 const rowOf = (B: number, [t, b]: readonly [number, number]): number => t * B + b;
 
-/** Returns whether the kernel keeps the inputs and states of all steps. */
-const keepsSteps = ({ saving, copiesInputsByStep }: Settings): boolean => saving || !copiesInputsByStep;
-
 /**
  * Returns the arrays that every forward kernel reads and writes.
  * @param G number of gates
@@ -162,7 +150,7 @@ const keepsSteps = ({ saving, copiesInputsByStep }: Settings): boolean => saving
 function forwardArrays(settings: Settings, G: number, biasSize: number): Arrays {
   const { T, B, I, H, output } = settings;
   const K = I + H;
-  const xh = draw.nan((keepsSteps(settings) ? T + 1 : 2) * B * K);
+  const xh = draw.nan((settings.copiesInputsByStep ? 2 : T + 1) * B * K);
   const x = draw.normal(T * B * I, 'x');
   const nanRow = settings.nanAt && rowOf(B, settings.nanAt);
   if (nanRow !== undefined) x.fill(Number.NaN, nanRow * I, (nanRow + 1) * I);
@@ -219,7 +207,6 @@ const forwardArguments = (settings: Settings, blocks: Blocks) => ({
     W: blocks.W,
     b: blocks.b ?? null,
     xh: blocks.xh,
-    keepSteps: keepsSteps(settings),
     x: settings.copiesInputsByStep ? blocks.x : null,
     reverse: settings.reverse,
     hs: blocks.hs ?? null,
