@@ -22,7 +22,8 @@ export const ALLOWED = {
   'core/src/ops/pick.ts': { forEachChunk: `class indices: ${HOST}`, checkClasses: `class indices: ${HOST}` },
   'core/src/ops/recurrent.ts': { stepMasks: `masks: ${HOST}` },
   'core/src/ops/rows.ts': { gather: `ids: ${HOST}` },
-  'core/src/rows.ts': { takeRows: HOST_COPY, sliceRows: HOST_COPY, joinRows: HOST_COPY },
+  'core/src/rows.ts': { sliceRows: HOST_COPY, joinRows: HOST_COPY },
+  'core/src/taken-rows.ts': { takeRows: HOST_COPY },
   'core/src/resident.ts': { readSynchronously: 'throws if the backend has no synchronous reads' },
   'core/src/tensor.ts': {
     dataSync: 'the public synchronous read',
