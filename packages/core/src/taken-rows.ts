@@ -19,8 +19,8 @@ interface Selection {
 }
 
 /**
- * A host tensor of rows of a data set, whose array must not change any more. They are copied when they are needed, usually directly
- * to the memory of the backend: with an array for each batch, the garbage collector would run often.
+ * A host tensor of rows of a data set, whose array must not change any more. The rows are copied when they are needed, usually
+ * directly to the memory of the backend: with an array for each batch, the garbage collector would run often.
  */
 class RowsTensor extends Tensor {
   readonly #selection: Selection; // shared with reshaped tensors

@@ -4,7 +4,7 @@
  */
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
-import { add, reshape, scope, setBackend, tensor } from '@unroll/core';
+import { add, keep, reshape, scope, setBackend, tensor } from '@unroll/core';
 import { takeRows } from '@unroll/core/internal';
 import { testBackends } from '@unroll/testkit/node';
 
@@ -43,7 +43,7 @@ for (const { name, backend, reason } of testBackends()) {
 
     test('rows can be returned from a scope, reshaped and selected again', () => {
       const batch = takeRows(dataSet(T * I), [4, 2]);
-      const returned = scope(() => batch);
+      const returned = scope(() => keep(batch));
       const sequences = reshape(batch, [2, T, I]);
       const last = takeRows(sequences, [1, 1]);
       assert.deepEqual([...returned.dataSync()], expected([4, 2], T * I));

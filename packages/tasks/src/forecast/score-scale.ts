@@ -31,7 +31,10 @@ const MIN_SHARE = 0.1;
  */
 const [ADAPTATION_SEASONS, ADAPTATION_ROWS, ADAPTATION_ERRORS] = [1, 12, 240];
 
-/** Returns the shortest season of the plan that consists of several seasons, such as 168 hours for 24; the season itself if none does. */
+/**
+ * Returns the shortest season of the plan that consists of several seasons, such as 168 hours for 24; the season itself if there is
+ * none.
+ */
 const longSeasonOf = ({ season, seasons }: Pick<ForecastPlan, 'season' | 'seasons'>): number => {
   const longer = season < 2 ? [] : seasons.filter((each) => each > season && each % season === 0);
   return longer.reduce((shortest, each) => Math.min(shortest, each), longer.at(0) ?? season);

@@ -185,6 +185,7 @@ export function bestScaling(
   const isBetter = losses[best] < (1 - 0.5 / Math.sqrt(pointCount)) * losses[0];
   return scalings[isBetter && pointCount * 2 >= count ? best : 0];
 }
+
 /** Writes the quotients of two lists to a third one. */
 function divide(dividends: Float64Array, divisors: Float64Array, quotients: Float64Array): void {
   for (let i = 0; i < quotients.length; i++) quotients[i] = dividends[i] / divisors[i];
