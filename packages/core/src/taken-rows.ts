@@ -1,5 +1,6 @@
 /** Selects rows of data sets, which are tensors [N, ...] in host memory, such as the rows of a batch. */
 import type { Block, FloatArray } from './backend.js';
+import { valueError } from './errors.js';
 import { currentScope, type ScopeState } from './runtime.js';
 import { type Shape, sizeOf } from './shape.js';
 import { hostTensor, hostValues, storage, Tensor } from './tensor.js';
@@ -48,7 +49,8 @@ class RowsTensor extends Tensor {
       return selection.block;
     const { backend } = scope;
     const block = backend.temporary(this.size);
-    eachRow(selection, (row, at) => backend.write(backend.view(block, at, row.length), row));
+    if (selection.values !== null) backend.write(block, selection.values);
+    else eachRow(selection, (row, at) => backend.write(backend.view(block, at, row.length), row));
     selection.block = block;
     selection.scope = scope;
     return block;
@@ -71,13 +73,17 @@ function eachRow({ array, width, rows }: Selection, body: (row: FloatArray, at: 
 const SHORT_ROW = 32;
 
 /**
- * Returns a new tensor with the given rows of a host tensor [N, ...], in the given order. `rows` must not change afterwards: long
- * rows are copied when they are needed.
+ * Returns a new tensor with the given rows of a host tensor [N, ...], in the given order. Long rows are copied when they are needed:
+ * neither `rows` nor the values of `tensor` may change afterwards, and the result keeps all of these values in memory.
+ * @throws UnrollError `value` if a row does not exist
  */
 export function takeRows(tensor: Tensor, rows: ArrayLike<number>): Tensor {
   const values = hostValues(tensor, 'A data set');
   const shape = tensor.shape.slice(1);
   const width = sizeOf(shape);
+  for (let i = 0; i < rows.length; i++)
+    if (!(rows[i] >= 0 && rows[i] < tensor.shape[0] && (rows[i] + 1) * width <= values.length))
+      throw valueError(`The data set has ${tensor.shape[0]} rows; there is no row ${rows[i]}.`);
   if (width > SHORT_ROW) {
     const selection = { array: values, width, rows, values: null, block: null, scope: null };
     return new RowsTensor([rows.length, ...shape], selection);

@@ -8,6 +8,8 @@
  *   throws an error.
  * - resident: a part of a buffer that stays in a backend's memory, for parameters and optimizer slots, and for results
  *   of scopes if the backend's memory can only be read asynchronously.
+ *
+ * Batches of a data set are host tensors whose array is created only when it is needed (taken-rows.ts).
  */
 import type { Backend, Block, FloatArray } from './backend.js';
 import { formatShape, shapeError, UnrollError } from './errors.js';

@@ -52,10 +52,34 @@ for (const { name, backend, reason } of testBackends()) {
       assert.deepEqual([...sequences.dataSync()], expected([4, 2], T * I));
     });
 
+    test('values are the same whether a batch is first read in host memory, in an inner or in an outer scope', () => {
+      const plusOne = expected([2, 6], T * I).map((value) => value + 1);
+      const read = takeRows(dataSet(T * I), [2, 6]);
+      assert.deepEqual([...read.dataSync()], expected([2, 6], T * I));
+      const inner = takeRows(dataSet(T * I), [2, 6]);
+      scope(() => {
+        assert.deepEqual([...scope(() => add(inner, 1)).dataSync()], plusOne);
+        assert.deepEqual([...add(read, 1).dataSync()], plusOne);
+        assert.deepEqual([...add(inner, 1).dataSync()], plusOne);
+        assert.deepEqual([...scope(() => add(inner, 1)).dataSync()], plusOne);
+        assert.deepEqual([...keep(inner).dataSync()], expected([2, 6], T * I));
+      });
+    });
+
     test('no rows', () => {
       const none = takeRows(dataSet(T * I), []);
       assert.deepEqual(none.shape, [0, T * I]);
       assert.deepEqual([...none.dataSync()], []);
+      assert.deepEqual(scope(() => add(none, 1)).shape, [0, T * I]);
     });
+
+    for (const width of [3, T * I])
+      for (const row of [-1, N, Number.NaN])
+        test(`row ${row} of ${N} rows of length ${width} is refused`, () => {
+          assert.throws(() => takeRows(dataSet(width), [0, row]), {
+            code: 'value',
+            message: `The data set has ${N} rows; there is no row ${row}.`,
+          });
+        });
   });
 }

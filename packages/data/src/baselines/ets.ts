@@ -203,7 +203,7 @@ function fitForm(y: Float64Array, form: EtsForm, m: number): { aicc: number; par
     const beta = hasTrend ? interpolate(Math.min(MIN_SMOOTHING, alpha), alpha, x[i++]) : 0;
     const gamma = form.season === 'none' ? 0 : interpolate(0, 1 - alpha, x[i++]);
     const phi = isDamped ? interpolate(MIN_PHI, MAX_PHI, x[i]) : hasTrend ? 1 : 0;
-    return { alpha, beta, gamma, phi, ...initial };
+    return { alpha, beta, gamma, phi, level: initial.level, trend: initial.trend, season: initial.season };
   };
   const start = [
     0.3,

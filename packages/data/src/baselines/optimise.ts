@@ -51,18 +51,23 @@ export function minimiseInBox(
     vertex[i] += vertex[i] > 0.5 ? -0.25 : 0.25;
     simplex.push(evaluate(vertex));
   }
-  const centre = start.map(() => 0);
-  for (let evaluations = simplex.length; evaluations < maxEvaluations; ) {
+  let evaluations = simplex.length;
+  const centre = new Array<number>(size).fill(0);
+  let worst = simplex[size];
+  // The point at `scale` on the line from the worst vertex (-1) through the centre (0).
+  const pointAt = (scale: number): Vertex => {
+    evaluations++;
+    const x = centre.slice();
+    for (let i = 0; i < size; i++) x[i] = clip(x[i] + scale * (x[i] - worst.x[i]));
+    return evaluate(x);
+  };
+  while (evaluations < maxEvaluations) {
     sortByValue(simplex);
-    const [best, worst] = [simplex[0], simplex[size]];
+    const best = simplex[0];
+    worst = simplex[size];
     if (worst.value - best.value <= 1e-9 * (Math.abs(best.value) + 1e-9)) break;
     centre.fill(0);
     for (let v = 0; v < size; v++) for (let i = 0; i < size; i++) centre[i] += simplex[v].x[i] / size;
-    // The point at `scale` on the line from the worst vertex (-1) through the centre (0).
-    const pointAt = (scale: number): Vertex => {
-      evaluations++;
-      return evaluate(centre.map((value, i) => clip(value + scale * (value - worst.x[i]))));
-    };
     let next = pointAt(1);
     if (next.value < best.value) {
       const further = pointAt(2);

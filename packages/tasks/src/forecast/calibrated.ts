@@ -61,11 +61,20 @@ export async function calibratedForecasts(
     fits: baselineFits(panel, plan, calibrationOrigins),
   };
   const runs: ModelRun[] = [];
+  // One call for all origins, in the order of time, makes every fit only once.
+  const allOrigins = [...calibrationOrigins, ...origins];
+  const order = [...allOrigins.keys()].sort((a, b) => allOrigins[a].origin - allOrigins[b].origin);
+  const ordered = order.map((n) => allOrigins[n]);
   for (const [model, baseline] of leaderboardBaselines(panel, plan, context.baselines)) {
-    const [calibrationForecasts, backtest] = [calibrationOrigins, origins].map((from) =>
-      baselineForecasts(panel, baseline, from, options),
-    );
-    runs.push({ model, indices: allIndices, calibrationForecasts, backtest });
+    const forecasts = new Array<Intervals>(order.length);
+    for (const [i, forecast] of baselineForecasts(panel, baseline, ordered, options).entries())
+      forecasts[order[i]] = forecast;
+    runs.push({
+      model,
+      indices: allIndices,
+      calibrationForecasts: forecasts.slice(0, calibrationOrigins.length),
+      backtest: forecasts.slice(calibrationOrigins.length),
+    });
   }
   const networkRuns: ModelRun[] = [];
   for (const network of networks) {

@@ -34,6 +34,10 @@ export function asIntervals(median: Float64Array, levels: readonly number[]): In
   return { median, lower: levels.map(() => median), upper: levels.map(() => median) };
 }
 
+/** Returns whether all bounds of a forecast are its median, the same array, as in the results of `asIntervals`. */
+export const isPointForecast = ({ median, lower, upper }: Intervals): boolean =>
+  lower.every((bound) => bound === median) && upper.every((bound) => bound === median);
+
 /** The scale of the scores of a run. */
 export interface ScoreScale {
   /** Whether scores are computed on logarithms. */
@@ -80,14 +84,17 @@ export class Calibration {
   }
 
   /** Adds the scores of a forecast, for the steps whose actual value is known. */
-  learn(panel: Panel, { series, origin }: Origin, { lower, upper }: Intervals): void {
+  learn(panel: Panel, at: Origin, forecast: Intervals): void {
     this.#margins.clear();
     this.#levelsByScaling.clear();
     this.#errorSizes = null;
     this.#panel = panel;
+    const { series, origin } = at;
+    const { lower, upper } = forecast;
     const { offset, values } = panel.series[series];
     const sizes = this.#sizesAt(series, origin);
     const spread = spreadAt(this.#scale.spread ?? null, panel);
+    const isPoint = isPointForecast(forecast);
     for (const [k, step] of this.#steps.entries()) {
       const actual = values[origin - offset + k];
       if (actual === undefined || Number.isNaN(actual)) continue;
@@ -95,11 +102,11 @@ export class Calibration {
       step.index.push(origin + k);
       step.meanSize.push(sizes.mean);
       step.recentSize.push(sizes.recent);
-      step.spread.push(spread({ series, origin }, k));
-      step.isPoint.push(this.levels.every((_, l) => !(lower[l][k] < upper[l][k])));
+      step.spread.push(spread(at, k));
+      step.isPoint.push(isPoint || this.levels.every((_, l) => !(lower[l][k] < upper[l][k])));
       const scaled = this.#toScoreScale(series, actual);
       const first = lower[0]?.[k];
-      if (this.levels.every((_, l) => lower[l][k] === first && upper[l][k] === first)) {
+      if (isPoint || this.levels.every((_, l) => lower[l][k] === first && upper[l][k] === first)) {
         step.addPoint(this.#toScoreScale(series, first) - scaled);
       } else {
         const distances = (bounds: readonly Float64Array[], sign: 1 | -1): number[] =>

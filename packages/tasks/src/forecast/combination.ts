@@ -4,7 +4,7 @@
  * if its row lies before the origin, so weights never use later rows. `per-series` forecasts each series with the model that has the
  * lowest mean error on the held-out rows of the series or, if these are few, of all series.
  */
-import type { Intervals } from './calibration.js';
+import { type Intervals, isPointForecast } from './calibration.js';
 import type { Origin } from './encoder.js';
 import type { Panel } from './panel.js';
 
@@ -167,8 +167,15 @@ export function combine(weights: Weights, forecastOf: (model: string) => Interva
     first.forecast.median.map((_, k) =>
       parts.reduce((sum, { weight, forecast }) => sum + weight * select(forecast)[k], 0),
     );
+  const median = mean((forecast) => forecast.median);
+  if (parts.every(({ forecast }) => forecast.mean === undefined && isPointForecast(forecast)))
+    return {
+      median,
+      lower: first.forecast.lower.map(() => median),
+      upper: first.forecast.upper.map(() => median),
+    };
   return {
-    median: mean(({ median }) => median),
+    median,
     lower: first.forecast.lower.map((_, l) => mean(({ lower }) => lower[l])),
     upper: first.forecast.upper.map((_, l) => mean(({ upper }) => upper[l])),
     ...(parts.some(({ forecast }) => forecast.mean !== undefined) && {

@@ -289,7 +289,7 @@ export function marginOf(
   const n = scores.length;
   if (n === 0) return Number.NaN;
   const total = n + Math.sqrt(step);
-  const rank = Math.ceil(total * level);
+  const rank = Math.max(1, Math.ceil(total * level)); // adapted levels can be 0 or below
   if (rank <= n) return valueAtRank(scores, rank - 1);
   const largest = valueAtRank(scores, n - 1);
   // All actual values lie inside the intervals. n scores do not show by how much an interval of this level may be narrowed.

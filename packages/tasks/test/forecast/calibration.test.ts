@@ -47,6 +47,22 @@ describe('a calibration, computed by hand', () => {
       Number.isNaN(learned([0.8]).widen(panelOf(values), { series: 0, origin: 0 }, point(0, 1)).upper[0]![0]),
     );
   });
+  test('never returns NaN after errors have become small, although the adapted level of narrow intervals falls to 0', () => {
+    const [rows, horizon] = [160, 6];
+    const noise = new RandomStream(1, 'calm').uniform(rows);
+    const panel = panelOf(noise.map((each, row) => (row < 50 ? 20 : 0.2) * (each - 0.5)));
+    const zero = new Float64Array(horizon);
+    for (const level of [0.01, 0.3, 0.5]) {
+      const calibration = new Calibration([level], horizon, { ...plain, adaptationRows: 12 });
+      for (let origin = 0; origin < rows; origin++)
+        calibration.learn(panel, { series: 0, origin }, { median: zero, lower: [zero], upper: [zero] });
+      for (let origin = 40; origin < rows; origin++)
+        assert.ok(
+          Array.from(calibration.margins(origin).upper[0]!).every((margin) => margin >= 0),
+          `${level}, row ${origin}`,
+        );
+    }
+  });
   test('widens or narrows the interval of a head by its errors, but never past the median', () => {
     const calibration = new Calibration([0.5], 1, plain);
     const wide = { median: Float64Array.of(0), lower: [Float64Array.of(-10)], upper: [Float64Array.of(10)] };
