@@ -228,10 +228,11 @@ struct TileGroup {
   static constexpr int tiles = 1;
 #endif
   int bounds[most_tiles_in_group + 1];
-  // The rows [from, to) are cut into `count` tiles; this group begins with tile `first`. bytes: the size of a slice.
+  // The rows [from, to) are cut into `count` tiles; this group begins with tile `first`. bytes: the size of a slice; there are
+  // no slices for a single row, which uses each weight only once.
   TileGroup(int from, int to, int count, int first, [[maybe_unused]] int bytes = slice_bytes()) {
 #if UNROLL_SLICES
-    this->bytes = bytes;
+    this->bytes = to - from > 1 ? bytes : 0;
     tiles = min(count - first, bytes ? most_tiles_in_group : 1);
 #endif
     for (int i = 0; i <= tiles; i++) bounds[i] = from + split(to - from, count, first + i);

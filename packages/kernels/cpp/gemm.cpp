@@ -152,7 +152,7 @@ void few_rows(const Product& p) {
     };
     const int whole = p.n / VL, tail = p.n - whole * VL;
     for (int vector = 0; vector < whole;) {
-      const int left = whole - vector, nv = min(left, panel_vectors), most = most_panels(ceil_div(p.m, tiles), nv);
+      const int left = whole - vector, nv = min(left, panel_vectors), most = best_panels(ceil_div(p.m, tiles), nv);
       const int panels = most * nv <= left ? most : 1;
       columns(vector * VL, panels * nv * VL, nv, panels, B + vector * VL, p.ldb);
       vector += panels * nv;

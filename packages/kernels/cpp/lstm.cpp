@@ -56,7 +56,7 @@ struct Tiles {
   explicit Tiles(int rows)
       : rows(rows),
         count(ceil_div(rows, most_rows(gates_per_pass))),
-        most_at_once(rows ? most_panels(ceil_div(rows, count), gates_per_pass) : 1) {}
+        most_at_once(rows ? best_panels(ceil_div(rows, count), gates_per_pass) : 1) {}
   int row(int i) const { return split(rows, count, i); }
   // Returns how many vectors of units to compute at once if `left` vectors remain.
   int vectors(int left) const {
@@ -178,7 +178,7 @@ void forward(const LstmForward& f, const Part& part) {
   alignas(64) float z[most_tiles_in_group * Tiles::buffer];
   const bool standard = standard_activations(f.act, f.ract);
   const Tiles tiles(part.last - part.first);
-  const int I = f.I, H = f.H, K = I + H, bytes = slice_bytes();
+  const int I = f.I, H = f.H, K = I + H, bytes = tiles.rows > 1 ? slice_bytes() : 0;
   const float* packed = f.packed + header;
   const GateRows<Weight> all_rows = {packed, H, K, 0, K};
   const GateRows<Weight> input_rows = {packed, H, K, 0, I}, state_rows = {packed, H, K, I, H};

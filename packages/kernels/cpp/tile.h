@@ -80,15 +80,18 @@ constexpr int accumulators = UNROLL_REGISTERS == 32 ? 24 : VL == 8 ? 12 : 8;
 constexpr int panel_vectors = UNROLL_REGISTERS == 32 ? 4 : 2;
 // Returns the largest number of rows of a tile that is nv vectors wide.
 constexpr int most_rows(int nv) { return accumulators / nv < 8 ? accumulators / nv : 8; }
-// Returns how many panels (1, 2 or 4) a tile of m rows computes at once. With one panel, a tile of few rows would wait for
-// its own sums, because an addition takes several cycles and two can start in each cycle. (With a single row, each
-// weight is used only once, so loading the weights takes all the time. One panel is then best, because more of it is still in
-// the L1 cache from the previous step.)
+// Returns how many panels (1, 2 or 4) a tile of m rows can compute at once. With one panel, a tile of few rows would wait for
+// its own sums, because an addition takes several cycles and two can start in each cycle.
 constexpr int most_panels(int m, int nv) {
   if (2 * nv <= panel_vectors) return 1;  // panels have nearly equal widths, so no other panel is this narrow
-  if (m == 1 && nv == 4 && VL == 16) return 1;
   const int together = (UNROLL_REGISTERS == 32 ? 8 : accumulators) / (m * nv);
   return together >= 4 ? 4 : together >= 2 ? 2 : 1;
+}
+// Returns how many panels a tile of m rows should compute at once. A single row uses each weight only once, so loading the
+// weights takes all the time. On cores with AVX-512 at half rate, which have no slices, one panel is then best, because more
+// of it is still in the L1 cache from the previous step; at full rate, two are.
+inline int best_panels(int m, int nv) {
+  return m == 1 && nv == 4 && VL == 16 && !slice_bytes() ? 1 : most_panels(m, nv);
 }
 
 // Computes a tile. 1 <= nv <= panel_vectors, 1 <= m <= most_rows(nv), panels <= most_panels(m, nv). The tile has at most
@@ -108,9 +111,9 @@ struct Panels {
   constexpr int column(int p) const { return first_vector(p) * VL; }                        // the first column
   constexpr int columns(int p) const { return min(n - column(p), width(p) * VL); }      // without the padding
   // Returns how many panels a tile of m rows computes at once, from p on towards `end` (exclusive; may be less than p).
-  constexpr int panels_at_once(int p, int end, int m) const {
+  int panels_at_once(int p, int end, int m) const {
     const int step = p < end ? 1 : -1;
-    int panels = most_panels(m, width(p));
+    int panels = best_panels(m, width(p));
     while (panels > (end - p) * step || width(p + (panels - 1) * step) != width(p)) panels /= 2;
     return panels;
   }

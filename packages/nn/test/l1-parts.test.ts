@@ -17,8 +17,12 @@ const VARIABLE = 'UNROLL_SLICE_BYTES';
 const originalValue = process.env[VARIABLE];
 /** Block sizes in bytes: 0 (no blocking), very small blocks, and half of common L1 cache sizes. */
 const BLOCK_SIZES = [0, 1000, 4096, 16384, 24576];
-/** The kernels process the rows of a batch in groups. 67 rows are a group of 60 rows and a partial one of 7. */
-const [B, T, I] = [67, 3, 41];
+/**
+ * The kernels process the rows of a batch in groups. 67 rows are a group of 60 rows and a partial one of 7. For a single row, the
+ * weights are not divided, but more units are computed at once.
+ */
+const BATCH_SIZES = [67, 1];
+const [T, I] = [3, 41];
 
 /** Loads kernels that process panels of weights in blocks of this many bytes. */
 function load(variant: string, sliceBytes: number): KernelModule {
@@ -33,7 +37,7 @@ const layers: Record<string, () => Layer> = {
   simpleRNN: () => simpleRNN({ units: 83, returnSequences: true }),
 };
 
-function resultsOf(make: () => Layer): OutputsAndGradients {
+function resultsOf(make: () => Layer, B: number): OutputsAndGradients {
   const layer = make();
   layer.build([[B, T, I]]);
   const x = tensor(randomTensor('x', B, T, I).dataSync(), [B, T, I]);
@@ -55,7 +59,10 @@ after(() => {
 
 for (const variant of nativeVariants) {
   describe(`the results do not depend on the block size or on the number of threads on ${variant}`, () => {
-    for (const [name, make] of Object.entries(layers)) {
+    const cases = Object.entries(layers).flatMap(([name, make]) =>
+      BATCH_SIZES.map((B) => ({ name: `${name}, batch size ${B}`, make, B })),
+    );
+    for (const { name, make, B } of cases) {
       test(name, () => {
         let first: OutputsAndGradients | undefined;
         for (const sliceBytes of BLOCK_SIZES) {
@@ -63,7 +70,7 @@ for (const variant of nativeVariants) {
           assert.equal(module.sliceBytes, sliceBytes);
           const results = [1, 2].map((threads) => {
             module.setThreads(threads);
-            return onBackend(cpuBackend(module), () => resultsOf(make));
+            return onBackend(cpuBackend(module), () => resultsOf(make, B));
           });
           const [one, two] = results;
           first ??= one;
