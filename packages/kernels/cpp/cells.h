@@ -228,11 +228,10 @@ struct TileGroup {
   static constexpr int tiles = 1;
 #endif
   int bounds[most_tiles_in_group + 1];
-  // The rows [from, to) are cut into `count` tiles; this group begins with tile `first`. bytes: the size of a slice; there are
-  // no slices for a single row, which uses each weight only once.
-  TileGroup(int from, int to, int count, int first, [[maybe_unused]] int bytes = slice_bytes()) {
+  // The rows [from, to) are cut into `count` tiles; this group begins with tile `first`. bytes: the size of a slice.
+  TileGroup(int from, int to, int count, int first, [[maybe_unused]] int bytes) {
 #if UNROLL_SLICES
-    this->bytes = to - from > 1 ? bytes : 0;
+    this->bytes = bytes;
     tiles = min(count - first, bytes ? most_tiles_in_group : 1);
 #endif
     for (int i = 0; i <= tiles; i++) bounds[i] = from + split(to - from, count, first + i);
@@ -287,7 +286,7 @@ template <int N, class Weight, class Finish>
 FORCE_INLINE void over_panels(int n, const Part& part, long t, const Sum<Weight> (&sums)[N], const Finish& finish) {
   alignas(64) float z[most_tiles_in_group * N * tile_size];
   const Panels panels(n);
-  const int rows = part.last - part.first, bytes = slice_bytes();
+  const int rows = part.last - part.first, bytes = slice_bytes_for(rows);
   if (rows == 0) return;
   const bool back = t % 2;
   for (int from = part.from, to = part.to; from < to;) {

@@ -178,7 +178,7 @@ void forward(const LstmForward& f, const Part& part) {
   alignas(64) float z[most_tiles_in_group * Tiles::buffer];
   const bool standard = standard_activations(f.act, f.ract);
   const Tiles tiles(part.last - part.first);
-  const int I = f.I, H = f.H, K = I + H, bytes = tiles.rows > 1 ? slice_bytes() : 0;
+  const int I = f.I, H = f.H, K = I + H, bytes = slice_bytes_for(tiles.rows);
   const float* packed = f.packed + header;
   const GateRows<Weight> all_rows = {packed, H, K, 0, K};
   const GateRows<Weight> input_rows = {packed, H, K, 0, I}, state_rows = {packed, H, K, I, H};

@@ -42,6 +42,8 @@ typedef TileOf<float> Tile;
 // bytes for each k) stays in the L1 cache. Between the slices, the sums are kept in `out`; they are still added in the order
 // of k, so results are bit-identical. Up to most_tiles_in_group tiles of rows use a slice, one after another, before the next
 // slice begins; their sums are in the L1 cache too. WebAssembly has narrow vectors and uses a single slice.
+// Returns the size of the slices for a number of rows. A single row has no slices, because it uses each weight only once.
+inline int slice_bytes_for(int rows) { return rows > 1 ? slice_bytes() : 0; }
 #if UNROLL_SLICES
 constexpr int most_tiles_in_group = 10;
 struct KSlices {
